@@ -1,0 +1,1 @@
+"""The command line of guanxi and the local stack beneath it."""

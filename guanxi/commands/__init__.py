@@ -1,0 +1,1 @@
+"""One module per command; each offers `app` (a group) or `register(app)` (plain commands)."""
