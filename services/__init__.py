@@ -1,0 +1,1 @@
+"""The services: ingest, tiering, engagement."""
