@@ -1,0 +1,17 @@
+"""Exceptions, named by the action that they need (architecture.md: refusals are values, these are not)."""
+
+
+class GuanxiError(Exception):
+    """Base of all errors that guanxi raises on purpose; its text is meant for people."""
+
+
+class Malformed(GuanxiError):  # noqa: N818 - named by what must be done, not by what it is
+    """The record can never be processed: refuse or quarantine it, and go on."""
+
+
+class Transient(GuanxiError):  # noqa: N818
+    """A store or broker did not answer: retry with backoff, a bounded number of times, then stop."""
+
+
+class Stop(GuanxiError):  # noqa: N818
+    """Going on would break a promise: stop loudly and do not become ready."""

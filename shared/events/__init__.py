@@ -1,0 +1,1 @@
+"""The language of guanxi's log: envelope, facts, decisions, and their codec."""

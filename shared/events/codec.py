@@ -1,0 +1,157 @@
+"""The one codec of the log: wire <-> types. Upcasting of old versions happens here and nowhere else.
+
+The wire is CloudEvents 1.0 JSON, structured mode. Two headers repeat what a reader needs before it decodes: `type`,
+to pass over what it does not fold, and `position`, to pass over what it has folded (architecture.md, invariant 4).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json, to_json
+
+from shared.errors import Malformed
+from shared.events.decisions import Decision
+from shared.events.event import Event, LogPosition, Position, Replaced
+from shared.events.facts import Fact, RecordVoided
+from shared.events.registry import FACT_OF_KIND, MODELS, NAMES
+
+Headers = list[tuple[str, bytes]]
+CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=utf-8")
+TYPE_HEADER = "type"
+POSITION_HEADER = "position"
+
+
+def format_instant(instant: datetime) -> str:
+    """RFC 3339 in UTC with a Z; microseconds only where there are any."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def dump_fact(fact: Fact, leave_out: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """JSON-ready data of a fact, canonical: absent fields left out, explicit nulls kept where null clears."""
+    if fact.NULL_CLEARS:
+        return fact.model_dump(mode="json", exclude_unset=True, exclude=set(leave_out))
+    return fact.model_dump(mode="json", exclude_none=True, exclude=set(leave_out))
+
+
+def encode(
+    event: Event, position: Position | None = None, *, data: dict[str, Any] | None = None
+) -> tuple[bytes, Headers]:
+    """Value and headers of a log record. `data` spares a second dump where the caller has it; `recorded_at` and `log`
+    of the event are the broker's to say and are not written."""
+    if data is None:
+        data = dump_fact(event.data) if isinstance(event.data, Fact) else dump_decision(event.data)
+    document: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "subject": event.subject,
+        "time": format_instant(event.time),
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+    if event.revision != 1:
+        document["revision"] = event.revision
+    if event.backfill:
+        document["backfill"] = True
+    if event.traceparent:
+        document["traceparent"] = event.traceparent
+    if event.replaces is not None:
+        document["data"] = {**data, "replaces": dump_replaced(event.replaces)}
+    headers: Headers = [CONTENT_TYPE, (TYPE_HEADER, event.type.encode())]
+    if position is not None:
+        headers.append((POSITION_HEADER, ("%d/%d/%d/%d" % position).encode()))
+    return to_json(document), headers
+
+
+def decode(value: bytes, *, recorded_at: datetime, log: LogPosition) -> Event:
+    """The event of a log record of a known type; raises Malformed with what and where."""
+    try:
+        document = from_json(value, cache_strings="keys")
+        name = document["type"]
+        model = MODELS[name]
+        raw = document["data"]
+        replaced = raw.get("replaces")
+        data = model.model_validate(raw)
+        return Event(
+            type=name,
+            id=document["id"],
+            source=document["source"],
+            subject=document["subject"],
+            time=datetime.fromisoformat(document["time"]),
+            data=data,
+            recorded_at=recorded_at,
+            log=log,
+            revision=document.get("revision", 1),
+            backfill=document.get("backfill", False),
+            replaces=None if replaced is None else _load_replaced(replaced, data),
+            traceparent=document.get("traceparent"),
+        )
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Malformed(f"log record at {log}: data.{where}: {first['msg']}") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Malformed(f"log record at {log}: {type(error).__name__}: {error}") from None
+
+
+def type_and_position(headers: Sequence[tuple[str, bytes]]) -> tuple[str, Position | None]:
+    """Type and inbox position from a log record's headers; raises Malformed where they are not ours."""
+    name, position = "", None
+    try:
+        for key, value in headers:
+            if key == TYPE_HEADER:
+                name = value.decode("ascii")
+            elif key == POSITION_HEADER:
+                generation, partition, offset, index = value.split(b"/")
+                position = Position(int(generation), int(partition), int(offset), int(index))
+    except (ValueError, AttributeError) as error:
+        raise Malformed(f"headers: {error}") from None
+    if not name:
+        raise Malformed("headers: no type")
+    return name, position
+
+
+def dump_replaced(replaced: Replaced) -> dict[str, Any]:
+    """JSON-ready form of what a revision replaces."""
+    fact = replaced.fact
+    return {
+        "revision": replaced.revision,
+        "time": format_instant(replaced.time),
+        "data": None if fact is None else dump_fact(fact, fact.UNDO_LEAVES_OUT),
+    }
+
+
+def _load_replaced(raw: dict[str, Any], data: BaseModel) -> Replaced:
+    model = FACT_OF_KIND[data.kind].fact if isinstance(data, RecordVoided) else type(data)
+    content = raw["data"]
+    fact = None if content is None else model.model_validate(content)
+    if fact is not None and not isinstance(fact, Fact):
+        raise TypeError("replaces: not a fact")
+    return Replaced(raw["revision"], datetime.fromisoformat(raw["time"]), fact)
+
+
+def dump_decision(decision: Decision) -> dict[str, Any]:
+    """JSON-ready data of a decision; nulls stay, they say "none" there."""
+    return decision.model_dump(mode="json", by_alias=True)
+
+
+def decision_id(subject: str, decision: Decision) -> str:
+    """Content hash of a decision and of its `after`, so that ids chain (architecture.md, invariant 6); 32 hex digits."""
+    return content_hash((NAMES[type(decision)], subject, dump_decision(decision))).hex()
+
+
+def content_hash(parts: Iterable[Any]) -> bytes:
+    """16 bytes that two contents share exactly when their canonical JSON is the same (keys sorted)."""
+    return sha256(to_json(_sorted(list(parts)))).digest()[:16]
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_sorted(item) for item in value]
+    return value

@@ -1,0 +1,69 @@
+"""Exact money: decimal strings outside, whole minor units inside (domain.md, Tiering)."""
+
+from decimal import Decimal, InvalidOperation
+from functools import cache
+
+from iso4217 import Currency
+
+from shared.events.refusal import Reason, Refused
+
+MAX_AMOUNT_MINOR = 10**15
+"""Largest amount of one record in minor units: ten thousand billion of a currency with cents. More is a typing error."""
+
+_MAX_AMOUNT_CHARS = 40
+
+
+@cache
+def exponents() -> dict[str, int]:
+    """ISO 4217 codes in use with their number of decimals; codes without any (gold, test codes) are left out."""
+    return {str(c.value): c.exponent for c in Currency if c.exponent is not None}
+
+
+def parse_amount(value: object, currency: str) -> int | Refused:
+    """Minor units of a positive amount, given as a decimal string, an int or an exact Decimal (a JSON number as written)."""
+    exponent = exponents().get(currency)
+    if exponent is None:
+        hint = f"{currency!r} is no currency code of ISO 4217 that money can be paid in, such as CNY"
+        return Refused(Reason.UNKNOWN_CURRENCY, "data.currency", hint)
+    if isinstance(value, str):
+        plain = value.isascii() and len(value) <= _MAX_AMOUNT_CHARS and value.removeprefix("-").replace(".", "", 1).isdigit()
+        if not plain or value[0] == "." or value[-1] == ".":
+            return _invalid("a decimal string such as \"1234.50\" is expected")
+    elif isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return _invalid("a decimal string such as \"1234.50\" is expected")
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        return _invalid("it is not a number")
+    if not amount.is_finite():
+        return _invalid("it must be finite")
+    if amount <= 0:
+        return _invalid("it must be above zero; send PurchaseRefunded for money that goes back")
+    if amount.adjusted() > 20:  # noqa: PLR2004 - only keeps the scaling below cheap; the true bound follows
+        return _invalid("it is larger than any amount of one record")
+    scaled = amount.scaleb(exponent)
+    minor = int(scaled)
+    if minor != scaled:
+        hint = f"{currency} has {exponent} decimals; {value} cannot be kept exactly"
+        return Refused(Reason.INEXACT_AMOUNT, "data.amount", hint)
+    if minor > MAX_AMOUNT_MINOR:
+        return _invalid("it is larger than any amount of one record")
+    return minor
+
+
+def format_minor(minor: int, currency: str) -> str:
+    """The canonical decimal string of an amount in minor units: `format_minor(123450, "CNY")` is "1234.50"."""
+    exponent = exponents()[currency]
+    if exponent == 0:
+        return str(minor)
+    sign, digits = ("-" if minor < 0 else ""), str(abs(minor)).rjust(exponent + 1, "0")
+    return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
+
+
+def canonical_minor(amount: str, currency: str) -> int:
+    """Minor units of an amount that admission has already made canonical; one integer conversion, as the folds need it."""
+    return int(amount.replace(".", "", 1)) if exponents()[currency] else int(amount)
+
+
+def _invalid(why: str) -> Refused:
+    return Refused(Reason.INVALID_AMOUNT, "data.amount", f"amount: {why}")

@@ -1,0 +1,104 @@
+"""Every event type once: its name on the wire, its models, what it is about and how it is identified."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from pydantic import BaseModel
+
+from shared.events import decisions, facts, named
+from shared.events.facts import Fact, RecordKind
+
+SubjectKind = Literal["customer", "representative"]
+RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
+
+
+@dataclass(frozen=True, slots=True)
+class FactType:
+    """One fact. `door` is what upstream sends, `fact` what stands on the log; `kind` and `id_field` for records with a
+    business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors."""
+
+    name: str
+    fact: type[Fact]
+    door: type[Fact]
+    kind: RecordKind | None = None
+    id_field: str | None = None
+    subject: SubjectKind = "customer"
+    internal: bool = False
+
+
+def _fact(
+    name: str,
+    fact: type[Fact],
+    *,
+    door: type[Fact] | None = None,
+    record: tuple[RecordKind, str] | None = None,
+    subject: SubjectKind = "customer",
+    internal: bool = False,
+) -> FactType:
+    kind, id_field = record or (None, None)
+    return FactType(f"guanxi.{name}.v1", fact, door or fact, kind, id_field, subject, internal)
+
+
+_ALL = (
+    _fact("customer.registered", facts.CustomerRegistered),
+    _fact("account.assigned", facts.AccountAssigned),
+    _fact(
+        "representative.registered",
+        facts.RepresentativeRegistered,
+        door=named.NamedRepresentativeRegistered,
+        subject="representative",
+    ),
+    _fact(
+        "representative.absent",
+        facts.RepresentativeAbsent,
+        record=("absence", "absence_id"),
+        subject="representative",
+    ),
+    _fact("visit.logged", facts.VisitLogged, door=named.NamedVisitLogged, record=("visit", "visit_id")),
+    _fact("purchase.recorded", facts.PurchaseRecorded, record=("purchase", "purchase_id")),
+    _fact("purchase.refunded", facts.PurchaseRefunded, record=("refund", "refund_id")),
+    _fact("invoice.issued", facts.InvoiceIssued, record=("invoice", "invoice_id")),
+    _fact("invoice.paid", facts.InvoicePaid, record=("payment", "invoice_id")),
+    _fact("credit.rated", facts.CreditRated),
+    _fact("account.rated", facts.AccountRated),
+    _fact("key_person.assessed", facts.KeyPersonAssessed, door=named.NamedKeyPersonAssessed),
+    _fact("satisfaction.surveyed", facts.SatisfactionSurveyed, record=("survey", "survey_id")),
+    _fact("concern.raised", facts.ConcernRaised, record=("concern", "concern_id")),
+    _fact("concern.resolved", facts.ConcernResolved),
+    _fact("concern.confirmed", facts.ConcernConfirmed),
+    _fact("tier.overridden", facts.TierOverridden),
+    _fact("tier_override.lifted", facts.TierOverrideLifted),
+    _fact("tier.approved", facts.TierApproved),
+    _fact("tier.declined", facts.TierDeclined),
+    _fact("goal.set", facts.GoalSet),
+    _fact("record.voided", facts.RecordVoided),
+    _fact("customer.reviewed", facts.CustomerReviewed, internal=True),
+    _fact("customer.repaired", facts.CustomerRepaired, internal=True),
+)
+
+FACTS: dict[str, FactType] = {entry.name: entry for entry in _ALL}
+DECISIONS: dict[str, type[decisions.Decision]] = {
+    "guanxi.tier.changed.v1": decisions.TierChanged,
+    "guanxi.tier.proposed.v1": decisions.TierProposed,
+    "guanxi.contact.lapsed.v1": decisions.ContactLapsed,
+    "guanxi.contact.resumed.v1": decisions.ContactResumed,
+    "guanxi.satisfaction.dropped.v1": decisions.SatisfactionDropped,
+    "guanxi.concern.overdue.v1": decisions.ConcernOverdue,
+}
+MODELS: dict[str, type[BaseModel]] = {name: entry.fact for name, entry in FACTS.items()} | dict(DECISIONS)
+"""The model of `data` on the log, by type."""
+NAMES: dict[type[BaseModel], str] = {model: name for name, model in MODELS.items()}
+"""The type's name on the wire, by model."""
+FACT_OF_KIND: dict[str, FactType] = {entry.kind: entry for entry in _ALL if entry.kind}
+REVIEWED = NAMES[facts.CustomerReviewed]
+REPAIRED = NAMES[facts.CustomerRepaired]
+VOIDED = NAMES[facts.RecordVoided]
+
+
+def subject_kind(type_name: str, fact: Fact) -> SubjectKind:
+    """Whether the event's subject is a customer or a representative; a few types say so in their data."""
+    if isinstance(fact, facts.RecordVoided):
+        return FACT_OF_KIND[fact.kind].subject
+    if isinstance(fact, facts.GoalSet):
+        return fact.scope
+    return FACTS[type_name].subject

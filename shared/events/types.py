@@ -1,0 +1,87 @@
+"""The scalar types of events: ids, texts, days, rates, each with its limit."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+MAX_ID_CHARS = 128
+MAX_NAME_CHARS = 200
+MAX_TEXT_CHARS = 4000
+
+Id = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        min_length=1,
+        max_length=MAX_ID_CHARS,
+        pattern=r"^[^\p{C}\p{Z}](?:[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}])?$",
+    ),
+]
+"""Opaque and case-sensitive; any printable characters, no white space at the ends; leading zeros stay."""
+
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^\P{Cc}+$")]
+"""One line of text, such as a name or a department."""
+
+Text = Annotated[
+    str,
+    StringConstraints(strict=True, max_length=MAX_TEXT_CHARS, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"),
+]
+"""Free text of several lines; may be empty."""
+
+
+def _iso_day(value: object) -> object:
+    if type(value) is date:
+        return value
+    if not isinstance(value, str) or len(value) != len("2026-01-31"):
+        raise ValueError('a day such as "2026-01-31" is expected')
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError('a day of the calendar such as "2026-01-31" is expected') from None
+
+
+Day = Annotated[date, BeforeValidator(_iso_day, json_schema_input_type=date)]
+"""A business day, written YYYY-MM-DD; no time, no zone."""
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        raise ValueError("a number is expected")  # noqa: TRY004 - pydantic reports ValueError only
+    return value
+
+
+Points = Annotated[
+    Decimal,
+    BeforeValidator(_number, json_schema_input_type=float | str),
+    Field(ge=0, le=10, decimal_places=2, description="points from 0 to 10, up to 2 decimals"),
+]
+MarginRate = Annotated[
+    Decimal,
+    BeforeValidator(_number, json_schema_input_type=float | str),
+    Field(ge=-10, le=1, decimal_places=6, description="a fraction: 0.22 is 22 %; below zero is a loss"),
+]
+Fte = Annotated[
+    Decimal,
+    BeforeValidator(_number, json_schema_input_type=float | str),
+    Field(gt=0, le=1, decimal_places=2, description="full-time equivalent, above 0 up to 1"),
+]
+Measure = Annotated[
+    Decimal,
+    BeforeValidator(_number, json_schema_input_type=float | str),
+    Field(ge=-(10**13), le=10**13, decimal_places=2, description="a value of a goal's metric"),
+]
+Amount = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=r"^[0-9]{1,18}(?:\.[0-9]{1,4})?$"),
+    Field(description='above zero, with no more decimals than the currency has, such as "1234.50"'),
+]
+CurrencyCode = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}$"), Field(description="ISO 4217")]
+
+Tier = Literal["potential", "general", "priority", "partner", "strategic"]
+TIERS: tuple[Tier, ...] = ("potential", "general", "priority", "partner", "strategic")
+"""Lowest first; the position is the rank."""
+
+Instant = datetime
+"""Always aware and in UTC once inside."""

@@ -1,0 +1,95 @@
+"""What a service gives the log processor: its rules, as pure functions over its state.
+
+Two parts make up what is known of one key: the `state`, folded from facts, and the `standing`, folded from the
+service's own accepted decisions. Deciding sees the state, and the standing with what is pending on top; readers see
+the accepted standing only (architecture.md, invariant 6).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from shared.events.decisions import Decision
+from shared.events.event import Event
+
+S = TypeVar("S")
+"""The state of one key: mutable, owned by the processor while it works on it."""
+T = TypeVar("T")
+"""The standing of one key: immutable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One document of a service's further collections; `document` None deletes it. `_id` is not part of `document`."""
+
+    collection: str
+    id: str
+    document: dict[str, Any] | None
+
+
+class Domain(Protocol[S, T]):
+    """The rules of one service. Nothing in it reads a clock, the environment or a store.
+
+    `key` is the log's key: "customer:<id>" or "representative:<id>". The clock of a state starts at None and only
+    `advance` moves it, never back. `advance` to an instant in one step or in many gives the same state. `evolve` may
+    change the state that it is given and returns the one to go on with.
+    """
+
+    service: str
+    """Name of the service, such as "tiering"."""
+    fold_version: int
+    """Version of the stored form; a process refuses a higher one."""
+    folds: frozenset[str]
+    """Event types that `evolve` folds, other services' decisions included. Others are passed over."""
+    decides: frozenset[str]
+    """Event types of the service's own decisions, which go to `accept`."""
+
+    def initial(self, key: str) -> tuple[S, T]:
+        """State and standing of a key that nothing is known of."""
+        ...
+
+    def clock(self, state: S) -> datetime | None:
+        """The customer's clock (domain.md, Time)."""
+        ...
+
+    def advance(self, state: S, clock: datetime) -> None:
+        """Move the clock; does nothing when `clock` is not later. Never decides."""
+        ...
+
+    def evolve(self, state: S, event: Event) -> S:
+        """Fold one fact. The clock has been advanced to the event's already."""
+        ...
+
+    def accept(self, standing: T, decision: Decision, decision_id: str) -> T:
+        """Fold one accepted decision of the service."""
+        ...
+
+    def version(self, standing: T) -> tuple[int, str | None]:
+        """Version and id of the last decision in a standing: (0, None) at the start."""
+        ...
+
+    def next_due(self, state: S, standing: T) -> datetime | None:
+        """The first instant after the clock at which time alone changes an input of a decision, or None."""
+        ...
+
+    def decide(self, state: S, standing: T, set_off_by: str | None) -> Sequence[Decision]:
+        """The decisions due as of the clock, in order; each carries the next version and `after`. `set_off_by` is the
+        id of the event just folded, None when a due day was reached."""
+        ...
+
+    def document(self, state: S, standing: T) -> dict[str, Any]:
+        """Public fields, and the private fold under "fold", in BSON's types (no `date`), without `_id`."""
+        ...
+
+    def load(self, key: str, document: dict[str, Any]) -> tuple[S, T]:
+        """State and standing from a stored document; the inverse of `document`."""
+        ...
+
+    def rows(self, state: S) -> Sequence[Row]:
+        """Documents of further collections that changed since the last call; the call forgets them."""
+        ...
+
+    def history(self, key: str, event: Event) -> Row | None:
+        """The document that an accepted decision of the service leaves, if it leaves one."""
+        ...
