@@ -1,0 +1,113 @@
+"""One process of the stack: started under a guard, so that it ends with us however we end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+from guanxi.stack.errors import failed
+
+_GUARD = Path(__file__).with_name("guard.py")
+_POLL_S = 0.03
+
+
+class Process:
+    """A running command. `pid` is the command's own, not its guard's; its output goes to `log`."""
+
+    def __init__(self, name: str, log: Path, guard: asyncio.subprocess.Process, pid: int) -> None:
+        self.name = name
+        self.log = log
+        self.pid = pid
+        self._guard = guard
+        self._code: asyncio.Task[int | None] = asyncio.create_task(self._read_exit())
+
+    @classmethod
+    async def start(
+        cls,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        grace_s: float = 10.0,
+        remove: Sequence[Path] = (),
+        last_command: Sequence[str] = (),
+    ) -> Self:
+        """Starts `command`. Its end, by whatever cause, removes the folders `remove` and runs `last_command`.
+
+        stop_signal, grace_s: how it is asked to end, and how long it may take before SIGKILL.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        guard = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(_GUARD), f"--log={log}", f"--grace-s={grace_s}"),
+            f"--signal={stop_signal.name}",
+            *(f"--remove={folder}" for folder in remove),
+            *(f"--finally={word}" for word in last_command),
+            "--",
+            *(str(word) for word in command),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,  # Ctrl-C at the terminal is ours to handle, in our order
+        )
+        if guard.stdout is None:
+            raise AssertionError
+        word, _, number = (await guard.stdout.readline()).decode().partition(" ")
+        if word != "pid":
+            await guard.wait()
+            raise failed(f"{name} could not be started: {command[0]}", log)
+        return cls(name, log, guard, int(number))
+
+    async def _read_exit(self) -> int | None:
+        if self._guard.stdout is None:
+            raise AssertionError
+        line = (await self._guard.stdout.readline()).decode()
+        await self._guard.wait()
+        return int(line.split()[1]) if line else None  # None: the guard itself was killed
+
+    @property
+    def running(self) -> bool:
+        return not self._code.done()
+
+    async def exit_code(self) -> int | None:
+        """Waits for the end. Negative: ended by that signal; None: its guard was killed from outside."""
+        return await asyncio.shield(self._code)
+
+    async def stop(self) -> int | None:
+        """Asks it to end, waits until it has; SIGKILL after its grace time. Fine when it has ended already."""
+        if self._guard.stdin is not None:
+            self._guard.stdin.close()
+        return await self.exit_code()
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal to the command alone, as a crash or an operator would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def rss_bytes(self) -> int:
+        """Resident memory, on Linux; 0 elsewhere and after its end."""
+        try:
+            pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
+        except OSError:
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    async def until(self, ready: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float) -> None:
+        """Waits until `ready()`; a StackError with the log's last lines if it ends before or takes too long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not await ready():
+                    if not self.running:
+                        code = await self.exit_code()
+                        raise failed(f"{self.name} ended with exit code {code} before {what}", self.log)
+                    await asyncio.sleep(_POLL_S)
+        except TimeoutError:
+            await self.stop()
+            raise failed(f"{self.name}: not {what} within {timeout_s:.0f} s", self.log) from None
