@@ -1,0 +1,1 @@
+"""The demo: real invoices, a simulated sales force around them, and what guanxi makes of both."""
