@@ -1,0 +1,23 @@
+"""What ingest knows and decides, pure: which events are admitted, and which of them is a record's truth.
+
+`admit` judges an event by itself, at every door alike; `judge` judges it against what came before; both return
+refusals as values. The stages of `admit`: the envelope (`envelope`), the data by its type's model (`content`), rules
+across fields (`rules`), names of persons taken out (`people`).
+"""
+
+from services.ingest.domain.admit import admit, refuse_key
+from services.ingest.domain.candidate import Candidate, PersonName
+from services.ingest.domain.claims import MAX_REVISIONS, Accepted, Claim, Duplicate, Entry, judge
+
+__all__ = [
+    "MAX_REVISIONS",
+    "Accepted",
+    "Candidate",
+    "Claim",
+    "Duplicate",
+    "Entry",
+    "PersonName",
+    "admit",
+    "judge",
+    "refuse_key",
+]
