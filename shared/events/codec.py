@@ -40,7 +40,8 @@ def encode(
     event: Event, position: Position | None = None, *, data: dict[str, Any] | None = None
 ) -> tuple[bytes, Headers]:
     """Value and headers of a log record. `data` spares a second dump where the caller has it; `recorded_at` and `log`
-    of the event are the broker's to say and are not written."""
+    of the event are the broker's to say and are not written.
+    """
     if data is None:
         data = dump_fact(event.data) if isinstance(event.data, Fact) else dump_decision(event.data)
     document: dict[str, Any] = {
@@ -63,7 +64,7 @@ def encode(
         document["data"] = {**data, "replaces": dump_replaced(event.replaces)}
     headers: Headers = [CONTENT_TYPE, (TYPE_HEADER, event.type.encode())]
     if position is not None:
-        headers.append((POSITION_HEADER, ("%d/%d/%d/%d" % position).encode()))
+        headers.append((POSITION_HEADER, "/".join(map(str, position)).encode()))
     return to_json(document), headers
 
 
@@ -140,7 +141,7 @@ def dump_decision(decision: Decision) -> dict[str, Any]:
 
 
 def decision_id(subject: str, decision: Decision) -> str:
-    """Content hash of a decision and of its `after`, so that ids chain (architecture.md, invariant 6); 32 hex digits."""
+    """Content hash of a decision and of its `after`, so that ids chain (invariant 6); 32 hex digits."""
     return content_hash((NAMES[type(decision)], subject, dump_decision(decision))).hex()
 
 

@@ -6,9 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.types import Day, Tier
 
-Cause = Literal[
-    "override", "override_ended", "approval", "policy", "first_purchase", "net", "gate", "score"
-]
+Cause = Literal["override", "override_ended", "approval", "policy", "first_purchase", "net", "gate", "score"]
 
 
 class Decision(BaseModel):

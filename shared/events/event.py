@@ -13,7 +13,7 @@ class Position(NamedTuple):
     generation: int
     partition: int
     offset: int
-    index: int = 0
+    output: int = 0
 
 
 class LogPosition(NamedTuple):
@@ -27,7 +27,8 @@ class LogPosition(NamedTuple):
 @dataclass(slots=True, frozen=True)
 class Replaced:
     """What a revision replaces: the content of the one before, less what undoing does not need; `fact` is None when
-    the one before was a void."""
+    the one before was a void.
+    """
 
     revision: int
     time: datetime

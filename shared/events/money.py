@@ -1,6 +1,6 @@
 """Exact money: decimal strings outside, whole minor units inside (domain.md, Tiering)."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 
 from iso4217 import Currency
@@ -8,7 +8,7 @@ from iso4217 import Currency
 from shared.events.refusal import Reason, Refused
 
 MAX_AMOUNT_MINOR = 10**15
-"""Largest amount of one record in minor units: ten thousand billion of a currency with cents. More is a typing error."""
+"""Largest amount of one record in minor units: ten thousand billion of a currency with cents."""
 
 _MAX_AMOUNT_CHARS = 40
 
@@ -20,26 +20,19 @@ def exponents() -> dict[str, int]:
 
 
 def parse_amount(value: object, currency: str) -> int | Refused:
-    """Minor units of a positive amount, given as a decimal string, an int or an exact Decimal (a JSON number as written)."""
+    """Minor units of a positive amount: a decimal string, an int, or a Decimal (a JSON number as it was written)."""
     exponent = exponents().get(currency)
     if exponent is None:
         hint = f"{currency!r} is no currency code of ISO 4217 that money can be paid in, such as CNY"
         return Refused(Reason.UNKNOWN_CURRENCY, "data.currency", hint)
-    if isinstance(value, str):
-        plain = value.isascii() and len(value) <= _MAX_AMOUNT_CHARS and value.removeprefix("-").replace(".", "", 1).isdigit()
-        if not plain or value[0] == "." or value[-1] == ".":
-            return _invalid("a decimal string such as \"1234.50\" is expected")
-    elif isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return _invalid("a decimal string such as \"1234.50\" is expected")
-    try:
-        amount = Decimal(value)
-    except InvalidOperation:
-        return _invalid("it is not a number")
+    amount = _decimal(value)
+    if amount is None:
+        return _invalid('a decimal string such as "1234.50" is expected')
     if not amount.is_finite():
         return _invalid("it must be finite")
     if amount <= 0:
         return _invalid("it must be above zero; send PurchaseRefunded for money that goes back")
-    if amount.adjusted() > 20:  # noqa: PLR2004 - only keeps the scaling below cheap; the true bound follows
+    if amount.adjusted() > 20:
         return _invalid("it is larger than any amount of one record")
     scaled = amount.scaleb(exponent)
     minor = int(scaled)
@@ -61,8 +54,18 @@ def format_minor(minor: int, currency: str) -> str:
 
 
 def canonical_minor(amount: str, currency: str) -> int:
-    """Minor units of an amount that admission has already made canonical; one integer conversion, as the folds need it."""
+    """Minor units of an amount that admission has made canonical, at the cost of one integer conversion."""
     return int(amount.replace(".", "", 1)) if exponents()[currency] else int(amount)
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    if isinstance(value, str):
+        digits = value.removeprefix("-").replace(".", "", 1)
+        if len(value) > _MAX_AMOUNT_CHARS or not (value.isascii() and digits.isdigit()) or "." in (value[0], value[-1]):
+            return None
+    return Decimal(value)
 
 
 def _invalid(why: str) -> Refused:

@@ -15,7 +15,8 @@ RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 @dataclass(frozen=True, slots=True)
 class FactType:
     """One fact. `door` is what upstream sends, `fact` what stands on the log; `kind` and `id_field` for records with a
-    business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors."""
+    business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors.
+    """
 
     name: str
     fact: type[Fact]

@@ -45,6 +45,10 @@ class Domain(Protocol[S, T]):
     decides: frozenset[str]
     """Event types of the service's own decisions, which go to `accept`."""
 
+    def collection(self, key: str) -> str:
+        """Name, without the generation's suffix, of the collection that holds the documents of such keys."""
+        ...
+
     def initial(self, key: str) -> tuple[S, T]:
         """State and standing of a key that nothing is known of."""
         ...
@@ -75,7 +79,8 @@ class Domain(Protocol[S, T]):
 
     def decide(self, state: S, standing: T, set_off_by: str | None) -> Sequence[Decision]:
         """The decisions due as of the clock, in order; each carries the next version and `after`. `set_off_by` is the
-        id of the event just folded, None when a due day was reached."""
+        id of the event just folded, None when a due day was reached.
+        """
         ...
 
     def document(self, state: S, standing: T) -> dict[str, Any]:

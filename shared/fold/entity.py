@@ -1,0 +1,164 @@
+"""What is known of one key while the processor works on it: facts folded, decisions accepted, decisions pending."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Generic
+
+from shared.errors import Stop
+from shared.events.codec import decision_id, dump_decision
+from shared.events.decisions import Decision
+from shared.events.event import Event, LogPosition
+from shared.events.registry import DECISIONS, FACTS, NAMES
+from shared.fold.domain import Domain, Row, S, T
+
+MAX_CATCH_UP_STEPS = 20_000
+"""Due days decided before one event; more would be a domain whose time does not pass."""
+MAX_PENDING = 1_000
+"""Decisions published and not read back; the log is far behind or does not take them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A decision that was published and has not been read back yet."""
+
+    id: str
+    decision: Decision
+
+
+@dataclass(slots=True)
+class Entity(Generic[S, T]):
+    """State, standing and pending decisions of one key (architecture.md, invariant 6).
+
+    `head` is the standing with what is pending on top: deciding sees it, readers never do. `marked_due` says that a
+    decision may be waiting which no fact has set off. `live` says that a fact came that was no history.
+    """
+
+    domain: Domain[S, T]
+    key: str
+    state: S
+    standing: T
+    head: T
+    pending: list[Pending] = field(default_factory=list)
+    marked_due: bool = False
+    live: bool = False
+    log: LogPosition | None = None
+    recorded_at: datetime | None = None
+    history: list[Row] = field(default_factory=list)
+    accepted: list[Event] = field(default_factory=list)
+
+    @property
+    def subject(self) -> str:
+        """The id behind the key's kind."""
+        return self.key.partition(":")[2]
+
+    def fold(self, event: Event, *, deciding: bool) -> Iterator[Event]:
+        """Fold one record; gives the decisions to publish, as they are made."""
+        self.log, self.recorded_at = event.log, event.recorded_at
+        if event.type in self.domain.decides:
+            self._arbitrate(event, deciding=deciding)
+        elif event.type in DECISIONS:
+            # Another service's decision is a fact here, but it neither moves the clock nor sets off deciding.
+            self.state = self.domain.evolve(self.state, event)
+            known = self.domain.clock(self.state) is not None
+            self.marked_due = known and bool(self.domain.decide(self.state, self.head, None))
+        else:
+            if deciding:
+                yield from self._catch_up(event.clock)
+            self.domain.advance(self.state, event.clock)
+            self.state = self.domain.evolve(self.state, event)
+            self.marked_due = False
+            if not event.backfill and not FACTS[event.type].internal:
+                self.live = True
+            if deciding:
+                yield from self._decide(event.id)
+
+    def _catch_up(self, clock: datetime) -> Iterator[Event]:
+        for _ in range(MAX_CATCH_UP_STEPS):
+            due = self.domain.next_due(self.state, self.head)
+            if due is None or due > clock:
+                return
+            self.domain.advance(self.state, due)
+            yield from self._decide(None)
+        raise ValueError(f"{self.key}: more than {MAX_CATCH_UP_STEPS} due days before {clock}")
+
+    def _decide(self, set_off_by: str | None) -> Iterator[Event]:
+        at = self.domain.clock(self.state)
+        for decision in self.domain.decide(self.state, self.head, set_off_by):
+            if len(self.pending) >= MAX_PENDING:
+                raise Stop(f"{self.key}: {MAX_PENDING} decisions were published and not read back")
+            name = decision_id(self.subject, decision)
+            self.pending.append(Pending(name, decision))
+            self.head = self.domain.accept(self.head, decision, name)
+            assert at is not None, "a decision is made as of a clock"
+            yield Event(
+                type=NAMES[type(decision)],
+                id=name,
+                source=f"guanxi/{self.domain.service}",
+                subject=self.subject,
+                time=at,
+                data=decision,
+                recorded_at=at,
+                log=LogPosition(0, 0, 0),
+            )
+
+    def _arbitrate(self, event: Event, *, deciding: bool) -> None:
+        version, last = self.domain.version(self.standing)
+        decision = event.data
+        if decision.version != version + 1 or decision.after != last:
+            return  # the first on the log has won already
+        self.standing = self.domain.accept(self.standing, decision, event.id)
+        self.accepted.append(event)
+        row = self.domain.history(self.key, event)
+        if row is not None:
+            self.history.append(row)
+        if self.pending and self.pending[0].id == event.id:
+            del self.pending[0]
+            return
+        self.pending.clear()
+        self.head = self.standing
+        self.marked_due = deciding
+
+    def due_at(self) -> datetime | None:
+        """When the sweep should send a review; the epoch when a decision may be waiting already."""
+        if self.marked_due:
+            return datetime(1970, 1, 1, tzinfo=UTC)
+        return self.domain.next_due(self.state, self.head)
+
+    def document(self) -> dict[str, Any]:
+        """The stored document, less what only the processor knows of where and when."""
+        document = self.domain.document(self.state, self.standing)
+        document["due_at"] = self.due_at()
+        document["live"] = self.live
+        document["fold_version"] = self.domain.fold_version
+        if self.pending:
+            document["pending"] = [
+                {"id": p.id, "type": NAMES[type(p.decision)], "data": dump_decision(p.decision)} for p in self.pending
+            ]
+        if self.marked_due:
+            document["marked_due"] = True
+        return document
+
+
+def new_entity(domain: Domain[S, T], key: str) -> Entity[S, T]:
+    """The entity of a key that nothing is known of."""
+    state, standing = domain.initial(key)
+    return Entity(domain, key, state, standing, standing)
+
+
+def load_entity(domain: Domain[S, T], key: str, document: dict[str, Any]) -> Entity[S, T]:
+    """The entity of a stored document; raises Stop when a newer program has written it."""
+    if document["fold_version"] > domain.fold_version:
+        raise Stop(
+            f"{key} was written by fold version {document['fold_version']}; this program knows "
+            f"{domain.fold_version}: run the newer one"
+        )
+    state, standing = domain.load(key, document)
+    entity = Entity(domain, key, state, standing, standing)
+    entity.live = document["live"]
+    entity.marked_due = document.get("marked_due", False)
+    for stored in document.get("pending", ()):
+        decision = DECISIONS[stored["type"]].model_validate(stored["data"])
+        entity.pending.append(Pending(stored["id"], decision))
+        entity.head = domain.accept(entity.head, decision, stored["id"])
+    return entity

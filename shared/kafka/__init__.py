@@ -1,0 +1,1 @@
+"""FastStream and aiokafka: set-up and their traps, in one place."""

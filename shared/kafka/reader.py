@@ -1,0 +1,277 @@
+"""Reading a topic by positions that are kept in MongoDB, on a FastStream batch subscriber.
+
+FastStream's own acknowledgement is switched off: on assignment the reader seeks to the stored position, and after any
+failure it forgets what it holds and seeks again (architecture.md, invariants 4 and 5). Its parser is replaced, since
+the default one drops a batch with a header that is not UTF-8 without a word.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaMessage
+
+from shared.errors import Stop, Transient
+from shared.health import READY_LAG_RECORDS, Health
+from shared.kafka.connection import DRAIN_SECONDS, Record
+from shared.settings import Settings
+
+FETCH_BYTES = 1024 * 1024
+POLL_MS = 10
+"""FastStream sleeps this long again after an empty poll, so it bounds the latency that polling adds to 20 ms."""
+FIRST_BACKOFF_SECONDS = 0.2
+MAX_BACKOFF_SECONDS = 10.0
+COMMIT_EVERY_SECONDS = 5.0
+MAX_GAPS = 3
+
+log = logging.getLogger(__name__)
+
+
+class Processor(Protocol):
+    """What is done with the records. All methods raise Transient where a store or broker does not answer."""
+
+    async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """The stored position (the next offset to process) of each partition."""
+        ...
+
+    async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
+        """Process records, by partition, each partition's beginning at its stored position and without a gap."""
+        ...
+
+    def forget(self) -> None:
+        """Drop everything held in memory; what is stored is the truth."""
+        ...
+
+
+class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One group member's reading of a topic. `on_stop` is called once when it can't go on."""
+
+    def __init__(
+        self,
+        topic: str,
+        group: str,
+        processor: Processor,
+        settings: Settings,
+        health: Health,
+        on_stop: Callable[[], None],
+    ) -> None:
+        self._topic, self._group = topic, group
+        self._processor, self._settings = processor, settings
+        self._health, self._on_stop = health, on_stop
+        self._next: dict[int, int] = {}
+        self._assigned: set[int] | None = None
+        self._gaps = 0
+        self._failing_since: float | None = None
+        self._backoff = FIRST_BACKOFF_SECONDS
+        self._committed_at = 0.0
+        self._subscriber: Any = None
+        health.checks.append(self._problem)
+        health.details[f"lag_records:{topic}"] = self.lag_records
+
+    def register(self, broker: KafkaBroker) -> None:
+        """Subscribe on the broker; reading begins when the broker starts."""
+        self._subscriber = broker.subscriber(
+            self._topic,
+            group_id=self._group,
+            batch=True,
+            max_records=self._settings.batch_max_records,
+            batch_timeout_ms=POLL_MS,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            fetch_max_bytes=8 * FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            session_timeout_ms=self._settings.session_timeout_ms,
+            heartbeat_interval_ms=max(500, self._settings.session_timeout_ms // 5),
+            rebalance_timeout_ms=int(DRAIN_SECONDS * 1000) + self._settings.session_timeout_ms,
+            max_poll_interval_ms=600_000,
+            listener=self,
+            parser=_parse,
+            decoder=_decode,
+        )
+        self._subscriber(self._handle)
+
+    @property
+    def owned(self) -> frozenset[int]:
+        """The partitions that this process reads now."""
+        return frozenset(self._assigned or ())
+
+    def lag_records(self) -> int | None:
+        """Records on the owned partitions that are not processed yet; None while it is not known."""
+        consumer = self._consumer
+        if consumer is None or self._assigned is None:
+            return None
+        lag = 0
+        for partition in self._assigned:
+            end = consumer.highwater(TopicPartition(self._topic, partition))
+            if partition not in self._next:
+                return None
+            lag += max(0, (end or 0) - self._next[partition])
+        return lag
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - all are revoked
+        """Wait for the batch in work; what is not finished then is stopped by the position's check."""
+        await self._subscriber.lock.wait_release(DRAIN_SECONDS)
+        self._assigned = None
+        self._forget()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Seek to the stored positions; where they can't be read now, the first batch tries again."""
+        self._forget()
+        self._assigned = {tp.partition for tp in assigned}
+        try:
+            await self._seek(self._assigned)
+        except Stop as error:
+            self._stop(str(error))
+        except Exception as error:  # noqa: BLE001 - aiokafka would swallow it and go on from the committed offset
+            log.warning("%s: %s", self._group, error)
+            self._rewind()
+
+    async def _handle(self, records: Sequence[Record]) -> None:
+        if self._health.stopped:
+            return
+        try:
+            batches = await self._trim(records)
+            if batches:
+                await self._processor.process(batches)
+                for partition, batch in batches.items():
+                    self._next[partition] = batch[-1].offset + 1
+                self._recovered()
+                await self._commit_for_lag_tools()
+        except Exception as error:  # noqa: BLE001 - FastStream would log it and go on with the next batch
+            await self._failed(error)
+
+    async def _trim(self, records: Sequence[Record]) -> dict[int, list[Record]]:
+        """By partition, only what begins at the stored position; anything else is a leftover of another assignment."""
+        batches: dict[int, list[Record]] = {}
+        for record in records:
+            batches.setdefault(record.partition, []).append(record)
+        unknown = {partition for partition in batches if partition not in self._next}
+        if unknown:
+            await self._seek(unknown & (self._assigned or set()))
+        gap = set()
+        for partition in list(batches):
+            expected = self._next.get(partition)
+            batch = [r for r in batches[partition] if expected is not None and r.offset >= expected]
+            if batch and batch[0].offset != expected:
+                gap.add(partition)
+            if batch and partition not in gap and partition not in unknown:
+                batches[partition] = batch
+            else:
+                del batches[partition]
+        if gap:
+            self._gaps += 1
+            if self._gaps > MAX_GAPS:
+                raise Stop(f"{self._topic}: records after the stored position of partitions {sorted(gap)} are gone")
+            await self._seek(gap)
+        elif batches:
+            self._gaps = 0
+        return batches
+
+    async def _seek(self, partitions: Collection[int]) -> None:
+        consumer = self._consumer
+        if consumer is None or not partitions:
+            return
+        topic_partitions = {p: TopicPartition(self._topic, p) for p in partitions}
+        stored = await self._processor.positions(partitions)
+        begins = await consumer.beginning_offsets(list(topic_partitions.values()))
+        ends = await consumer.end_offsets(list(topic_partitions.values()))
+        for partition, topic_partition in topic_partitions.items():
+            begin, end = begins[topic_partition], ends[topic_partition]
+            offset = stored[partition]
+            if not begin <= offset <= end:
+                raise Stop(
+                    f"{self._topic}/{partition}: the stored position {offset} lies outside what Kafka holds "
+                    f"({begin} to {end}); restore the topic, or rebuild from it"
+                )
+            consumer.seek(topic_partition, offset)
+            self._next[partition] = offset
+
+    async def _failed(self, error: Exception) -> None:
+        self._forget()
+        if isinstance(error, Stop):
+            self._stop(str(error))
+            return
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        if now - self._failing_since > self._settings.retry_for_seconds:
+            self._stop(f"gave up after {self._settings.retry_for_seconds:.0f} s: {error}")
+            return
+        if isinstance(error, Transient | KafkaError):
+            log.warning("%s: %s; trying again in %.1f s", self._group, error, self._backoff)
+        else:
+            log.error("%s: unexpected; trying again in %.1f s", self._group, self._backoff, exc_info=error)
+        await asyncio.sleep(self._backoff)
+        self._backoff = min(self._backoff * 2, MAX_BACKOFF_SECONDS)
+        await self._seek_again()
+
+    async def _seek_again(self) -> None:
+        """The consumer has read past what failed; without a seek it would only see what comes after."""
+        try:
+            await self._seek(self._assigned or ())
+        except (Transient, KafkaError) as error:
+            log.warning("%s: %s", self._group, error)
+            self._rewind()
+
+    def _rewind(self) -> None:
+        """Make the consumer deliver something again, so that `_handle` is called and can look up the positions."""
+        consumer = self._consumer
+        if consumer is None:
+            return
+        for partition in self._assigned or ():
+            consumer.seek(TopicPartition(self._topic, partition), 0)
+
+    def _recovered(self) -> None:
+        self._failing_since, self._backoff = None, FIRST_BACKOFF_SECONDS
+
+    def _forget(self) -> None:
+        self._next.clear()
+        self._processor.forget()
+
+    def _stop(self, reason: str) -> None:
+        if not self._health.stopped:
+            log.critical("%s stops: %s", self._group, reason)
+            self._health.stopped = reason
+            self._on_stop()
+
+    async def _commit_for_lag_tools(self) -> None:
+        """Tools show a group's lag from committed offsets; nothing here reads them."""
+        now = time.monotonic()
+        consumer = self._consumer
+        if consumer is None or now - self._committed_at < COMMIT_EVERY_SECONDS:
+            return
+        self._committed_at = now
+        try:
+            await consumer.commit({TopicPartition(self._topic, p): offset for p, offset in self._next.items()})
+        except (KafkaError, ValueError) as error:
+            log.debug("%s: committing for lag tools: %s", self._group, error)
+
+    @property
+    def _consumer(self) -> AIOKafkaConsumer | None:
+        return None if self._subscriber is None else self._subscriber.consumer
+
+    async def _problem(self) -> str | None:
+        if self._assigned is None:
+            return f"{self._topic}: no partitions assigned yet"
+        if self._failing_since is not None:
+            return f"{self._topic}: failing for {time.monotonic() - self._failing_since:.0f} s, trying again"
+        lag = self.lag_records()
+        if lag is None:
+            return f"{self._topic}: positions not known yet"
+        if lag > READY_LAG_RECORDS:
+            return f"{self._topic}: {lag} records behind"
+        return None
+
+
+async def _parse(message: tuple[Record, ...]) -> KafkaMessage:
+    return KafkaMessage(raw_message=message, body=message, consumer=None)  # type: ignore[arg-type]
+
+
+async def _decode(message: KafkaMessage) -> Any:
+    return message.raw_message

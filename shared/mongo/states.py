@@ -1,0 +1,192 @@
+"""Where the log processor keeps what it folds: documents, positions, quarantine (architecture.md, invariant 5)."""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from bson import Binary
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from shared.errors import Transient
+from shared.fold.domain import Row
+from shared.mongo import Database, Document, Session, transaction, transient_errors
+
+MAX_QUARANTINED_BYTES = 64 * 1024
+"""How much of a record that could not be folded is kept beside it; the whole one stays on the log."""
+
+Vector = dict[tuple[int, int], tuple[int, int]]
+"""Highest (offset, index) folded, per (inbox generation, inbox partition)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a log partition has been folded: the next offset, and the inbox positions seen."""
+
+    offset: int
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One batch of one log partition: it begins at `begin`, and afterwards the progress is `after`."""
+
+    begin: int
+    after: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A record that could not be folded."""
+
+    partition: int
+    offset: int
+    key: str
+    reason: str
+    value: bytes
+
+
+@dataclass(slots=True)
+class Writes:
+    """What a batch leaves: whole documents by (collection, id), fields to set on existing ones, rows, quarantine."""
+
+    documents: dict[tuple[str, str], Document] = field(default_factory=dict)
+    fields: dict[tuple[str, str], Document] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+
+class StateStore:
+    """The collections of one service in one generation of its views."""
+
+    def __init__(self, database: Database, service: str, generation: int, log_generation: int) -> None:
+        self._database = database
+        self.generation = generation
+        self.log_generation = log_generation
+        self._positions = database[f"{service}_positions"]
+        self._quarantine = database[f"{service}_quarantine"]
+
+    async def progress(self, partitions: Collection[int]) -> dict[int, Progress]:
+        """Stored progress of each partition; a partition that was never folded starts at 0 with an empty vector."""
+        ids = {self._position_id(partition): partition for partition in partitions}
+        async with transient_errors():
+            found = {ids[d["_id"]]: d async for d in self._positions.find({"_id": {"$in": list(ids)}})}
+            missing = [p for p in partitions if p not in found]
+            if missing:
+                try:
+                    await self._positions.bulk_write([self._first_position(p) for p in missing], ordered=False)
+                except BulkWriteError as error:  # another process was quicker
+                    if any(e["code"] != 11000 for e in error.details["writeErrors"]):
+                        raise
+                    return await self.progress(partitions)
+        return {p: _progress(found[p]) if p in found else Progress(0, {}) for p in partitions}
+
+    @asynccontextmanager
+    async def moving(self, moves: Mapping[int, Move]) -> AsyncIterator["StateSession"]:
+        """One transaction that first moves the positions and only then lets states be read and written.
+
+        Raises Transient, and changes nothing, when a stored position is not where the batch begins: then somebody
+        else has folded these records, or an earlier commit of ours went through after all.
+        """
+        async with transaction(self._database) as session:
+            updates = [
+                UpdateOne(
+                    {
+                        "_id": self._position_id(partition),
+                        "log_generation": self.log_generation,
+                        "offset": move.begin,
+                    },
+                    {"$set": {"offset": move.after.offset, "vector": _vector_list(move.after.vector)}},
+                )
+                for partition, move in moves.items()
+            ]
+            result = await self._positions.bulk_write(updates, ordered=False, session=session)
+            if result.matched_count != len(moves):
+                raise Transient("a position has moved: another owner, or an earlier commit that went through")
+            yield StateSession(self, session)
+
+    def collection(self, name: str) -> Any:
+        """The collection of this generation by its base name."""
+        return self._database[f"{name}_g{self.generation}"]
+
+    @property
+    def quarantine(self) -> Any:
+        """The collection of records that could not be folded."""
+        return self._quarantine
+
+    def _position_id(self, partition: int) -> str:
+        return f"g{self.generation}/{partition}"
+
+    def _first_position(self, partition: int) -> InsertOne[Document]:
+        return InsertOne(
+            {
+                "_id": self._position_id(partition),
+                "log_generation": self.log_generation,
+                "partition": partition,
+                "offset": 0,
+                "vector": [],
+            }
+        )
+
+
+class StateSession:
+    """Reads and writes of one batch, inside its transaction."""
+
+    def __init__(self, store: StateStore, session: Session) -> None:
+        self._store, self._session = store, session
+
+    async def load(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Document]:
+        """Documents by (collection, id), without their public fields; missing ones are left out."""
+        by_collection: dict[str, list[str]] = {}
+        for collection, document_id in wanted:
+            by_collection.setdefault(collection, []).append(document_id)
+        loaded: dict[tuple[str, str], Document] = {}
+        for collection, ids in by_collection.items():
+            cursor = self._store.collection(collection).find({"_id": {"$in": ids}}, session=self._session)
+            for document in await cursor.to_list(length=len(ids)):
+                loaded[collection, document["_id"]] = document
+        return loaded
+
+    async def save(self, writes: Writes) -> None:
+        """Write everything; one bulk per collection."""
+        bulks: dict[str, list[Any]] = {}
+        for (collection, document_id), document in writes.documents.items():
+            operation = ReplaceOne({"_id": document_id}, document, upsert=True)
+            bulks.setdefault(collection, []).append(operation)
+        for (collection, document_id), fields in writes.fields.items():
+            update = UpdateOne({"_id": document_id}, {"$set": fields}, upsert=True)
+            bulks.setdefault(collection, []).append(update)
+        for row in writes.rows:
+            bulks.setdefault(row.collection, []).append(
+                DeleteOne({"_id": row.id})
+                if row.document is None
+                else ReplaceOne({"_id": row.id}, row.document, upsert=True)
+            )
+        for collection, operations in bulks.items():
+            await self._store.collection(collection).bulk_write(operations, ordered=False, session=self._session)
+        if writes.quarantined:
+            await self._store.quarantine.bulk_write(
+                [self._quarantine(q) for q in writes.quarantined], ordered=False, session=self._session
+            )
+
+    def _quarantine(self, record: Quarantined) -> ReplaceOne[Document]:
+        document_id = f"g{self._store.generation}/{record.partition}/{record.offset}"
+        document = {
+            "key": record.key,
+            "partition": record.partition,
+            "offset": record.offset,
+            "reason": record.reason,
+            "value": Binary(record.value[:MAX_QUARANTINED_BYTES]),
+            "value_bytes": len(record.value),
+        }
+        return ReplaceOne({"_id": document_id}, document, upsert=True)
+
+
+def _vector_list(vector: Vector) -> list[list[int]]:
+    return [[*source, *position] for source, position in sorted(vector.items())]
+
+
+def _progress(document: Document) -> Progress:
+    vector = {(g, p): (offset, index) for g, p, offset, index in document["vector"]}
+    return Progress(document["offset"], vector)

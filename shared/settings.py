@@ -1,0 +1,49 @@
+"""Settings that every service shares, read once from the environment (prefix GUANXI_)."""
+
+from functools import cached_property
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone of the IANA data base, such as Asia/Shanghai") from None
+    return name
+
+
+class Settings(BaseSettings):
+    """What each process needs to know to take its place. An unset variable has the default given here."""
+
+    model_config = SettingsConfigDict(env_prefix="GUANXI_", frozen=True, extra="ignore")
+
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca_file: str | None = None
+    mongo_uri: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=guanxi")
+    mongo_database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,38}$")] = "guanxi"
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,60}$")] = ""
+    partitions: Annotated[int, Field(ge=1, le=1000)] = 12
+    replication: Annotated[int, Field(ge=1, le=9)] = 1
+    http_host: str = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    session_timeout_ms: Annotated[int, Field(ge=2000, le=300_000)] = 10_000
+    batch_max_records: Annotated[int, Field(ge=1, le=10_000)] = 2000
+    retry_for_seconds: Annotated[float, Field(ge=0)] = 300.0
+    """How long a process retries while Kafka or MongoDB does not answer before it stops loudly."""
+    sweep_every_seconds: Annotated[float, Field(gt=0)] = 3600.0
+    sweep_max_reviews: Annotated[int, Field(ge=1)] = 20_000
+    """Most reviews of one sweep; the rest comes with the next one."""
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The business time zone (domain.md, Time)."""
+        return ZoneInfo(self.time_zone)
