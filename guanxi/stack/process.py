@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from guanxi.stack.errors import failed
+from guanxi.stack.errors import StackError, failed
 
 _GUARD = Path(__file__).with_name("guard.py")
 _POLL_S = 0.03
@@ -57,9 +57,13 @@ class Process:
             cwd=cwd,
             start_new_session=True,  # Ctrl-C at the terminal is ours to handle, in our order
         )
-        if guard.stdout is None:
+        if guard.stdin is None or guard.stdout is None:
             raise AssertionError
-        word, _, number = (await guard.stdout.readline()).decode().partition(" ")
+        try:
+            word, _, number = (await guard.stdout.readline()).decode().partition(" ")
+        except BaseException:
+            guard.stdin.close()  # its lifeline: what it may have started ends
+            raise
         if word != "pid":
             await guard.wait()
             raise failed(f"{name} could not be started: {command[0]}", log)
@@ -81,7 +85,7 @@ class Process:
         return await asyncio.shield(self._code)
 
     async def stop(self) -> int | None:
-        """Asks it to end, waits until it has; SIGKILL after its grace time. Fine when it has ended already."""
+        """Asks it to end and waits until it has; SIGKILL after its grace time. May be repeated."""
         if self._guard.stdin is not None:
             self._guard.stdin.close()
         return await self.exit_code()
@@ -100,14 +104,36 @@ class Process:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     async def until(self, ready: Callable[[], Awaitable[bool]], *, what: str, timeout_s: float) -> None:
-        """Waits until `ready()`; a StackError with the log's last lines if it ends before or takes too long."""
+        """Waits until `ready()`; a StackError with the log's last lines if it ends before or takes too long.
+
+        Whatever keeps it from getting there, the command does not outlive the waiting.
+        """
         try:
             async with asyncio.timeout(timeout_s):
                 while not await ready():
                     if not self.running:
                         code = await self.exit_code()
-                        raise failed(f"{self.name} ended with exit code {code} before {what}", self.log)
+                        raise failed(f"{self.name} ended with exit code {code}, not {what}", self.log)
                     await asyncio.sleep(_POLL_S)
-        except TimeoutError:
+        except BaseException as error:
             await self.stop()
-            raise failed(f"{self.name}: not {what} within {timeout_s:.0f} s", self.log) from None
+            if isinstance(error, TimeoutError):
+                raise failed(f"{self.name}: not {what} within {timeout_s:.0f} s", self.log) from None
+            raise
+
+
+async def first_end(processes: Sequence[Process]) -> StackError:
+    """Waits until one of them ends that nobody has asked to, and tells which, with its log's last lines.
+
+    Waits for ever when there are none.
+    """
+    ends = {asyncio.create_task(process.exit_code()): process for process in processes}
+    if not ends:
+        await asyncio.get_running_loop().create_future()
+    try:
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for end in ends:
+            end.cancel()
+    ended = next(iter(done))
+    return failed(f"{ends[ended].name} ended with exit code {ended.result()}", ends[ended].log)

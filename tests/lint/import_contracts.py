@@ -1,17 +1,18 @@
-"""Two kinds of import contract that import-linter lacks: what a module may import, and who may import a module.
+"""Two kinds of import contract that import-linter lacks: what a module may import, who may import a module.
 
-Both look at direct imports, and name modules by shell patterns (`*` also crosses dots), so that a contract can
-speak of modules that are not written yet.
+Both look at direct imports, and name modules by shell patterns (`*` also crosses dots), so that a contract
+can speak of modules that are not written yet.
 """
 
 from fnmatch import fnmatchcase
+from typing import Any
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
 
 
-def _matches(module: str, patterns: set[str]) -> bool:
-    return any(fnmatchcase(module, pattern) for pattern in patterns)
+def _matches(module: str, *fields: Any) -> bool:
+    return any(fnmatchcase(module, pattern) for patterns in fields for pattern in patterns)
 
 
 def _import_lines(graph: ImportGraph, importer: str, imported: str) -> str:
@@ -49,7 +50,7 @@ class MayImportOnly(_DirectImports):
     allowed = fields.SetField(subfield=fields.StringField())
 
     def forbidden(self, importer: str, imported: str) -> bool:
-        return _matches(importer, self.modules) and not _matches(imported, self.allowed | self.modules)
+        return _matches(importer, self.modules) and not _matches(imported, self.allowed, self.modules)
 
 
 class ImportedOnlyBy(_DirectImports):

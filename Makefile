@@ -1,0 +1,58 @@
+# Each target makes or updates its own environment in .venv from requirements/dev.txt. `make help` lists them.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# The first of these that is Python 3.11 to 3.13; or say make PYTHON=...
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command 'make lock'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast test-real lint bench up lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the main job on real data, from the doors to the views; ends by itself
+	$(BIN)/guanxi demo
+
+up: $(READY) ## Kafka, MongoDB and the services on this machine, until Ctrl-C
+	$(BIN)/guanxi up
+
+test: lint test-fast test-real ## lint, fast tests, and those on a real Kafka and MongoDB
+
+test-fast: $(READY) ## the tests that need no server
+	$(BIN)/pytest -m "not real" -n 2 --dist worksteal
+
+test-real: $(READY) ## the tests on a real Kafka and MongoDB
+	$(BIN)/pytest -m real
+
+lint: $(READY) ## formatting, ruff, mypy, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(READY) ## events per second, latency, and where the time goes, in one table
+	$(BIN)/python -m tests.bench
+
+lock: $(READY) ## pin what pyproject.toml asks for anew, with hashes
+	$(UV_COMPILE) --upgrade --output-file requirements/run.txt pyproject.toml
+	$(UV_COMPILE) --upgrade --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt \
+		pyproject.toml
+
+clean: ## remove the environment and what tools have cached here
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "guanxi needs Python 3.11, 3.12 or 3.13, and found none on the PATH" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ echo "could not make $(VENV); on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing what requirements/dev.txt pins into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--config-settings editable_mode=compat --editable .
+	@touch $@

@@ -1,0 +1,94 @@
+"""The root of the command line. A command's module is imported only when the command runs, so that help is quick.
+
+Every module of guanxi.commands is a command of its name (`import_file` is `import-file`; a trailing underscore, as
+in `import_`, goes), except those that begin with one. Its docstring's first line is its help. It offers either `app`,
+a typer.Typer (a group, or a single command), or `register(app)`, which adds the command to the Typer it is given.
+"""
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command as command_of
+
+import guanxi.commands
+
+_FOLDER = Path(guanxi.commands.__file__ or "").parent
+
+
+def _modules() -> dict[str, str]:
+    """Name of the command to name of its module, without importing any."""
+    names = (module.name for module in pkgutil.iter_modules([str(_FOLDER)]))
+    return {name.rstrip("_").replace("_", "-"): name for name in names if not name.startswith("_")}
+
+
+def _help(module: str) -> str:
+    """The first line of the module's docstring."""
+    source = _FOLDER / f"{module}.py"
+    if not source.exists():
+        source = _FOLDER / module / "__init__.py"
+    docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]
+
+
+def _load(name: str, module: str) -> Any:
+    loaded = importlib.import_module(f"guanxi.commands.{module}")
+    app = getattr(loaded, "app", None)
+    if app is None:
+        app = typer.Typer(no_args_is_help=False)
+        loaded.register(app)
+    command = command_of(app)
+    command.name = name
+    command.help = command.help or _help(module)
+    return command
+
+
+def _named_only(name: str, module: str) -> Any:
+    """Enough of a command for the list of commands."""
+    stub = typer.Typer(add_completion=False)
+    stub.command(name, help=_help(module))(lambda: None)
+    return command_of(stub)
+
+
+class _Commands(TyperGroup):
+    """Knows the names and first lines of all commands, and imports the one that runs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        del ctx
+        self.commands.update({name: _named_only(name, module) for name, module in _modules().items()})
+        return sorted(self.commands)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        module = _modules().get(args[0])
+        if module is None:
+            self.list_commands(ctx)  # for "did you mean"
+            return super().resolve_command(ctx, args)
+        return args[0], _load(args[0], module), args[1:]
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="guanxi",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Customer relationships from events: tiers, contacts and satisfaction, on Kafka and MongoDB.",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """A callback makes a group of an app without commands of its own."""
+
+
+def main() -> None:
+    """The entry point of the `guanxi` script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

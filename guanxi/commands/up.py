@@ -1,0 +1,98 @@
+"""Start Kafka, MongoDB and the services on this machine, until Ctrl-C."""
+
+import asyncio
+import textwrap
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from guanxi.stack.backing import Backing, backing
+from guanxi.stack.errors import StackError
+from guanxi.stack.running import Interrupted, run
+from guanxi.stack.services import Services
+from services.ingest.keys_edit import create_key
+
+app = typer.Typer(add_completion=False)
+
+_KEPT = Path(".guanxi")
+_DOOR_PORT = 8080
+
+
+@app.command()
+def up(
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data, and go on with them next time.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help=f"Folder for data and logs [with --keep: {_KEPT}; else a temporary one].")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Policy to adopt at the first start.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the HTTP door, if it is free.")] = _DOOR_PORT,
+    only_backing: Annotated[
+        bool, typer.Option("--only-backing", help="Kafka and MongoDB only, without the services.")
+    ] = False,
+) -> None:
+    """Start Kafka, MongoDB and the services on this machine, until Ctrl-C. All that it started ends with it."""
+    folder = data or (_KEPT if keep else None)
+    try:
+        run(_up(folder, policy, port, keep=keep, only_backing=only_backing))
+    except Interrupted:
+        typer.echo("Everything has ended." + (f" The data are kept in {folder}." if keep else ""))
+    except StackError as error:
+        typer.echo(f"guanxi up: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, only_backing: bool) -> None:
+    async with backing(typer.echo, data=data, keep=keep) as servers:
+        if only_backing:
+            typer.echo(_endpoints(servers) + "\nCtrl-C ends both.")
+            raise await servers.first_end()
+        keys_file = servers.folder / "keys.yaml"
+        token = None
+        if not keys_file.exists():
+            _, token = create_key(keys_file, ["*"], now=datetime.now(UTC))
+        settings = {"GUANXI_API_KEYS_FILE": str(keys_file)}
+        if policy is not None:
+            settings["GUANXI_POLICY"] = str(policy.resolve())
+        async with Services(servers, typer.echo, settings=settings, door_port=port) as services:
+            typer.echo(_endpoints(servers) + "\n" + _first_steps(services.url(), token))
+            raise await _first_end(servers, services)
+
+
+async def _first_end(servers: Backing, services: Services) -> StackError:
+    ends = [asyncio.create_task(servers.first_end()), asyncio.create_task(services.first_end())]
+    try:
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for end in ends:
+            end.cancel()
+    return next(iter(done)).result()
+
+
+def _endpoints(servers: Backing) -> str:
+    return textwrap.dedent(f"""
+        Kafka    {servers.kafka_bootstrap}
+        MongoDB  {servers.mongo_uri}
+        logs     {servers.logs}""")
+
+
+def _first_steps(door: str, token: str | None) -> str:
+    key = token or "<the key of the first start; `guanxi keys` makes another>"
+    return textwrap.dedent(f"""\
+        door     {door}/v1/events
+        API key  {key}
+
+        A first event:
+
+          curl -sS {door}/v1/events \\
+            -H 'Authorization: Bearer {token or "KEY"}' \\
+            -H 'Content-Type: application/cloudevents+json' \\
+            -d '{{"specversion": "1.0", "id": "1", "source": "my-crm", "type": "guanxi.customer.registered.v1",
+                 "subject": "C-1", "time": "{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+                 "data": {{"name": "华芯科技"}}}}'
+
+        Ctrl-C ends it all.""")
