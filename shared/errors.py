@@ -4,6 +4,9 @@
 class GuanxiError(Exception):
     """Base of all errors that guanxi raises on purpose; its text is meant for people."""
 
+    final = False
+    """Whether trying again is pointless."""
+
 
 class Malformed(GuanxiError):  # noqa: N818 - named by what must be done, not by what it is
     """The record can never be processed: refuse or quarantine it, and go on."""
@@ -15,3 +18,5 @@ class Transient(GuanxiError):  # noqa: N818
 
 class Stop(GuanxiError):  # noqa: N818
     """Going on would break a promise: stop loudly and do not become ready."""
+
+    final = True

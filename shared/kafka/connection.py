@@ -11,6 +11,8 @@ from faststream.security import BaseSecurity, SASLScram512
 
 from shared.settings import Settings
 
+Broker = KafkaBroker
+"""FastStream's broker, named here so that wiring needs no driver."""
 DRAIN_SECONDS = 20.0
 """How long a batch in work may take to end when its partitions are revoked or the process stops."""
 REQUEST_TIMEOUT_MS = 20_000

@@ -1,0 +1,127 @@
+"""A service as a process: its HTTP server, its readers, its tasks; how it starts, stops, and gives up."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import uvicorn
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from shared import logs
+from shared.errors import GuanxiError
+from shared.health import Health
+from shared.kafka.connection import DRAIN_SECONDS, Broker
+from shared.settings import Settings
+
+START_BACKOFF_SECONDS = 1.0
+EXIT_STOPPED = 1
+EXIT_MISCONFIGURED = 2
+
+log = logging.getLogger(__name__)
+
+Task = Callable[[], Coroutine[Any, Any, None]]
+Prepare = Callable[["Process"], Coroutine[Any, Any, Broker]]
+"""Makes what the service needs and registers its readers on the broker that it returns, not started yet."""
+
+
+class Process:
+    """Runs until a signal comes or something can't go on; drains before it ends."""
+
+    def __init__(self, service: str, settings: Settings) -> None:
+        self.settings = settings
+        self.health = Health(service)
+        self.tasks: list[Task] = []
+        self.closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._server: uvicorn.Server | None = None
+
+    def stop(self) -> None:
+        """End the process, after draining; its exit code says whether it gave up."""
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def run(self, prepare: Prepare, routes: Sequence[BaseRoute]) -> int:
+        """Serve health at once, then wait for the stores (`prepare` is retried), then read. Gives the exit code."""
+        settings = self.settings
+
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            async with AsyncExitStack() as stack:
+                starting = asyncio.create_task(self._start(prepare, stack))
+                try:
+                    yield
+                finally:
+                    starting.cancel()
+                    await asyncio.gather(starting, return_exceptions=True)
+
+        app = Starlette(routes=[*self.health.routes(), *routes], lifespan=lifespan)
+        config = uvicorn.Config(
+            app,
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=int(DRAIN_SECONDS),
+            limit_concurrency=512,
+            timeout_keep_alive=30,
+            server_header=False,
+        )
+        self._server = uvicorn.Server(config)
+        try:
+            self._server.run()
+        except KeyboardInterrupt:
+            return 0
+        return EXIT_STOPPED if self.health.stopped or not self._server.started else 0
+
+    async def _start(self, prepare: Prepare, stack: AsyncExitStack) -> None:
+        broker = await self._prepared(prepare)
+        if broker is None:
+            return
+        for close in self.closing:
+            stack.push_async_callback(close)
+        stack.push_async_callback(broker.stop)
+        for task in self.tasks:
+            running = asyncio.create_task(task())
+            stack.push_async_callback(_cancel, running)
+        log.info("%s started", self.health.service)
+
+    async def _prepared(self, prepare: Prepare) -> Broker | None:
+        """The started broker; None when it can't be had within the time for retries, or at all."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.settings.retry_for_seconds
+        while True:
+            try:
+                broker = await prepare(self)
+                await broker.start()
+            except Exception as error:  # noqa: BLE001 - at start everything may be missing still
+                if loop.time() > deadline or (isinstance(error, GuanxiError) and error.final):
+                    log.critical("cannot start: %s", error)
+                    self.health.stopped = f"cannot start: {error}"
+                    self.stop()
+                    return None
+                log.warning("not started yet, trying again: %s", error)
+                await asyncio.sleep(START_BACKOFF_SECONDS)
+            else:
+                return broker
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def main(service: str, settings_type: type[Settings], run: Callable[[Process, Any], int]) -> None:
+    """Entry of a service's module: reads the settings, says in words what is wrong with them, runs, exits."""
+    try:
+        settings = settings_type()
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"GUANXI_{name}: {problem['msg']}\n")
+        sys.exit(EXIT_MISCONFIGURED)
+    logs.configure(settings)
+    sys.exit(run(Process(service, settings), settings))
