@@ -1,0 +1,190 @@
+"""The HTTP door: POST /v1/events. It writes to the inbox and needs Kafka alone; admission does the rest."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from zoneinfo import ZoneInfo
+
+from pydantic_core import to_json
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from services.ingest.http_body import body_kind, read_body
+from services.ingest.http_events import Answer, Judged, judge_events, look_at_claims, valid_traceparent
+from services.ingest.http_openapi import EVENTS_PATH, OPENAPI_PATH, openapi
+from services.ingest.inbox import InboxWriter, SeenClaims
+from services.ingest.keys import ApiKey, ApiKeys
+from services.ingest.limits import (
+    MAX_EVENTS,
+    RETRY_AFTER_BUSY_SECONDS,
+    RETRY_AFTER_UNAVAILABLE_SECONDS,
+    DoorLimits,
+    RateLimit,
+)
+from services.ingest.problems import Problem, retry_after
+from services.ingest.split import split_body
+from shared.errors import Transient
+from shared.events.refusal import Reason, Refused
+
+log = logging.getLogger(__name__)
+
+_PHRASES = {
+    HTTPStatus.NOT_FOUND: ("not_found", f"there is nothing here; events go to POST {EVENTS_PATH}"),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "this method is not allowed here; see the Allow header"),
+}
+_NO_KEY = Problem(
+    HTTPStatus.UNAUTHORIZED,
+    "unauthorized",
+    "send a valid API key: Authorization: Bearer gx_<id>_<secret>",
+    {"WWW-Authenticate": "Bearer"},
+)
+_INTERNAL = Problem(
+    HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an error on our side, logged; send the request again"
+)
+
+
+def create_door(
+    inbox: InboxWriter,
+    keys: ApiKeys,
+    *,
+    zone: ZoneInfo,
+    now: Callable[[], datetime],
+    claims: SeenClaims | None = None,
+    limits: DoorLimits | None = None,
+    extra_routes: Sequence[BaseRoute] = (),
+) -> Starlette:
+    """The door as an ASGI application.
+
+    inbox: acknowledged writes; keys: who may send what; zone: of business days; now: the wall clock, in UTC;
+    claims: lets answers name what is known already; extra_routes: such as health checks, which need no key.
+    """
+    door = Door(inbox, keys, zone, now, claims, limits or DoorLimits())
+    document = to_json(openapi(), indent=2)
+
+    async def serve_openapi(_: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    return Starlette(
+        routes=[
+            Route(EVENTS_PATH, door.post_events, methods=["POST"]),
+            Route(OPENAPI_PATH, serve_openapi, methods=["GET"]),
+            *extra_routes,
+        ],
+        exception_handlers={HTTPException: _http_problem, Exception: _internal_problem},
+    )
+
+
+@dataclass(slots=True)
+class Door:
+    """What `create_door` puts behind the route."""
+
+    inbox: InboxWriter
+    keys: ApiKeys
+    zone: ZoneInfo
+    now: Callable[[], datetime]
+    claims: SeenClaims | None
+    limits: DoorLimits
+    in_flight: int = 0
+    rate: RateLimit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rate = RateLimit(self.limits.events_per_second, self.limits.events_burst)
+
+    async def post_events(self, request: Request) -> Response:
+        """Answers a request for each of its events (docs/reference/openapi.json says how)."""
+        key = self.keys.find(request.headers.get("authorization"), self.now())
+        if key is None:
+            return _NO_KEY.response()
+        busy = self._busy(key)
+        if busy is not None:
+            return busy.response()
+        self.in_flight += 1
+        try:
+            events = await self._read(request)
+            if isinstance(events, Problem):
+                return events.response()
+            self.rate.charge(key.id, len(events), time.monotonic())
+            return await self._take(events, key, valid_traceparent(request.headers.get("traceparent")))
+        finally:
+            self.in_flight -= 1
+
+    def _busy(self, key: ApiKey) -> Problem | None:
+        if self.in_flight >= self.limits.max_in_flight:
+            hint = f"{self.in_flight} requests are in work; send again later, and several events in one request"
+            return Problem(
+                HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", hint, retry_after(RETRY_AFTER_BUSY_SECONDS)
+            )
+        wait_seconds = self.rate.wait_seconds(key.id, time.monotonic())
+        if wait_seconds <= 0:
+            return None
+        hint = f"this key sends more than {self.limits.events_per_second:g} events a second; send again later"
+        return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", hint, retry_after(wait_seconds))
+
+    async def _read(self, request: Request) -> list[bytes] | Problem:
+        kind = body_kind(request.headers.get("content-type"))
+        if isinstance(kind, Problem):
+            return kind
+        body = await read_body(request, seconds=self.limits.body_seconds)
+        if isinstance(body, Problem):
+            return body
+        events = split_body(kind, body, MAX_EVENTS)
+        if isinstance(events, Refused):
+            too_many = events.reason is Reason.TOO_MANY
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_many else HTTPStatus.BAD_REQUEST
+            return Problem(status, events.reason, events.hint)
+        return events
+
+    async def _take(self, events: Sequence[bytes], key: ApiKey, traceparent: str | None) -> Response:
+        judged = await judge_events(events, key, now=self.now(), zone=self.zone)
+        await look_at_claims(judged, self.claims, seconds=self.limits.look_seconds)
+        records = [one.record(traceparent) for one in judged if one.candidate is not None]
+        if records:
+            try:
+                async with asyncio.timeout(self.limits.write_seconds):
+                    await self.inbox.write(records)
+            except (Transient, TimeoutError) as error:
+                log.warning("the inbox takes no events: %s", str(error) or "no acknowledgement in time")
+                hint = "not all events could be stored now; send the whole request again, known ones count once"
+                return Problem(
+                    HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", hint, retry_after(RETRY_AFTER_UNAVAILABLE_SECONDS)
+                ).response()
+        return _answer(judged)
+
+
+def _answer(judged: Sequence[Judged]) -> Response:
+    counts = Counter(one.answer.status for one in judged)
+    answer = Answer(
+        accepted=counts["accepted"],
+        duplicate=counts["duplicate"],
+        refused=counts["refused"],
+        events=[one.answer for one in judged],
+    )
+    if answer.refused < len(judged):
+        return Response(to_json(answer), HTTPStatus.ACCEPTED, media_type="application/json")
+    members = answer.model_dump(mode="json")
+    if all(one.answer.code is Reason.SOURCE_NOT_ALLOWED for one in judged):
+        hint = "this API key may not send events of these sources"
+        return Problem(HTTPStatus.FORBIDDEN, Reason.SOURCE_NOT_ALLOWED, hint, members=members).response()
+    hint = "no event was taken; see events for the reason of each"
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "all_refused", hint, members=members).response()
+
+
+async def _http_problem(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise TypeError
+    status = HTTPStatus(error.status_code)
+    code, hint = _PHRASES.get(status, (status.phrase.lower().replace(" ", "_"), error.detail))
+    return Problem(status, code, hint, error.headers or {}).response()
+
+
+async def _internal_problem(_: Request, error: Exception) -> Response:
+    log.error("unexpected at the HTTP door", exc_info=error)
+    return _INTERNAL.response()

@@ -1,0 +1,92 @@
+"""Reading a request's body: its kind, its encoding, and never more of it than the limit."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from starlette.requests import ClientDisconnect, Request
+
+from services.ingest.limits import MAX_BODY_BYTES
+from services.ingest.problems import Problem
+from services.ingest.split import BodyKind
+from shared.events.refusal import Reason
+
+MEDIA_TYPES = {
+    "application/cloudevents+json": BodyKind.EVENT,
+    "application/cloudevents-batch+json": BodyKind.BATCH,
+    "application/json": BodyKind.EITHER,
+    "application/x-ndjson": BodyKind.LINES,
+}
+ENCODINGS = ("gzip", "identity")
+_GZIP = 16 + zlib.MAX_WBITS
+_UTF8 = ("utf-8", "utf8")
+
+
+def body_kind(content_type: str | None) -> BodyKind | Problem:
+    """How the body holds its events, by its media type; parameters other than the character set are passed
+    over.
+    """
+    essence, *parameters = (content_type or "").split(";")
+    kind = MEDIA_TYPES.get(essence.strip().lower())
+    if kind is None:
+        found = repr(content_type[:100]) if content_type else "missing"
+        return _unsupported(f"Content-Type is {found}; one of {', '.join(MEDIA_TYPES)} is expected")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in _UTF8:
+            return _unsupported(f"the character set is {value.strip()[:40]!r}; JSON is sent as UTF-8")
+    return kind
+
+
+async def read_body(request: Request, *, seconds: float) -> bytes | Problem:
+    """The whole body, decompressed, in at most `seconds`."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ENCODINGS:
+        found = encoding[:40]
+        return _unsupported(f"Content-Encoding is {found!r}; gzip or none is expected", {"Accept-Encoding": "gzip"})
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared[:20]) > MAX_BODY_BYTES:
+        return too_large()
+    body = bytearray()
+    chunks = _unzipped(request.stream()) if encoding == "gzip" else request.stream()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    return too_large()
+    except TimeoutError:
+        hint = f"the body did not arrive within {seconds:g} s"
+        return Problem(HTTPStatus.REQUEST_TIMEOUT, "request_timeout", hint, {"Connection": "close"})
+    except ClientDisconnect:
+        return Problem(HTTPStatus.BAD_REQUEST, "disconnected", "the connection was closed before the body's end")
+    except (zlib.error, EOFError) as error:
+        return Problem(HTTPStatus.BAD_REQUEST, "not_gzip", f"the body is not gzip as Content-Encoding says: {error}")
+    return bytes(body)
+
+
+def too_large() -> Problem:
+    """The answer to a body above the limit."""
+    hint = f"the body has more than {MAX_BODY_BYTES} bytes; send the events in several requests"
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, Reason.TOO_LARGE, hint)
+
+
+def _unsupported(hint: str, headers: dict[str, str] | None = None) -> Problem:
+    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, Reason.UNSUPPORTED_MEDIA_TYPE, hint, headers or {})
+
+
+async def _unzipped(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Decompresses in steps of at most the limit, so that a small bomb never becomes a large body in
+    memory.
+    """
+    unzip = zlib.decompressobj(_GZIP)
+    async for chunk in chunks:
+        rest = chunk
+        while rest:
+            if unzip.eof:  # members of a gzip file may follow one another
+                unzip = zlib.decompressobj(_GZIP)
+            yield unzip.decompress(rest, MAX_BODY_BYTES + 1)
+            rest = unzip.unconsumed_tail or unzip.unused_data
+    if not unzip.eof:
+        raise EOFError("it ends too early")

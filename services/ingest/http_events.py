@@ -1,0 +1,142 @@
+"""What the HTTP door says of each event of a request: the same rules that admission applies, a moment
+earlier.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.ingest.domain import Candidate, Claim, Duplicate, admit, judge
+from services.ingest.inbox import InboxRecord, SeenClaims
+from services.ingest.keys import ApiKey
+from services.ingest.wire import MAX_EVENT_BYTES, from_kafka
+from shared.errors import Transient
+from shared.events.event import Position
+from shared.events.refusal import Reason, Refused
+
+_NOT_ON_THE_INBOX = Position(-1, -1, -1)
+_YIELD_EVERY_EVENTS = 50
+"""Judging takes tens of microseconds an event; other requests and admission's heartbeat wait meanwhile."""
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_MAX_ECHOED_ID_CHARS = 200
+
+
+class EventAnswer(BaseModel):
+    """The answer to one event."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    index: Annotated[int, Field(ge=0, description="place in the request, from 0; blank lines do not count")]
+    id: Annotated[str | None, Field(description="the event's id, null when it could not be read")]
+    status: Annotated[
+        Literal["accepted", "duplicate", "refused"],
+        Field(
+            description="accepted: on the inbox, acknowledged by Kafka; duplicate: known with the same content, "
+            "nothing to do; refused: not taken, see code"
+        ),
+    ]
+    code: Annotated[Reason | None, Field(description="why it was refused; null otherwise")] = None
+    field: Annotated[str | None, Field(description="dotted path of what was wrong, empty for the event as a whole")] = (
+        None
+    )
+    hint: Annotated[str | None, Field(description="what was found and what to do, one sentence")] = None
+    ignored: Annotated[
+        list[str], Field(description="attributes and data fields that guanxi does not know and leaves out")
+    ] = []
+
+
+class Answer(BaseModel):
+    """The answer to a request that could be read."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    accepted: Annotated[int, Field(ge=0)]
+    duplicate: Annotated[int, Field(ge=0)]
+    refused: Annotated[int, Field(ge=0)]
+    events: list[EventAnswer]
+
+
+@dataclass(slots=True)
+class Judged:
+    """One event of a request, as far as it has come. `candidate` is None once it is refused."""
+
+    raw: bytes
+    answer: EventAnswer
+    candidate: Candidate | None = None
+
+    def refuse(self, refused: Refused) -> None:
+        """Turn the answer into a refusal."""
+        self.candidate = None
+        self.answer.status = "refused"
+        self.answer.code, self.answer.field, self.answer.hint = refused.reason, refused.field, refused.hint
+
+    def record(self, traceparent: str | None) -> InboxRecord:
+        """The record for the inbox: the event's bytes as sent, with the request's traceparent if it has
+        none.
+        """
+        if self.candidate is None:
+            raise AssertionError
+        value = self.raw
+        if traceparent and self.candidate.traceparent is None:
+            traced = b'{"traceparent":"%s",%s' % (traceparent.encode(), value[1:])
+            value = traced if len(traced) <= MAX_EVENT_BYTES else value
+        return InboxRecord(self.candidate.key.encode(), value, [])
+
+
+async def judge_events(events: Sequence[bytes], key: ApiKey, *, now: datetime, zone: ZoneInfo) -> list[Judged]:
+    """Each event by itself: strict JSON, the rules of `admit`, and whether this key may send its source."""
+    judged = []
+    for index, raw in enumerate(events):
+        if index % _YIELD_EVERY_EVENTS == _YIELD_EVERY_EVENTS - 1:
+            await asyncio.sleep(0)
+        one = Judged(raw, EventAnswer(index=index, id=None, status="accepted"))
+        judged.append(one)
+        document = from_kafka(raw, ())
+        if isinstance(document, Refused):
+            one.refuse(document)
+            continue
+        name, source = document.get("id"), document.get("source")
+        one.answer.id = name[:_MAX_ECHOED_ID_CHARS] if isinstance(name, str) else None
+        if isinstance(source, str) and not key.may_send(source):
+            hint = f"this API key may not send events of source {source[:100]!r}"
+            one.refuse(Refused(Reason.SOURCE_NOT_ALLOWED, "source", hint))
+            continue
+        candidate = admit(document, now=now, zone=zone)
+        if isinstance(candidate, Refused):
+            one.refuse(candidate)
+        else:
+            one.candidate = candidate
+            one.answer.ignored = list(candidate.ignored)
+    return judged
+
+
+async def look_at_claims(judged: Sequence[Judged], seen: SeenClaims | None, *, seconds: float) -> None:
+    """Marks what is known already as duplicate or refused. Without claims to look at, or when they don't
+    answer in time, everything stays accepted; admission has the last word either way.
+    """
+    waiting = [(one, one.candidate) for one in judged if one.candidate is not None and one.candidate.claimed]
+    if seen is None or not waiting:
+        return
+    try:
+        async with asyncio.timeout(seconds):
+            claims: Mapping[bytes, Claim] = await seen.find([candidate.identity for _, candidate in waiting])
+    except (TimeoutError, Transient):
+        return
+    for one, candidate in waiting:
+        claim = claims.get(candidate.identity)
+        verdict = judge(claim, candidate, _NOT_ON_THE_INBOX) if claim else None
+        if isinstance(verdict, Duplicate):
+            one.candidate, one.answer.status = None, "duplicate"
+        elif isinstance(verdict, Refused):
+            one.refuse(verdict)
+
+
+def valid_traceparent(header: str | None) -> str | None:
+    """The request's traceparent if it is W3C's, else None."""
+    return header if header and _TRACEPARENT.fullmatch(header) else None

@@ -1,0 +1,75 @@
+"""The limits of the HTTP door, each with its reason, and what keeps to the two that are counted over time."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+MAX_EVENT_BYTES = 64 * 1024
+"""Of one event as sent: an event is a fact, not a document; well under the log's record size."""
+MAX_BODY_BYTES = 1024 * 1024
+"""Of one request, after decompression: bounds what a request can make the process hold."""
+MAX_EVENTS = 500
+"""Of one request: bounds the work between two looks at the event loop, and the answer's size."""
+BODY_SECONDS = 20.0
+"""To receive one body: a slow sender must not hold one of the places below for ever."""
+WRITE_SECONDS = 10.0
+"""For Kafka's acknowledgement: then the answer is 503, and sending again is safe."""
+LOOK_SECONDS = 0.15
+"""For the look at known claims: it only makes the answer more telling, so it may not cost much."""
+MAX_IN_FLIGHT = 64
+"""Requests in work: 64 bodies of 1 MiB and what they become stay well under the memory of a service."""
+EVENTS_PER_SECOND = 2000.0
+"""Per key, over time."""
+EVENTS_BURST = 10_000.0
+"""Per key, at once after a quiet time."""
+MAX_BUCKETS = 1000
+RETRY_AFTER_BUSY_SECONDS = 1
+RETRY_AFTER_UNAVAILABLE_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """The limits that a deployment or a test may set otherwise; the others are part of the contract."""
+
+    max_in_flight: int = MAX_IN_FLIGHT
+    events_per_second: float = EVENTS_PER_SECOND
+    events_burst: float = EVENTS_BURST
+    body_seconds: float = BODY_SECONDS
+    write_seconds: float = WRITE_SECONDS
+    look_seconds: float = LOOK_SECONDS
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at_seconds: float
+
+
+@dataclass(slots=True)
+class RateLimit:
+    """A token bucket per key. How many events a request holds is known only after it is read, so a request is
+    let in while the bucket is not empty, and charged afterwards; the debt is worked off before the next one.
+
+    Times are seconds of a monotonic clock.
+    """
+
+    per_second: float
+    burst: float
+    _buckets: OrderedDict[str, _Bucket] = field(default_factory=OrderedDict)
+
+    def wait_seconds(self, key: str, now_seconds: float) -> float:
+        """0 when a request may come in now, else how long until it may."""
+        tokens = self._bucket(key, now_seconds).tokens
+        return 0.0 if tokens > 0 else (1 - tokens) / self.per_second
+
+    def charge(self, key: str, events: int, now_seconds: float) -> None:
+        """Count the events of a request that was let in."""
+        self._bucket(key, now_seconds).tokens -= events
+
+    def _bucket(self, key: str, now_seconds: float) -> _Bucket:
+        bucket = self._buckets.pop(key, None) or _Bucket(self.burst, now_seconds)
+        bucket.tokens = min(self.burst, bucket.tokens + (now_seconds - bucket.at_seconds) * self.per_second)
+        bucket.at_seconds = now_seconds
+        self._buckets[key] = bucket
+        if len(self._buckets) > MAX_BUCKETS:
+            self._buckets.popitem(last=False)
+        return bucket
