@@ -20,7 +20,7 @@ MAX_NUMBER_CHARS = 64
 MAX_EXPONENT = 9999
 """Largest power of ten of a number, either way; larger ones only serve to exhaust memory when written out."""
 
-JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | Decimal | bool | None"
+JsonValue: TypeAlias = dict[str, Any] | list[Any] | str | int | Decimal | bool | None
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
 
 _BOM = b"\xef\xbb\xbf"
@@ -29,7 +29,7 @@ _STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL
 _ODD_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
-class _Unacceptable(ValueError):
+class _UnacceptableError(ValueError):
     """Carries a refusal out of the standard parser's hooks; never leaves this module."""
 
     def __init__(self, reason: Reason, field: str, hint: str) -> None:
@@ -43,7 +43,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise _Unacceptable(Reason.DUPLICATE_KEY, key[:200], f"the key {key[:100]!r} stands twice in one object")
+                hint = f"the key {key[:100]!r} stands twice in one object"
+                raise _UnacceptableError(Reason.DUPLICATE_KEY, key[:200], hint)
             seen.add(key)
     return document
 
@@ -57,17 +58,17 @@ def _decimal(text: str) -> Decimal:
         else:
             if abs(number.adjusted()) <= MAX_EXPONENT:
                 return number
-    raise _Unacceptable(Reason.NOT_JSON, "", f"a number beyond all bounds: {text[:40]}")
+    raise _UnacceptableError(Reason.NOT_JSON, "", f"a number beyond all bounds: {text[:40]}")
 
 
 def _integer(text: str) -> int:
     if len(text) > MAX_NUMBER_CHARS:
-        raise _Unacceptable(Reason.NOT_JSON, "", f"a number of {len(text)} digits, {MAX_NUMBER_CHARS} are allowed")
+        raise _UnacceptableError(Reason.NOT_JSON, "", f"a number of {len(text)} digits, {MAX_NUMBER_CHARS} are allowed")
     return int(text)
 
 
 def _constant(name: str) -> NoReturn:
-    raise _Unacceptable(Reason.NOT_JSON, "", f"{name} is not JSON; leave the field out where there is no number")
+    raise _UnacceptableError(Reason.NOT_JSON, "", f"{name} is not JSON; leave the field out where there is no number")
 
 
 _decode = json.JSONDecoder(
@@ -85,7 +86,7 @@ def parse_json(raw: bytes) -> JsonValue | Refused:
         return Refused(Reason.TOO_DEEP, "", f"nested more than {MAX_DEPTH} levels deep")
     try:
         value: JsonValue = _decode(text)
-    except _Unacceptable as error:
+    except _UnacceptableError as error:
         return error.refused
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"

@@ -1,10 +1,25 @@
 """The rules of the doors, put together: an event by itself, without a look at what came before."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.ingest.domain.candidate import Candidate
-from shared.events.refusal import Refused
+from services.ingest.domain.content import bounded, read_data, unknown_fields
+from services.ingest.domain.envelope import Envelope, ignored_attributes, read_envelope, refuse_age
+from services.ingest.domain.people import take_names
+from services.ingest.domain.rules import refuse_combination
+from shared.events.codec import content_hash, format_instant
+from shared.events.facts import Fact, RecordVoided
+from shared.events.refusal import Reason, Refused
+from shared.events.registry import subject_kind
+
+CLAIM_KEPT = timedelta(days=800)
+"""How long after it happened a fact without a business id is remembered: longer than the age limit, so that what is
+forgotten can not come again. Records are remembered for good, and so is history, which has no age limit."""
+
+_OWN_KEYS = (b"customer:", b"representative:")
 
 
 def admit(
@@ -16,10 +31,76 @@ def admit(
     HTTP door, which answers ahead of it, the door's clock); zone: of business days; backfill: history, which has no
     age limit; internal: whether guanxi's own types may come (they may on the inbox, not at the other doors).
     """
-    raise NotImplementedError
+    envelope = read_envelope(document, internal=internal)
+    if isinstance(envelope, Refused):
+        return envelope
+    refused = refuse_age(envelope.time, now, backfill=backfill)
+    if refused is not None:
+        return refused
+    read = read_data(envelope.entry, envelope.data)
+    if isinstance(read, Refused):
+        return read
+    fact, data = read
+    refused = refuse_combination(envelope, fact, zone)
+    if refused is not None:
+        return refused
+    return _candidate(document, envelope, fact, data, backfill=backfill)  # type: ignore[arg-type]  # an envelope is a dict's
 
 
 def refuse_key(key: bytes | None, candidate: Candidate) -> Refused | None:
     """Refusal of a record whose Kafka key has our own form but names another subject. Any other key is fine: the log
-    is keyed afresh."""
-    raise NotImplementedError
+    is keyed afresh.
+    """
+    if key is None or not key.startswith(_OWN_KEYS) or key == candidate.key.encode():
+        return None
+    return Refused(Reason.KEY_MISMATCH, "subject", f"the record's key is not {candidate.key!r}; send that, or none")
+
+
+def _candidate(
+    document: dict[str, Any], envelope: Envelope, fact: Fact, data: dict[str, Any], *, backfill: bool
+) -> Candidate:
+    entry, subject, time = envelope.entry, envelope.subject, envelope.time
+    key = f"{subject_kind(entry.name, fact)}:{subject}"
+    plain, names = take_names(entry, key, subject, data)
+    instant = format_instant(time)
+    void = isinstance(fact, RecordVoided)
+    record = _record(envelope, fact)
+    undo: dict[str, Any] | None = None
+    if record is not None:
+        kept = {name: value for name, value in plain.items() if name not in fact.UNDO_LEAVES_OUT}
+        undo = {"revision": envelope.revision, "time": instant, "data": None if void else kept}
+    return Candidate(
+        type=entry.name,
+        id=envelope.id,
+        source=envelope.source,
+        subject=subject,
+        time=time,
+        revision=envelope.revision,
+        data=plain,
+        traceparent=envelope.traceparent,
+        backfill=backfill,
+        key=key,
+        identity=_identity(*record) if record else _identity("fact", envelope.source, envelope.id),
+        content=content_hash((entry.name, subject, instant, data)),
+        undo=undo,
+        void=void,
+        names=names,
+        ignored=bounded(ignored_attributes(document, envelope) + unknown_fields(entry, envelope.data)),
+        expires_at=None if record or backfill or entry.internal else time + CLAIM_KEPT,
+        claimed=not entry.internal,
+    )
+
+
+def _record(envelope: Envelope, fact: Fact) -> tuple[str, str, str, str] | None:
+    """What identifies a record in all its revisions, None for other facts."""
+    if isinstance(fact, RecordVoided):
+        return "record", envelope.source, fact.kind, fact.record_id
+    entry = envelope.entry
+    if entry.kind is None or entry.id_field is None:
+        return None
+    return "record", envelope.source, entry.kind, getattr(fact, entry.id_field)
+
+
+def _identity(*parts: str) -> bytes:
+    """16 bytes; the parts hold no null character (ids have none), so that it can part them."""
+    return blake2b("\0".join(parts).encode(), digest_size=16).digest()

@@ -29,7 +29,8 @@ class Entry(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Everything accepted under one identity. `entries` ascend by revision, which is the order of acceptance too.
-    `v` counts writes for compare-and-set, 0 for a claim that is not stored yet."""
+    `v` counts writes for compare-and-set, 0 for a claim that is not stored yet.
+    """
 
     identity: bytes
     key: str

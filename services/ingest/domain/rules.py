@@ -1,0 +1,41 @@
+"""Rules of the doors that look at several fields of an event at once."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from services.ingest.domain.envelope import Envelope
+from shared.events.facts import MAX_OVERRIDE_DAYS, Fact, RecordVoided, TierOverridden
+from shared.events.refusal import Reason, Refused
+
+MAX_DAYS_APART = 7
+"""Between `occurred_on` and the business day of `time`; more is a mistake of one of the two."""
+
+
+def refuse_combination(envelope: Envelope, fact: Fact, zone: ZoneInfo) -> Refused | None:
+    """Refusal of an event whose fields do not go together, None for nearly all."""
+    if fact.occurred_on is not None:
+        days = (fact.occurred_on - envelope.time.astimezone(zone).date()).days
+        if abs(days) > MAX_DAYS_APART:
+            hint = f"occurred_on lies {abs(days)} days from time; at most {MAX_DAYS_APART} are allowed"
+            return Refused(Reason.INVALID_FIELD, "data.occurred_on", hint)
+    if isinstance(fact, RecordVoided):
+        if envelope.revision < 2:
+            hint = "a void is a revision of at least 2, higher than the record's"
+            return Refused(Reason.INVALID_FIELD, "revision", hint)
+    elif envelope.revision > 1 and envelope.entry.kind is None:
+        hint = "only records with a business id have revisions; send what is new as an event with a new id"
+        return Refused(Reason.INVALID_FIELD, "revision", hint)
+    if isinstance(fact, TierOverridden):
+        return _refuse_override(fact, envelope.time, zone)
+    return None
+
+
+def _refuse_override(fact: TierOverridden, time: datetime, zone: ZoneInfo) -> Refused | None:
+    if fact.approved_by == fact.requested_by:
+        hint = "an override needs two people: approved_by equals requested_by"
+        return Refused(Reason.FOUR_EYES, "data.approved_by", hint)
+    day = fact.day(time.astimezone(zone).date())
+    if not day <= fact.expires_on <= day + timedelta(days=MAX_OVERRIDE_DAYS):
+        hint = f"expires_on must lie from {day} to {MAX_OVERRIDE_DAYS} days later"
+        return Refused(Reason.INVALID_FIELD, "data.expires_on", hint)
+    return None
