@@ -1,4 +1,4 @@
-"""Policies that were adopted: append-only, with the text of the file, so that every process decides by the same ones."""
+"""Policies that were adopted: append-only, with the file's text, so that every process decides by the same ones."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,7 +25,8 @@ class Adopted:
 
 async def adopt(database: Database, policy: Adopted, at: datetime) -> bool:
     """Keep a policy; False when the same one is there already. Raises Stop when the name and version stand for another
-    text, since a version in force is never edited (domain.md, Tiering)."""
+    text, since a version in force is never edited (domain.md, Tiering).
+    """
     document_id = f"{policy.name}/{policy.version}"
     digest = sha256(policy.text.encode()).hexdigest()
     async with transient_errors():
