@@ -28,6 +28,8 @@ class Health:
         """What keeps the process from being ready, in sentences; none when it is."""
         if self.stopped:
             return [self.stopped]
+        if not self.checks:
+            return ["starting: waiting for Kafka and MongoDB"]
         return [problem for check in self.checks if (problem := await check())]
 
     def routes(self) -> list[Route]:

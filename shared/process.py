@@ -89,11 +89,17 @@ class Process:
             stack.push_async_callback(_cancel, running)
         log.info("%s started", self.health.service)
 
+    def _clear(self) -> None:
+        """Forget what an attempt that failed half-way has registered."""
+        for registered in (self.tasks, self.closing, self.health.checks, self.health.details):
+            registered.clear()
+
     async def _prepared(self, prepare: Prepare) -> Broker | None:
         """The started broker; None when it can't be had within the time for retries, or at all."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.settings.retry_for_seconds
         while True:
+            self._clear()
             try:
                 broker = await prepare(self)
                 await broker.start()

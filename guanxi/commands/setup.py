@@ -1,0 +1,96 @@
+"""Make topics, collections, indexes and views, and adopt the policy. Doing it again changes nothing."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from guanxi.console import fail, say
+from services.engagement.store import SCHEMA as ENGAGEMENT
+from services.ingest.store import SCHEMA as INGEST
+from services.tiering.policy_file import read_policy
+from services.tiering.store import SCHEMA as TIERING
+from shared.errors import GuanxiError, Stop, Transient
+from shared.kafka.admin import make_topics
+from shared.mongo import connect
+from shared.mongo.generations import begin_generations, current_generation
+from shared.mongo.policies import Adopted, adopt, adopted
+from shared.mongo.schema import apply
+from shared.settings import Settings
+
+SCHEMAS = (INGEST, TIERING, ENGAGEMENT)
+WAIT_SECONDS = 60.0
+PAUSE_SECONDS = 1.0
+
+
+class SetupSettings(Settings):
+    """What set-up needs beyond what every process does."""
+
+    policy: Path | None = None
+
+
+async def set_up(settings: SetupSettings) -> list[str]:
+    """Make what is missing; gives what was done, in sentences. Raises Stop when what is there contradicts the code,
+    Transient when Kafka or MongoDB do not answer.
+    """
+    done = [f"topic {name} made" for name in await make_topics(settings)]
+    database = connect(settings)
+    try:
+        await begin_generations(database, ("inbox", "log", *(schema.service for schema in SCHEMAS)))
+        for schema in SCHEMAS:
+            await apply(database, schema, await current_generation(database, schema.service))
+        policies = await adopted(database)
+        if settings.policy is not None:
+            text = settings.policy.read_text(encoding="utf-8")
+            policy = read_policy(text, settings.policy.name)
+            adopting = Adopted(policy.name, policy.version, policy.effective_on, text)
+            if policies and adopting.name not in {known.name for known in policies}:
+                raise Stop(
+                    f"this database decides by {policies[0].name}; "
+                    f"to go over to {policy.name} use 'guanxi policy adopt'"
+                )
+            if await adopt(database, adopting, datetime.now(UTC)):
+                done.append(f"policy {policy.name} version {policy.version} adopted")
+        elif not policies:
+            raise Stop("no policy is adopted yet: set GUANXI_POLICY to a file such as deploy/policies/default-cny.yaml")
+    finally:
+        database.client.close()
+    return done
+
+
+async def _wait_and_set_up(settings: SetupSettings, wait_seconds: float) -> list[str]:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait_seconds
+    while True:
+        try:
+            return await set_up(settings)
+        except Transient as error:
+            if loop.time() > deadline:
+                raise
+            say(f"waiting: {error}")
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def setup(
+        wait: Annotated[float, typer.Option(help="Seconds to wait for Kafka and MongoDB.")] = WAIT_SECONDS,
+    ) -> None:
+        """Make topics, collections, indexes and views, and adopt the policy. Doing it again changes nothing.
+
+        Where Kafka and MongoDB are, and which policy file is adopted first, comes from the environment:
+        GUANXI_KAFKA_BOOTSTRAP, GUANXI_MONGO_URI, GUANXI_MONGO_DATABASE, GUANXI_POLICY.
+        """
+        try:
+            done = asyncio.run(_wait_and_set_up(SetupSettings(), wait))
+        except GuanxiError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"{error.filename}: {error.strerror}")
+        for line in done:
+            say(line)
+        say("set up" if done else "nothing to do, everything is set up")

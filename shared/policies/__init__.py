@@ -1,0 +1,1 @@
+"""What several services read from a policy file."""
