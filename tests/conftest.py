@@ -83,8 +83,8 @@ def mongo_database(mongo_uri: str) -> Iterator[str]:
     """The name of a database of the test's own; it is dropped afterwards."""
     name = f"test_{secrets.token_hex(6)}"
     yield name
-    client: MongoClient[dict[str, Any]]
-    with MongoClient(mongo_uri) as client:
+    client: MongoClient[dict[str, Any]] = MongoClient(mongo_uri)
+    with client:
         client.drop_database(name)
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 _POLL_S = 0.02
+_PATIENCE_S = 15.0
 
 
 def with_word(word: str) -> dict[int, str]:
@@ -29,11 +31,21 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def gone(word: str, *, within_s: float = 15.0) -> bool:
-    """Whether within that time no process with `word` is left."""
-    deadline = asyncio.get_running_loop().time() + within_s
-    while with_word(word):
-        if asyncio.get_running_loop().time() > deadline:
-            return False
-        await asyncio.sleep(_POLL_S)
+async def gone(word: str) -> bool:
+    """Whether, in time, no process with `word` is left."""
+    return await _in_time(lambda: not with_word(word))
+
+
+async def appeared(*words: str) -> bool:
+    """Whether, in time, there is a process with all these words."""
+    return await _in_time(lambda: any(all(word in line for word in words) for line in with_word(words[0]).values()))
+
+
+async def _in_time(true: Callable[[], bool]) -> bool:
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            while not true():  # noqa: ASYNC110  (other people's processes tell us nothing)
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError:
+        return False
     return True

@@ -1,0 +1,176 @@
+"""A real Kafka and a real mongod as local processes: they start, are apart, end, and go on with kept data."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+
+from guanxi.stack import kafka, mongod
+from guanxi.stack.backing import Backing, backing
+from guanxi.stack.choose import Kind
+from guanxi.stack.errors import StackError
+from tests.stack.processes import appeared, gone, with_word
+
+_WHY_NOT = kafka.why_not() or mongod.why_not()
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.skipif(_WHY_NOT is not None, reason=f"no local servers: {_WHY_NOT}"),
+]
+
+
+@contextlib.asynccontextmanager
+async def local(folder: Path, *, keep: bool = False) -> AsyncIterator[Backing]:
+    async with backing(lambda _: None, order=[Kind.LOCAL], data=folder, keep=keep) as servers:
+        yield servers
+
+
+@pytest.fixture(autouse=True)
+def _no_endpoints_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GUANXI_KAFKA_BOOTSTRAP", "GUANXI_MONGO_URI", "GUANXI_STACK"):
+        monkeypatch.delenv(name, raising=False)
+
+
+async def _make_topic(servers: Backing, name: str, config: dict[str, str] | None = None) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka_bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(name, 1, 1, topic_configs=config or {})])
+    await admin.close()
+
+
+async def _send(servers: Backing, topic: str, value: bytes) -> None:
+    async with AIOKafkaProducer(
+        bootstrap_servers=servers.kafka_bootstrap, max_request_size=8 * 1024 * 1024
+    ) as producer:
+        await producer.send_and_wait(topic, value)
+
+
+async def _first(servers: Backing, topic: str) -> bytes:
+    async with AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=servers.kafka_bootstrap,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=8 * 1024 * 1024,
+    ) as consumer:
+        return bytes((await consumer.getone()).value)
+
+
+def _insert_in_transaction(uri: str, text: str) -> None:
+    client: MongoClient[dict[str, Any]] = MongoClient(uri)
+    with client, client.start_session() as session, session.start_transaction():
+        client.test.notes.insert_one({"text": text}, session=session)
+
+
+def _texts(uri: str) -> list[str]:
+    client: MongoClient[dict[str, Any]] = MongoClient(uri)
+    with client:
+        return [note["text"] for note in client.test.notes.find()]
+
+
+async def test_two_stacks_side_by_side_know_nothing_of_each_other(tmp_path: Path) -> None:
+    async with contextlib.AsyncExitStack() as both:
+        one, two = await asyncio.gather(
+            both.enter_async_context(local(tmp_path / "one")), both.enter_async_context(local(tmp_path / "two"))
+        )
+        for servers, text in ((one, b"one"), (two, b"two")):
+            await _make_topic(servers, "t")
+            await _send(servers, "t", text)
+            await asyncio.to_thread(_insert_in_transaction, servers.mongo_uri, text.decode())
+        assert [await _first(one, "t"), await _first(two, "t")] == [b"one", b"two"]
+        assert (_texts(one.mongo_uri), _texts(two.mongo_uri)) == (["one"], ["two"])
+    assert not with_word(str(tmp_path))
+    assert not (tmp_path / "one" / "kafka").exists()
+    assert not (tmp_path / "one" / "mongod").exists()
+    assert (tmp_path / "one" / "logs" / "kafka.log").exists()
+
+
+async def test_kept_data_are_gone_on_with_even_on_other_ports(tmp_path: Path) -> None:
+    async with local(tmp_path, keep=True) as servers:
+        await _make_topic(servers, "t")
+        await _send(servers, "t", b"kept")
+        _insert_in_transaction(servers.mongo_uri, "kept")
+        ports = (servers.kafka.port, servers.mongo.port)
+    async with local(tmp_path, keep=True) as servers:
+        assert (servers.kafka.port, servers.mongo.port) == ports  # readers' addresses go on working
+        assert await _first(servers, "t") == b"kept"
+        assert _texts(servers.mongo_uri) == ["kept"]
+    (tmp_path / "stack.json").write_text("{}", encoding="utf-8")  # as if the ports were taken now
+    async with local(tmp_path, keep=True) as servers:
+        assert servers.mongo.port != ports[1]
+        assert await _first(servers, "t") == b"kept"
+        _insert_in_transaction(servers.mongo_uri, "more")
+        assert _texts(servers.mongo_uri) == ["kept", "more"]
+
+
+async def test_one_stack_at_a_time_on_a_folder_and_kept_data_are_not_thrown_away(tmp_path: Path) -> None:
+    async with local(tmp_path, keep=True):
+        with pytest.raises(StackError, match="another stack is running on"):
+            async with local(tmp_path, keep=True):
+                pass
+    with pytest.raises(StackError, match="holds a kept stack"):
+        async with local(tmp_path):
+            pass
+
+
+async def test_kafka_takes_2_mb_where_the_topic_does_and_mongod_runs_no_javascript(stack: Backing) -> None:
+    topic = "test-two-megabytes"
+    await _make_topic(stack, topic, {"max.message.bytes": str(4 * 1024 * 1024)})
+    value = b"x" * 2 * 1024 * 1024
+    await _send(stack, topic, value)
+    assert await _first(stack, topic) == value
+    client: MongoClient[dict[str, Any]] = MongoClient(stack.mongo_uri)
+    with client:
+        asked = client.admin.command({"getParameter": 1, "transactionLifetimeLimitSeconds": 1})
+        assert asked["transactionLifetimeLimitSeconds"] == 10
+        with pytest.raises(OperationFailure, match=r"(?i)javascript|scripting"):
+            list(client.test.notes.find({"$where": "true"}))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_nothing_is_left_however_guanxi_up_ends(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "guanxi", "up", "--only-backing", f"--data={tmp_path / 'data'}"]
+    up = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert up.stdout is not None
+    said = ""
+    while "Ctrl-C" not in said:
+        line = await up.stdout.readline()
+        assert line, said
+        said += line.decode()
+    assert "Kafka 4.3.0 ready on 127.0.0.1:" in said
+    assert "MongoDB 6.0.5 ready on 127.0.0.1:" in said
+    running = with_word(str(tmp_path)).values()
+    assert any("kafka.Kafka" in line for line in running)
+    assert any("mongod" in line for line in running)
+    up.send_signal(number)
+    assert await up.wait() == (-signal.SIGKILL if number is signal.SIGKILL else 0)
+    assert await gone(str(tmp_path))
+    assert not (tmp_path / "data" / "kafka").exists()
+    assert not (tmp_path / "data" / "mongod").exists()
+
+
+async def test_a_signal_while_it_starts_ends_it_as_well(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "guanxi", "up", "--only-backing", f"--data={tmp_path / 'data'}"]
+    up = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert await appeared("java", str(tmp_path))
+    up.send_signal(signal.SIGINT)
+    assert await up.wait() == 0
+    assert await gone(str(tmp_path))
+
+
+async def test_a_server_that_dies_ends_guanxi_up_with_its_last_lines(tmp_path: Path) -> None:
+    async with local(tmp_path) as servers:
+        ending = asyncio.create_task(servers.first_end())
+        assert servers.mongo.process is not None
+        servers.mongo.process.send(signal.SIGKILL)
+        said = str(await ending)
+    assert "mongod ended with exit code -9" in said
+    assert str(tmp_path / "logs" / "mongod.log") in said
