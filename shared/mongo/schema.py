@@ -16,17 +16,20 @@ Name = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index on a collection; `generational` when the collection's name carries the generation."""
+    """An index on a collection; `generational` when the collection's name carries the generation; a
+    `sparse` one costs nothing for documents without the field.
+    """
 
     collection: str
     fields: tuple[str, ...]
     unique: bool = False
     expire_after_seconds: int | None = None
+    sparse: bool = False
     generational: bool = True
 
     def model(self) -> IndexModel:
         """The driver's form."""
-        options: dict[str, Any] = {"unique": True} if self.unique else {}
+        options: dict[str, Any] = {name: True for name in ("unique", "sparse") if getattr(self, name)}
         if self.expire_after_seconds is not None:
             options["expireAfterSeconds"] = self.expire_after_seconds
         return IndexModel([(field, ASCENDING) for field in self.fields], **options)

@@ -1,0 +1,253 @@
+"""From the inbox to the log, each record once (architecture.md, invariants 2, 3, 4, 11).
+
+A batch goes through in five steps, and only in this order: every record is judged by itself; judged against the claims
+and claimed; names of persons are stored; what was accepted is appended to the log, what was refused to
+`guanxi.rejected`; the position on the inbox moves. Whatever fails, the batch comes again from the stored position, and
+since a claim knows the position that made it, the same records leave with the same content.
+
+Nothing here reads a clock, waits for a time, or knows a driver: a simulation can run it.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, refuse_key
+from services.ingest.rejected import rejected
+from services.ingest.wire import from_kafka
+from shared.errors import Transient
+from shared.events.codec import encode
+from shared.events.event import Event, LogPosition, Position
+from shared.events.refusal import Refused
+from shared.kafka.batches import Outgoing
+from shared.kafka.connection import Record, partition_of
+
+MAX_CLAIM_ROUNDS = 8
+"""Rounds of judging and claiming before the batch is put back. Each lost round means that another owner made progress
+on the same records."""
+YIELD_EVERY_RECORDS = 100
+"""Judging takes some 50 microseconds a record; the HTTP door and the group's heartbeat wait meanwhile."""
+BACKFILL_HEADER = "backfill"
+"""Set to 1 by `guanxi import --backfill`: history, decided as of its own time."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_TIMESTAMP_MS = 7_258_118_400_000  # the year 2200, so that no record's timestamp can leave the calendar
+_NOT_ON_THE_LOG_YET = LogPosition(0, 0, 0)
+
+
+class Named(NamedTuple):
+    """A person's name with what says which name is the later one."""
+
+    person: PersonName
+    at: datetime
+    event_id: str
+    source: str
+
+
+class Store(Protocol):
+    """What admission keeps in MongoDB. All methods raise Transient when it does not answer."""
+
+    async def find(self, identities: Sequence[bytes]) -> Mapping[bytes, Claim]:
+        """The claims that exist, by identity, as a majority has them."""
+        ...
+
+    async def claim(self, claims: Collection[Claim]) -> bool:
+        """Store claims by compare-and-set on `v`, durably on a majority. False when another writer was quicker with
+        any of them; the others are stored.
+        """
+        ...
+
+    async def name(self, names: Collection[Named]) -> None:
+        """Store names of persons; the greatest (time, id, source) wins, whatever the order."""
+        ...
+
+    async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """The next offset to admit of each partition of the inbox, 0 where nothing was."""
+        ...
+
+    async def move(self, positions: Mapping[int, int]) -> None:
+        """Raise the positions; never lowers one."""
+        ...
+
+
+class Log(Protocol):
+    """Appends to a topic: each partition's records in order, all acknowledged, or Transient."""
+
+    async def append(self, topic: str, records: Iterable[Outgoing], /) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where admission works.
+
+    zone: of business days; generation: of the inbox; partitions: of the log; log, rejected: names of the topics.
+    """
+
+    zone: ZoneInfo
+    generation: int
+    partitions: int
+    log: str
+    rejected: str
+
+
+@dataclass(slots=True)
+class Arrived:
+    """A record of the inbox, judged by itself."""
+
+    record: Record
+    position: Position
+    appended_at: datetime
+    judged: Candidate | Refused
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What becomes of a batch."""
+
+    accepted: list[tuple[Candidate, Position, dict[str, Any] | None]] = field(default_factory=list)
+    refused: list[tuple[Arrived, Refused]] = field(default_factory=list)
+    duplicates: int = 0
+    changed: dict[bytes, Claim] = field(default_factory=dict)
+
+
+class Admission:
+    """The processor of the inbox (`shared.kafka.reader`).
+
+    pause: lets others run between records. `counts` says what became of the records since the start: accepted,
+    duplicate, refused:<reason>.
+    """
+
+    def __init__(
+        self, store: Store, log: Log, place: Place, *, pause: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._store, self._log, self._place = store, log, place
+        self._pause = pause or _let_others_run
+        self.counts: Counter[str] = Counter()
+
+    async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """The next offset to admit of each partition."""
+        return await self._store.positions(partitions)
+
+    def forget(self) -> None:
+        """Nothing is held between batches."""
+
+    async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
+        """Admit records, by partition of the inbox, each partition's beginning at its stored position."""
+        arrived = await self._judge_alone(batches)
+        verdicts = await self._claim(arrived)
+        names = [named for candidate, _, _ in verdicts.accepted for named in _names(candidate)]
+        if names:
+            await self._store.name(names)
+        if verdicts.accepted:
+            await self._log.append(self._place.log, await self._encode(verdicts.accepted))
+        if verdicts.refused:
+            await self._log.append(self._place.rejected, [_rejected(one, why) for one, why in verdicts.refused])
+        await self._store.move({partition: batch[-1].offset + 1 for partition, batch in batches.items() if batch})
+        self._count(verdicts)
+
+    async def _judge_alone(self, batches: Mapping[int, Sequence[Record]]) -> list[Arrived]:
+        arrived: list[Arrived] = []
+        for partition, batch in batches.items():
+            for record in batch:
+                position = Position(self._place.generation, partition, record.offset)
+                appended_at = _EPOCH + timedelta(milliseconds=min(max(record.timestamp, 0), _MAX_TIMESTAMP_MS))
+                arrived.append(Arrived(record, position, appended_at, read(record, appended_at, self._place.zone)))
+                if len(arrived) % YIELD_EVERY_RECORDS == 0:
+                    await self._pause()
+        return arrived
+
+    async def _claim(self, arrived: Sequence[Arrived]) -> Verdicts:
+        """Judge against what is claimed, and claim, until no other owner comes between."""
+        candidates = (one.judged for one in arrived if isinstance(one.judged, Candidate))
+        wanted = list({candidate.identity: None for candidate in candidates if candidate.claimed})
+        for _ in range(MAX_CLAIM_ROUNDS):
+            claims = dict(await self._store.find(wanted)) if wanted else {}
+            verdicts = judge_all(arrived, claims)
+            if not verdicts.changed or await self._store.claim(verdicts.changed.values()):
+                return verdicts
+        raise Transient(f"claims changed under us {MAX_CLAIM_ROUNDS} times in a row")
+
+    async def _encode(self, accepted: Sequence[tuple[Candidate, Position, dict[str, Any] | None]]) -> list[Outgoing]:
+        records = []
+        for candidate, position, replaces in accepted:
+            records.append(log_record(candidate, position, replaces, self._place.partitions))
+            if len(records) % YIELD_EVERY_RECORDS == 0:
+                await self._pause()
+        return records
+
+    def _count(self, verdicts: Verdicts) -> None:
+        self.counts["accepted"] += len(verdicts.accepted)
+        self.counts["duplicate"] += verdicts.duplicates
+        for _, refused in verdicts.refused:
+            self.counts[f"refused:{refused.reason}"] += 1
+
+
+def read(record: Record, appended_at: datetime, zone: ZoneInfo) -> Candidate | Refused:
+    """What a record of the inbox is by itself."""
+    headers = record.headers
+    document = from_kafka(record.value, headers)
+    if isinstance(document, Refused):
+        return document
+    backfill = any(name == BACKFILL_HEADER and value == b"1" for name, value in headers)
+    judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True)
+    if isinstance(judged, Refused):
+        return judged
+    return refuse_key(record.key, judged) or judged
+
+
+def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdicts:
+    """Judge records in order, each against the claims as the ones before it left them; `claims` is used up."""
+    verdicts = Verdicts()
+    for one in arrived:
+        candidate = one.judged
+        if isinstance(candidate, Refused):
+            verdicts.refused.append((one, candidate))
+            continue
+        verdict = judge(claims.get(candidate.identity), candidate, one.position)
+        if isinstance(verdict, Accepted):
+            verdicts.accepted.append((candidate, one.position, verdict.replaces))
+            if verdict.claim is not None:
+                claims[candidate.identity] = verdicts.changed[candidate.identity] = verdict.claim
+        elif isinstance(verdict, Duplicate):
+            verdicts.duplicates += 1
+        else:
+            verdicts.refused.append((one, verdict))
+    return verdicts
+
+
+def log_record(candidate: Candidate, position: Position, replaces: dict[str, Any] | None, partitions: int) -> Outgoing:
+    """The log's record of an accepted event."""
+    event = Event(
+        type=candidate.type,
+        id=candidate.id,
+        source=candidate.source,
+        subject=candidate.subject,
+        time=candidate.time,
+        data=None,
+        recorded_at=candidate.time,
+        log=_NOT_ON_THE_LOG_YET,
+        revision=candidate.revision,
+        backfill=candidate.backfill,
+        traceparent=candidate.traceparent,
+    )
+    data = candidate.data if replaces is None else {**candidate.data, "replaces": replaces}
+    value, headers = encode(event, position, data=data)
+    key = candidate.key.encode()
+    return Outgoing(partition_of(key, partitions), key, value, headers)
+
+
+def _names(candidate: Candidate) -> Iterable[Named]:
+    return (Named(person, candidate.time, candidate.id, candidate.source) for person in candidate.names)
+
+
+def _rejected(one: Arrived, refused: Refused) -> Outgoing:
+    record = one.record
+    return rejected(refused, one.position, one.appended_at, record.key, record.value, record.headers)
+
+
+async def _let_others_run() -> None:
+    await asyncio.sleep(0)

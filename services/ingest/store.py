@@ -1,0 +1,150 @@
+"""What ingest keeps in MongoDB: claims, names of persons, positions on the inbox.
+
+A claim is written and read as a majority has it, so that no rollback can forget one. A position may fall back: then
+records are published again, and readers of the log pass over them (architecture.md, invariants 3 and 4).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from bson import Binary
+from pydantic_core import from_json, to_json
+from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from services.ingest.admission import Named
+from services.ingest.domain import Claim, Entry
+from shared.events.event import Position
+from shared.mongo import MAJORITY, Database, Document, transient_errors
+from shared.mongo.schema import Index, Schema
+
+CLAIMS, PEOPLE, POSITIONS = "claims", "people", "admission_positions"
+SCHEMA = Schema(
+    "ingest",
+    plain_collections=(CLAIMS, PEOPLE, POSITIONS),
+    indexes=(
+        Index(CLAIMS, ("expires_at",), expire_after_seconds=0, sparse=True, generational=False),
+        Index(PEOPLE, ("key",), generational=False),
+    ),
+)
+
+MAX_REPLY_CLAIMS = 2_000
+"""Identities per query; a batch has hardly ever more."""
+_DUPLICATE_KEY = 11000
+
+
+class MongoStore:
+    """`services.ingest.admission.Store`, and the HTTP door's look at the claims, for one generation of the inbox."""
+
+    def __init__(self, database: Database, generation: int) -> None:
+        self._generation = generation
+        self._claims = database.get_collection(CLAIMS, read_concern=ReadConcern("majority"), write_concern=MAJORITY)
+        self._people = database.get_collection(PEOPLE, write_concern=MAJORITY)
+        self._positions = database.get_collection(POSITIONS, write_concern=WriteConcern(w=1))
+
+    async def find(self, identities: Sequence[bytes]) -> Mapping[bytes, Claim]:
+        """The claims that exist, by identity, as a majority has them."""
+        found: dict[bytes, Claim] = {}
+        async with transient_errors():
+            for start in range(0, len(identities), MAX_REPLY_CLAIMS):
+                some = [Binary(identity) for identity in identities[start : start + MAX_REPLY_CLAIMS]]
+                for document in await self._claims.find({"_id": {"$in": some}}).to_list(length=len(some)):
+                    claim = _claim(document)
+                    found[claim.identity] = claim
+        return found
+
+    async def claim(self, claims: Collection[Claim]) -> bool:
+        """Store claims by compare-and-set on `v`. False when another writer was quicker with any; the others stand."""
+        new = [InsertOne(_document(claim)) for claim in claims if claim.v == 0]
+        known = [
+            ReplaceOne({"_id": Binary(claim.identity), "v": claim.v}, _document(claim))
+            for claim in claims
+            if claim.v > 0
+        ]
+        operations: list[Any] = [*new, *known]
+        async with transient_errors():
+            try:
+                result = await self._claims.bulk_write(operations, ordered=False)
+            except BulkWriteError as error:
+                if error.details["writeConcernErrors"] or not _all_duplicates(error):
+                    raise
+                return False
+        return result.inserted_count + result.matched_count == len(operations)
+
+    async def name(self, names: Collection[Named]) -> None:
+        """Store names; the greatest (time, id, source) wins. An earlier one matches nothing, and its insert finds the
+        document there; so does one that another writer outran, which a second try sets right.
+        """
+        operations = [_name(named) for named in names]
+        async with transient_errors():
+            for _ in range(2):
+                try:
+                    await self._people.bulk_write(operations, ordered=False)
+                except BulkWriteError as error:
+                    if error.details["writeConcernErrors"] or not _all_duplicates(error):
+                        raise
+                    operations = [operations[one["index"]] for one in error.details["writeErrors"]]
+                else:
+                    return
+
+    async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """The next offset to admit of each partition of the inbox, 0 where nothing was."""
+        ids = {self._position_id(partition): partition for partition in partitions}
+        stored = dict.fromkeys(partitions, 0)
+        async with transient_errors():
+            for document in await self._positions.find({"_id": {"$in": list(ids)}}).to_list(length=len(ids)):
+                stored[ids[document["_id"]]] = document["offset"]
+        return stored
+
+    async def move(self, positions: Mapping[int, int]) -> None:
+        """Raise the positions; never lowers one."""
+        operations = [
+            UpdateOne({"_id": self._position_id(partition)}, {"$max": {"offset": offset}}, upsert=True)
+            for partition, offset in positions.items()
+        ]
+        if operations:
+            async with transient_errors():
+                await self._positions.bulk_write(operations, ordered=False)
+
+    def _position_id(self, partition: int) -> str:
+        return f"{self._generation}/{partition}"
+
+
+def _document(claim: Claim) -> Document:
+    """The stored form: what undoing needs is kept as JSON, which the log shows and MongoDB never looks into."""
+    document: Document = {
+        "_id": Binary(claim.identity),
+        "v": claim.v + 1,
+        "key": claim.key,
+        "entries": [
+            [revision, list(position), Binary(content), None if undo is None else Binary(to_json(undo))]
+            for revision, position, content, undo in claim.entries
+        ],
+    }
+    if claim.expires_at is not None:
+        document["expires_at"] = claim.expires_at
+    return document
+
+
+def _claim(document: Document) -> Claim:
+    entries = tuple(
+        Entry(revision, Position(*position), bytes(content), None if undo is None else from_json(undo))
+        for revision, position, content, undo in document["entries"]
+    )
+    return Claim(bytes(document["_id"]), document["key"], entries, document.get("expires_at"), document["v"])
+
+
+def _name(named: Named) -> UpdateOne:
+    person = named.person
+    order = f"{named.at.isoformat(timespec='microseconds')}\0{named.event_id}\0{named.source}"
+    return UpdateOne(
+        {"_id": {"key": person.key, "person_id": person.person_id}, "order": {"$lt": order}},
+        {"$set": {"key": person.key, "person_id": person.person_id, **person.fields, "order": order}},
+        upsert=True,
+    )
+
+
+def _all_duplicates(error: BulkWriteError) -> bool:
+    return all(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"])
