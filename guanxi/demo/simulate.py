@@ -22,9 +22,7 @@ _SURVEYED_SHARE = 0.35
 _NPS_SHARE = 0.7
 
 
-def simulate(
-    customers: Sequence[Customer], days: tuple[date, date], seed: int, zone: tzinfo
-) -> Iterator[CloudEvent]:
+def simulate(customers: Sequence[Customer], days: tuple[date, date], seed: int, zone: tzinfo) -> Iterator[CloudEvent]:
     """The simulated events of a period, both days included, grouped by kind, not sorted by time.
 
     customers: largest first, as `read_invoices` gives them. zone: of the business days.
@@ -75,9 +73,7 @@ def _registrations_of_reps(reps: Iterable[Representative], zone: tzinfo, first: 
                 "reason": "annual leave",
             }
             told = _at(max(start - timedelta(days=14), first), 7 * 60 + 5, zone)
-            yield cloud_event(
-                SOURCE, f"abs-{rep.id}-{number}", "representative.absent", rep.id, told, absence
-            )
+            yield cloud_event(SOURCE, f"abs-{rep.id}-{number}", "representative.absent", rep.id, told, absence)
 
 
 def _registrations_of_customers(accounts: Iterable[Account], zone: tzinfo) -> Iterator[CloudEvent]:

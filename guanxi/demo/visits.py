@@ -160,9 +160,7 @@ def _visit(
         data["consensus"] = rng.choice(_CONSENSUS)
         if rng.random() < 0.4:
             due = day + timedelta(days=rng.choice((7, 14, 30)))
-            data["follow_ups"] = [
-                {"what": rng.choice(_FOLLOW_UPS), "owner": rep.id, "due_on": due.isoformat()}
-            ]
+            data["follow_ups"] = [{"what": rng.choice(_FOLLOW_UPS), "owner": rep.id, "due_on": due.isoformat()}]
     return _Visit(day, rng.randint(9 * 60, 17 * 60), account.customer.id, data)
 
 

@@ -1,0 +1,130 @@
+"""Door to view: how long after its request was due an event shows in the collection behind a view.
+
+The views' documents are watched by a change stream, which tells of a write once a majority has it: the moment from
+which a reader sees it. Requests are due at fixed times, and a late one counts from when it was due: a door that
+stalls cannot hide the wait of those behind it.
+"""
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from guanxi.demo.cloudevents import CloudEvent
+from shared.mongo import Database
+
+BATCH_TYPE = "application/cloudevents-batch+json"
+SETTLE_SECONDS = 15.0
+"""How long after the last request an event may take to show before it is reported as missing."""
+MAX_REQUESTS = 64
+"""Requests under way at a time; the door's own limit is the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """An event, and the collection in which its subject's document must change. One probe per subject and collection:
+    that is how a change is known to be this event's.
+    """
+
+    event: CloudEvent
+    collection: str
+
+
+@dataclass(slots=True)
+class Latencies:
+    """What came of a run: milliseconds per event that showed, in no order; how many were refused or never showed."""
+
+    milliseconds: list[float] = field(default_factory=list)
+    refused: int = 0
+    missing: int = 0
+    seconds: float = 0.0
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds within which that share (0.99) of the events showed; NaN when none did."""
+        return percentile(self.milliseconds, share)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least that share of the values does not exceed; NaN of none."""
+    if not values:
+        return math.nan
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+async def door_to_view(
+    client: httpx.AsyncClient,
+    url: str,
+    database: Database,
+    probes: Sequence[Probe],
+    *,
+    events_per_second: float,
+    events_per_request: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Latencies:
+    """Sends the probes to the door at a steady rate and waits until each one shows. `progress` gets events sent.
+
+    client: with the API key in its headers. url: of the door's `/v1/events`.
+    """
+    waiting = {(probe.collection, str(probe.event["subject"])): 0.0 for probe in probes}
+    if len(waiting) != len(probes):
+        raise ValueError("two probes have the same subject and collection")
+    found = Latencies()
+    names = sorted({probe.collection for probe in probes})
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace", "update"]}}},
+        {"$project": {"ns.coll": 1, "documentKey": 1}},
+    ]
+    async with database.watch(pipeline, max_await_time_ms=1000) as changes:
+        await changes.try_next()  # opens the stream: what is sent from here on is seen
+
+        async def watch() -> None:
+            while waiting:
+                change = await changes.try_next()
+                if change is None:
+                    continue
+                due = waiting.get((change["ns"]["coll"], change["documentKey"]["_id"]))
+                if due:  # neither another writer's document nor a probe that is not sent yet
+                    del waiting[change["ns"]["coll"], change["documentKey"]["_id"]]
+                    found.milliseconds.append(1000 * (time.perf_counter() - due))
+
+        watching = asyncio.create_task(watch())
+        began = time.perf_counter()
+        places = asyncio.Semaphore(MAX_REQUESTS)
+        async with asyncio.TaskGroup() as requests:
+            for start in range(0, len(probes), events_per_request):
+                due = began + start / events_per_second
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                some = probes[start : start + events_per_request]
+                for probe in some:
+                    waiting[probe.collection, str(probe.event["subject"])] = due
+                await places.acquire()
+                sending = requests.create_task(_send(client, url, some, waiting, found))
+                sending.add_done_callback(lambda _: places.release())
+                progress(start + len(some))
+        found.seconds = time.perf_counter() - began
+        await asyncio.wait((watching,), timeout=SETTLE_SECONDS)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    found.missing = len(waiting)
+    return found
+
+
+async def _send(
+    client: httpx.AsyncClient,
+    url: str,
+    probes: Sequence[Probe],
+    waiting: dict[tuple[str, str], float],
+    found: Latencies,
+) -> None:
+    body = json.dumps([probe.event for probe in probes], ensure_ascii=False).encode()
+    answer = await client.post(url, content=body, headers={"content-type": BATCH_TYPE})
+    if answer.status_code == httpx.codes.ACCEPTED:
+        return
+    for probe in probes:  # all of a request that was not taken whole: a probe is meant to be taken
+        if waiting.pop((probe.collection, str(probe.event["subject"])), None) is not None:
+            found.refused += 1
