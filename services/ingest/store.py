@@ -35,14 +35,11 @@ MAX_REPLY_CLAIMS = 2_000
 _DUPLICATE_KEY = 11000
 
 
-class MongoStore:
-    """`services.ingest.admission.Store`, and the HTTP door's look at the claims, for one generation of the inbox."""
+class MongoClaims:
+    """The claims: what the HTTP door looks at and admission changes."""
 
-    def __init__(self, database: Database, generation: int) -> None:
-        self._generation = generation
+    def __init__(self, database: Database) -> None:
         self._claims = database.get_collection(CLAIMS, read_concern=ReadConcern("majority"), write_concern=MAJORITY)
-        self._people = database.get_collection(PEOPLE, write_concern=MAJORITY)
-        self._positions = database.get_collection(POSITIONS, write_concern=WriteConcern(w=1))
 
     async def find(self, identities: Sequence[bytes]) -> Mapping[bytes, Claim]:
         """The claims that exist, by identity, as a majority has them."""
@@ -72,6 +69,16 @@ class MongoStore:
                     raise
                 return False
         return result.inserted_count + result.matched_count == len(operations)
+
+
+class MongoStore(MongoClaims):
+    """`services.ingest.admission.Store` for one generation of the inbox."""
+
+    def __init__(self, database: Database, generation: int) -> None:
+        super().__init__(database)
+        self._generation = generation
+        self._people = database.get_collection(PEOPLE, write_concern=MAJORITY)
+        self._positions = database.get_collection(POSITIONS, write_concern=WriteConcern(w=1))
 
     async def name(self, names: Collection[Named]) -> None:
         """Store names; the greatest (time, id, source) wins. An earlier one matches nothing, and its insert finds the

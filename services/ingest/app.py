@@ -1,0 +1,78 @@
+"""Wiring of ingest: the HTTP door, which needs Kafka alone, and admission, which needs MongoDB too."""
+
+import logging
+from datetime import UTC, datetime
+
+from starlette.routing import BaseRoute, Mount
+
+from services.ingest.admission import Admission, Place
+from services.ingest.handlers import KafkaInbox
+from services.ingest.http import create_door
+from services.ingest.keys import ApiKeys
+from services.ingest.settings import IngestSettings
+from services.ingest.store import MongoClaims, MongoStore
+from shared.errors import Malformed
+from shared.kafka.batches import Appender
+from shared.kafka.connection import Broker, make_broker
+from shared.kafka.reader import TopicReader
+from shared.mongo import Database, connect
+from shared.mongo.generations import current_generation
+from shared.process import EXIT_MISCONFIGURED, Process
+from shared.topics import INBOX, LOG, REJECTED
+
+SERVICE = "ingest"
+
+log = logging.getLogger(__name__)
+
+
+def run(process: Process, settings: IngestSettings) -> int:
+    """Run the service; gives the exit code."""
+    try:
+        keys = ApiKeys(settings.api_keys_file)
+    except Malformed as error:
+        log.critical("%s", error)
+        return EXIT_MISCONFIGURED
+    database = connect(settings)
+    inbox = KafkaInbox(settings)
+
+    async def prepare(starting: Process) -> Broker:
+        starting.closing.append(inbox.close)
+        return await prepare_admission(starting, settings, database)
+
+    return process.run(prepare, door_routes(settings, database, inbox, keys))
+
+
+def door_routes(settings: IngestSettings, database: Database, inbox: KafkaInbox, keys: ApiKeys) -> list[BaseRoute]:
+    """The HTTP door, at the root; health stands before it."""
+    door = create_door(
+        inbox,
+        keys,
+        zone=settings.zone,
+        now=lambda: datetime.now(UTC),
+        claims=MongoClaims(database),
+    )
+    return [Mount("/", app=door)]
+
+
+async def prepare_admission(process: Process, settings: IngestSettings, database: Database) -> Broker:
+    """Make admission and register it with the process. Raises Transient while MongoDB is away."""
+    generation = await current_generation(database, "inbox")
+    appender = Appender(settings)
+    admission = Admission(
+        MongoStore(database, generation),
+        appender,
+        Place(
+            zone=settings.zone,
+            generation=generation,
+            partitions=settings.partitions,
+            log=LOG.full_name(settings),
+            rejected=REJECTED.full_name(settings),
+        ),
+    )
+    broker = make_broker(settings, SERVICE)
+    topic = INBOX.full_name(settings)
+    group = f"{settings.topic_prefix}guanxi-{SERVICE}"
+    TopicReader(topic, group, admission, settings, process.health, on_stop=process.stop).register(broker)
+    process.closing.append(appender.close)
+    process.health.details["admitted"] = lambda: dict(admission.counts)
+    return broker

@@ -1,0 +1,74 @@
+"""What the HTTP door hands over: events written to the inbox and acknowledged by Kafka."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from services.ingest.inbox import Appended, InboxRecord
+from shared.errors import Transient
+from shared.kafka.connection import make_producer
+from shared.settings import Settings
+from shared.topics import INBOX, MAX_INBOX_RECORD_BYTES
+
+STOP_SECONDS = 5.0
+
+
+class KafkaInbox:
+    """`services.ingest.inbox.InboxWriter` on Kafka. Requests share one producer; it starts with the first of them, so
+    that the door can open before Kafka answers, and is made anew after a failure.
+
+    Batches may be in flight together: between records of the inbox nobody promised an order beyond a sender's own,
+    and one who sends the next request waited for the answer to the last.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = INBOX.full_name(settings)
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+
+    async def write(self, records: Sequence[InboxRecord]) -> Sequence[Appended]:
+        """Append all and wait for all acknowledgements. Raises Transient when any is missing."""
+        producer: AIOKafkaProducer | None = None
+        try:
+            producer = await self._started()
+            waiting = [
+                await producer.send(self._topic, record.value, key=record.key, headers=record.headers)
+                for record in records
+            ]
+            done = await asyncio.gather(*waiting)
+        except (KafkaError, OSError) as error:
+            await self._drop(producer)
+            raise Transient(f"Kafka: {self._topic}: {error or type(error).__name__}") from error
+        return [Appended(one.partition, one.offset, one.timestamp) for one in done]
+
+    async def close(self) -> None:
+        """Stop the producer; the next write would start another."""
+        await self._drop(self._producer)
+
+    async def _started(self) -> AIOKafkaProducer:
+        async with self._starting:
+            if self._producer is None:
+                producer = make_producer(self._settings, max_record_bytes=MAX_INBOX_RECORD_BYTES)
+                try:
+                    await producer.start()
+                except BaseException:
+                    await _stop(producer)
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _drop(self, producer: AIOKafkaProducer | None) -> None:
+        """Throw away the producer that failed, unless another request has done so already."""
+        if producer is not None and producer is self._producer:
+            self._producer = None
+            await _stop(producer)
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    try:
+        await asyncio.wait_for(producer.stop(), STOP_SECONDS)
+    except (KafkaError, TimeoutError, OSError):
+        return
