@@ -1,0 +1,185 @@
+"""The contact with one customer, recomputed from its whole log on every single day (domain.md, Engagement)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from tests.oracle.facts import REVIEWED, Fact, Logged, business_day, day, days_between, of_type, standing
+
+TIER_CHANGED = "guanxi.tier.changed.v1"
+CADENCE_DAYS = {"strategic": 7, "partner": 14, "priority": 30, "general": 90}
+DECISIONS = frozenset({TIER_CHANGED, "guanxi.tier.proposed.v1"})
+
+
+class TierChange(NamedTuple):
+    version: int
+    on: date
+    to: str
+
+
+@dataclass(frozen=True)
+class Lapsed:
+    effective_on: date
+    due_on: date
+
+
+@dataclass(frozen=True)
+class Resumed:
+    effective_on: date
+    cause: str
+    lapsed_due_on: date
+
+
+@dataclass(frozen=True)
+class Contact:
+    """The contact as of a day. Everything but `last_on` and `ever_met` is None while there is no cadence."""
+
+    last_on: date | None
+    due_on: date | None
+    status: str | None
+    adherence: Fraction | None
+    cadence_days: int | None
+
+    @property
+    def ever_met(self) -> bool:
+        return self.last_on is not None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    as_of: datetime
+    tier: str
+    contact: Contact
+    decisions: list[Lapsed | Resumed]
+    visits_90d: Counter[tuple[str, str]]
+    visits_365d: Counter[tuple[str, str]]
+    last_answer: Fact | None
+
+
+def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcome:
+    """Read a customer's log in log order; time then passes up to `as_of`.
+
+    A tier change moves no clock and sets off no deciding; the next record does.
+    """
+    run = _Run()
+    clock: datetime | None = None
+    seen: list[Logged] = []
+    facts: list[Fact] = []
+    tiers: list[TierChange] = []
+    for logged in [*log, Logged({"type": REVIEWED, "time": as_of.isoformat()}, as_of)]:
+        if logged.event["type"] in DECISIONS:
+            tiers += _tier_change(logged)
+            continue
+        before, clock = clock, logged.clock if clock is None else max(clock, logged.clock)
+        today = business_day(clock, zone)
+        if before is not None:
+            for passed in days_between(business_day(before, zone) + timedelta(1), today):
+                run.decide(facts, tiers, passed)
+        if logged.event["type"] != REVIEWED:
+            seen.append(logged)
+            facts = standing(seen, zone)
+        run.decide(facts, tiers, today)
+    assert clock is not None
+    today = business_day(clock, zone)
+    return Outcome(
+        as_of=clock,
+        tier=tiers[-1].to if tiers else "potential",
+        contact=contact(facts, tiers, today),
+        decisions=run.decisions,
+        visits_90d=_visits(facts, today, 90),
+        visits_365d=_visits(facts, today, 365),
+        last_answer=max(
+            (fact for fact in of_type(facts, "satisfaction.surveyed") if fact.day <= today),
+            key=lambda fact: fact.order,
+            default=None,
+        ),
+    )
+
+
+def _tier_change(logged: Logged) -> list[TierChange]:
+    data = logged.event["data"]
+    if logged.event["type"] != TIER_CHANGED:
+        return []
+    return [TierChange(data["version"], day(data["effective_on"]), data["to"])]
+
+
+def tier_at_start(tiers: Sequence[TierChange], on: date) -> str:
+    """The tier in force at the start of a business day."""
+    earlier = [change for change in tiers if change.on < on]
+    return max(earlier).to if earlier else "potential"
+
+
+def contact(facts: Sequence[Fact], tiers: Sequence[TierChange], today: date) -> Contact:
+    contacts = [visit for visit in of_type(facts, "visit.logged") if visit.data["kind"] != "exhibition"]
+    days = sorted({visit.day for visit in contacts if visit.day <= today})
+    last_on = days[-1] if days else None
+    cadence = CADENCE_DAYS.get(tiers[-1].to) if tiers else None
+    first_on = next((change.on for change in tiers if change.to in CADENCE_DAYS), None)
+    due_on = due_day(tiers, last_on, first_on)
+    if cadence is None or due_on is None or first_on is None:
+        return Contact(last_on, None, None, None, None)
+    days_left = (due_on - today).days
+    status = "lapsed" if days_left <= 0 else "due_soon" if 5 * days_left <= cadence else "on_track"
+    return Contact(last_on, due_on, status, _adherence(days, first_on, cadence, today), cadence)
+
+
+def due_day(tiers: Sequence[TierChange], last_on: date | None, first_on: date | None) -> date | None:
+    """When the next contact is due; None while there is no cadence, which is longer than any."""
+    base = last_on or first_on
+    if base is None:
+        return None
+    cadence = due_on = None
+    for change in tiers:
+        new = CADENCE_DAYS.get(change.to)
+        if change.on <= base:
+            due_on = None if new is None else base + timedelta(new)
+        elif new is None:
+            due_on = None
+        elif cadence is None or new < cadence:
+            fresh = change.on + timedelta(new)
+            due_on = fresh if due_on is None else min(due_on, fresh)
+        elif new > cadence:
+            due_on = base + timedelta(new)
+        cadence = new
+    return due_on
+
+
+def _adherence(days: Sequence[date], first_on: date, cadence: int, today: date) -> Fraction | None:
+    """The share of the last 90 days, since there is a cadence, on which the last contact was recent enough."""
+    looked_at = days_between(max(first_on, today - timedelta(89)), today)
+    kept = [one for one in looked_at if any(met <= one < met + timedelta(cadence) for met in days)]
+    return Fraction(len(kept), len(looked_at)) if looked_at else None
+
+
+def _visits(facts: Sequence[Fact], today: date, days: int) -> Counter[tuple[str, str]]:
+    """Visits by kind and channel in so many days."""
+    return Counter(
+        (visit.data["kind"], visit.data["channel"])
+        for visit in of_type(facts, "visit.logged")
+        if today - timedelta(days - 1) <= visit.day <= today
+    )
+
+
+@dataclass
+class _Run:
+    decisions: list[Lapsed | Resumed] = field(default_factory=list)
+    lapsed_due_on: date | None = None
+    said: set[date] = field(default_factory=set)
+    last_on: date | None = None
+
+    def decide(self, facts: Sequence[Fact], tiers: Sequence[TierChange], today: date) -> None:
+        now = contact(facts, tiers, today)
+        if now.status == "lapsed" and now.due_on is not None:
+            if now.due_on not in self.said:
+                self.decisions.append(Lapsed(today, now.due_on))
+                self.said.add(now.due_on)
+            self.lapsed_due_on = now.due_on
+        elif self.lapsed_due_on is not None:
+            cause = "contact" if now.last_on != self.last_on else "tier"
+            self.decisions.append(Resumed(today, cause, self.lapsed_due_on))
+            self.lapsed_due_on = None
+        self.last_on = now.last_on

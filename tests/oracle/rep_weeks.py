@@ -1,0 +1,193 @@
+"""The weekly visits of account and product managers, from the logs of all customers and representatives at once
+(domain.md, Engagement, per representative and ISO week)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from math import floor
+from typing import NamedTuple
+
+from tests.oracle.engagement import TierChange, tier_at_start
+from tests.oracle.facts import Fact, Json, day, days_between, of_type, owner
+
+CAP_CUSTOMERS_A_DAY = 6
+VISITS_A_WEEK = 5
+COUNTING_CHANNELS = frozenset({"onsite", "hosted"})
+OWING_ROLES = ("account_manager", "product_manager")
+
+
+@dataclass(frozen=True)
+class Customer:
+    """What stands of one customer."""
+
+    facts: Sequence[Fact]
+    tiers: Sequence[TierChange] = ()
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Days that differ from Monday to Friday."""
+
+    holidays: frozenset[date] = frozenset()
+    working_weekends: frozenset[date] = frozenset()
+
+    def works(self, on: date) -> bool:
+        return on in self.working_weekends or (on.isoweekday() <= 5 and on not in self.holidays)
+
+
+class Visit(NamedTuple):
+    """One representative's part in one visit. The order is that of the cap."""
+
+    on: date
+    time: datetime
+    source: str
+    visit_id: str
+    customer: str
+
+
+@dataclass
+class Week:
+    """A representative's ISO week. `uncounted` is by visit: why it does not count."""
+
+    counted: set[str] = field(default_factory=set)
+    uncounted: dict[str, str] = field(default_factory=dict)
+    target: int | None = None
+    exempt: bool = False
+    coverage_90d: Fraction | None = None
+
+
+def rep_week(
+    rep: str,
+    monday: date,
+    customers: Mapping[str, Customer],
+    reps: Mapping[str, Sequence[Fact]],
+    calendar: Calendar,
+    today: date,
+) -> Week | None:
+    """One row as all that is known now gives it; None for who owes no visits that week."""
+    own = reps.get(rep, ())
+    registered = registration(own, monday)
+    if registered is None or registered["role"] not in OWING_ROLES:
+        return None
+    week = Week()
+    candidates = []
+    for visit, reason in _visits_of(rep, own, customers, days_between(monday, monday + timedelta(6))):
+        if reason is None:
+            candidates.append(visit)
+        else:
+            week.uncounted[visit.visit_id] = reason
+    _cap_and_repeat(week, sorted(candidates))
+    _target(week, rep, registered, monday, customers, own, calendar)
+    sunday = monday + timedelta(6)
+    week.coverage_90d = _coverage(rep, own, registered["role"], min(sunday, today), customers)
+    return week
+
+
+def registration(facts: Iterable[Fact], on: date) -> Json | None:
+    """The registered fields of a representative as on a day: of each field the greatest (time, id, source)."""
+    said = [fact for fact in of_type(list(facts), "representative.registered") if fact.day <= on]
+    fields: Json = {}
+    for fact in sorted(said, key=lambda one: one.order):
+        fields |= fact.data
+    return fields or None
+
+
+def flaw(visit: Fact, rep: str, registered: Json, tier: str) -> str | None:
+    """The first reason for which one visit does not count for one participant, cap and repeats aside."""
+    data = visit.data
+    own_roles = [one["role"] for one in data["participants"] if one["rep_id"] == rep]
+    first_of_role = next((one["rep_id"] for one in data["participants"] if one["role"] == registered["role"]), None)
+    reasons = {
+        "exhibition": data["kind"] == "exhibition",
+        "channel": data["channel"] not in COUNTING_CHANNELS,
+        "no_attendee": not data.get("attendees"),
+        "no_outcome": not data.get("consensus") and not data.get("follow_ups"),
+        "not_general": tier != "general",
+        "other_role": registered.get("role") not in own_roles,
+        "joint": first_of_role != rep,
+        "inactive": not _active(registered, visit.day),
+    }
+    return next((reason for reason, applies in reasons.items() if applies), None)
+
+
+def _visits_of(
+    rep: str, own: Sequence[Fact], customers: Mapping[str, Customer], days: Sequence[date]
+) -> Iterable[tuple[Visit, str | None]]:
+    """A representative's visits on some days, each with its flaw, if any, by what was registered on its Monday."""
+    for name, customer in customers.items():
+        for fact in of_type(customer.facts, "visit.logged"):
+            if fact.day in days and any(one["rep_id"] == rep for one in fact.data["participants"]):
+                visit = Visit(fact.day, fact.time, fact.source, fact.data["visit_id"], name)
+                registered = registration(own, fact.day - timedelta(fact.day.weekday()))
+                yield visit, flaw(fact, rep, registered or {}, tier_at_start(customer.tiers, fact.day))
+
+
+def _cap_and_repeat(week: Week, visits: Sequence[Visit]) -> None:
+    """`visits` in the order of the cap."""
+    customers_of_day: dict[date, list[str]] = {}
+    for visit in visits:
+        met = customers_of_day.setdefault(visit.on, [])
+        if visit.customer not in met:
+            met.append(visit.customer)
+        if met.index(visit.customer) >= CAP_CUSTOMERS_A_DAY:
+            week.uncounted[visit.visit_id] = "over_cap"
+        elif visit.customer in week.counted:
+            week.uncounted[visit.visit_id] = "repeat"
+        else:
+            week.counted.add(visit.customer)
+
+
+def _target(
+    week: Week,
+    rep: str,
+    registered: Json,
+    monday: date,
+    customers: Mapping[str, Customer],
+    own: Sequence[Fact],
+    calendar: Calendar,
+) -> None:
+    role = registered["role"]
+    owned = [
+        name
+        for name, customer in customers.items()
+        if owner(customer.facts, role, monday) == rep and tier_at_start(customer.tiers, monday) == "general"
+    ]
+    known = any(
+        fact.data.get(role) == rep and day(fact.data["from_on"]) <= monday
+        for customer in customers.values()
+        for fact in of_type(customer.facts, "account.assigned")
+    )
+    days = [
+        one
+        for one in days_between(monday, monday + timedelta(6))
+        if calendar.works(one) and _active(registered, one) and not _absent(own, one)
+    ]
+    week.exempt = not days or (known and not owned)
+    if not week.exempt:
+        share = min(Fraction(1), Fraction(len(days), VISITS_A_WEEK))
+        asked = max(1, floor(VISITS_A_WEEK * Fraction(str(registered.get("fte", "1"))) * share + Fraction(1, 2)))
+        week.target = min(len(owned), asked) if known else asked
+
+
+def _coverage(rep: str, own: Sequence[Fact], role: str, on: date, customers: Mapping[str, Customer]) -> Fraction | None:
+    """Of the general customers owned on a day, the share with a countable visit in 90 days."""
+    owned = [
+        customer
+        for customer in customers.values()
+        if owner(customer.facts, role, on) == rep and tier_at_start(customer.tiers, on) == "general"
+    ]
+    window = days_between(on - timedelta(89), on)
+    covered = [one for one in owned if any(flaw is None for _, flaw in _visits_of(rep, own, {"": one}, window))]
+    return Fraction(len(covered), len(owned)) if owned else None
+
+
+def _active(registered: Json, on: date) -> bool:
+    until = registered.get("active_until")
+    return bool(registered) and day(registered["active_from"]) <= on and (until is None or on <= day(until))
+
+
+def _absent(own: Sequence[Fact], on: date) -> bool:
+    return any(
+        day(fact.data["from_on"]) <= on <= day(fact.data["to_on"]) for fact in of_type(own, "representative.absent")
+    )
