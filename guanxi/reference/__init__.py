@@ -1,0 +1,1 @@
+"""The generated references in docs/reference/."""

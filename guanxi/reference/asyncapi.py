@@ -1,0 +1,98 @@
+"""The AsyncAPI 3.0 document: topics, who writes and reads them, and every message with its schema."""
+
+from typing import Any
+
+from guanxi.reference.schemas import event_schema
+from shared.events.registry import DECISIONS, FACTS
+from shared.topics import INBOX, LOG, TIERS, TOPICS, Topic
+
+CONTENT_TYPE = "application/cloudevents+json"
+
+
+def asyncapi() -> dict[str, Any]:
+    """The whole document. Servers are left to the operator: what runs where is no part of the contract."""
+    upstream = [name for name, entry in FACTS.items() if not entry.internal]
+    messages: dict[str, Any] = {}
+    for name in upstream:
+        messages[f"inbox.{name}"] = _message(name, event_schema(name, "door"), "as upstream sends it")
+    for name in (*FACTS, *DECISIONS):
+        messages[f"log.{name}"] = _message(name, event_schema(name, "log"), "as it stands on the log")
+    on_topic = {
+        INBOX.name: [f"inbox.{name}" for name in upstream],
+        LOG.name: [f"log.{name}" for name in (*FACTS, *DECISIONS)],
+        TIERS.name: ["log.guanxi.tier.changed.v1"],
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "guanxi",
+            "version": "1",
+            "description": "Events in and out of guanxi, an event-sourced customer relationship system.",
+        },
+        "defaultContentType": CONTENT_TYPE,
+        "channels": {topic.name: _channel(topic, on_topic.get(topic.name, [])) for topic in TOPICS},
+        "operations": _operations(),
+        "components": {"messages": messages},
+    }
+
+
+def _message(name: str, schema: dict[str, Any], where: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": f"{name}, {where}",
+        "summary": schema["description"].partition("\n")[0],
+        "contentType": CONTENT_TYPE,
+        "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": _embedded(schema)},
+    }
+
+
+def _embedded(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema with its definitions where references find them once it stands inside another document."""
+    definitions = schema.get("$defs", {})
+
+    def inlined(value: Any) -> Any:
+        if isinstance(value, dict):
+            reference = value.get("$ref")
+            if isinstance(reference, str):
+                return inlined(definitions[reference.rpartition("/")[2]])
+            return {key: inlined(item) for key, item in value.items() if key != "$defs"}
+        if isinstance(value, list):
+            return [inlined(item) for item in value]
+        return value
+
+    embedded: dict[str, Any] = inlined(schema)
+    return embedded
+
+
+def _channel(topic: Topic, messages: list[str]) -> dict[str, Any]:
+    return {
+        "address": topic.name,
+        "description": f"{topic.holds}; key customer:<id> or representative:<id>",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+        "bindings": {
+            "kafka": {
+                "topicConfiguration": {
+                    "cleanup.policy": ["compact" if topic.compacted else "delete"],
+                    "retention.ms": topic.retention_ms,
+                    "max.message.bytes": topic.max_record_bytes,
+                }
+            }
+        },
+    }
+
+
+def _operations() -> dict[str, Any]:
+    """Seen from guanxi: it receives from the inbox, sends the rest."""
+    operations: dict[str, Any] = {}
+    for topic in TOPICS:
+        operations[f"receive {topic.name}"] = _operation("receive", topic, topic.readers)
+        operations[f"send {topic.name}"] = _operation("send", topic, topic.writers)
+    return operations
+
+
+def _operation(action: str, topic: Topic, who: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "action": action,
+        "channel": {"$ref": f"#/channels/{topic.name}"},
+        "summary": f"{'Read' if action == 'receive' else 'Written'} by {', '.join(who)}.",
+    }
