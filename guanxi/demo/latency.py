@@ -9,7 +9,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,9 +56,12 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
+Send = Callable[[Sequence[Probe]], Awaitable[bool]]
+"""Sends the events of some probes; says whether all were taken."""
+
+
 async def door_to_view(
-    client: httpx.AsyncClient,
-    url: str,
+    send: Send,
     database: Database,
     probes: Sequence[Probe],
     *,
@@ -66,10 +69,7 @@ async def door_to_view(
     events_per_request: int,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Latencies:
-    """Sends the probes to the door at a steady rate and waits until each one shows. `progress` gets events sent.
-
-    client: with the API key in its headers. url: of the door's `/v1/events`.
-    """
+    """Sends the probes at a steady rate and waits until each one shows. `progress` gets the number of events sent."""
     waiting = {(probe.collection, str(probe.event["subject"])): 0.0 for probe in probes}
     if len(waiting) != len(probes):
         raise ValueError("two probes have the same subject and collection")
@@ -103,7 +103,7 @@ async def door_to_view(
                 for probe in some:
                     waiting[probe.collection, str(probe.event["subject"])] = due
                 await places.acquire()
-                sending = requests.create_task(_send(client, url, some, waiting, found))
+                sending = requests.create_task(_send(send, some, waiting, found))
                 sending.add_done_callback(lambda _: places.release())
                 progress(start + len(some))
         found.seconds = time.perf_counter() - began
@@ -114,17 +114,20 @@ async def door_to_view(
     return found
 
 
-async def _send(
-    client: httpx.AsyncClient,
-    url: str,
-    probes: Sequence[Probe],
-    waiting: dict[tuple[str, str], float],
-    found: Latencies,
-) -> None:
-    body = json.dumps([probe.event for probe in probes], ensure_ascii=False).encode()
-    answer = await client.post(url, content=body, headers={"content-type": BATCH_TYPE})
-    if answer.status_code == httpx.codes.ACCEPTED:
+def over_http(client: httpx.AsyncClient, url: str) -> Send:
+    """Through the door at `url` (its `/v1/events`); the client has the API key in its headers."""
+
+    async def send(probes: Sequence[Probe]) -> bool:
+        body = json.dumps([probe.event for probe in probes], ensure_ascii=False).encode()
+        answer = await client.post(url, content=body, headers={"content-type": BATCH_TYPE})
+        return answer.status_code == httpx.codes.ACCEPTED
+
+    return send
+
+
+async def _send(send: Send, probes: Sequence[Probe], waiting: dict[tuple[str, str], float], found: Latencies) -> None:
+    if await send(probes):
         return
-    for probe in probes:  # all of a request that was not taken whole: a probe is meant to be taken
+    for probe in probes:  # a probe is meant to be taken: one that is not makes its whole request a failure
         if waiting.pop((probe.collection, str(probe.event["subject"])), None) is not None:
             found.refused += 1

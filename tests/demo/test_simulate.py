@@ -71,9 +71,7 @@ def test_nearly_every_customer_is_owned_and_a_leaver_s_accounts_are_handed_over(
         owners[event["subject"]].append(event["data"]["account_manager"])
     assert 0.95 * 400 < len(owners) < 400
     assert any(len(terms) == 2 for terms in owners.values())
-    leaver = next(
-        e["subject"] for e in of_type(events, "representative.registered") if "active_until" in e["data"]
-    )
+    leaver = next(e["subject"] for e in of_type(events, "representative.registered") if "active_until" in e["data"])
     assert all(terms[-1] != leaver for terms in owners.values())
 
 
@@ -97,8 +95,7 @@ def test_visits_show_each_reason_for_not_counting(events: list[CloudEvent]) -> N
     )
     assert max(weekly.values()) > 1, "nobody goes back to the same customer within a week"
     daily = Counter(
-        (event["data"]["participants"][0]["rep_id"], event["time"][:10])
-        for event in of_type(events, "visit.logged")
+        (event["data"]["participants"][0]["rep_id"], event["time"][:10]) for event in of_type(events, "visit.logged")
     )
     assert max(daily.values()) > 6, "no day is over the cap"
 

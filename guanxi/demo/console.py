@@ -1,0 +1,78 @@
+"""What the demo says while it works: headings, steps, and counts that move on a terminal and stay calm in a file."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from rich.console import Console
+
+WIDTH = 100
+_TERMINAL_EVERY_SECONDS = 0.1
+_FILE_EVERY_SECONDS = 5.0
+_CLEAR_LINE = "\r\x1b[2K"
+
+
+def make_console(out: TextIO) -> Console:
+    """For tables: at most 100 columns, and exactly 100 where there is no terminal; no colours."""
+    console = Console(file=out, highlight=False, no_color=True, emoji=False, markup=False)
+    terminal_width = console.width if console.is_terminal else WIDTH
+    return Console(
+        file=out, highlight=False, no_color=True, emoji=False, markup=False, width=min(WIDTH, terminal_width)
+    )
+
+
+class Narrator:
+    """Speaks to a person. `clock` gives seconds since some start."""
+
+    def __init__(self, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._out = out or sys.stdout
+        self._clock = clock
+        self._began = clock()
+        self._moving = ""
+        self._shown_at = -1e9
+        self.console = make_console(self._out)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return self._clock() - self._began
+
+    def heading(self, text: str) -> None:
+        """A new section, after an empty line."""
+        self._settle()
+        self._write(f"\n{text}\n{'-' * len(text)}\n")
+
+    def say(self, text: str = "") -> None:
+        """A line that stays."""
+        self._settle()
+        self._write(f"{text}\n")
+
+    def step(self, text: str) -> None:
+        """A line that stays, with the time since the start in front."""
+        self.say(f"[{self.seconds:5.1f} s] {text}")
+
+    def moving(self, text: str, *, last: bool = False) -> None:
+        """A line that the next one of its kind replaces on a terminal; in a file one in five seconds."""
+        terminal = self.console.is_terminal
+        every = _TERMINAL_EVERY_SECONDS if terminal else _FILE_EVERY_SECONDS
+        if not last and self._clock() - self._shown_at < every:
+            return
+        self._shown_at = self._clock()
+        line = f"[{self.seconds:5.1f} s] {text}"
+        if not terminal:
+            self._write(f"{line}\n")
+            return
+        self._moving = line
+        self._write(_CLEAR_LINE + line[: self.console.width - 1])
+        if last:
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._moving:
+            self._moving = ""
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()

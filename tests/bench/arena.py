@@ -1,0 +1,133 @@
+"""Where the benchmark takes place: a fresh stack, its services, and the two ways in."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from guanxi.stack.backing import Backing, backing
+from guanxi.stack.paths import REPOSITORY
+from guanxi.stack.services import Services
+from services.ingest.keys_edit import create_key
+from shared.kafka.batches import Appender, Outgoing
+from shared.kafka.connection import client_options, make_consumer, partition_of
+from shared.mongo import Database, connect
+from shared.settings import Settings
+from shared.topics import INBOX, LOG
+from tests.bench.naive import TOPIC as NAIVE_TOPIC
+
+POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
+SERVICES = ("ingest", "tiering", "engagement")
+WRITE_RECORDS = 2_000
+"""Events per append: what an import writes at a time."""
+POLL_SECONDS = 0.02
+SETTLE_SECONDS = 300.0
+
+
+@dataclass(slots=True)
+class Arena:
+    """Everything that a measurement needs."""
+
+    servers: Backing
+    services: Services
+    settings: Settings
+    database: Database
+    client: httpx.AsyncClient
+    appender: Appender
+    consumer: AIOKafkaConsumer
+    say: Callable[[str], None]
+
+    @property
+    def door(self) -> str:
+        return f"{self.services.url()}/v1/events"
+
+    def pids(self) -> dict[str, int]:
+        """Processes by name; servers that somebody else runs are left out."""
+        backed = {"Kafka (java)": self.servers.kafka.process, "MongoDB (mongod)": self.servers.mongo.process}
+        pids = {name: process.pid for name, process in backed.items() if process is not None}
+        return pids | {name: self.services.pid(name) for name in SERVICES if self.services.running(name)}
+
+    async def write(self, records: Sequence[tuple[bytes, bytes]], topic: str | None = None) -> None:
+        """Append keys and values to the inbox, or to another topic of as many partitions, as fast as Kafka takes."""
+        name = topic or INBOX.full_name(self.settings)
+        for start in range(0, len(records), WRITE_RECORDS):
+            some = records[start : start + WRITE_RECORDS]
+            await self.appender.append(name, [self._outgoing(key, value) for key, value in some])
+
+    def _outgoing(self, key: bytes, value: bytes) -> Outgoing:
+        return Outgoing(
+            partition_of(key, self.settings.partitions), key, value, [("content-type", b"application/json")]
+        )
+
+    async def settled(self) -> float:
+        """Waits until every record written so far, and every decision that came of it, is in both services'
+        collections by their stored positions; gives the moment (perf_counter) at which that was seen.
+        """
+        deadline = time.perf_counter() + SETTLE_SECONDS
+        inbox_end = await self._end(INBOX.full_name(self.settings))
+        while await self._offsets("admission_positions") < inbox_end:
+            await self._wait(deadline)
+        while True:
+            log_end = await self._end(LOG.full_name(self.settings))
+            while min(await self._offsets("tiering_positions"), await self._offsets("engagement_positions")) < log_end:
+                await self._wait(deadline)
+            seen = time.perf_counter()
+            if await self._end(LOG.full_name(self.settings)) == log_end:
+                return seen
+
+    async def _wait(self, deadline: float) -> None:
+        if time.perf_counter() > deadline:
+            raise TimeoutError(f"not everything was folded within {SETTLE_SECONDS:.0f} s")
+        await asyncio.sleep(POLL_SECONDS)
+
+    async def _end(self, topic: str) -> int:
+        partitions = [TopicPartition(topic, number) for number in range(self.settings.partitions)]
+        return sum((await self.consumer.end_offsets(partitions)).values())
+
+    async def _offsets(self, collection: str) -> int:
+        """Sum over the partitions: each only grows, and none passes its topic's end."""
+        return sum([document["offset"] async for document in self.database[collection].find({}, {"offset": 1})])
+
+
+@asynccontextmanager
+async def arena(say: Callable[[str], None], environment: Mapping[str, str] | None = None) -> AsyncIterator[Arena]:
+    """A fresh stack with a real Kafka, the three services on it, and an API key. All of it ends with the block."""
+    async with backing(say, real_kafka_only=True) as servers:
+        keys_file = servers.folder / "keys.yaml"
+        _, token = create_key(keys_file, ["*"], now=datetime.now(UTC))
+        chosen = {"GUANXI_POLICY": str(POLICY), "GUANXI_API_KEYS_FILE": str(keys_file), **(environment or {})}
+        async with Services(servers, say, settings=chosen) as services:
+            settings = settings_of(servers)
+            database = connect(settings)
+            consumer = make_consumer(settings)
+            appender = Appender(settings)
+            await consumer.start()
+            await _make_topic(settings)
+            client = httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=30.0)
+            try:
+                yield Arena(servers, services, settings, database, client, appender, consumer, say)
+            finally:
+                await client.aclose()
+                await appender.close()
+                await consumer.stop()
+                database.client.close()
+
+
+def settings_of(servers: Backing) -> Settings:
+    """Settings with the endpoints of a stack."""
+    return Settings.model_validate({"kafka_bootstrap": servers.kafka_bootstrap, "mongo_uri": servers.mongo_uri})
+
+
+async def _make_topic(settings: Settings) -> None:
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(NAIVE_TOPIC, settings.partitions, 1)])
+    finally:
+        await admin.close()

@@ -1,0 +1,68 @@
+"""Door to view at a steady rate through HTTP, every event for another customer."""
+
+from datetime import UTC, datetime
+
+from guanxi.demo.latency import Latencies, Probe, door_to_view, over_http
+from shared.mongo.generations import current_generation
+from tests.bench import load
+from tests.bench.arena import Arena
+from tests.bench.load import Load
+from tests.bench.table import Line, Part
+
+EVENTS_PER_SECOND = 500.0
+EVENTS_PER_REQUEST = 5
+WARM_UP_SECONDS = 3
+
+
+async def probes(arena: Arena, loads: list[Load]) -> list[Probe]:
+    """A visit shows in engagement's collection, money in tiering's."""
+    tiering = f"tiering_g{await current_generation(arena.database, 'tiering')}"
+    engagement = f"engagement_g{await current_generation(arena.database, 'engagement')}"
+    return [Probe(one.event, engagement if one.visit else tiering) for one in loads]
+
+
+async def measure(arena: Arena, customers: int, seconds: int, seed: int) -> tuple[Latencies, list[Load]]:
+    """A short warm-up, then the measured run; gives what was sent in both."""
+    count = int(EVENTS_PER_SECOND)
+    total = min(customers, count * (seconds + WARM_UP_SECONDS))
+    loads = list(load.one_each(total, customers, seed, datetime.now(UTC), "door"))
+    all_probes = await probes(arena, loads)
+    send = over_http(arena.client, arena.door)
+    split = count * WARM_UP_SECONDS
+
+    async def run(some: list[Probe]) -> Latencies:
+        found = await door_to_view(
+            send,
+            arena.database,
+            some,
+            events_per_second=EVENTS_PER_SECOND,
+            events_per_request=EVENTS_PER_REQUEST,
+        )
+        await arena.settled()
+        return found
+
+    await run(all_probes[:split])
+    return await run(all_probes[split:]), loads
+
+
+def lines(found: Latencies, note: str = "") -> tuple[Line, ...]:
+    """Percentiles, and what went wrong if anything did."""
+    shown = [
+        Line("p50", found.percentile(0.5), "ms", note),
+        Line("p95", found.percentile(0.95), "ms"),
+        Line("p99", found.percentile(0.99), "ms"),
+        Line("largest", found.percentile(1.0), "ms"),
+    ]
+    if found.refused or found.missing:
+        shown.append(Line("refused or not seen", found.refused + found.missing, "events"))
+    return tuple(shown)
+
+
+def part(found: Latencies) -> Part:
+    """The part of the table."""
+    return Part(
+        "Door to view",
+        f"{EVENTS_PER_SECOND:.0f} events/s through HTTP, {EVENTS_PER_REQUEST} a request, the same mix; from when the "
+        "request was due until a change stream tells of the document behind the view.",
+        lines(found, f"{len(found.milliseconds):,} events"),
+    )
