@@ -1,5 +1,6 @@
 """How every client of Kafka is made from the settings."""
 
+import logging
 import ssl
 from functools import lru_cache
 from typing import Any, Protocol
@@ -85,6 +86,7 @@ def make_broker(settings: Settings, service: str) -> KafkaBroker:
         graceful_timeout=DRAIN_SECONDS,
         allow_auto_create_topics=False,
         apply_types=False,
+        logger=logging.getLogger("faststream"),
     )
 
 

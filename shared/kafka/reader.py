@@ -132,7 +132,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
             log.warning("%s: %s", self._group, error)
             self._rewind()
 
-    async def _handle(self, records: Sequence[Record]) -> None:
+    async def _handle(self, records: Any) -> None:  # Any: FastStream would build a pydantic model of more
         if self._health.stopped:
             return
         try:
