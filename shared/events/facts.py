@@ -281,7 +281,7 @@ class TierOverrideLifted(Fact):
 class TierApproved(Fact):
     """An open proposal of strategic is approved; `proposal_version` names it."""
 
-    proposal_version: Annotated[int, Field(strict=True, ge=1)]
+    proposal_version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
     approved_by: Id
     reason: Text | None = None
 
@@ -289,7 +289,7 @@ class TierApproved(Fact):
 class TierDeclined(Fact):
     """An open proposal of strategic is declined."""
 
-    proposal_version: Annotated[int, Field(strict=True, ge=1)]
+    proposal_version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
     declined_by: Id
     reason: Text | None = None
 

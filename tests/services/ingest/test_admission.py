@@ -1,0 +1,256 @@
+"""From the inbox to the log, each record once, whatever crashes and whoever else works on the same records."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from services.ingest.admission import MAX_CLAIM_ROUNDS
+from services.ingest.rejected import FIELD, HINT, KEY_DROPPED, MAX_VALUE_BYTES, POSITION, REASON, VALUE_BYTES
+from shared.errors import Transient
+from shared.events.codec import dump_replaced
+from shared.events.event import Position
+from shared.kafka.connection import partition_of
+from tests.services.ingest.events import DATA, event, raw
+from tests.services.ingest.fakes import PARTITIONS, Crashed, InboxRecord, World, crashing, interleaving, read_log
+
+Inbox = dict[int, list[InboxRecord]]
+
+
+def inbox_of(*partitions: Sequence[Any]) -> Inbox:
+    """An inbox of documents, bytes or whole records."""
+    return {
+        number: [
+            one
+            if isinstance(one, InboxRecord)
+            else InboxRecord(number, offset, one if isinstance(one, bytes) else raw(one))
+            for offset, one in enumerate(records)
+        ]
+        for number, records in enumerate(partitions)
+    }
+
+
+def purchase(record_id: str, revision: int = 1, amount: str = "1.00", subject: str = "c-1") -> dict[str, Any]:
+    name = f"{record_id}-{revision}-{amount}"
+    data = {"purchase_id": record_id, "amount": amount}
+    return event("purchase.recorded", data, id=name, revision=revision, subject=subject)
+
+
+def void(record_id: str, revision: int = 2, subject: str = "c-1") -> dict[str, Any]:
+    data = {"record_id": record_id}
+    return event("record.voided", data, id=f"void-{record_id}-{revision}", revision=revision, subject=subject)
+
+
+def mixed(seed: int, count: int = 24, customers: int = 4) -> Inbox:
+    """Purchases, revisions, voids, duplicates, conflicts, names, junk, spread over two partitions."""
+    chance = random.Random(seed)
+    makers = (
+        lambda n, c: purchase(f"p{n}", chance.randint(1, 3), chance.choice(("1.00", "2.00")), subject=c),
+        lambda n, c: void(f"p{n}", chance.randint(2, 4), subject=c),
+        lambda n, c: event("visit.logged", {"visit_id": f"v{n}"}, id=f"v{n}", subject=c),
+        lambda n, c: event("customer.registered", {"name": f"客户{n}"}, id=f"r{chance.randint(0, 9)}", subject=c),
+        lambda n, c: event("customer.reviewed", id=f"review{n}", subject=c),
+        lambda n, c: b"junk%d" % n,  # noqa: ARG005
+    )
+    partitions: list[list[Any]] = [[], []]
+    for _ in range(count):
+        number = chance.randint(0, 5)
+        customer = f"c{number % customers}"
+        partitions[chance.randint(0, 1)].append(chance.choice(makers)(number, customer))
+    return inbox_of(*partitions)
+
+
+async def test_a_batch_goes_to_the_log_under_its_own_keys_and_the_position_moves() -> None:
+    world = World()
+    inbox = inbox_of([purchase("p1"), purchase("p2", subject="c-2"), purchase("p1")])
+    await world.run(inbox)
+    records = [record for partition in world.topics["log"] for record in partition]
+    assert {record.key for record in records} == {b"customer:c-1", b"customer:c-2"}
+    for record in records:
+        assert record.partition == partition_of(record.key or b"", PARTITIONS)
+    assert world.stored == {0: 3}
+
+
+async def test_one_bad_record_of_a_batch_is_refused_and_the_others_go_through() -> None:
+    world = World()
+    inbox = inbox_of([purchase("p1"), b"junk", InboxRecord(0, 2, None), purchase("p2", amount="0"), purchase("p3")])
+    admission = world.admission()
+    await admission.process(inbox)
+    assert len([r for partition in world.topics["log"] for r in partition]) == 2
+    reasons = [dict(record.headers)[REASON] for record in world.topics["rejected"][0]]
+    assert reasons == [b"not_json", b"empty", b"invalid_amount"]
+    assert admission.counts == {
+        "accepted": 2,
+        "duplicate": 0,
+        "refused:not_json": 1,
+        "refused:empty": 1,
+        "refused:invalid_amount": 1,
+    }
+
+
+async def test_a_refusal_says_what_and_where_and_keeps_the_original() -> None:
+    world = World()
+    original = raw(purchase("p1", amount="NaN"))
+    headers = (("trace", b"\xff"), ("none", None))
+    await world.run({2: [InboxRecord(2, 0, original, b"their-key", headers)]})
+    (record,) = world.topics["rejected"][2]
+    said = dict(record.headers)
+    assert (record.key, record.value) == (b"their-key", original)
+    assert (said[REASON], said[FIELD], said[POSITION]) == (b"invalid_amount", b"data.amount", b"1/2/0")
+    assert b"decimal" in said[HINT]
+    assert said["trace"] == b"\xff"
+    assert said["none"] is None
+
+
+async def test_an_oversized_record_is_kept_cut_with_its_length() -> None:
+    world = World()
+    await world.run({0: [InboxRecord(0, 0, b"x" * 2_000_000, b"k" * 5000)]})
+    (record,) = world.topics["rejected"][0]
+    said = dict(record.headers)
+    assert (said[REASON], said[VALUE_BYTES], said[KEY_DROPPED]) == (b"too_large", b"2000000", b"5000")
+    assert len(record.value or b"") == MAX_VALUE_BYTES
+    assert record.key is None
+
+
+async def test_a_wrong_key_of_our_own_form_is_refused_and_any_other_is_fine() -> None:
+    world = World()
+    keys = (b"customer:c-2", b"customer:c-1", b"\xff", None)
+    records = [InboxRecord(0, n, raw(purchase(f"p{n}")), key) for n, key in enumerate(keys)]
+    await world.run({0: records})
+    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"key_mismatch"]
+    assert len([r for partition in world.topics["log"] for r in partition]) == 3
+
+
+async def test_history_is_marked_by_the_importers_header() -> None:
+    world = World()
+    old = event(time="2019-03-01T00:00:00Z")
+    await world.run({0: [InboxRecord(0, 0, raw(old), None, [("backfill", b"1")]), InboxRecord(0, 1, raw(old))]})
+    ((_, admitted),) = [kept for partition in read_log(world.topics["log"]) for kept in partition]
+    assert admitted.backfill is True
+    assert admitted.clock.year == 2019
+    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"too_old"]
+
+
+async def test_revisions_within_one_batch_replace_one_another_in_order() -> None:
+    world = World()
+    await world.run(inbox_of([purchase("p1"), purchase("p1", 3, "3.00"), void("p1", 4), purchase("p1", 2)]), batch=10)
+    (kept,) = [partition for partition in read_log(world.topics["log"]) if partition]
+    assert [(e.revision, e.replaces and e.replaces.revision) for _, e in kept] == [(1, None), (3, 1), (4, 3)]
+    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"superseded"]
+    assert kept[2][1].replaces is not None
+    assert dump_replaced(kept[2][1].replaces)["data"]["amount"] == "3.00"
+
+
+async def test_names_are_stored_before_the_log_speaks_of_them_and_the_latest_wins() -> None:
+    world = World()
+    later = event("key_person.assessed", {"name": "新名"}, id="e-2", time="2026-03-01T12:00:01+08:00")
+    earlier = event("key_person.assessed", {"name": "旧名"}, id="e-1")
+    await world.run(inbox_of([later, earlier]))
+    assert world.people["customer:00042", "p-7"][1] == {"name": "新名", "title": "采购总监"}
+    assert not any("名".encode() in (r.value or b"") for partition in world.topics["log"] for r in partition)
+
+
+@pytest.mark.parametrize("noun", DATA)
+async def test_every_type_reaches_the_log_and_is_read_back(noun: str) -> None:
+    world = World()
+    await world.run(inbox_of([event(noun)]))
+    ((position, admitted),) = [kept for partition in read_log(world.topics["log"]) for kept in partition]
+    assert position == Position(1, 0, 0, 0)
+    assert admitted.type == f"guanxi.{noun}.v1"
+
+
+async def folded_without_crash(inbox: Inbox) -> Any:
+    world = World()
+    await world.run(inbox)
+    return read_log(world.topics["log"])
+
+
+def shown(log: Any) -> list[list[tuple[Position, Any, Any, Any]]]:
+    """What must be the same, log offsets aside."""
+    return [[(p, e.type, e.data, e.replaces) for p, e in partition] for partition in log]
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_crash_at_any_step_leaves_each_record_once_and_in_order(seed: int) -> None:
+    inbox = mixed(seed)
+    clean = World()
+    await clean.run(inbox)
+    expected, steps = shown(read_log(clean.topics["log"])), 0
+    while True:
+        steps += 1
+        world = World(step=crashing(after=steps), chance=random.Random(seed))
+        crashes = await world.run_until_done(inbox)
+        assert shown(read_log(world.topics["log"])) == expected, f"crash at step {steps}"
+        assert {i: c.entries for i, c in world.claims.items()} == {i: c.entries for i, c in clean.claims.items()}
+        assert world.people == clean.people
+        if not crashes:
+            break
+    assert steps > 50
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_crash_upon_crash(seed: int) -> None:
+    inbox = mixed(seed)
+    chance = random.Random(seed)
+
+    async def step() -> None:
+        if chance.random() < 0.05:
+            raise Crashed
+
+    world = World(step=step, chance=chance)
+    await world.run_until_done(inbox)
+    world.step = interleaving(chance)
+    assert shown(read_log(world.topics["log"])) == shown(await folded_without_crash(inbox))
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_a_former_owner_that_goes_on_changes_nothing(seed: int) -> None:
+    inbox = inbox_of([record.value for records in mixed(seed).values() for record in records])
+    chance = random.Random(seed)
+    world = World(step=interleaving(chance), chance=chance)
+    await asyncio.gather(world.run(inbox, batch=3), world.run(inbox, batch=5))
+    assert shown(read_log(world.topics["log"])) == shown(await folded_without_crash(inbox))
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_owners_of_two_partitions_agree_on_each_record(seed: int) -> None:
+    inbox = mixed(seed, count=40, customers=6)
+    chance = random.Random(seed)
+    world = World(step=interleaving(chance), chance=chance)
+    await asyncio.gather(*(world.run({partition: records}) for partition, records in inbox.items()))
+    folded = [event for partition in read_log(world.topics["log"]) for _, event in partition if event.type != REVIEWED]
+    positions = Counter(position for partition in read_log(world.topics["log"]) for position, _ in partition)
+    assert max(positions.values()) == 1
+    accepted = sorted(entry.position for claim in world.claims.values() for entry in claim.entries)
+    assert len(accepted) == len(folded)
+    assert set(accepted) <= set(positions)
+    for claim in world.claims.values():
+        revisions = [entry.revision for entry in claim.entries]
+        assert revisions == sorted(set(revisions))
+
+
+REVIEWED = "guanxi.customer.reviewed.v1"
+
+
+async def test_claims_that_change_without_end_put_the_batch_back() -> None:
+    class Restless(World):
+        async def claim(self, claims: Any) -> bool:
+            self.tries = getattr(self, "tries", 0) + 1
+            return False
+
+    world = Restless()
+    with pytest.raises(Transient):
+        await world.run(inbox_of([purchase("p1")]))
+    assert world.tries == MAX_CLAIM_ROUNDS
+    assert world.stored == {}
+    assert world.topics["log"] == [[], [], []]
+
+
+async def test_a_timestamp_outside_the_calendar_harms_nobody() -> None:
+    world = World()
+    odd = [InboxRecord(0, 0, raw(event()), timestamp=2**62), InboxRecord(0, 1, raw(event()), timestamp=-1)]
+    await world.run({0: odd})
+    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"too_old", b"in_future"]
