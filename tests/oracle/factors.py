@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 from tests.oracle.facts import Fact, day, of_type
 from tests.oracle.policies import FACTORS, Points, Policy
 
+RATED = ("strategic_fit", "market_standing", "share_of_wallet")
 WIDE = Context(prec=50)
 PART = 10_000  # money is summed in ten-thousandths, which every currency's decimals fit
 
@@ -121,14 +123,18 @@ def judge(of: Book, policy: Policy, today: date) -> Judged:
         "payment": _payment(of, policy, today, net_365d),
         "share_of_wallet": _rated(of, policy, "share_of_wallet", today),
     }
+    return _scored(policy, factors, net_365d, net(of, policy, back(today, 729), today))
+
+
+def rescored(judged: Judged, policy: Policy, changed: dict[str, Factor]) -> Judged:
+    """The same with some factors replaced."""
+    return _scored(policy, judged.factors | changed, judged.net_365d, judged.net_730d)
+
+
+def _scored(policy: Policy, factors: dict[str, Factor], net_365d: Fraction, net_730d: Fraction) -> Judged:
     total = sum((policy.weights[name] * factors[name].points for name in FACTORS), Fraction(0))
-    return Judged(
-        score=round(total / 10, 1),
-        factors=factors,
-        known_weight=sum(policy.weights[name] for name in FACTORS if factors[name].known),
-        net_365d=net_365d,
-        net_730d=net(of, policy, back(today, 729), today),
-    )
+    known_weight = sum(policy.weights[name] for name in FACTORS if factors[name].known)
+    return Judged(round(total / 10, 1), factors, known_weight, net_365d, net_730d)
 
 
 def at_risk(of: Book, policy: Policy, today: date) -> bool:
@@ -149,6 +155,7 @@ def back(today: date, days: int) -> date:
     return today - timedelta(days)
 
 
+@lru_cache(maxsize=10_000)
 def interpolated(points: Points, x: Fraction, scale: Callable[[Fraction], Decimal] | None = None) -> Fraction:
     """Straight lines between the points, clamped at both ends; `scale` bends the x axis."""
     if x <= points[0][0]:

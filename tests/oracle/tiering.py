@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from tests.oracle.factors import Book, Judged, at_risk, book, first_purchase, judge, unconverted
 from tests.oracle.facts import REVIEWED, Fact, Logged, business_day, day, days_between, of_type, owner, standing
 from tests.oracle.policies import TIERS, Policy, in_force
+from tests.oracle.would_change import WouldChange, would_change
 
 MAX_OVERRIDE_DAYS = 365
 
@@ -65,6 +66,7 @@ class Outcome:
     unconverted: set[str]
     entitled_tier: str
     entitled_until: date | None
+    would_change: WouldChange | None
 
     @property
     def changes(self) -> list[Changed]:
@@ -77,8 +79,12 @@ def tier_on(decisions: Sequence[Changed | Proposed], on: date) -> str:
     return changes[-1].to_tier if changes else "potential"
 
 
-def tiering(log: Sequence[Logged], policies: tuple[Policy, ...], zone: ZoneInfo, as_of: datetime) -> Outcome:
-    """Tier a customer from its log in log order; time then passes up to `as_of`."""
+def tiering(
+    log: Sequence[Logged], policies: tuple[Policy, ...], zone: ZoneInfo, as_of: datetime, *, explained: bool = False
+) -> Outcome:
+    """Tier a customer from its log in log order; time then passes up to `as_of`.
+
+    `explained` asks for what would change the tier at the end, which takes a while."""
     run = _Run(policies)
     clock: datetime | None = None
     seen: list[Logged] = []
@@ -95,7 +101,7 @@ def tiering(log: Sequence[Logged], policies: tuple[Policy, ...], zone: ZoneInfo,
             run.hear(state, logged, zone)
             run.decide(state, today)
     assert clock is not None
-    return run.outcome(state, clock, business_day(clock, zone))
+    return run.outcome(state, clock, business_day(clock, zone), explained=explained)
 
 
 def _review(at: datetime) -> Logged:
@@ -224,7 +230,7 @@ class _Run:
         rank, until = max(running)
         return TIERS[rank], until
 
-    def outcome(self, state: Book, clock: datetime, today: date) -> Outcome:
+    def outcome(self, state: Book, clock: datetime, today: date, *, explained: bool) -> Outcome:
         policy = in_force(self.policies, today)
         entitled_tier, entitled_until = self.entitled(today)
         return Outcome(
@@ -239,6 +245,7 @@ class _Run:
             unconverted=unconverted(state, policy, today),
             entitled_tier=entitled_tier,
             entitled_until=entitled_until,
+            would_change=would_change(state, policy, self.computed, today, compute, self) if explained else None,
         )
 
 

@@ -1,0 +1,323 @@
+"""Histories of one customer at random, as an upstream would send them: plain CloudEvents and when they were appended.
+
+One text serves two sources of chance: a seed (`history(Seeded(7))`) and Hypothesis, which shrinks what fails
+(`histories()`). Everything that the rules have edges for occurs: late and early facts, amendments and voids that cross,
+refunds of other days, both sides of every window, currencies with and without a rate, ties in time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from tests.oracle.facts import REVIEWED, VOIDED, Json, Logged, identity, revision
+from tests.oracle.wire import event, revised, voided
+
+T = TypeVar("T")
+START = datetime(2024, 1, 10, 3, 30, tzinfo=UTC)
+GAPS_DAYS = (0, 0, 0, 0, 0, 1, 1, 1, 3, 7, 14, 14, 29, 30, 31, 31, 60, 61, 62, 89, 90, 91, 179, 180, 364, 365)
+SHIFTS_DAYS = (0, 0, 0, 0, 0, -1, -2, -30, -89, -90, -91, -179, -180, -364, -365, -366, -454, -455, -729, -730)
+MAX_AGE_DAYS = 755
+PEOPLE = ("ann", "bo", "chen")
+SOURCES = ("erp", "crm")
+CURRENCIES = {"CNY": ("CNY", "CNY", "CNY", "USD", "JPY", "CHF"), "GBP": ("GBP", "GBP", "GBP", "EUR", "USD", "CHF")}
+PURCHASING = ("purchase", "purchase", "purchase", "refund", "amend", "void", "review")
+TIERING = (
+    *PURCHASING,
+    *("bloom", "bloom", "invoice", "payment", "rating", "credit", "override", "lift", "assign", "approval", "approval"),
+)
+CONTACTS = ("visit", "visit", "visit", "amend", "void", "review", "survey", "tier", "tier")
+
+
+class Chance(Protocol):
+    """Where a generator's choices come from."""
+
+    def pick(self, options: Sequence[T]) -> T: ...
+
+    def integer(self, low: int, high: int) -> int: ...
+
+
+class Seeded:
+    """Chance from a seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+
+    def pick(self, options: Sequence[T]) -> T:
+        return self._random.choice(options)
+
+    def integer(self, low: int, high: int) -> int:
+        return self._random.randint(low, high)
+
+
+class Drawn:
+    """Chance that Hypothesis draws, and shrinks towards the first option and the lowest number."""
+
+    def __init__(self, draw: DrawFn) -> None:
+        self._draw = draw
+
+    def pick(self, options: Sequence[T]) -> T:
+        return self._draw(st.sampled_from(options))
+
+    def integer(self, low: int, high: int) -> int:
+        return self._draw(st.integers(low, high))
+
+
+@dataclass
+class _Writer:
+    chance: Chance
+    currency: str
+    now: datetime = START
+    log: list[Logged] = field(default_factory=list)
+    records: list[Json] = field(default_factory=list)
+    tier_versions: int = 0
+
+    def when(self) -> datetime:
+        """An instant at which something happened, most often just now, sometimes long ago, rarely a little ahead."""
+        shift = timedelta(self.chance.pick(SHIFTS_DAYS), minutes=self.chance.pick((0, 0, -40, 4)))
+        return max(self.now + shift, self.now - timedelta(MAX_AGE_DAYS))
+
+    def add(self, noun: str, **data: Any) -> Json:
+        when = self.when()
+        if self.chance.integer(0, 7) == 7:
+            data["occurred_on"] = _text(when.date() + timedelta(self.chance.integer(-7, 7)))
+        said = event(noun, when, event_id=f"e{len(self.log)}", source=self.chance.pick(SOURCES), **data)
+        self.log.append(Logged(said, self.now))
+        return said
+
+    def day(self, low: int, high: int) -> str:
+        return _text(self.now.date() + timedelta(self.chance.integer(low, high)))
+
+    def amount(self, currency: str) -> str:
+        whole = self.chance.pick((1, 2, 5, 7)) * 10 ** self.chance.integer(2, 7)
+        return f"{whole}" if currency == "JPY" else f"{whole}.{self.chance.pick(('00', '01', '49', '50'))}"
+
+    def step(self, action: str) -> None:
+        getattr(self, f"_{action}")()
+
+    def _new_id(self, kind: str) -> str:
+        """Ids are of a small set for invoices, whose halves must meet; two sources may use the same."""
+        return f"{kind}-{self.chance.integer(1, 4)}" if kind == "i" else f"{kind}-{len(self.log)}"
+
+    def _purchase(self) -> None:
+        currency = self.chance.pick(CURRENCIES[self.currency])
+        margin = self.chance.pick((None, None, "0.05", "0.2", "0.31", "-0.1"))
+        self.records.append(
+            self.add(
+                "purchase.recorded",
+                purchase_id=self._new_id("p"),
+                amount=self.amount(currency),
+                currency=currency,
+                margin_rate=margin,
+            )
+        )
+
+    def _refund(self) -> None:
+        currency = self.chance.pick(CURRENCIES[self.currency])
+        purchased_on = self.chance.pick((None, None, self.day(-400, 0)))
+        self.records.append(
+            self.add(
+                "purchase.refunded",
+                refund_id=self._new_id("r"),
+                amount=self.amount(currency),
+                currency=currency,
+                purchased_on=purchased_on,
+            )
+        )
+
+    def _amend(self) -> None:
+        """A higher revision of some record; now and then the lower one of a pair arrives after the higher."""
+        if not self.records:
+            return
+        former = self.chance.pick(self.records)
+        number = revision(Logged(former, self.now)) + self.chance.pick((1, 1, 2))
+        changes: Json = {}
+        if "amount" in former["data"]:
+            changes["amount"] = self.amount(former["data"]["currency"])
+        if "paid_on" in former["data"]:
+            changes["paid_on"] = self.day(-100, 5)
+        if "due_on" in former["data"]:
+            changes["due_on"] = self.day(-200, 60)
+        if "kind" in former["data"]:
+            changes["kind"] = self.chance.pick(("routine", "exhibition", "executive"))
+        said = revised(former, number, **changes) | {"time": self.when().isoformat()}
+        self._revise(former, said)
+
+    def _void(self) -> None:
+        if not self.records:
+            return
+        former = self.chance.pick(self.records)
+        _, kind, record_id = identity(former)
+        number = revision(Logged(former, self.now)) + self.chance.pick((1, 2))
+        self._revise(former, voided(former, kind, record_id, number))
+
+    def _revise(self, former: Json, said: Json) -> None:
+        self.log.append(Logged(said, self.now))
+        if said["type"] != VOIDED:
+            self.records[self.records.index(former)] = said
+
+    def _review(self) -> None:
+        self.log.append(Logged({"type": REVIEWED, "id": f"e{len(self.log)}", "data": {}}, self.now))
+
+    def _invoice(self) -> None:
+        currency = self.chance.pick(CURRENCIES[self.currency])
+        due_on = self.day(-200, 60)
+        self.records.append(
+            self.add(
+                "invoice.issued",
+                invoice_id=self._new_id("i"),
+                amount=self.amount(currency),
+                currency=currency,
+                due_on=due_on,
+            )
+        )
+
+    def _payment(self) -> None:
+        self.records.append(self.add("invoice.paid", invoice_id=self._new_id("i"), paid_on=self.day(-100, 5)))
+
+    def _rating(self) -> None:
+        points = ("10", "10", "8", "7.5", "6", "3", "0")
+        factors: Json = {}
+        for name in ("strategic_fit", "market_standing", "share_of_wallet"):
+            if self.chance.integer(0, 3) > 0:
+                factors[name] = self.chance.pick(points)
+        said = self.add(
+            "account.rated",
+            rated_by=self.chance.pick(PEOPLE),
+            approved_by=self.chance.pick((*PEOPLE, *PEOPLE, None)),
+            valid_until=self.chance.pick((None, None, None, self.day(0, 500))),
+            **factors,
+        )
+        if self.chance.integer(0, 9) == 9:
+            said["data"]["strategic_fit"] = None
+
+    def _bloom(self) -> None:
+        """All that is asked of a strategic customer, at once."""
+        best = dict.fromkeys(("strategic_fit", "market_standing", "share_of_wallet"), self.chance.pick(("10", "9")))
+        self.add("account.rated", rated_by="ann", approved_by="bo", **best)
+        amount, record = f"{self.chance.pick((90, 200, 20, 5))}000000", f"b-{len(self.log)}"
+        self.add("purchase.recorded", purchase_id=record, amount=amount, currency=self.currency, margin_rate="0.4")
+        self.add("invoice.issued", invoice_id=record, amount="1000", currency=self.currency, due_on=self.day(0, 9))
+        if self.chance.integer(0, 3) > 0:
+            self.add("invoice.paid", invoice_id=record, paid_on=self.day(0, 9))
+        if self.chance.integer(0, 1) == 1:
+            for version in range(2, 9):
+                self.add("tier.approved", proposal_version=version, approved_by="dan")
+
+    def _credit(self) -> None:
+        self.add(
+            "credit.rated",
+            grade=self.chance.pick(("9", "5", "4", "2.5", "1")),
+            valid_until=self.chance.pick((None, self.day(-5, 300))),
+        )
+
+    def _override(self) -> None:
+        self.add(
+            "tier.overridden",
+            tier=self.chance.pick(("general", "priority", "partner", "strategic", "potential")),
+            reason="we want to",
+            requested_by="ann",
+            approved_by="bo",
+            expires_on=self.day(0, 365),
+        )
+
+    def _lift(self) -> None:
+        self.add("tier_override.lifted", reason="no more", lifted_by="bo")
+
+    def _assign(self) -> None:
+        self.add("account.assigned", account_manager=self.chance.pick(PEOPLE), from_on=self.day(-100, 20))
+
+    def _approval(self) -> None:
+        version, who = self.chance.pick((2, 2, 1, 3, 4, 5, 6)), self.chance.pick(PEOPLE)
+        if self.chance.integer(0, 4) == 4:
+            self.add("tier.declined", proposal_version=version, declined_by=who, reason="not yet")
+        else:
+            self.add("tier.approved", proposal_version=version, approved_by=who)
+
+    def _visit(self) -> None:
+        self.records.append(
+            self.add(
+                "visit.logged",
+                visit_id=self._new_id("v"),
+                kind=self.chance.pick(("routine", "routine", "executive", "exhibition", "workshop")),
+                channel=self.chance.pick(("onsite", "onsite", "hosted", "phone", "video")),
+                participants=[{"rep_id": "R-1", "role": "account_manager"}],
+                attendees=self.chance.pick(([], [{"person_id": "P-1", "department": "采购"}])),
+                consensus=self.chance.pick((None, "agreed")),
+            )
+        )
+
+    def _survey(self) -> None:
+        score = self.chance.integer(1, 5)
+        self.add("satisfaction.surveyed", survey_id=self._new_id("s"), instrument="csat", score=score)
+
+    def _tier(self) -> None:
+        """A tier change as tiering would decide it by now; reviewed at once, so that deciding has one moment."""
+        self.tier_versions += 1
+        to = self.chance.pick(("general", "priority", "partner", "strategic", "potential"))
+        data: Json = {"version": self.tier_versions, "effective_on": _text(self.now.date()), "to": to}
+        self.log.append(Logged(event("tier.changed", self.now, event_id=f"t{self.tier_versions}", **data), self.now))
+        self._review()
+
+
+def history(
+    chance: Chance, actions: Sequence[str] = TIERING, *, currency: str = "CNY", most: int = 30, backfills: bool = True
+) -> list[Logged]:
+    """One customer's log: admitted records in log order; the first part may be backfilled history."""
+    writer = _Writer(chance, currency)
+    for _ in range(chance.integer(1, most)):
+        writer.now += timedelta(chance.pick(GAPS_DAYS), seconds=chance.pick((0, 1, 3600, 50_000)))
+        writer.step(chance.pick(actions))
+    history_ends = chance.pick((0, 0, len(writer.log) // 2, len(writer.log))) if backfills else 0
+    return admitted([*_backfilled(writer.log[:history_ends]), *writer.log[history_ends:]])
+
+
+def end(log: Sequence[Logged], chance: Chance) -> datetime:
+    """An instant at or after the last record up to which time passes by itself."""
+    last = max((one.clock for one in log), default=START)
+    return last + timedelta(chance.pick((0, 0, 1, 30, 31, 90, 365)))
+
+
+def _backfilled(log: Sequence[Logged]) -> list[Logged]:
+    """History is sorted by time and decided as of it; it has no reviews, and no one decides in it by hand."""
+    facts = [one for one in log if one.event["type"] not in {REVIEWED, "guanxi.tier.changed.v1"}]
+    return [Logged(one.event, one.recorded_at, backfill=True) for one in sorted(facts, key=lambda one: one.time)]
+
+
+def admitted(log: Sequence[Logged]) -> list[Logged]:
+    """What admission lets onto the log: of each record only revisions higher than those before."""
+    highest: dict[tuple[str, ...], int] = {}
+    passed = []
+    for one in log:
+        if one.event["type"] == REVIEWED:
+            passed.append(one)
+            continue
+        key = identity(one.event)
+        if revision(one) > highest.get(key, 0):
+            highest[key] = revision(one)
+            passed.append(one)
+    return passed
+
+
+@st.composite
+def _histories(
+    draw: DrawFn, actions: Sequence[str], currency: str, most: int, *, backfills: bool
+) -> tuple[list[Logged], datetime]:
+    chance = Drawn(draw)
+    log = history(chance, actions, currency=currency, most=most, backfills=backfills)
+    return log, end(log, chance)
+
+
+def histories(
+    actions: Sequence[str] = TIERING, *, currency: str = "CNY", most: int = 30, backfills: bool = True
+) -> SearchStrategy[tuple[list[Logged], datetime]]:
+    """Histories, each with the instant up to which time passes."""
+    return _histories(actions, currency, most, backfills=backfills)
+
+
+def _text(on: date) -> str:
+    return on.isoformat()
