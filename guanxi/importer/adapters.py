@@ -1,0 +1,103 @@
+"""The ports of an import on Kafka and MongoDB."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from guanxi.importer.ports import Place, Ports
+from services.ingest.inbox import InboxRecord
+from services.ingest.store import MongoStore
+from shared.errors import Transient
+from shared.kafka.batches import Appender, Outgoing
+from shared.kafka.connection import partition_of
+from shared.mongo import Database, connect, transient_errors
+from shared.mongo.due import BackfillMarks
+from shared.mongo.generations import current_generation
+from shared.settings import Settings
+from shared.topics import INBOX, MAX_INBOX_RECORD_BYTES
+
+MARK_EVERY_SECONDS = 60.0
+STATES = ("tiering", "engagement")
+"""Services whose documents of customers say whether a live event was folded; base names of the collections
+too."""
+
+
+class KafkaInbox:
+    """Appends in rounds, one unacknowledged batch per partition at most: history that is cut off by a failure
+    has no gap, so that importing it again goes on where it stopped.
+    """
+
+    def __init__(self, appender: Appender, settings: Settings) -> None:
+        self._appender, self._settings = appender, settings
+
+    async def append(self, records: Sequence[InboxRecord]) -> Sequence[Place]:
+        """Append and wait for the acknowledgements."""
+        topic, partitions = INBOX.full_name(self._settings), self._settings.partitions
+        outgoing = [
+            Outgoing(partition_of(record.key, partitions), record.key, record.value, record.headers)
+            for record in records
+        ]
+        return [Place(*place) for place in await self._appender.append(topic, outgoing)]
+
+
+class MongoLive:
+    """Looks at the current generation of the folded documents."""
+
+    def __init__(self, database: Database, collections: Sequence[str]) -> None:
+        self._collections = [database[name] for name in collections]
+
+    async def live(self, customers: Collection[str]) -> set[str]:
+        """Those of the given customers that have live events."""
+        found: set[str] = set()
+        async with transient_errors():
+            for collection in self._collections:
+                cursor = collection.find({"_id": {"$in": list(customers)}, "live": True}, projection={"_id": 1})
+                found.update([document["_id"] async for document in cursor])
+        return found
+
+
+@asynccontextmanager
+async def connected(settings: Settings, *, backfill: bool) -> AsyncIterator[Ports]:
+    """The ports, closed at the end of the block. While a backfill runs it is marked, so that sweeps pause.
+    Raises Transient.
+    """
+    database = connect(settings)
+    appender = Appender(settings, max_record_bytes=MAX_INBOX_RECORD_BYTES)
+    try:
+        generation = await current_generation(database, "inbox")
+        states = [f"{name}_g{await current_generation(database, name)}" for name in STATES]
+        ports = Ports(
+            inbox=KafkaInbox(appender, settings),
+            claims=(store := MongoStore(database, generation)),
+            admitted=store,
+            live=MongoLive(database, states),
+            generation=generation,
+        )
+        async with _marked(BackfillMarks(database)) if backfill else contextlib.nullcontext():
+            yield ports
+    finally:
+        await appender.close()
+        database.client.close()
+
+
+@asynccontextmanager
+async def _marked(marks: BackfillMarks, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> AsyncIterator[None]:
+    run_id = secrets.token_hex(8)
+    await marks.alive(run_id, now())
+    marking = asyncio.create_task(_mark(marks, run_id, now))
+    try:
+        yield
+    finally:
+        marking.cancel()
+        with contextlib.suppress(Transient):  # an unended mark counts as dead soon
+            await marks.ended(run_id, now())
+
+
+async def _mark(marks: BackfillMarks, run_id: str, now: Callable[[], datetime]) -> None:
+    while True:
+        await asyncio.sleep(MARK_EVERY_SECONDS)
+        with contextlib.suppress(Transient):
+            await marks.alive(run_id, now())
