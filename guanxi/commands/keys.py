@@ -1,0 +1,86 @@
+"""API keys of the HTTP door: make, list, revoke. The door sees a change at the next request."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from guanxi.console import fail, say
+from services.ingest.keys import ApiKey, read_keys
+from services.ingest.keys_edit import create_key, revoke_key
+from services.ingest.settings import IngestSettings
+from shared.errors import Malformed
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+File = Annotated[
+    Path | None, typer.Option("--file", help="The file of keys [default: GUANXI_API_KEYS_FILE, else api-keys.yaml].")
+]
+
+
+def _path(file: Path | None) -> Path:
+    return file or IngestSettings().api_keys_file
+
+
+@app.command()
+def create(
+    source: Annotated[
+        list[str], typer.Option(help="A source that the key may send; erp/* for all that begin with erp/. Repeatable.")
+    ],
+    expires: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) on which it is valid no more.")
+    ] = None,
+    file: File = None,
+) -> None:
+    """Make a key and print its token, once: the file keeps a hash only."""
+    path = _path(file)
+    until = expires.replace(tzinfo=UTC) if expires else None
+    try:
+        key, token = create_key(path, source, now=datetime.now(UTC), expires=until)
+    except Malformed as error:
+        fail(str(error))
+    typer.echo(f"Key {key.id} for {', '.join(key.sources)}, in {path}. Its token is shown only now:", err=True)
+    say(token)
+
+
+@app.command("list")
+def list_(file: File = None) -> None:
+    """List the keys: what each may send, and whether it is valid."""
+    path = _path(file)
+    try:
+        keys = read_keys(path)
+    except Malformed as error:
+        fail(str(error))
+    if not keys:
+        say(f"no keys in {path}")
+        return
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("id", "sources", "created", "state"):
+        table.add_column(column)
+    now = datetime.now(UTC)
+    for key in keys:
+        table.add_row(key.id, Text(", ".join(key.sources)), f"{key.created:%Y-%m-%d}", _state(key, now))
+    Console().print(table)
+
+
+def _state(key: ApiKey, now: datetime) -> str:
+    if key.revoked:
+        return f"revoked {key.revoked:%Y-%m-%d}"
+    if key.expires:
+        return f"{'valid until' if key.active(now) else 'expired'} {key.expires:%Y-%m-%d}"
+    return "valid"
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], file: File = None) -> None:
+    """Make a key invalid, for good."""
+    try:
+        key = revoke_key(_path(file), key_id, now=datetime.now(UTC))
+    except Malformed as error:
+        fail(str(error))
+    say(f"key {key.id} is revoked")
