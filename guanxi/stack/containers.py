@@ -23,6 +23,7 @@ IMAGES = {"kafka": "apache/kafka:4.3.0", "mongo": "mongo:8.0"}
 _START_TIMEOUT_S = 300.0  # an image may have to be pulled
 _PULL_TIMEOUT_S = 240.0
 _ANSWER_TIMEOUT_S = 10.0
+_STOP_S = 15
 
 
 def why_not(which: str) -> str | None:
@@ -130,7 +131,11 @@ def _hold(which: str, name: str, port: int, volume: str, endpoint_file: Path) ->
         partial = endpoint_file.with_suffix(".partial")
         partial.write_text(endpoint, encoding="ascii")
         partial.rename(endpoint_file)
-        signal.pause()
+        try:
+            signal.pause()
+        finally:
+            if volume != "-":  # kept data deserve an end in order; leaving the block kills
+                container.get_wrapped_container().stop(timeout=_STOP_S)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,11 +19,14 @@ _POLL_S = 0.03
 class Process:
     """A running command. `pid` is the command's own, not its guard's; its output goes to `log`."""
 
-    def __init__(self, name: str, log: Path, guard: asyncio.subprocess.Process, pid: int) -> None:
+    def __init__(
+        self, name: str, log: Path, guard: subprocess.Popen[bytes], told: asyncio.StreamReader, pid: int
+    ) -> None:
         self.name = name
         self.log = log
         self.pid = pid
         self._guard = guard
+        self._told = told
         self._code: asyncio.Task[int | None] = asyncio.create_task(self._read_exit())
 
     @classmethod
@@ -44,36 +48,40 @@ class Process:
         stop_signal, grace_s: how it is asked to end, and how long it may take before SIGKILL.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
-        guard = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(_GUARD), f"--log={log}", f"--grace-s={grace_s}"),
-            f"--signal={stop_signal.name}",
-            *(f"--remove={folder}" for folder in remove),
-            *(f"--finally={word}" for word in last_command),
-            "--",
-            *(str(word) for word in command),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
+        # Not asyncio's: a loop that closes would kill the guard before it has ended the command.
+        guard = subprocess.Popen(  # noqa: ASYNC220
+            [
+                *(sys.executable, "-I", "-S", str(_GUARD), f"--log={log}", f"--grace-s={grace_s}"),
+                f"--signal={stop_signal.name}",
+                *(f"--remove={folder}" for folder in remove),
+                *(f"--finally={word}" for word in last_command),
+                "--",
+                *(str(word) for word in command),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,  # Ctrl-C at the terminal is ours to handle, in our order
         )
-        if guard.stdin is None or guard.stdout is None:
-            raise AssertionError
+        told = asyncio.StreamReader()
         try:
-            word, _, number = (await guard.stdout.readline()).decode().partition(" ")
+            await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(told), guard.stdout)
+            word, _, number = (await told.readline()).decode().partition(" ")
         except BaseException:
-            guard.stdin.close()  # its lifeline: what it may have started ends
+            _let_go(guard)
             raise
         if word != "pid":
-            await guard.wait()
+            _let_go(guard)
+            guard.wait()
             raise failed(f"{name} could not be started: {command[0]}", log)
-        return cls(name, log, guard, int(number))
+        return cls(name, log, guard, told, int(number))
 
     async def _read_exit(self) -> int | None:
-        if self._guard.stdout is None:
-            raise AssertionError
-        line = (await self._guard.stdout.readline()).decode()
-        await self._guard.wait()
+        line = (await self._told.readline()).decode()
+        await self._told.read()  # to its end, which is the guard's
+        _let_go(self._guard)
+        self._guard.wait()
         return int(line.split()[1]) if line else None  # None: the guard itself was killed
 
     @property
@@ -86,8 +94,7 @@ class Process:
 
     async def stop(self) -> int | None:
         """Asks it to end and waits until it has; SIGKILL after its grace time. May be repeated."""
-        if self._guard.stdin is not None:
-            self._guard.stdin.close()
+        _let_go(self._guard)
         return await self.exit_code()
 
     def send(self, number: signal.Signals) -> None:
@@ -120,6 +127,12 @@ class Process:
             if isinstance(error, TimeoutError):
                 raise failed(f"{self.name}: not {what} within {timeout_s:.0f} s", self.log) from None
             raise
+
+
+def _let_go(guard: subprocess.Popen[bytes]) -> None:
+    """Closes its lifeline: what it runs ends."""
+    if guard.stdin is not None:
+        guard.stdin.close()
 
 
 async def first_end(processes: Sequence[Process]) -> StackError:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
@@ -19,6 +17,7 @@ from guanxi.stack.backing import Backing, backing
 from guanxi.stack.choose import Kind
 from guanxi.stack.errors import StackError
 from tests.stack.processes import appeared, gone, with_word
+from tests.stack.servers import first_value, insert_in_transaction, make_topic, send, texts
 
 _WHY_NOT = kafka.why_not() or mongod.why_not()
 pytestmark = [
@@ -40,53 +39,17 @@ def _no_endpoints_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-async def _make_topic(servers: Backing, name: str, config: dict[str, str] | None = None) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers.kafka_bootstrap)
-    await admin.start()
-    await admin.create_topics([NewTopic(name, 1, 1, topic_configs=config or {})])
-    await admin.close()
-
-
-async def _send(servers: Backing, topic: str, value: bytes) -> None:
-    async with AIOKafkaProducer(
-        bootstrap_servers=servers.kafka_bootstrap, max_request_size=8 * 1024 * 1024
-    ) as producer:
-        await producer.send_and_wait(topic, value)
-
-
-async def _first(servers: Backing, topic: str) -> bytes:
-    async with AIOKafkaConsumer(
-        topic,
-        bootstrap_servers=servers.kafka_bootstrap,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=8 * 1024 * 1024,
-    ) as consumer:
-        return bytes((await consumer.getone()).value)
-
-
-def _insert_in_transaction(uri: str, text: str) -> None:
-    client: MongoClient[dict[str, Any]] = MongoClient(uri)
-    with client, client.start_session() as session, session.start_transaction():
-        client.test.notes.insert_one({"text": text}, session=session)
-
-
-def _texts(uri: str) -> list[str]:
-    client: MongoClient[dict[str, Any]] = MongoClient(uri)
-    with client:
-        return [note["text"] for note in client.test.notes.find()]
-
-
 async def test_two_stacks_side_by_side_know_nothing_of_each_other(tmp_path: Path) -> None:
     async with contextlib.AsyncExitStack() as both:
         one, two = await asyncio.gather(
             both.enter_async_context(local(tmp_path / "one")), both.enter_async_context(local(tmp_path / "two"))
         )
         for servers, text in ((one, b"one"), (two, b"two")):
-            await _make_topic(servers, "t")
-            await _send(servers, "t", text)
-            await asyncio.to_thread(_insert_in_transaction, servers.mongo_uri, text.decode())
-        assert [await _first(one, "t"), await _first(two, "t")] == [b"one", b"two"]
-        assert (_texts(one.mongo_uri), _texts(two.mongo_uri)) == (["one"], ["two"])
+            await make_topic(servers, "t")
+            await send(servers, "t", text)
+            await asyncio.to_thread(insert_in_transaction, servers.mongo_uri, text.decode())
+        assert [await first_value(one, "t"), await first_value(two, "t")] == [b"one", b"two"]
+        assert (texts(one.mongo_uri), texts(two.mongo_uri)) == (["one"], ["two"])
     assert not with_word(str(tmp_path))
     assert not (tmp_path / "one" / "kafka").exists()
     assert not (tmp_path / "one" / "mongod").exists()
@@ -95,20 +58,20 @@ async def test_two_stacks_side_by_side_know_nothing_of_each_other(tmp_path: Path
 
 async def test_kept_data_are_gone_on_with_even_on_other_ports(tmp_path: Path) -> None:
     async with local(tmp_path, keep=True) as servers:
-        await _make_topic(servers, "t")
-        await _send(servers, "t", b"kept")
-        _insert_in_transaction(servers.mongo_uri, "kept")
+        await make_topic(servers, "t")
+        await send(servers, "t", b"kept")
+        insert_in_transaction(servers.mongo_uri, "kept")
         ports = (servers.kafka.port, servers.mongo.port)
     async with local(tmp_path, keep=True) as servers:
         assert (servers.kafka.port, servers.mongo.port) == ports  # readers' addresses go on working
-        assert await _first(servers, "t") == b"kept"
-        assert _texts(servers.mongo_uri) == ["kept"]
+        assert await first_value(servers, "t") == b"kept"
+        assert texts(servers.mongo_uri) == ["kept"]
     (tmp_path / "stack.json").write_text("{}", encoding="utf-8")  # as if the ports were taken now
     async with local(tmp_path, keep=True) as servers:
         assert servers.mongo.port != ports[1]
-        assert await _first(servers, "t") == b"kept"
-        _insert_in_transaction(servers.mongo_uri, "more")
-        assert _texts(servers.mongo_uri) == ["kept", "more"]
+        assert await first_value(servers, "t") == b"kept"
+        insert_in_transaction(servers.mongo_uri, "more")
+        assert texts(servers.mongo_uri) == ["kept", "more"]
 
 
 async def test_one_stack_at_a_time_on_a_folder_and_kept_data_are_not_thrown_away(tmp_path: Path) -> None:
@@ -123,10 +86,10 @@ async def test_one_stack_at_a_time_on_a_folder_and_kept_data_are_not_thrown_away
 
 async def test_kafka_takes_2_mb_where_the_topic_does_and_mongod_runs_no_javascript(stack: Backing) -> None:
     topic = "test-two-megabytes"
-    await _make_topic(stack, topic, {"max.message.bytes": str(4 * 1024 * 1024)})
+    await make_topic(stack, topic, {"max.message.bytes": str(4 * 1024 * 1024)})
     value = b"x" * 2 * 1024 * 1024
-    await _send(stack, topic, value)
-    assert await _first(stack, topic) == value
+    await send(stack, topic, value)
+    assert await first_value(stack, topic) == value
     client: MongoClient[dict[str, Any]] = MongoClient(stack.mongo_uri)
     with client:
         asked = client.admin.command({"getParameter": 1, "transactionLifetimeLimitSeconds": 1})
