@@ -36,9 +36,14 @@ def create(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) on which it is valid no more.")
     ] = None,
     file: File = None,
+    *,
+    first: Annotated[bool, typer.Option("--first", help="Only if the file has no key yet; else do nothing.")] = False,
 ) -> None:
     """Make a key and print its token, once: the file keeps a hash only."""
     path = _path(file)
+    if first and path.exists():
+        say(f"{path} is there already; no key made")
+        return
     until = expires.replace(tzinfo=UTC) if expires else None
     try:
         key, token = create_key(path, source, now=datetime.now(UTC), expires=until)
