@@ -12,7 +12,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from guanxi.importer.drafts import NO_TIME, CsvSource, Draft, Item, Origin, RefusedRow, is_events_file, open_source
+from guanxi.importer.drafts import (
+    NO_TIME,
+    CsvSource,
+    Draft,
+    EventsSource,
+    Item,
+    Origin,
+    RefusedRow,
+    is_events_file,
+    open_source,
+)
 from guanxi.importer.mapping import Mapping
 from guanxi.importer.outcomes import Prepared
 from guanxi.importer.shift import Shift
@@ -57,14 +67,15 @@ class Reading:
         self.notes: Counter[str] = Counter()
         self.damaged: list[str] = []
         self._times = LocalTimes(plan.mapping.zone if plan.mapping else None, self.notes)
-        self._sources = [open_source(path, file, plan.mapping, self._times) for file, path in enumerate(plan.files)]
+        self._sources = [self._open(file, path, self._times) for file, path in enumerate(plan.files)]
         self.total_bytes = sum(path.stat().st_size for path in plan.files)
         self._drafts = self._in_order()
 
     @property
     def headers(self) -> list[list[str]] | None:
-        """The columns of each file; None for files of events."""
-        return [source.header for source in self._sources if isinstance(source, CsvSource)] or None
+        """The columns of each file, none of a file of events; None where all are such."""
+        found = [source.header if isinstance(source, CsvSource) else [] for source in self._sources]
+        return found if any(found) else None
 
     @property
     def done_bytes(self) -> int:
@@ -120,7 +131,7 @@ class Reading:
             return None
         latest: datetime | None = None
         for file, path in enumerate(plan.files):
-            source = open_source(path, file, plan.mapping, LocalTimes(self._times.zone))
+            source = self._open(file, path, LocalTimes(self._times.zone))
             with contextlib.suppress(Malformed):  # said by the read that counts
                 for item in self._until_stopped(source.items(None)):
                     if isinstance(item, Draft) and item.time != NO_TIME:
@@ -128,18 +139,19 @@ class Reading:
         zone = self._times.zone or plan.zone
         return Shift((plan.shift_to - latest.astimezone(zone).date()).days, zone, self._times) if latest else None
 
+    def _open(self, file: int, path: Path, times: LocalTimes) -> CsvSource | EventsSource:
+        return open_source(path, file, None if is_events_file(path) else self._plan.mapping, times)
+
     def _until_stopped(self, items: Iterable[Item]) -> Iterator[Item]:
         return itertools.takewhile(lambda _: not self._stopped.is_set(), items)
 
 
 def _check(plan: Plan) -> None:
     events = [is_events_file(path) for path in plan.files]
-    if any(events) and not all(events):
-        raise Malformed("files of events and files of rows can't be imported in one run")
     if plan.mapping is None and not all(events):
         first = plan.files[events.index(False)]
         raise Malformed(f"{first}: name a mapping with --map (only .ndjson and .jsonl hold events already)")
-    if plan.mapping is not None and any(events):
+    if plan.mapping is not None and all(events):
         raise Malformed(f"{plan.files[0]} holds events already; it needs no mapping")
     for path in plan.files:
         if not path.is_file():

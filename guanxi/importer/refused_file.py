@@ -23,8 +23,8 @@ def default_name(first: Path) -> str:
 
 class RefusedFile:
     """Takes refusals. For CSV files: their columns as they were, all files' together, so that the file can be
-    mended and imported with the same mapping, followed by `REASONS`; `refused_text` has what is no row. For
-    files of events: one JSON object a line. Text is UTF-8.
+    mended and imported with the same mapping, followed by `REASONS`; `refused_text` has what is no row, such
+    as an event of a file of events beside them. For files of events alone: one JSON object a line. Text is UTF-8.
     """
 
     def __init__(self, path: Path, files: Sequence[Path], headers: Sequence[Sequence[str]] | None) -> None:
