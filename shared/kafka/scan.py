@@ -42,6 +42,8 @@ async def scan(
     Raises Transient when Kafka does not answer, or gives nothing for half a minute.
     """
     left = {partition: last for partition, last in end.items() if start[partition] < last}
+    if not left:
+        return
     consumer = make_consumer(settings)
     empty = 0
     try:
@@ -71,10 +73,12 @@ async def scan(
 
 
 async def _bounds(consumer: AIOKafkaConsumer, topic: str) -> Bounds:
-    await consumer.topics()
-    numbers = consumer.partitions_for_topic(topic)
-    if not numbers:
+    if topic not in await consumer.topics():
         raise Transient(f"Kafka does not know the topic {topic}; run 'guanxi setup'")
+    first = TopicPartition(topic, 0)
+    consumer.assign([first])
+    await consumer.beginning_offsets([first])  # a consumer learns the partitions of what it has been assigned only
+    numbers = consumer.partitions_for_topic(topic) or ()
     partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
     begins = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
