@@ -37,11 +37,14 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view that readers are granted: `pipeline` gets the names of the current generation."""
+    """A view that readers are granted: `pipeline` gets the names of the current generation; `generational` when the
+    name of the collection that it begins with carries the generation.
+    """
 
     name: str
     on: str
     pipeline: Callable[[Name], list[dict[str, Any]]]
+    generational: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ async def _create(database: Database, collection: str) -> None:
 
 
 async def _point(database: Database, view: View, name: Name) -> None:
-    target = {"viewOn": name(view.on), "pipeline": view.pipeline(name)}
+    target = {"viewOn": name(view.on) if view.generational else view.on, "pipeline": view.pipeline(name)}
     found: Sequence[Any] = await (await database.list_collections(filter={"name": view.name})).to_list(1)
     if not found:
         await database.command({"create": view.name, **target})

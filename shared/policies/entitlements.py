@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from shared.errors import Malformed
@@ -55,7 +56,7 @@ class Entitlements:
 
     def __post_init__(self) -> None:
         days = [version.effective_on for version in self.versions]
-        if not days or any(later <= earlier for earlier, later in zip(days, days[1:], strict=False)):
+        if not days or any(later <= earlier for earlier, later in pairwise(days)):
             raise ValueError("versions ascend by effective_on, and there is at least one")
 
     def at(self, day: date) -> tuple[Entitlement, ...]:

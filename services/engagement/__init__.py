@@ -1,0 +1,1 @@
+"""Contact, coverage, relationship, satisfaction, concerns and goals of customers and representatives."""

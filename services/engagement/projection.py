@@ -1,0 +1,235 @@
+"""What readers see of a customer and of a representative: public fields from the state, as of its clock."""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from datetime import date
+from typing import Any
+
+from services.engagement.rules.concerns import KINDS as CONCERN_KINDS
+from services.engagement.rules.concerns import SEVERITIES
+from services.engagement.rules.customer import PROFILE_FIELDS, Customer, CustomerRules
+from services.engagement.rules.days import iso, iso_or_none, to_instant
+from services.engagement.rules.figures import number
+from services.engagement.rules.owners import OWNING_ROLES
+from services.engagement.rules.relationship import DECIDING_ROLES, MET_DAYS, YEAR_DAYS, key_relationship, met
+from services.engagement.rules.representative import Representative
+from services.engagement.rules.satisfaction import INSTRUMENTS, Figure
+from services.engagement.rules.tiers import PARTNER
+from services.engagement.rules.visits import CHANNELS, COMPANY_TOUR, EXECUTIVE, KINDS, Ref, Revision
+from shared.events.types import TIERS
+
+_MAX_CONCERNS_SHOWN = 100
+_STRATEGIC = len(TIERS) - 1
+
+
+def customer_row(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
+    """The public fields of a customer's document."""
+    today = customer.today
+    visits = sorted(customer.visits.standing(), key=lambda entry: (entry[1].day, entry[1].time, entry[0]))
+    past = [entry for entry in visits if entry[1].day <= today]
+    contact = rules.contact(customer)
+    concerns = _concerns(customer, rules)
+    return {
+        "id": customer.id,
+        "registered": customer.profile.get("name") is not None,
+        "rated": customer.profile.stamp("rated_on") is not None,
+        **{name: customer.profile.get(name) for name in PROFILE_FIELDS},
+        "as_of": None if customer.clock is None else to_instant(customer.clock),
+        "tier": customer.tiers.name,
+        "tier_order": _STRATEGIC - customer.tiers.rank,
+        "tier_version": customer.tiers.version,
+        "owners": {role: customer.owners.at(role, today) for role in OWNING_ROLES},
+        "contact": {
+            "last_on": iso_or_none(contact.last_on),
+            "due_on": iso_or_none(contact.due_on),
+            "status": contact.status,
+            "ever_met": contact.last_on is not None,
+            "cadence_days": contact.cadence_days,
+            "adherence": None
+            if customer.clock is None
+            else number(rules.measure(customer, "adherence", customer.clock, today)),
+            "visits_90d": _counts(past, today - 89),
+            "visits_365d": _counts(past, today - 364),
+        },
+        "last_visit": _last_visit(past),
+        "relationship": _relationship(customer, rules, [visit for _, visit in past]),
+        "satisfaction": _satisfaction(customer),
+        "concerns": concerns,
+        "goals": _goals(customer, rules),
+    }
+
+
+def _counts(past: list[tuple[Ref, Revision]], first_day: int) -> dict[str, Any]:
+    """Visits from a day on, by kind and by channel; those without any are left out."""
+    recent = [visit for _, visit in past[bisect_left(past, first_day, key=lambda entry: entry[1].day) :]]
+    kinds = Counter(KINDS[visit.kind] for visit in recent)
+    channels = Counter(CHANNELS[visit.channel] for visit in recent)
+    return {"total": len(recent), "by_kind": dict(sorted(kinds.items())), "by_channel": dict(sorted(channels.items()))}
+
+
+def _last_visit(past: list[tuple[Ref, Revision]]) -> dict[str, Any] | None:
+    """The last visit at which something was agreed or promised, for the contact plan."""
+    for (source, visit_id), visit in reversed(past):
+        if any(visit.notes):
+            return {
+                "on": iso(visit.day),
+                "source": source,
+                "visit_id": visit_id,
+                "consensus": visit.notes[0],
+                "follow_ups": list(visit.notes[1:]),
+            }
+    return None
+
+
+def _relationship(customer: Customer, rules: CustomerRules, past: list[Revision]) -> dict[str, Any]:
+    today = customer.today
+    year, departments = met(past, today - YEAR_DAYS + 1, today)
+    ever, _ = met(past, 0, today)
+    recently, _ = met(past, today - MET_DAYS + 1, today)
+    persons = customer.persons.present(today, ever)
+    deciding = [person for person in persons if person.decision_role in DECIDING_ROLES]
+    this_year = past[bisect_right(past, today - YEAR_DAYS, key=lambda visit: visit.day) :]
+    owed = rules.entitlements.at(date.fromordinal(today))[customer.tiers.rank].executive_meetings if today else 0
+    return {
+        "persons_met_365d": len(year),
+        "departments_met_365d": sorted(departments),
+        "key_relationship": number(key_relationship(persons)),
+        "deciders": len(deciding),
+        "deciders_met_90d": sum(person.person_id in recently for person in deciding),
+        "deciders_never_met": [person.person_id for person in deciding if person.last_met_on is None],
+        "executive_meetings_365d": sum(visit.kind == EXECUTIVE for visit in this_year),
+        "executive_meetings_owed": owed,
+        "company_tours_365d": sum(visit.kind == COMPANY_TOUR for visit in this_year),
+        "assessment_due": customer.tiers.rank >= PARTNER,
+        "key_persons": [
+            {
+                "person_id": person.person_id,
+                "decision_role": person.decision_role,
+                "department": person.department,
+                "attitude": person.attitude,
+                "last_met_on": iso_or_none(person.last_met_on),
+            }
+            for person in persons
+        ],
+    }
+
+
+def _satisfaction(customer: Customer) -> dict[str, Any]:
+    last = customer.answers.last(customer.today)
+    shown: dict[str, Any] = {"last": None}
+    if last is not None:
+        (source, survey_id), answer = last
+        shown["last"] = {
+            "on": iso(answer.day),
+            "instrument": INSTRUMENTS[answer.instrument],
+            "score": answer.score,
+            "expectation": answer.expectation,
+            "touchpoint": answer.touchpoint,
+            "source": source,
+            "survey_id": survey_id,
+        }
+    for instrument in INSTRUMENTS:
+        this, before = customer.answers.years(instrument, customer.today)
+        turn = customer.answers.turns.get(instrument)
+        shown[instrument] = {
+            "this_year": _figure(this),
+            "last_year": _figure(before),
+            "dropped": turn is not None and turn.down,
+        }
+    return shown
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return {"n": figure.n, "value": number(figure.value), "gap": number(figure.gap)}
+
+
+def _concerns(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
+    by_severity = dict.fromkeys(SEVERITIES, 0)
+    in_time = overdue = reopened = overdue_open = 0
+    shown = []
+    clock = customer.clock or 0
+    for (source, concern_id), raised, rank, loop in customer.concerns.standing(customer.tiers, rules.entitlements):
+        late = [one.is_overdue(clock) for one in loop.rounds]
+        overdue += any(late)
+        in_time += not any(late) and loop.rounds[-1].answered_at is not None
+        reopened += len(loop.rounds) > 1
+        if loop.closed_at is not None:
+            continue
+        by_severity[SEVERITIES[raised.severity]] += 1
+        overdue_open += late[-1]
+        deadline = loop.rounds[-1].deadline
+        answered_at = loop.rounds[-1].answered_at
+        shown.append(
+            {
+                "source": source,
+                "concern_id": concern_id,
+                "kind": CONCERN_KINDS[raised.kind],
+                "severity": SEVERITIES[raised.severity],
+                "about": raised.about,
+                "raised_on": iso(raised.day),
+                "tier": TIERS[rank],
+                "deadline": None if deadline is None else to_instant(deadline),
+                "answered_at": None if answered_at is None else to_instant(answered_at),
+                "overdue": late[-1],
+                "reopened": len(loop.rounds) - 1,
+            }
+        )
+    shown.sort(key=lambda concern: (SEVERITIES.index(concern["severity"]), concern["raised_on"], concern["concern_id"]))
+    return {
+        "open": sum(by_severity.values()),
+        "open_by_severity": by_severity,
+        "open_overdue": overdue_open,
+        "answered_in_time": in_time,
+        "overdue": overdue,
+        "reopened": reopened,
+        "loop_rate": number(
+            customer.concerns.loop_rate(customer.today, customer.tiers, rules.entitlements, rules.time)
+        ),
+        "list": shown[:_MAX_CONCERNS_SHOWN],
+    }
+
+
+def _goals(customer: Customer, rules: CustomerRules) -> list[dict[str, Any]]:
+    goals = []
+    for metric, goal in sorted(customer.goals.by_metric.items()):
+        clock = customer.clock or 0
+        value = rules.measure(customer, metric, clock, customer.today)
+        outcome = goal.outcome_value
+        goals.append(
+            {
+                "metric": metric,
+                "baseline": goal.baseline / 100,
+                "target": goal.target / 100,
+                "due_on": iso(goal.due_on),
+                "value": number(value),
+                "progress": number(goal.progress(value)),
+                "outcome": number(outcome),
+                "outcome_progress": number(goal.progress(outcome)),
+            }
+        )
+    return goals
+
+
+def representative_row(representative: Representative) -> dict[str, Any]:
+    """The public fields of a representative's document."""
+    fields = representative.as_of(representative.today)
+    return {
+        "id": representative.id,
+        "registered": bool(representative.registrations),
+        "as_of": None if representative.clock is None else to_instant(representative.clock),
+        "role": fields.get("role"),
+        "team": fields.get("team"),
+        "manager": fields.get("manager"),
+        "fte": fields["fte"] / 100 if "fte" in fields else None,
+        "active_from": iso_or_none(fields.get("active_from")),
+        "active_until": iso_or_none(fields.get("active_until")),
+        "goals": [
+            {
+                "metric": metric,
+                "baseline": goal.baseline / 100,
+                "target": goal.target / 100,
+                "due_on": iso(goal.due_on),
+            }
+            for metric, goal in sorted(representative.goals.by_metric.items())
+        ],
+    }

@@ -1,0 +1,167 @@
+"""The rows from which `rep_weeks` is aggregated: what one customer knows of a representative's visits and of whom owns
+it (domain.md, Per representative and ISO week).
+
+Where each reason is decided: exhibition, channel, no_attendee, no_outcome and not_general here, as the row's `flaw`;
+other_role, joint and inactive when read, since they need the representative's registration as on that Monday; over_cap
+and repeat when read, since they need the other customers' visits. Listed in that order, so the first of them is found.
+
+A visit stands in a row once as it is (`now`) and once as its week knew it at closing (`closed`), in one entry where the
+two are the same. So `closed` needs no second fold, and a rebuild gives it again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
+from services.engagement.rules.owners import OWNING_ROLES, Owners
+from services.engagement.rules.tiers import GENERAL, Tiers
+from services.engagement.rules.visits import CHANNELS, EXHIBITION, IN_PERSON, KINDS, ROLES, Ref, Revision, Visits
+from shared.events.types import TIERS
+from shared.fold.domain import Row
+
+VISIT_ROWS = "visit_rows"
+ACCOUNT_ROWS = "account_rows"
+LATE_DAYS = 3
+
+VisitKey = tuple[str, int]
+"""Representative and Monday of the week."""
+AccountKey = tuple[str, str]
+"""Owning role and representative."""
+
+
+def flaw(visit: Revision, rank: int) -> str | None:
+    """The first reason, among those that need nothing but the customer, for which a visit does not count."""
+    if visit.kind == EXHIBITION:
+        return "exhibition"
+    if visit.channel not in IN_PERSON:
+        return "channel"
+    if not visit.attendees:
+        return "no_attendee"
+    if not visit.outcome:
+        return "no_outcome"
+    return None if rank == GENERAL else "not_general"
+
+
+def visit_keys(revisions: Iterable[Revision]) -> set[VisitKey]:
+    """The rows that a visit stands in, or once stood in."""
+    return {
+        (representative, monday_of(revision.day))
+        for revision in revisions
+        for representative, _ in revision.participants
+    }
+
+
+def first_listed(visit: Revision) -> dict[int, str]:
+    """By role, the first participant listed in it."""
+    first: dict[int, str] = {}
+    for representative, role in visit.participants:
+        first.setdefault(role, representative)
+    return first
+
+
+def visit_rows(customer: str, keys: set[VisitKey], visits: Visits, tiers: Tiers, time: BusinessTime) -> list[Row]:
+    """The rows of the given keys; one without an entry left is deleted."""
+    entries: dict[VisitKey, list[dict[str, Any]]] = defaultdict(list)
+    for ref in visits.refs():
+        revisions = visits.revisions(ref)
+        if keys.isdisjoint(visit_keys(revisions)):
+            continue
+        for monday in {monday_of(revision.day) for revision in revisions}:
+            for representative, entry in _entries(ref, revisions, monday, tiers, time):
+                if (representative, monday) in keys:
+                    entries[representative, monday].append(entry)
+    return [_visit_row(customer, key, entries[key]) for key in sorted(keys)]
+
+
+def _entries(
+    ref: Ref, revisions: list[Revision], monday: int, tiers: Tiers, time: BusinessTime
+) -> Iterable[tuple[str, dict[str, Any]]]:
+    """The entries of one visit in one week, as it is now and as it was at closing."""
+    current = revisions[-1]
+    in_time = [revision for revision in revisions if time.open_week(revision.known) <= monday]
+    at_closing = in_time[-1] if in_time else None
+    logged = min(revision.known for revision in revisions)
+    forms: list[tuple[Revision, int]] = []
+    marks: list[dict[str, bool]] = []
+    for revision, known_by, mark in ((current, None, "now"), (at_closing, monday, "closed")):
+        if revision is None or not revision.stands or monday_of(revision.day) != monday:
+            continue
+        form = (revision, tiers.at(revision.day, known_by))
+        if form in forms:
+            marks[forms.index(form)][mark] = True
+        else:
+            forms.append(form)
+            marks.append({"now": mark == "now", "closed": mark == "closed"})
+    for (revision, rank), mark_of in zip(forms, marks, strict=True):
+        first = first_listed(revision)
+        roles: dict[str, list[int]] = defaultdict(list)
+        for representative, role in revision.participants:
+            roles[representative].append(role)
+        for representative, mine in roles.items():
+            yield (
+                representative,
+                {
+                    "day": iso(revision.day),
+                    "date": revision.day,
+                    "time": revision.time,
+                    "at": to_instant(revision.time),
+                    "source": ref[0],
+                    "visit_id": ref[1],
+                    "kind": KINDS[revision.kind],
+                    "channel": CHANNELS[revision.channel],
+                    "tier": TIERS[rank],
+                    "flaw": flaw(revision, rank),
+                    "roles": sorted({ROLES[role] for role in mine}),
+                    "first": sorted({ROLES[role] for role in mine if first[role] == representative}),
+                    "logged_at": to_instant(logged),
+                    "late": not revision.backfill and time.day_at(logged) - revision.day > LATE_DAYS,
+                    "backfill": revision.backfill,
+                    **mark_of,
+                },
+            )
+
+
+def _visit_row(customer: str, key: VisitKey, entries: list[dict[str, Any]]) -> Row:
+    representative, monday = key
+    name = f"{week_name(monday)}/{len(customer)}/{customer}/{representative}"
+    if not entries:
+        return Row(VISIT_ROWS, name, None)
+    entries.sort(key=lambda entry: (entry["date"], entry["time"], entry["source"], entry["visit_id"], entry["closed"]))
+    document = {
+        "customer": customer,
+        "representative": representative,
+        "week": week_name(monday),
+        "monday": monday,
+        "visits": entries,
+    }
+    return Row(VISIT_ROWS, name, document)
+
+
+def account_rows(customer: str, keys: set[AccountKey], owners: Owners, tiers: Tiers, visits: Visits) -> list[Row]:
+    """The rows of the given keys: since when it is known what the representative owns, when they owned this customer
+    while it was general, and on which days they paid it a visit that may count.
+    """
+    if not keys:
+        return []
+    spans = {role: owners.general_spans(role, tiers) for role in OWNING_ROLES}
+    closed = {role: owners.general_spans(role, tiers, closed=True) for role in OWNING_ROLES}
+    days: dict[AccountKey, set[int]] = defaultdict(set)
+    for _, visit in visits.standing():
+        if flaw(visit, tiers.at(visit.day)) is None:
+            for index, representative in first_listed(visit).items():
+                days[ROLES[index], representative].add(visit.day)
+    rows = []
+    for role, representative in sorted(keys):
+        document = {
+            "customer": customer,
+            "representative": representative,
+            "role": role,
+            "named_from": owners.named_from(role, representative),
+            "closed_named_from": owners.named_from(role, representative, closed=True),
+            "spans": [span._asdict() for span in spans[role].get(representative, ())],
+            "closed_spans": [span._asdict() for span in closed[role].get(representative, ())],
+            "days": sorted(days[role, representative]),
+        }
+        rows.append(Row(ACCOUNT_ROWS, f"{role}/{len(customer)}/{customer}/{representative}", document))
+    return rows

@@ -1,0 +1,97 @@
+"""Days, weeks and instants as whole numbers: business days are ordinals (`date.toordinal`), instants microseconds
+since 1970 in UTC. Stored states stay small and exact with them; readers get ISO days and instants.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from shared.events.decisions import Decision
+from shared.events.event import Event
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+HOUR_MICROS = 3_600_000_000
+NEVER = date.max.toordinal()
+"""A day after all others, for spans without an end."""
+KEPT_WEEKS = 115
+"""State keeps what lies within 800 days (domain.md); whole weeks, so that no week is ever half known."""
+_CLOSING_DAYS = 9
+"""Days from a week's Monday to the following Wednesday, on which it closes at noon."""
+
+
+def to_micros(instant: datetime) -> int:
+    """Microseconds since 1970 of an aware instant."""
+    return (instant - EPOCH) // MICROSECOND
+
+
+def to_instant(micros: int) -> datetime:
+    """The aware instant of microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=micros)
+
+
+@lru_cache(maxsize=4096)
+def iso(day: int) -> str:
+    """A day as readers see it, such as "2026-03-01"."""
+    return date.fromordinal(day).isoformat()
+
+
+def iso_or_none(day: int | None) -> str | None:
+    """As `iso`; None stays."""
+    return None if day is None else iso(day)
+
+
+def monday_of(day: int) -> int:
+    """The Monday of a day's ISO week. (Ordinal 1 is a Monday.)"""
+    return day - (day - 1) % 7
+
+
+@lru_cache(maxsize=1024)
+def week_name(monday: int) -> str:
+    """The ISO week of a Monday, such as "2026-W09"."""
+    year, week, _ = date.fromordinal(monday).isocalendar()
+    return f"{year:04}-W{week:02}"
+
+
+def first_kept_day(today: int) -> int:
+    """The Monday from which on state keeps what happened."""
+    return monday_of(today) - 7 * KEPT_WEEKS
+
+
+class BusinessTime:
+    """Business days and weeks of one time zone."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.zone = zone
+
+    def day_at(self, micros: int) -> int:
+        """The business day of an instant."""
+        return to_instant(micros).astimezone(self.zone).toordinal()
+
+    def day_of(self, event: Event) -> int:
+        """The business day on which an event's fact counts: `occurred_on`, else the day of its time."""
+        on: date | None = event.data.occurred_on
+        return event.time.astimezone(self.zone).toordinal() if on is None else on.toordinal()
+
+    def start_of(self, day: int) -> int:
+        """The instant at which a business day begins."""
+        return to_micros(datetime.combine(date.fromordinal(day), time(0), self.zone).astimezone(UTC))
+
+    def closes_at(self, monday: int) -> int:
+        """The instant at which the week of a Monday closes: noon of the following Wednesday."""
+        wednesday = date.fromordinal(monday + _CLOSING_DAYS)
+        return to_micros(datetime.combine(wednesday, time(12), self.zone).astimezone(UTC))
+
+    def open_week(self, known: int) -> int:
+        """The Monday of the first week that was still open when a record became known: it and all later weeks know
+        the record when they close.
+        """
+        monday = monday_of(self.day_at(known)) - 7
+        return monday if known <= self.closes_at(monday) else monday + 7
+
+
+def known_at(event: Event) -> int:
+    """When a fact counts as appended: a backfilled one when it occurred. A decision counts as of the clock that it
+    was made by, so that the hour of a sweep changes nothing.
+    """
+    return to_micros(event.time if isinstance(event.data, Decision) else event.clock)

@@ -1,0 +1,105 @@
+"""Breadth, key and organisational relationship (domain.md, Engagement: breadth, Key, Organisational)."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from services.engagement.rules.days import BusinessTime
+from services.engagement.rules.fields import Fields, stamp_of
+from services.engagement.rules.visits import Revision
+from shared.events.event import Event
+
+ATTITUDE_DAYS = 365
+MET_DAYS = 90
+YEAR_DAYS = 365
+WEIGHTS = {"approve": 2, "decide": 2, "support": 1, "influence": 1}
+DECIDING_ROLES = frozenset({"approve", "decide"})
+_FIELDS = ("department", "decision_role", "left")
+
+
+class KeyPerson(NamedTuple):
+    """A present key person as of a day. attitude: None where unassessed or lapsed."""
+
+    person_id: str
+    decision_role: str
+    department: str | None
+    attitude: int | None
+    last_met_on: int | None
+
+
+class KeyPersons:
+    """What was assessed of each key person, field by field."""
+
+    __slots__ = ("_people",)
+
+    def __init__(self, people: dict[str, Fields] | None = None) -> None:
+        self._people = people or {}
+
+    def fold(self, event: Event, time: BusinessTime) -> None:
+        """Fold a KeyPersonAssessed."""
+        fields = self._people.setdefault(event.data.person_id, Fields())
+        fields.put(event, _FIELDS)
+        if "attitude" in event.data.model_fields_set:
+            fields.put_value(stamp_of(event), "attitude", [event.data.attitude, time.day_of(event)])
+
+    def present(self, today: int, met: dict[str, int]) -> list[KeyPerson]:
+        """Those who have not left, by id. `met`: the last day on which each person attended a visit."""
+        return [
+            KeyPerson(
+                person_id,
+                fields.get("decision_role"),
+                fields.get("department"),
+                _attitude(fields.get("attitude"), today),
+                met.get(person_id),
+            )
+            for person_id, fields in sorted(self._people.items())
+            if fields.get("left") is not True
+        ]
+
+    def dump(self) -> list[list[Any]]:
+        """For storage."""
+        return [[person_id, self._people[person_id].dump()] for person_id in sorted(self._people)]
+
+    @classmethod
+    def load(cls, stored: list[list[Any]]) -> "KeyPersons":
+        """The inverse of `dump`."""
+        return cls({person_id: Fields.load(fields) for person_id, fields in stored})
+
+
+def _attitude(assessed: list[Any] | None, today: int) -> int | None:
+    if assessed is None or assessed[0] is None or today - assessed[1] >= ATTITUDE_DAYS:
+        return None
+    return int(assessed[0])
+
+
+def key_relationship(persons: Iterable[KeyPerson]) -> Fraction | None:
+    """KCR: the mean attitude, approvers and deciders weighing double; one of them unassessed counts 0, another
+    unassessed person is left out; None without any approver or decider.
+    """
+    total = weight = 0
+    anyone_decides = False
+    for person in persons:
+        decides = person.decision_role in DECIDING_ROLES
+        anyone_decides |= decides
+        if person.attitude is None and not decides:
+            continue
+        total += WEIGHTS[person.decision_role] * (person.attitude or 0)
+        weight += WEIGHTS[person.decision_role]
+    return Fraction(total, weight) if anyone_decides else None
+
+
+def met(visits: Iterable[Revision], first_day: int, today: int) -> tuple[dict[str, int], set[str]]:
+    """Whom of the customer's visits met in a stretch of days: the last day by person, and the departments. Any visit
+    counts, exhibitions and video included.
+    """
+    people: dict[str, int] = {}
+    departments: set[str] = set()
+    for visit in visits:
+        if not first_day <= visit.day <= today:
+            continue
+        for person, department in visit.attendees:
+            if person is not None:
+                people[person] = max(visit.day, people.get(person, visit.day))
+            if department is not None:
+                departments.add(department)
+    return people, departments

@@ -1,0 +1,77 @@
+"""What engagement needs in MongoDB: collections, indexes, views, and the weeks of the business calendar."""
+
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pymongo import ReplaceOne
+
+from services.engagement.calendar import Calendar
+from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
+from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
+from services.engagement.views import contact_plan as plan
+from services.engagement.views.rep_weeks import rep_weeks
+from shared.mongo import Database, transient_errors
+from shared.mongo.schema import Index, Schema, View
+
+CUSTOMERS = "engagement"
+REPRESENTATIVES = "representatives"
+WEEKS = "weeks"
+
+
+SCHEMA = Schema(
+    service="engagement",
+    collections=(CUSTOMERS, REPRESENTATIVES, VISIT_ROWS, ACCOUNT_ROWS),
+    plain_collections=("engagement_positions", "engagement_quarantine", WEEKS),
+    indexes=(
+        Index(CUSTOMERS, ("partition", "due_at")),
+        Index(CUSTOMERS, ("as_of",)),
+        Index(CUSTOMERS, ("tier_order", "contact.due_on", "_id")),
+        Index(CUSTOMERS, ("owners.account_manager", "tier_order", "contact.due_on", "_id")),
+        Index(CUSTOMERS, ("owners.product_manager", "tier_order", "contact.due_on", "_id")),
+        Index(CUSTOMERS, ("concerns.open",)),
+        Index(REPRESENTATIVES, ("as_of",)),
+        Index(REPRESENTATIVES, ("fold.spans.role",)),
+        Index(VISIT_ROWS, ("representative", "monday")),
+        Index(VISIT_ROWS, ("customer",)),
+        Index(ACCOUNT_ROWS, ("representative",)),
+        Index(ACCOUNT_ROWS, ("customer",)),
+        Index(WEEKS, ("week",), unique=True, generational=False),
+    ),
+    views=(
+        View("engagement", CUSTOMERS, lambda _: plan.engagement()),
+        View("contact_plan", CUSTOMERS, lambda _: plan.contact_plan()),
+        View("concerns", CUSTOMERS, lambda _: plan.concerns()),
+        View("key_persons", CUSTOMERS, lambda _: plan.key_persons()),
+        View("goals", CUSTOMERS, lambda name: plan.goals(name(REPRESENTATIVES))),
+        View("rep_weeks", WEEKS, rep_weeks, generational=False),
+    ),
+)
+
+
+def week_documents(calendar: Calendar, zone: ZoneInfo, first: date, last: date) -> list[dict[str, Any]]:
+    """The ISO weeks from one day's to another's, as the collection `weeks` holds them: days as ordinals, the
+    instants at which they begin, and the one at which the week closes.
+    """
+    time = BusinessTime(zone)
+    return [
+        {
+            "week": week_name(monday),
+            "monday": monday,
+            "sunday": monday + 6,
+            "from_on": iso(monday),
+            "to_on": iso(monday + 6),
+            "working": [day.toordinal() for day in calendar.worked_days(date.fromordinal(monday))],
+            "day_starts": [to_instant(time.start_of(day)) for day in range(monday, monday + 7)],
+            "closes_at": to_instant(time.closes_at(monday)),
+        }
+        for monday in range(monday_of(first.toordinal()), last.toordinal() + 1, 7)
+    ]
+
+
+async def write_weeks(database: Database, documents: list[dict[str, Any]]) -> None:
+    """Put the weeks into the collection that `rep_weeks` begins with; those there are replaced."""
+    async with transient_errors():
+        await database[WEEKS].bulk_write(
+            [ReplaceOne({"week": document["week"]}, document, upsert=True) for document in documents], ordered=False
+        )

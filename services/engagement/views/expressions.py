@@ -1,0 +1,25 @@
+"""Aggregation expressions that the views share. A variable's name is given without its `$$`."""
+
+from typing import Any
+
+Expression = Any
+
+
+def first_where(entries: Expression, condition: Expression) -> Expression:
+    """The first entry that meets a condition on `$$this`; missing if none does."""
+    return {"$first": {"$filter": {"input": entries, "as": "this", "cond": condition}}}
+
+
+def holds_on(day: Expression, span: str = "this") -> Expression:
+    """Whether a span {from_on, until_on} holds on a day."""
+    return {"$and": [{"$lte": [f"$${span}.from_on", day]}, {"$gt": [f"$${span}.until_on", day]}]}
+
+
+def any_where(entries: Expression, condition: Expression) -> Expression:
+    """Whether any entry meets a condition on `$$this`."""
+    return {"$anyElementTrue": [{"$map": {"input": entries, "as": "this", "in": condition}}]}
+
+
+def count_where(entries: Expression, condition: Expression) -> Expression:
+    """How many entries meet a condition on `$$this`."""
+    return {"$size": {"$filter": {"input": entries, "as": "this", "cond": condition}}}

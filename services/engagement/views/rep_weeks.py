@@ -1,0 +1,270 @@
+"""`rep_weeks`: each account and product manager in each ISO week, a row even at zero (domain.md, Per representative
+and ISO week).
+
+The pipeline begins with the weeks, so that a reader's match on `week` picks one by index, and joins the representatives
+before anything costly, so that a match on `representative` takes effect there. All else is looked up per row, by index.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.engagement.rules.days import KEPT_WEEKS
+from services.engagement.views.expressions import (
+    Expression,
+    any_where,
+    count_where,
+    first_where,
+    holds_on,
+)
+from services.engagement.views.judging import burst, judged
+
+OWING_ROLES = ["account_manager", "product_manager"]
+COVERAGE_DAYS = 90
+_KEPT_MS = (KEPT_WEEKS - 1) * 7 * 86_400_000
+Stage = dict[str, Any]
+_FRESHNESS = ("as_of", "recorded_at", "projected_at", "generation")
+
+
+def rep_weeks(name: Callable[[str], str]) -> list[Stage]:
+    """The pipeline over the collection of weeks."""
+    return [
+        *_clock(name),
+        *_representatives(name),
+        _visits(name),
+        _accounts(name),
+        {
+            "$set": {
+                "accounts": {"$first": "$accounts"},
+                "now": judged({"$filter": {"input": "$visits", "as": "this", "cond": "$$this.now"}}, "$profile"),
+                "then": judged({"$filter": {"input": "$visits", "as": "this", "cond": "$$this.closed"}}, "$closed"),
+                "days": _days_worked("$profile", "$$this.now"),
+                "closed_days": _days_worked("$closed", _known_at_closing()),
+            }
+        },
+        {"$set": {"aim": _aim("$profile", "$days", ""), "closed_aim": _aim("$closed", "$closed_days", "closed_")}},
+        {"$set": {"closed_row": _closed_row()}},
+        {"$project": _row()},
+    ]
+
+
+def _clock(name: Callable[[str], str]) -> list[Stage]:
+    """The latest clock of all customers and representatives says up to which week there are rows."""
+    latest = [{"$sort": {"as_of": -1}}, {"$limit": 1}, {"$project": dict.fromkeys(_FRESHNESS, 1)}]
+    return [
+        {"$lookup": {"from": name("engagement"), "pipeline": latest, "as": "customer_clock"}},
+        {"$lookup": {"from": name("representatives"), "pipeline": latest, "as": "representative_clock"}},
+        {
+            "$set": {
+                field: {"$max": {"$concatArrays": [f"$customer_clock.{field}", f"$representative_clock.{field}"]}}
+                for field in _FRESHNESS
+            }
+        },
+        {
+            "$match": {
+                "$expr": {
+                    "$and": [
+                        {"$lte": [{"$first": "$day_starts"}, "$as_of"]},
+                        {"$gt": ["$closes_at", {"$subtract": ["$as_of", _KEPT_MS]}]},
+                    ]
+                }
+            }
+        },
+        {"$set": {"end": {"$add": ["$monday", -1, count_where("$day_starts", {"$lte": ["$$this", "$as_of"]})]}}},
+    ]
+
+
+def _representatives(name: Callable[[str], str]) -> list[Stage]:
+    fields = {"team": 1, "fold.spans": 1, "fold.closed_spans": 1, "fold.absence_spans": 1}
+    return [
+        {
+            "$lookup": {
+                "from": name("representatives"),
+                "pipeline": [{"$match": {"fold.spans.role": {"$in": OWING_ROLES}}}, {"$project": fields}],
+                "as": "known",
+            }
+        },
+        {"$unwind": "$known"},
+        {"$set": {"representative": "$known._id"}},
+        {
+            "$set": {
+                "profile": first_where("$known.fold.spans", holds_on("$monday")),
+                "closed": first_where("$known.fold.closed_spans", holds_on("$monday")),
+            }
+        },
+        {"$match": {"profile.role": {"$in": OWING_ROLES}}},
+    ]
+
+
+def _visits(name: Callable[[str], str]) -> Stage:
+    """All of the representative's visits of the week, in the order of the cap."""
+    same = [{"$eq": ["$representative", "$$representative"]}, {"$eq": ["$monday", "$$monday"]}]
+    return {
+        "$lookup": {
+            "from": name("visit_rows"),
+            "let": {"representative": "$representative", "monday": "$monday"},
+            "pipeline": [
+                {"$match": {"$expr": {"$and": same}}},
+                {"$unwind": "$visits"},
+                {"$replaceWith": {"$mergeObjects": ["$visits", {"customer": "$customer"}]}},
+                {"$sort": {"date": 1, "time": 1, "source": 1, "visit_id": 1}},
+            ],
+            "as": "visits",
+        }
+    }
+
+
+def _accounts(name: Callable[[str], str]) -> Stage:
+    """How many general customers the representative owned, as now known and as known at closing, and how many of them
+    had a countable visit of theirs in 90 days. A visit counts here by the role registered as on this week's Monday.
+    """
+    is_role = {"$eq": ["$role", "$$role"]}
+    was_role = {"$eq": ["$role", "$$closed_role"]}
+    owned_at_end = any_where("$spans", holds_on("$$end"))
+    visited = any_where(
+        "$days",
+        {
+            "$and": [
+                {"$lte": ["$$this", "$$end"]},
+                {"$gt": ["$$this", {"$subtract": ["$$end", COVERAGE_DAYS]}]},
+                {"$gte": ["$$this", "$$active_from"]},
+                {"$lte": ["$$this", "$$active_until"]},
+            ]
+        },
+    )
+    counts = {
+        "named": {"$and": [is_role, {"$lte": ["$named_from", "$$monday"]}]},
+        "owned": {"$and": [is_role, any_where("$spans", holds_on("$$monday"))]},
+        "closed_named": {"$and": [was_role, {"$lte": ["$closed_named_from", "$$monday"]}]},
+        "closed_owned": {"$and": [was_role, any_where("$closed_spans", holds_on("$$monday"))]},
+        "owned_at_end": {"$and": [is_role, owned_at_end]},
+        "covered": {"$and": [is_role, owned_at_end, visited]},
+    }
+    return {
+        "$lookup": {
+            "from": name("account_rows"),
+            "let": {
+                "representative": "$representative",
+                "monday": "$monday",
+                "end": "$end",
+                "role": "$profile.role",
+                "closed_role": "$closed.role",
+                "active_from": "$profile.active_from",
+                "active_until": "$profile.active_until",
+            },
+            "pipeline": [
+                {"$match": {"$expr": {"$eq": ["$representative", "$$representative"]}}},
+                {
+                    "$group": {
+                        "_id": None,
+                        **{name_: {"$sum": {"$cond": [condition, 1, 0]}} for name_, condition in counts.items()},
+                    }
+                },
+            ],
+            "as": "accounts",
+        }
+    }
+
+
+def _days_worked(profile: str, counts: Expression) -> Expression:
+    """The week's working days in active service less absences; `counts` says which absences (`$$this`) do."""
+    absent = {"$and": [{"$lte": ["$$this.from_on", "$$day"]}, {"$gte": ["$$this.to_on", "$$day"]}, counts]}
+    works = {
+        "$and": [
+            {"$gte": ["$$day", f"{profile}.active_from"]},
+            {"$lte": ["$$day", f"{profile}.active_until"]},
+            {"$not": [any_where("$known.fold.absence_spans", absent)]},
+        ]
+    }
+    return {"$size": {"$filter": {"input": "$working", "as": "day", "cond": works}}}
+
+
+def _known_at_closing() -> Expression:
+    return {"$and": [{"$lte": ["$$this.known_from", "$monday"]}, {"$gt": ["$$this.known_until", "$monday"]}]}
+
+
+def _aim(profile: str, days: str, prefix: str) -> Expression:
+    """{exempt: null or why, target}. target = min(owned where known, max(1, round half up(5 x fte x min(1, days/5)))),
+    in whole numbers: 5 x fte x days / 5 is fte x days.
+    """
+    named = {"$gt": [{"$ifNull": [f"$accounts.{prefix}named", 0]}, 0]}
+    owned = {"$ifNull": [f"$accounts.{prefix}owned", 0]}
+    hundredths = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [5, days]}]}
+    asked = {"$max": [1, {"$toInt": {"$floor": {"$divide": [{"$add": [hundredths, 50]}, 100]}}}]}
+    exempt = {
+        "$switch": {
+            "branches": [
+                {"case": {"$eq": [days, 0]}, "then": "no_days"},
+                {"case": {"$and": [named, {"$eq": [owned, 0]}]}, "then": "none_owned"},
+            ],
+            "default": None,
+        }
+    }
+    target = {"$cond": [named, {"$min": [owned, asked]}, asked]}
+    return {
+        "$let": {
+            "vars": {"exempt": exempt},
+            "in": {"exempt": "$$exempt", "target": {"$cond": [{"$eq": ["$$exempt", None]}, target, None]}},
+        }
+    }
+
+
+def _closed_row() -> Expression:
+    """What the row was when the week closed; null until then, and where the representative was not known then."""
+    is_closed = {"$and": [{"$gt": ["$as_of", "$closes_at"]}, {"$in": ["$closed.role", OWING_ROLES]}]}
+    row = {
+        "counted": {"$size": "$then.counted"},
+        "customers": {"$setUnion": ["$then.counted", []]},
+        "target": "$closed_aim.target",
+        "exempt": "$closed_aim.exempt",
+    }
+    return {"$cond": [is_closed, row, None]}
+
+
+def _row() -> Stage:
+    shown = ("day", "at", "customer", "source", "visit_id", "kind", "channel", "tier", "reason", "late", "logged_at")
+    counted = {"$size": "$now.counted"}
+    same_as_closed = {
+        "$and": [
+            {"$setEquals": ["$now.counted", "$then.counted"]},
+            {"$eq": ["$aim.target", "$closed_aim.target"]},
+            {"$eq": ["$aim.exempt", "$closed_aim.exempt"]},
+        ]
+    }
+    covered, owned_at_end = {"$ifNull": ["$accounts.covered", 0]}, {"$ifNull": ["$accounts.owned_at_end", 0]}
+    return {
+        "_id": {"$concat": ["$week", "/", "$representative"]},
+        "week": 1,
+        "from_on": 1,
+        "to_on": 1,
+        "representative": 1,
+        "team": "$known.team",
+        "role": "$profile.role",
+        "fte": {"$divide": ["$profile.fte_hundredths", 100]},
+        "days_worked": "$days",
+        "owned_general": {
+            "$cond": [
+                {"$gt": [{"$ifNull": ["$accounts.named", 0]}, 0]},
+                {"$ifNull": ["$accounts.owned", 0]},
+                None,
+            ]
+        },
+        "target": "$aim.target",
+        "exempt": "$aim.exempt",
+        "counted": counted,
+        "customers": {"$setUnion": ["$now.counted", []]},
+        "met": {"$cond": [{"$eq": ["$aim.exempt", None]}, {"$gte": [counted, "$aim.target"]}, None]},
+        "visits": {"$map": {"input": "$now.visits", "as": "this", "in": {field: f"$$this.{field}" for field in shown}}},
+        "uncounted": count_where("$now.visits", {"$ne": ["$$this.reason", None]}),
+        "flags": {"late": count_where("$now.visits", "$$this.late"), "burst": burst("$now.visits")},
+        "coverage_90d": {
+            "$cond": [
+                {"$eq": [owned_at_end, 0]},
+                None,
+                {"$round": [{"$divide": [covered, owned_at_end]}, 2]},
+            ]
+        },
+        "covered_90d": covered,
+        "closed": "$closed_row",
+        "restated": {"$and": [{"$gt": ["$as_of", "$closes_at"]}, {"$not": [same_as_closed]}]},
+        **dict.fromkeys(_FRESHNESS, 1),
+    }
