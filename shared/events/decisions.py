@@ -24,8 +24,22 @@ class Decision(BaseModel):
     effective_on: Day
 
 
+class Grace(BaseModel):
+    """The entitlements of a tier that was left, kept through a day."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    tier: Tier
+    until: Day
+
+
 class TierChanged(Decision):
-    """The tier or the computed tier of a customer changed, with its full explanation (domain.md, Tiering)."""
+    """The tier or the computed tier of a customer changed, with its full explanation (domain.md, Tiering).
+
+    factors: by name, {value (as measured, null when unknown), points, weight, known}; graces: the entitlements of
+    tiers left that run on, of which the highest counts: entitled_tier, through entitled_until; set_off_by: id of the
+    event, null when a day came.
+    """
 
     from_tier: Annotated[Tier, Field(alias="from")]
     to_tier: Annotated[Tier, Field(alias="to")]
@@ -40,16 +54,20 @@ class TierChanged(Decision):
     set_off_by: str | None = None
     entitled_tier: Tier
     entitled_until: Day | None = None
+    graces: tuple[Grace, ...] = ()
     would_change: dict[str, Any] | None = None
 
 
 class TierProposed(Decision):
-    """Entry to strategic awaits approval; null ends the proposal."""
+    """Entry to strategic awaits approval; null ends the proposal. `answers_seen` is how many answers of the customer
+    came before: those are early and ignored.
+    """
 
     proposed_tier: Tier | None
     score: str
     policy: str
     policy_version: int
+    answers_seen: int = 0
 
 
 class ContactLapsed(Decision):
@@ -62,23 +80,43 @@ class ContactLapsed(Decision):
 
 
 class ContactResumed(Decision):
-    """The status left lapsed."""
+    """The status left lapsed, by a contact or because the tier (or the policy) asks for less. `times`: how often it
+    has, this time included.
+    """
 
     cause: Literal["contact", "tier"]
     lapsed_due_on: Day
+    last_contact_on: Day | None = None
+    times: Annotated[int, Field(ge=1)]
 
 
 class SatisfactionDropped(Decision):
-    """Satisfaction fell, by the instrument's trend or by one low answer."""
+    """Satisfaction fell: an instrument's year against the year before (`trend`), or one low answer (`answer`).
+
+    trend: `turn` counts the instrument's turns down; `n`, `value`, `n_before`, `value_before` are the two years'
+    figures, exact values rounded to 2 decimals. answer: `survey_source`, `survey_id` and `score` name it.
+    """
 
     instrument: Literal["nps", "csat", "ces"]
     kind: Literal["trend", "answer"]
-    details: dict[str, Any]
+    turn: int | None = None
+    n: int | None = None
+    value: str | None = None
+    n_before: int | None = None
+    value_before: str | None = None
+    survey_source: str | None = None
+    survey_id: str | None = None
+    score: int | None = None
 
 
 class ConcernOverdue(Decision):
-    """A concern was not answered within the hours of the customer's tier."""
+    """A concern was not answered within the hours of the customer's tier at raising. `round` is 0 for the first
+    promise, and counts the refused answers; `deadline` is an instant.
+    """
 
     concern_id: str
     concern_source: str
+    severity: Literal["critical", "major", "minor"]
+    tier: Tier
+    round: Annotated[int, Field(ge=0)]
     deadline: str
