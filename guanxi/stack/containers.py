@@ -12,7 +12,9 @@ import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from guanxi.stack.errors import StackError
 from guanxi.stack.mongod import PARAMETERS, REPLICA_SET, initiate
 from guanxi.stack.paths import REPOSITORY
 from guanxi.stack.ports import free_port
@@ -48,13 +50,17 @@ def _fails(command: list[str], timeout_s: float) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=timeout_s).returncode != 0
 
 
+def volume_of(which: str, folder: Path) -> str:
+    """The name of the volume with the data kept for this folder."""
+    return f"guanxi-{which}-{uuid.uuid5(uuid.NAMESPACE_URL, str(folder.resolve()))}"
+
+
 async def start_container(which: str, ask: Ask, say: Callable[[str], None]) -> Server:
     """which: kafka or mongo. Kept data are in a volume named after the folder."""
     started = StartedAt()
     name = f"guanxi-{which}-{uuid.uuid4().hex[:12]}"
     port = free_port(ask.wanted_port)
-    kept_as = uuid.uuid5(uuid.NAMESPACE_URL, str(ask.folder.resolve()))
-    volume = f"guanxi-{which}-{kept_as}" if ask.keep else "-"
+    volume = volume_of(which, ask.folder) if ask.keep else "-"
     endpoint_file = ask.folder / f"{which}-container"
     ask.folder.mkdir(parents=True, exist_ok=True)
     endpoint_file.unlink(missing_ok=True)
@@ -108,16 +114,20 @@ def _hold(which: str, name: str, port: int, volume: str, endpoint_file: Path) ->
     container = DockerContainer(IMAGES[which]).with_name(name)
     if which == "kafka":
         folder = "/var/lib/kafka/data"
-        container = container.with_bind_ports(9092, port)
+        inside = 9092
         for key, value in _kafka_environment(port).items():
             container = container.with_env(key, value)
     else:
         folder = "/data/db"
         # The member's name must lead to it from inside and from outside: the same port on both sides.
-        container = container.with_bind_ports(port, port).with_command([
+        inside = port
+        container = container.with_command([
             "mongod", "--replSet", REPLICA_SET, "--bind_ip_all", "--port", str(port), "--noscripting",
             *(word for key, value in PARAMETERS.items() for word in ("--setParameter", f"{key}={value}")),
         ])  # fmt: skip
+    # with_bind_ports would publish a server without passwords on every interface of the machine.
+    ports: dict[str, Any] = container.ports
+    ports[str(inside)] = ("127.0.0.1", port)
     if volume != "-":
         container = container.with_volume_mapping(volume, folder, "rw")
     with container:
@@ -125,8 +135,10 @@ def _hold(which: str, name: str, port: int, volume: str, endpoint_file: Path) ->
             wait_for_logs(container, "Kafka Server started", timeout=120)
             endpoint = f"127.0.0.1:{port}"
         else:
-            while not initiate("127.0.0.1", port):
-                pass  # it waits by itself, a second at most
+            while not initiate("127.0.0.1", port):  # it waits by itself, a second at most
+                container.get_wrapped_container().reload()
+                if container.get_wrapped_container().status == "exited":
+                    raise StackError(container.get_wrapped_container().logs(tail=20).decode())
             endpoint = f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
         partial = endpoint_file.with_suffix(".partial")
         partial.write_text(endpoint, encoding="ascii")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -39,15 +40,18 @@ async def docker(folder: Path) -> AsyncIterator[Backing]:
 
 
 def _docker_lines(*words: str) -> list[str]:
-    return subprocess.run(["docker", *words], capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(["docker", *words], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def _listed() -> list[str]:
+    """Name and ports of every container on this machine: there may be others' among them."""
+    return _docker_lines("ps", "--all", "--format", "{{.Names}} {{.Ports}}")
 
 
 @pytest.fixture
-def volumes_go() -> Iterator[None]:
-    before = set(_docker_lines("volume", "ls", "--quiet"))
+def volumes_go(tmp_path: Path) -> Iterator[None]:
     yield
-    for name in set(_docker_lines("volume", "ls", "--quiet")) - before:
-        _docker_lines("volume", "rm", name)
+    _docker_lines("volume", "rm", *(containers.volume_of(which, tmp_path) for which in containers.IMAGES))
 
 
 @pytest.mark.usefixtures("volumes_go")
@@ -63,7 +67,6 @@ async def test_kept_data_are_gone_on_with(tmp_path: Path) -> None:
 
 async def test_no_container_is_left_when_guanxi_up_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUANXI_STACK", "docker")
-    before = set(_docker_lines("ps", "--all", "--quiet"))
     command = [sys.executable, "-m", "guanxi", "up", "--only-backing", f"--data={tmp_path / 'data'}"]
     up = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     assert up.stdout is not None
@@ -72,8 +75,13 @@ async def test_no_container_is_left_when_guanxi_up_is_killed(tmp_path: Path, mon
         line = await up.stdout.readline()
         assert line, said
         said += line.decode()
-    assert len(set(_docker_lines("ps", "--all", "--quiet")) - before) == 2
+    ports = re.findall(r"ready on 127\.0\.0\.1:(\d+)", said)
+    assert len(ports) == 2
+    ours = [line for line in _listed() if any(f":{port}->" in line for port in ports)]
+    assert len(ours) == 2
+    assert all(re.search(r"(^| )127\.0\.0\.1:", line) and " 0.0.0.0:" not in line for line in ours)
     up.send_signal(signal.SIGKILL)
     await up.wait()
     assert await gone(str(tmp_path))
-    assert set(_docker_lines("ps", "--all", "--quiet")) == before
+    left = " ".join(_listed())
+    assert not any(line.split()[0] in left for line in ours)
