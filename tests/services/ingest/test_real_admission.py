@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -18,6 +19,9 @@ from tests.services.ingest.test_admission import mixed, purchase, shown, void
 
 pytestmark = pytest.mark.real
 
+YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+"""The real inbox judges age by its own clock."""
+
 
 @pytest.fixture
 async def servers(stack_settings: dict[str, str]) -> AsyncIterator[Servers]:
@@ -25,13 +29,8 @@ async def servers(stack_settings: dict[str, str]) -> AsyncIterator[Servers]:
         yield made
 
 
-def now_event(document: dict[str, Any]) -> dict[str, Any]:
-    """The real inbox judges age by its own clock."""
-    return {**document, "time": "2026-11-01T12:00:00+08:00"}
-
-
 def outgoing(document: Any, partition: int = 0, key: bytes | None = None, headers: Any = ()) -> Outgoing:
-    value = raw(now_event(document)) if isinstance(document, dict) else document
+    value = raw({**document, "time": YESTERDAY}) if isinstance(document, dict) else document
     return Outgoing(partition, key, value, list(headers))
 
 
