@@ -1,0 +1,120 @@
+"""Tiering: what it folds, what it decides, and when time alone may change that.
+
+Facts of a customer (purchases, refunds, invoices, payments, ratings, overrides, approvals, master data) make up the
+State; the service's own decisions make up the Standing. `decide` compares the two by the policy in force and gives at
+most a TierChanged and a TierProposed. The rules are in `rules/`, one idea per file; the order to read them in: sales,
+latest, invoices, factors, tiers, outcome, decide.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.tiering import projection
+from services.tiering.policy import Policies, next_effective
+from services.tiering.rules import document as stored
+from services.tiering.rules.days import NEVER, Days
+from services.tiering.rules.decide import decide
+from services.tiering.rules.evolve import FOLDED, evolve
+from services.tiering.rules.standing import Standing, accept
+from services.tiering.rules.state import State
+from shared.events.decisions import Decision, TierChanged, TierProposed
+from shared.events.event import Event
+from shared.events.registry import NAMES
+from shared.fold.domain import Row
+
+CUSTOMERS, OTHERS, HISTORY = "tiering", "tiering_others", "tier_history"
+"""Collections: customers; representatives, of whom a void moves the clock and nothing more; decisions."""
+
+
+class Tiering:
+    """The domain of shared.fold.domain.
+
+    policies: the adopted versions, in the order in which they take effect; zone: whose business days count.
+    """
+
+    service = "tiering"
+    fold_version = stored.FOLD_VERSION
+    folds = frozenset(NAMES[fact] for fact in FOLDED)
+    decides = frozenset({NAMES[TierChanged], NAMES[TierProposed]})
+
+    def __init__(self, policies: Policies, zone: ZoneInfo) -> None:
+        if not policies:
+            raise ValueError("tiering needs a policy")
+        self.policies = policies
+        self.days = Days(zone)
+
+    def collection(self, key: str) -> str:
+        """Where the documents of such keys are."""
+        return CUSTOMERS if key.startswith("customer:") else OTHERS
+
+    def initial(self, key: str) -> tuple[State, Standing]:
+        """Nothing is known."""
+        return State(_id(key), self.days), Standing()
+
+    def clock(self, state: State) -> datetime | None:
+        """The instant up to which time has passed."""
+        return state.clock
+
+    def advance(self, state: State, clock: datetime) -> None:
+        """Let time pass."""
+        state.advance(clock)
+
+    def evolve(self, state: State, event: Event) -> State:
+        """Fold one fact."""
+        return evolve(state, event)
+
+    def accept(self, standing: Standing, decision: Decision, decision_id: str) -> Standing:
+        """Fold one decision."""
+        return accept(standing, decision, decision_id)
+
+    def version(self, standing: Standing) -> tuple[int, str | None]:
+        """Version and id of the last decision."""
+        return standing.version, standing.last
+
+    def next_due(self, state: State, standing: Standing) -> datetime | None:
+        """When the next day begins on which a sum, a rating, an invoice, an override, a grace or the policy changes."""
+        if state.clock is None:
+            return None
+        due = state.next_due()
+        if standing.graces:
+            due = min(due, standing.next_due(state.today))
+        begins = next_effective(self.policies, state.today)
+        if begins is not None and begins < due:
+            due = begins
+        return None if due >= NEVER else self.days.start(due)
+
+    def decide(self, state: State, standing: Standing, set_off_by: str | None) -> Sequence[Decision]:
+        """What is due as of the clock."""
+        return decide(state, standing, self.policies, set_off_by)
+
+    def document(self, state: State, standing: Standing) -> dict[str, Any]:
+        """The row of a customer, and the fold."""
+        if state.clock is None:
+            return {"fold": stored.dump(state, standing)}
+        public = projection.row(state, standing, self.policies)
+        public["as_of"] = _milliseconds(state.clock)
+        return {**public, "fold": stored.dump(state, standing)}
+
+    def load(self, key: str, document: dict[str, Any]) -> tuple[State, Standing]:
+        """What `document` gave."""
+        as_of = document.get("as_of")
+        return stored.load(_id(key), self.days, document["fold"], None if as_of is None else as_of.astimezone(UTC))
+
+    def rows(self, state: State) -> Sequence[Row]:  # noqa: ARG002 - the protocol's
+        """Tiering keeps one document per customer."""
+        return ()
+
+    def history(self, key: str, event: Event) -> Row | None:
+        """Each decision leaves a document."""
+        customer = _id(key)
+        return Row(HISTORY, f"{customer}/{event.data.version}", projection.history(customer, event))
+
+
+def _id(key: str) -> str:
+    return key.partition(":")[2]
+
+
+def _milliseconds(instant: datetime) -> datetime:
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

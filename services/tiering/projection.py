@@ -1,0 +1,181 @@
+"""What readers see of a customer, of each decision, and on the public topic. Pure."""
+
+from dataclasses import fields
+from typing import Any
+
+from services.tiering.policy import FACTORS, Policies, Policy, in_force
+from services.tiering.rules.days import iso
+from services.tiering.rules.evolve import MASTER_DATA, ROLES
+from services.tiering.rules.explanation import factor_value
+from services.tiering.rules.factors import Assessment, assess
+from services.tiering.rules.outcome import is_declined, is_dormant
+from services.tiering.rules.standing import Standing
+from services.tiering.rules.state import RATING_DAYS, State
+from shared.events.codec import dump_decision
+from shared.events.decisions import TierChanged
+from shared.events.event import Event
+from shared.events.types import TIERS
+from shared.policies.entitlements import Entitlement
+
+Json = dict[str, Any]
+
+
+def row(state: State, standing: Standing, policies: Policies) -> Json:
+    """The public fields of a customer's row, as of its clock. What is absent, empty or as expected is left out; the
+    view `customers` (store.py) fills it in, so that a row stays small.
+
+    factors: [[place in FACTORS, value (null when unknown), points, weight], ...]; entitlements: the values of
+    ENTITLEMENTS for the tier that the customer is entitled to.
+    """
+    policy = in_force(policies, state.today)
+    assessed = assess(state, policy)
+    public: Json = {
+        "as_of": state.clock,
+        "tier": TIERS[standing.rank],
+        "version": standing.version,
+        "score": assessed.score / 10,
+        "known_weight": assessed.known_weight,
+        "factors": _factors(state, assessed),
+        "policy": policy.name,
+        "policy_version": policy.version,
+        **_money(state, assessed, policy),
+        **_master_data(state),
+        **_tier_extras(state, standing),
+    }
+    entitled = standing.entitled(state.today)
+    if entitled is not None:
+        public["entitled_tier"] = TIERS[entitled.rank]
+        public["entitled_until"] = iso(entitled.until)
+    given = policy.entitlements[standing.rank if entitled is None else entitled.rank]
+    public["entitlements"] = [getattr(given, name) for name in ENTITLEMENTS]
+    return public
+
+
+ENTITLEMENTS = tuple(field.name for field in fields(Entitlement))
+"""What an entitlement gives, in the order of a row's `entitlements`."""
+
+
+def _tier_extras(state: State, standing: Standing) -> Json:
+    extras: Json = {}
+    if standing.computed != standing.rank:
+        extras["computed_tier"] = TIERS[standing.computed]
+    if state.override_rank() is not None:
+        extras["overridden_until"] = iso(state.override.value("override", state.today)[1])
+    if is_dormant(state, standing.computed):
+        extras["dormant"] = True
+    if standing.changed_version:
+        extras["tier_since"] = iso(standing.changed_day)
+        extras["changed_version"] = standing.changed_version
+    if standing.proposal is not None:
+        declined = is_declined(state, standing.proposal)
+        extras["proposal"] = {"version": standing.proposal.version, "declined": declined}
+        if not declined:
+            extras["proposed_tier"] = "strategic"
+    return extras
+
+
+def _factors(state: State, assessed: Assessment) -> list[list[Any]]:
+    weights = assessed.policy.weights
+    return [
+        [factor, factor_value(state, assessed, factor), assessed.points[factor] / 100, weights[factor]]
+        for factor in range(len(FACTORS))
+        if weights[factor]
+    ]
+
+
+def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
+    money = assessed.money
+    recent = earlier = before = 0
+    for currency, book in state.books.items():
+        scale = policy.scaled_minor.get(currency, 0)
+        recent += book.net[0] * scale
+        before += book.net[1] * scale
+        earlier += book.net[3] * scale
+    base = earlier if earlier > 0 else before
+    public: Json = {
+        "net_730d": policy.money(money.net + money.previous),
+        "net_365d": policy.money(money.net),
+        "net_90d": policy.money(recent),
+        "currency": policy.base_currency,
+    }
+    if base > 0 and 2 * recent < base:
+        public["at_risk"] = True
+    first, last = state.bought.first(state.today), state.bought.last(state.today)
+    if first is not None and last is not None:
+        public["first_purchase_on"], public["last_purchase_on"] = iso(first), iso(last)
+    unconverted = unconverted_currencies(state, policy)
+    if unconverted:
+        public["flags"] = {"unconverted": unconverted}
+    return public
+
+
+def unconverted_currencies(state: State, policy: Policy) -> list[str]:
+    """Currencies without a rate, of the last 730 days and of the invoices that payment looks at."""
+    moved = {currency for currency, book in state.books.items() if book.has_begun(state.today)}
+    return sorted((moved | state.invoices.sums.keys()) - policy.scaled_minor.keys())
+
+
+def _master_data(state: State) -> Json:
+    today = state.today
+    said = {name: state.registered.value(name, today) for name in MASTER_DATA} if state.registered.entries else {}
+    public: Json = {name: value for name, value in said.items() if value is not None}
+    if state.registered.holding("name", today) is not None:
+        public["registered"] = True
+    for role in ROLES:
+        owner = state.owners.on(role, today)
+        if owner is not None:
+            public[role] = owner
+    lapses = ratings_lapse_on(state)
+    if lapses is not None:
+        public["ratings_lapse_on"] = iso(lapses)
+    return public
+
+
+def ratings_lapse_on(state: State) -> int | None:
+    """The first day on which a rating that counts today counts no more."""
+    days = []
+    for entry in state.ratings.entries:
+        for rating in entry.fields.values():
+            if rating is None or entry.day > state.today:
+                continue
+            end = entry.day + RATING_DAYS
+            if rating[2] is not None:
+                end = min(end, rating[2] + 1)
+            if end > state.today:
+                days.append(end)
+    return min(days, default=None)
+
+
+def history(customer: str, event: Event) -> Json:
+    """The document of `tier_history` that a decision leaves: everything in it, and where on the log it stands."""
+    decision = event.data
+    told = dump_decision(decision)
+    del told["version"]
+    kind = "changed" if isinstance(decision, TierChanged) else "proposed"
+    return {
+        "customer": customer,
+        "version": decision.version,
+        "kind": kind,
+        **told,
+        "decided_as_of": event.time,
+        "event_id": event.id,
+        "log": {"generation": event.log.generation, "partition": event.log.partition, "offset": event.log.offset},
+        "recorded_at": event.recorded_at,
+    }
+
+
+def announcement(customer: str, event: Event) -> Json | None:
+    """What the public topic is told of a decision: nothing confidential, and nothing when the tier stays."""
+    decision = event.data
+    if not isinstance(decision, TierChanged) or decision.from_tier == decision.to_tier:
+        return None
+    return {
+        "customer": customer,
+        "version": decision.version,
+        "tier": decision.to_tier,
+        "previous_tier": decision.from_tier,
+        "dormant": decision.dormant,
+        "effective_on": decision.effective_on.isoformat(),
+        "entitled_tier": decision.entitled_tier,
+        "entitled_until": None if decision.entitled_until is None else decision.entitled_until.isoformat(),
+    }

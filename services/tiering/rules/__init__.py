@@ -1,0 +1,1 @@
+"""The rules of tiering, pure: state, windows, factors, tiers, entitlements."""

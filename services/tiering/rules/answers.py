@@ -1,0 +1,53 @@
+"""Answers to proposals of strategic: approvals and declines, as they came.
+
+Whether an answer counts depends on the proposal that is open, which is a decision and no part of the state. So each
+answer gets a number, and a proposal carries the number of the last one that came before it: an early one is ignored.
+"""
+
+from typing import NamedTuple
+
+from services.tiering.rules.days import NEVER
+
+MAX_ANSWERS = 64
+"""Answers kept per customer, the latest; a proposal gets one or two."""
+
+
+class Answer(NamedTuple):
+    """One answer to the proposal of a version; it counts from `day`. `number`: 1, 2, ... per customer."""
+
+    number: int
+    version: int
+    approves: bool
+    day: int
+
+
+class Answers:
+    """The answers that can count; an approval by the account manager of its day is numbered and dropped."""
+
+    __slots__ = ("given", "seen")
+
+    def __init__(self, seen: int = 0, given: list[Answer] | None = None) -> None:
+        self.seen = seen
+        self.given: list[Answer] = given or []
+
+    def put(self, version: int, day: int, *, approves: bool, counts: bool) -> None:
+        """Take in an answer."""
+        self.seen += 1
+        if counts:
+            self.given = [*self.given[1 - MAX_ANSWERS :], Answer(self.seen, version, approves, day)]
+
+    def to(self, version: int, after: int, today: int) -> Answer | None:
+        """The first answer to a proposal, of those numbered after `after`; the later ones found it closed."""
+        return min(
+            (a for a in self.given if a.version == version and a.number > after and a.day <= today),
+            key=lambda answer: (answer.day, answer.number),
+            default=None,
+        )
+
+    def next_day(self, today: int) -> int:
+        """The next day from which a waiting answer counts."""
+        return min((answer.day for answer in self.given if answer.day > today), default=NEVER)
+
+    def copy(self) -> "Answers":
+        """One of its own with the same content."""
+        return Answers(self.seen, self.given)

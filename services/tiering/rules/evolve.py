@@ -1,0 +1,206 @@
+"""How facts change a state. A revision undoes what it replaces, so that sums need no list of records."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from services.tiering.policy import RATED
+from services.tiering.rules.factors import FIELDS, MILLION
+from services.tiering.rules.latest import Entry, Order, microseconds
+from services.tiering.rules.owners import Assignment
+from services.tiering.rules.rounding import hundredths
+from services.tiering.rules.standing import RANKS
+from services.tiering.rules.state import State
+from shared.events.event import Event
+from shared.events.facts import (
+    MAX_OVERRIDE_DAYS,
+    AccountAssigned,
+    AccountRated,
+    CreditRated,
+    CustomerRegistered,
+    CustomerReviewed,
+    Fact,
+    InvoiceIssued,
+    InvoicePaid,
+    PurchaseRecorded,
+    PurchaseRefunded,
+    RecordVoided,
+    TierApproved,
+    TierDeclined,
+    TierOverridden,
+    TierOverrideLifted,
+)
+from shared.events.money import canonical_minor
+
+MASTER_DATA = ("name", "industry", "country", "region", "group_id")
+ROLES = ("account_manager", "product_manager")
+
+
+def evolve(state: State, event: Event) -> State:
+    """Fold one fact, to whose instant the clock has been moved."""
+    _FOLDS[type(event.data)](state, event)
+    return state
+
+
+def _day(state: State, fact: Fact, event: Event) -> int:
+    return state.days.day(event.time) if fact.occurred_on is None else fact.occurred_on.toordinal()
+
+
+def _money(state: State, event: Event) -> None:
+    """Purchases, refunds and their voids: add what the fact says, take away what it replaces."""
+    fact = event.data
+    if not isinstance(fact, RecordVoided):
+        _sell(state, fact, _day(state, fact, event), 1)
+    replaced = event.replaces
+    if replaced is not None and replaced.fact is not None:
+        old = replaced.fact
+        day = state.days.day(replaced.time) if old.occurred_on is None else old.occurred_on.toordinal()
+        _sell(state, old, day, -1)
+
+
+def _sell(state: State, fact: Fact, day: int, sign: int) -> None:
+    if isinstance(fact, PurchaseRecorded):
+        amount = sign * canonical_minor(fact.amount, fact.currency)
+        rate = fact.margin_rate
+        if rate is None:
+            state.sell(day, fact.currency, sign, (amount, 0, 0, 0))
+        else:
+            state.sell(day, fact.currency, sign, (amount, 0, amount, amount * int(rate * MILLION)))
+    elif isinstance(fact, PurchaseRefunded):
+        amount = sign * canonical_minor(fact.amount, fact.currency)
+        counts_on = day if fact.purchased_on is None else fact.purchased_on.toordinal()
+        state.sell(counts_on, fact.currency, 0, (0, amount, 0, 0))
+
+
+def _issued(state: State, event: Event) -> None:
+    fact, old = event.data, None
+    replaced = event.replaces
+    if replaced is not None and isinstance(replaced.fact, InvoiceIssued):
+        old = (replaced.revision, _issue(replaced.fact))
+    if isinstance(fact, InvoiceIssued):
+        state.invoices.issue(state.today, (event.source, fact.invoice_id), event.revision, _issue(fact), old)
+    else:
+        state.invoices.issue(state.today, (event.source, fact.record_id), event.revision, None, old)
+    state.notice()
+
+
+def _issue(fact: InvoiceIssued) -> tuple[int, str, int]:
+    return canonical_minor(fact.amount, fact.currency), fact.currency, fact.due_on.toordinal()
+
+
+def _paid(state: State, event: Event) -> None:
+    fact, old = event.data, None
+    replaced = event.replaces
+    if replaced is not None and isinstance(replaced.fact, InvoicePaid):
+        old = (replaced.revision, replaced.fact.paid_on.toordinal())
+    if isinstance(fact, InvoicePaid):
+        paid_on = fact.paid_on.toordinal()
+        state.invoices.pay(state.today, (event.source, fact.invoice_id), event.revision, paid_on, old)
+    else:
+        state.invoices.pay(state.today, (event.source, fact.record_id), event.revision, None, old)
+    state.notice()
+
+
+def _voided(state: State, event: Event) -> None:
+    fold = _VOIDS.get(event.data.kind)
+    if fold is not None:
+        fold(state, event)
+
+
+def _entry(state: State, event: Event, fields: dict[str, Any]) -> Entry:
+    order = Order(microseconds(event.time), event.id, event.source)
+    return Entry(order, _day(state, event.data, event), fields)
+
+
+def _registered(state: State, event: Event) -> None:
+    fact: CustomerRegistered = event.data
+    said = {name: getattr(fact, name) for name in MASTER_DATA if name in fact.model_fields_set}
+    state.registered.put(_entry(state, event, said), state.today)
+
+
+def _assigned(state: State, event: Event) -> None:
+    fact: AccountAssigned = event.data
+    roles = {role: getattr(fact, role) for role in ROLES if role in fact.model_fields_set}
+    order = Order(microseconds(event.time), event.id, event.source)
+    state.owners.put(Assignment(fact.from_on.toordinal(), order, roles), state.today)
+
+
+def _rated(state: State, event: Event) -> None:
+    """Who rated, who approved and how long it is valid belong to the factors of the same event."""
+    fact: AccountRated = event.data
+    approved = fact.approved_by is not None and fact.approved_by != fact.rated_by
+    valid_until = None if fact.valid_until is None else fact.valid_until.toordinal()
+    said: dict[str, Any] = {}
+    for factor in RATED:
+        name = FIELDS[factor]
+        if name in fact.model_fields_set:
+            points: Decimal | None = getattr(fact, name)
+            said[name] = None if points is None else [hundredths(points), approved, valid_until]
+    state.ratings.put(_entry(state, event, said), state.today)
+    state.notice()
+
+
+def _credit(state: State, event: Event) -> None:
+    fact: CreditRated = event.data
+    valid_until = None if fact.valid_until is None else fact.valid_until.toordinal()
+    state.credit.put(_entry(state, event, {"grade": [hundredths(fact.grade), valid_until]}), state.today)
+    state.notice()
+
+
+def _overridden(state: State, event: Event) -> None:
+    fact: TierOverridden = event.data
+    until = min(fact.expires_on.toordinal(), _day(state, fact, event) + MAX_OVERRIDE_DAYS)
+    state.override.put(_entry(state, event, {"override": [RANKS[fact.tier], until]}), state.today)
+    state.notice()
+
+
+def _lifted(state: State, event: Event) -> None:
+    state.override.put(_entry(state, event, {"override": None}), state.today)
+    state.notice()
+
+
+def _approved(state: State, event: Event) -> None:
+    """An approval by the account manager of its day counts for nothing, whoever is asked later."""
+    fact: TierApproved = event.data
+    given_on = _day(state, fact, event)
+    counts = fact.approved_by != state.owners.on("account_manager", given_on)
+    day = max(given_on, state.today)
+    state.answers.put(fact.proposal_version, day, approves=True, counts=counts)
+    state.notice()
+
+
+def _declined(state: State, event: Event) -> None:
+    fact: TierDeclined = event.data
+    day = max(_day(state, fact, event), state.today)
+    state.answers.put(fact.proposal_version, day, approves=False, counts=True)
+    state.notice()
+
+
+def _reviewed(state: State, event: Event) -> None:
+    """A review moves the clock, which has been done."""
+
+
+_VOIDS: dict[str, Callable[[State, Event], None]] = {
+    "purchase": _money,
+    "refund": _money,
+    "invoice": _issued,
+    "payment": _paid,
+}
+_FOLDS: dict[type[Fact], Callable[[State, Event], None]] = {
+    PurchaseRecorded: _money,
+    PurchaseRefunded: _money,
+    InvoiceIssued: _issued,
+    InvoicePaid: _paid,
+    CustomerRegistered: _registered,
+    AccountAssigned: _assigned,
+    AccountRated: _rated,
+    CreditRated: _credit,
+    TierOverridden: _overridden,
+    TierOverrideLifted: _lifted,
+    TierApproved: _approved,
+    TierDeclined: _declined,
+    RecordVoided: _voided,
+    CustomerReviewed: _reviewed,
+}
+FOLDED: frozenset[type[Fact]] = frozenset(_FOLDS)
+"""The facts that tiering folds; the others say nothing about a tier."""
