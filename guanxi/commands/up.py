@@ -1,6 +1,7 @@
 """Start Kafka, MongoDB and the services on this machine, until Ctrl-C."""
 
 import asyncio
+import os
 import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from guanxi.console import fail, say
 from guanxi.stack.backing import Backing, backing
 from guanxi.stack.errors import StackError
+from guanxi.stack.paths import REPOSITORY
 from guanxi.stack.running import Interrupted, run
 from guanxi.stack.services import Services
 from services.ingest.keys_edit import create_key
@@ -18,6 +21,7 @@ app = typer.Typer(add_completion=False)
 
 _KEPT = Path(".guanxi")
 _DOOR_PORT = 8080
+_POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 
 
 @app.command()
@@ -28,7 +32,8 @@ def up(
         Path | None, typer.Option(help=f"Folder for data and logs [with --keep: {_KEPT}; else a temporary one].")
     ] = None,
     policy: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Policy to adopt at the first start.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help=f"Policy to adopt [at the first start: {_POLICY.name}]."),
     ] = None,
     port: Annotated[int, typer.Option(help="Port of the HTTP door, if it is free.")] = _DOOR_PORT,
     only_backing: Annotated[
@@ -40,26 +45,26 @@ def up(
     try:
         run(_up(folder, policy, port, keep=keep, only_backing=only_backing))
     except Interrupted:
-        typer.echo("Everything has ended." + (f" The data are kept in {folder}." if keep else ""))
+        say("Everything has ended." + (f" The data are kept in {folder}." if keep else ""))
     except StackError as error:
-        typer.echo(f"guanxi up: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(str(error))
 
 
 async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, only_backing: bool) -> None:
-    async with backing(typer.echo, data=data, keep=keep) as servers:
+    async with backing(say, data=data, keep=keep) as servers:
         if only_backing:
-            typer.echo(_endpoints(servers) + "\nCtrl-C ends both.")
+            say(_endpoints(servers) + "\nCtrl-C ends both.")
             raise await servers.first_end()
-        keys_file = servers.folder / "keys.yaml"
-        token = None
-        if not keys_file.exists():
-            _, token = create_key(keys_file, ["*"], now=datetime.now(UTC))
+        keys_file = servers.folder / "keys.yaml"  # made at the end of the first start that succeeds
+        first_start = not keys_file.exists()
         settings = {"GUANXI_API_KEYS_FILE": str(keys_file)}
         if policy is not None:
             settings["GUANXI_POLICY"] = str(policy.resolve())
-        async with Services(servers, typer.echo, settings=settings, door_port=port) as services:
-            typer.echo(_endpoints(servers) + "\n" + _first_steps(services.url(), token))
+        elif first_start:
+            settings["GUANXI_POLICY"] = os.environ.get("GUANXI_POLICY", str(_POLICY))
+        async with Services(servers, say, settings=settings, door_port=port) as services:
+            token = create_key(keys_file, ["*"], now=datetime.now(UTC))[1] if first_start else None
+            say(_endpoints(servers) + "\n" + _first_steps(services.url(), token))
             raise await _first_end(servers, services)
 
 
@@ -81,7 +86,7 @@ def _endpoints(servers: Backing) -> str:
 
 
 def _first_steps(door: str, token: str | None) -> str:
-    key = token or "<the key of the first start; `guanxi keys` makes another>"
+    key = token or "<the key of the first start; `guanxi keys create` makes another>"
     return textwrap.dedent(f"""\
         door     {door}/v1/events
         API key  {key}
