@@ -98,8 +98,10 @@ class LogProcessor(Generic[S, T]):
 
     async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
         """Fold a batch of records, by partition; raises Transient when nothing of it took effect in the store."""
-        if any(partition not in self._known for partition in batches):
-            raise Transient("positions are not known")
+        for partition, records in batches.items():
+            known = self._known.get(partition)
+            if known is None or known.offset != records[0].offset:
+                raise Transient(f"the records of partition {partition} do not begin where its stored position is")
         moves: dict[int, Move] = {}
         todo: list[tuple[Record, str]] = []
         broken: list[Quarantined] = []

@@ -65,6 +65,8 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._processor, self._settings = processor, settings
         self._health, self._on_stop = health, on_stop
         self._next: dict[int, int] = {}
+        self._forgotten = 0
+        """How often everything was dropped; tells an answer that was asked for before."""
         self._assigned: set[int] | None = None
         self._gaps = 0
         self._failing_since: float | None = None
@@ -138,9 +140,11 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             batches = await self._trim(records)
             if batches:
+                forgotten = self._forgotten
                 await self._processor.process(batches)
-                for partition, batch in batches.items():
-                    self._next[partition] = batch[-1].offset + 1
+                if forgotten == self._forgotten:
+                    for partition, batch in batches.items():
+                        self._next[partition] = batch[-1].offset + 1
                 self._recovered()
                 await self._commit_for_lag_tools()
         except Exception as error:  # noqa: BLE001 - FastStream would log it and go on with the next batch
@@ -177,11 +181,18 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._consumer
         if consumer is None or not partitions:
             return
+        forgotten = self._forgotten
+        for partition in partitions:
+            self._next.pop(partition, None)
         topic_partitions = {p: TopicPartition(self._topic, p) for p in partitions}
         stored = await self._processor.positions(partitions)
         begins = await consumer.beginning_offsets(list(topic_partitions.values()))
         ends = await consumer.end_offsets(list(topic_partitions.values()))
+        if forgotten != self._forgotten:
+            return  # another assignment or failure came between; whoever dropped everything seeks again
         for partition, topic_partition in topic_partitions.items():
+            if partition in self._next:
+                continue  # another seek was quicker, and reading may have gone on since
             begin, end = begins[topic_partition], ends[topic_partition]
             offset = stored[partition]
             if not begin <= offset <= end:
@@ -231,6 +242,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._failing_since, self._backoff = None, FIRST_BACKOFF_SECONDS
 
     def _forget(self) -> None:
+        self._forgotten += 1
         self._next.clear()
         self._processor.forget()
 
