@@ -2,12 +2,15 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
 from shared.settings import Settings
 
-QUIET = ("aiokafka", "faststream", "httpx", "pymongo", "uvicorn.access")
+FASTSTREAM = "shared.faststream"
+"""FastStream's own logger has a handler of its own; this one has not."""
+QUIET = ("aiokafka", "httpx", "pymongo", "uvicorn.access")
 
 
 def configure(settings: Settings) -> None:
@@ -27,7 +30,7 @@ def configure(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), _without_colours],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
@@ -36,3 +39,11 @@ def configure(settings: Settings) -> None:
     root.setLevel(settings.log_level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns at each start that it makes no topics, which is as we want it.
+    logging.getLogger(FASTSTREAM).setLevel(logging.ERROR)
+
+
+def _without_colours(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """uvicorn sends each message a second time, with colours in it."""
+    event.pop("color_message", None)
+    return event

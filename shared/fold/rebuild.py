@@ -60,8 +60,7 @@ async def differences(
         for name in collections:
             one, two = database[f"{name}_g{live}"], database[f"{name}_g{other}"]
             async for document in one.find():
-                log = document.get("log")
-                if log is not None and log["offset"] >= until[document["partition"]]:
+                if _after(document, until):
                     continue
                 twin = await two.find_one({"_id": document["_id"]})
                 fields = _differing(document, twin)
@@ -70,6 +69,14 @@ async def differences(
             async for document in two.find({}, projection={"_id": 1}):
                 if await one.find_one({"_id": document["_id"]}, projection={"_id": 1}) is None:
                     yield Difference(name, str(document["_id"]), ("only in the rebuilt one",))
+
+
+def _after(document: Document, until: Mapping[int, int]) -> bool:
+    """Whether a document shows something that stands on the log at or after the given offsets."""
+    log = document.get("log")
+    if log is None:
+        return False
+    return bool(log["offset"] >= until[document["partition"] if "partition" in document else log["partition"]])
 
 
 def _differing(document: Document, twin: Document | None) -> tuple[str, ...]:

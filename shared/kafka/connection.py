@@ -10,6 +10,7 @@ from aiokafka.partitioner import murmur2
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLScram512
 
+from shared.logs import FASTSTREAM
 from shared.settings import Settings
 
 Broker = KafkaBroker
@@ -86,7 +87,7 @@ def make_broker(settings: Settings, service: str) -> KafkaBroker:
         graceful_timeout=DRAIN_SECONDS,
         allow_auto_create_topics=False,
         apply_types=False,
-        logger=logging.getLogger("faststream"),
+        logger=logging.getLogger(FASTSTREAM),
     )
 
 
