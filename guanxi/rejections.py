@@ -80,16 +80,30 @@ def parse(record: Record) -> Rejection:
         raise Malformed(f"record {record.partition}/{record.offset} of {REJECTED.name} is not admission's") from None
 
 
-async def read_rejections(
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What to read of the topic: from and up to which offset of each partition; `left_out` older records aside."""
+
+    begins: dict[int, int]
+    ends: dict[int, int]
+    left_out: int
+
+
+async def newest(
     settings: Settings, *, partitions: Collection[int] | None = None, max_records: int = MAX_RECORDS
-) -> AsyncIterator[Rejection]:
-    """The newest records as of now, at most `max_records`, each position once. Raises Transient."""
-    topic = REJECTED.full_name(settings)
-    held = await bounds(settings, topic)
-    chosen = [p for p in held.ends if partitions is None or p in partitions]
-    begins = {p: max(held.begins[p], held.ends[p] - max_records // max(1, len(chosen))) for p in chosen}
+) -> Window:
+    """The newest records as of now, at most `max_records` of all the partitions asked for. Raises Transient."""
+    held = await bounds(settings, REJECTED.full_name(settings))
+    ends = {p: end for p, end in held.ends.items() if partitions is None or p in partitions}
+    each = max_records // max(1, len(ends))
+    begins = {p: max(held.begins[p], end - each) for p, end in ends.items()}
+    return Window(begins, ends, sum(begin - held.begins[p] for p, begin in begins.items()))
+
+
+async def read_rejections(settings: Settings, window: Window) -> AsyncIterator[Rejection]:
+    """The records of a window, each position once. Raises Transient."""
     seen: set[Position] = set()
-    async for batches in scan(settings, topic, begins, {p: held.ends[p] for p in chosen}):
+    async for batches in scan(settings, REJECTED.full_name(settings), window.begins, window.ends):
         for records in batches.values():
             for record in records:
                 try:

@@ -5,13 +5,9 @@ from hashlib import sha256
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from guanxi.console import fail, say
-from guanxi.rejections import MAX_RECORDS, Rejection, parse_position, read_rejections, safe_text
+from guanxi.rejections import Rejection, newest, parse_position, read_rejections, safe_text
 from guanxi.stack.running import run
 from shared.errors import GuanxiError, Malformed
 from shared.events.event import Position
@@ -49,47 +45,31 @@ def list_(
 
 async def _list_all(settings: Settings) -> None:
     groups: dict[tuple[str, str], _Group] = {}
-    total = 0
-    async for one in read_rejections(settings):
-        total += 1
+    window = await newest(settings)
+    async for one in read_rejections(settings, window):
         group = groups.setdefault((one.reason, one.field), _Group(0, one.appended_at, one.appended_at, one))
         group.count += 1
         group.first, group.last = min(group.first, one.appended_at), max(group.last, one.appended_at)
     if not groups:
         say("nothing was refused")
         return
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("records", "reason", "field", "first", "last", "for example", "which says"):
-        table.add_column(column, overflow="fold")
     for (reason, field), group in sorted(groups.items(), key=lambda item: -item[1].count):
-        example = group.example
-        table.add_row(
-            str(group.count),
-            reason,
-            _safe(field),
-            _minute(group.first),
-            _minute(group.last),
-            example.place,
-            _safe(example.hint),
-        )
-    Console().print(table)
-    if total >= MAX_RECORDS:
-        say(f"Only the newest {MAX_RECORDS:,} records were looked at.")
+        say(f"{group.count:>8,}  {reason}  {_safe(field)}")
+        say(f"          from {_minute(group.first)} to {_minute(group.last)}, for example {group.example.place}:")
+        say(f"          {_safe(group.example.hint)}")
+    if window.left_out:
+        say(f"{window.left_out:,} older records were left out")
 
 
 async def _list_one(settings: Settings, reason: Reason, limit: int) -> None:
-    found = [one async for one in read_rejections(settings) if one.reason == reason]
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("position", "at", "field", "hint"):
-        table.add_column(column, overflow="fold")
+    found = [one async for one in read_rejections(settings, await newest(settings)) if one.reason == reason]
     for one in sorted(found, key=lambda one: one.appended_at, reverse=True)[:limit]:
-        table.add_row(one.place, _minute(one.appended_at), _safe(one.field), _safe(one.hint))
-    Console().print(table)
+        say(f"{one.place:>12}  {_minute(one.appended_at)}  {_safe(one.field)}  {_safe(one.hint)}")
     say(f"{len(found)} refused as {reason}; look at one with 'guanxi rejected show POSITION'")
 
 
-def _safe(text: str) -> Text:
-    return Text(safe_text(text.encode(errors="backslashreplace")))
+def _safe(text: str) -> str:
+    return safe_text(text.encode(errors="backslashreplace")).replace("\n", " ")
 
 
 def _minute(instant: str) -> str:
@@ -105,11 +85,11 @@ def show(position: Annotated[str, typer.Argument(help="As the list shows it, suc
         fail(str(error))
     say(f"position  {one.place}, on the inbox at {one.appended_at}")
     say(f"reason    {one.reason}")
-    say(f"field     {safe_text(one.field.encode()) or '(the event as a whole)'}")
-    say(f"hint      {safe_text(one.hint.encode())}")
+    say(f"field     {_safe(one.field) or '(the event as a whole)'}")
+    say(f"hint      {_safe(one.hint)}")
     say(f"key       {safe_text(one.key)}")
     for name, value in one.headers:
-        say(f"header    {safe_text(name.encode())}: {safe_text(value)}")
+        say(f"header    {_safe(name)}: {safe_text(value)}")
     if not one.complete:
         say("The original was too large to be kept whole; it can't be replayed.")
     say(f"value     {'(none)' if one.value is None else f'{len(one.value)} bytes'}")
@@ -118,7 +98,7 @@ def show(position: Annotated[str, typer.Argument(help="As the list shows it, suc
 
 
 async def _find(settings: Settings, position: Position) -> Rejection:
-    async for one in read_rejections(settings, partitions=[position.partition]):
+    async for one in read_rejections(settings, await newest(settings, partitions=[position.partition])):
         if one.position == position:
             return one
     raise Malformed("there is no refused record of this position among those that are kept (30 days)")
@@ -151,7 +131,7 @@ async def _replay(settings: Settings, wanted: set[Position], reason: Reason | No
     contents: set[bytes] = set()
     found: set[Position] = set()
     left_out = 0
-    async for one in read_rejections(settings, partitions=partitions):
+    async for one in read_rejections(settings, await newest(settings, partitions=partitions)):
         if one.position not in wanted and one.reason != reason:
             continue
         found.add(one.position)

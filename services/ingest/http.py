@@ -72,7 +72,7 @@ def create_door(
     async def serve_openapi(_: Request) -> Response:
         return Response(document, media_type="application/json")
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(EVENTS_PATH, door.post_events, methods=["POST"]),
             Route(OPENAPI_PATH, serve_openapi, methods=["GET"]),
@@ -80,6 +80,8 @@ def create_door(
         ],
         exception_handlers={HTTPException: _http_problem, Exception: _internal_problem},
     )
+    app.router.redirect_slashes = False  # a redirected POST loses its body with many clients; 404 says where to go
+    return app
 
 
 @dataclass(slots=True)
