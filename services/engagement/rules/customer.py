@@ -135,6 +135,7 @@ class CustomerRules:
         days.update(
             day for version in self.entitlements.versions[1:] if (day := version.effective_on.toordinal()) > today
         )
+        days.update(customer.owners.begins_after(today))
         if days:
             stops.append(self.time.start_of(min(days)))
         if customer.concerns:

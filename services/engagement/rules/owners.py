@@ -62,6 +62,10 @@ class Owners:
                 return assignment.representative
         return None
 
+    def begins_after(self, day: int) -> set[int]:
+        """The days after a day on which an assignment begins."""
+        return {entry.from_on for entries in self.by_role.values() for entry in entries if entry.from_on > day}
+
     def named(self, role: str) -> set[str]:
         """Everyone who was ever named in a role."""
         return {entry.representative for entry in self.by_role[role] if entry.representative is not None}

@@ -1,0 +1,253 @@
+"""Customers and representatives as the log processor drives them, told in sentences; what a case is not about is filled
+in. Times are local to the world's zone: "2026-03-02" is ten o'clock of that day.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.engagement.domain import Engagement
+from services.engagement.rules.days import iso
+from shared.events import decisions, facts
+from shared.events.codec import decision_id
+from shared.events.event import Event, LogPosition, Replaced
+from shared.events.registry import NAMES, VOIDED
+from shared.events.types import TIERS
+from shared.fold.entity import Entity, load_entity, new_entity
+from shared.policies.entitlements import Entitlements, make_entitlements
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+LONDON = ZoneInfo("Europe/London")
+CUSTOMER = "C-1"
+REP = "R-1"
+DEFAULTS = make_entitlements([(date(2000, 1, 1), None)])
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+@dataclass
+class World:
+    """Everything that was told, folded at once, decisions read back at once."""
+
+    zone: ZoneInfo = SHANGHAI
+    entitlements: Entitlements = DEFAULTS
+    reload: bool = False
+    deciding: bool = True
+    entities: dict[str, Entity[Any, Any]] = field(default_factory=dict)
+    rows: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    decided: list[Event] = field(default_factory=list)
+    records: dict[tuple[str, str, str], Event] = field(default_factory=dict)
+    numbers: Iterable[int] = field(default_factory=lambda: count(1))
+    tier_chain: dict[str, tuple[int, str | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.domain = Engagement(self.entitlements, self.zone)
+
+    # ------------------------------------------------------------------------------------------------------- telling
+
+    def at(self, text: str) -> datetime:
+        local = datetime.fromisoformat(text if len(text) > 10 else f"{text}T10:00")
+        return local.replace(tzinfo=self.zone).astimezone(UTC)
+
+    def fold(self, key: str, event: Event) -> None:
+        entity = self.entities.get(key) or new_entity(self.domain, key)
+        if self.reload and key in self.entities:
+            entity = load_entity(self.domain, key, entity.document())
+        self.entities[key] = entity
+        made = list(entity.fold(event, deciding=self.deciding))
+        for decision in made:
+            list(entity.fold(decision, deciding=self.deciding))
+        self.decided += made
+        for row in self.domain.rows(entity.state):
+            self.rows.pop((row.collection, row.id), None)
+            if row.document is not None:
+                self.rows[row.collection, row.id] = row.document
+
+    def tell(
+        self,
+        data: facts.Fact,
+        on: str,
+        *,
+        subject: str = CUSTOMER,
+        kind: str = "customer",
+        logged: str | None = None,
+        event_id: str | None = None,
+        source: str = "crm",
+        revision: int = 1,
+        backfill: bool = False,
+        record: tuple[str, str] | None = None,
+    ) -> Event:
+        """One fact; by default it is logged when it happens. A revision replaces the record's last one."""
+        event = Event(
+            NAMES[type(data)],
+            event_id or f"e{next(iter(self.numbers)):05}",
+            source,
+            subject,
+            self.at(on),
+            data,
+            self.at(logged or on),
+            LogPosition(0, 0, 0),
+            revision=revision,
+            backfill=backfill,
+        )
+        if record is not None:
+            former = self.records.get((source, *record))
+            if former is not None:
+                event.replaces = Replaced(former.revision, former.time, None if former.type == VOIDED else former.data)
+            self.records[source, *record] = event
+        self.fold(f"{kind}:{subject}", event)
+        return event
+
+    def visit(
+        self,
+        on: str,
+        *,
+        visit_id: str | None = None,
+        by: str | list[tuple[str, str]] = REP,
+        kind: str = "routine",
+        channel: str = "onsite",
+        attendees: list[dict[str, Any]] | None = None,
+        consensus: str | None = "trial order",
+        follow_ups: list[str] | None = None,
+        occurred_on: str | None = None,
+        customer: str = CUSTOMER,
+        **envelope: Any,
+    ) -> str:
+        """A visit that counts if nothing else is said; gives its id."""
+        visit_id = visit_id or f"v{next(iter(self.numbers)):05}"
+        participants = [(by, "account_manager")] if isinstance(by, str) else by
+        fact = facts.VisitLogged.model_validate(
+            {
+                "visit_id": visit_id,
+                "kind": kind,
+                "channel": channel,
+                "participants": [{"rep_id": rep, "role": role} for rep, role in participants],
+                "attendees": [{"department": "buying"}] if attendees is None else attendees,
+                "consensus": consensus,
+                "follow_ups": [{"what": what} for what in follow_ups or []],
+                "occurred_on": occurred_on,
+            }
+        )
+        self.tell(fact, on, subject=customer, record=("visit", visit_id), **envelope)
+        return visit_id
+
+    def void(
+        self, kind: str, record_id: str, on: str, *, subject: str = CUSTOMER, revision: int = 2, **env: Any
+    ) -> None:
+        fact = facts.RecordVoided.model_validate({"kind": kind, "record_id": record_id, "reason": "mistake"})
+        of = "representative" if kind == "absence" else "customer"
+        self.tell(fact, on, subject=subject, kind=of, revision=revision, record=(kind, record_id), **env)
+
+    def tier(self, to: str, on: str, *, customer: str = CUSTOMER) -> None:
+        """Tiering's decision as of an instant."""
+        version, after = self.tier_chain.get(customer, (0, None))
+        decision = decisions.TierChanged.model_validate(
+            {
+                "version": version + 1,
+                "after": after,
+                "effective_on": on[:10],
+                "from": TIERS[0],
+                "to": to,
+                "cause": "score",
+                "computed_tier": to,
+                "score": "50.0",
+                "known_weight": 20,
+                "factors": {},
+                "policy": "test",
+                "policy_version": 1,
+                "entitled_tier": to,
+            }
+        )
+        name = decision_id(customer, decision)
+        self.tier_chain[customer] = (version + 1, name)
+        at = self.at(on)
+        event = Event(NAMES[type(decision)], name, "guanxi/tiering", customer, at, decision, at, LogPosition(0, 0, 0))
+        self.fold(f"customer:{customer}", event)
+
+    def register(self, on: str, rep: str = REP, *, logged: str | None = None, **fields: Any) -> None:
+        given = {"role": "account_manager", "active_from": on[:10]} | fields
+        fact = facts.RepresentativeRegistered.model_validate(given)
+        self.tell(fact, on, subject=rep, kind="representative", logged=logged)
+
+    def absent(self, from_on: str, to_on: str, rep: str = REP, *, absence_id: str = "a1", **envelope: Any) -> None:
+        fact = facts.RepresentativeAbsent.model_validate({"absence_id": absence_id, "from_on": from_on, "to_on": to_on})
+        on = envelope.pop("on", from_on)
+        self.tell(fact, on, subject=rep, kind="representative", record=("absence", absence_id), **envelope)
+
+    def assign(self, from_on: str, rep: str | None = REP, *, customer: str = CUSTOMER, **fields: Any) -> None:
+        on, logged = fields.pop("on", from_on), fields.pop("logged", None)
+        given = fields or {"account_manager": rep}
+        fact = facts.AccountAssigned.model_validate({"from_on": from_on, **given})
+        self.tell(fact, on, subject=customer, logged=logged)
+
+    def survey(self, on: str, score: int, instrument: str = "nps", *, survey_id: str | None = None, **env: Any) -> str:
+        survey_id = survey_id or f"s{next(iter(self.numbers)):05}"
+        expectation = env.pop("expectation", None)
+        fact = facts.SatisfactionSurveyed.model_validate(
+            {"survey_id": survey_id, "instrument": instrument, "score": score, "expectation": expectation}
+        )
+        self.tell(fact, on, record=("survey", survey_id), **env)
+        return survey_id
+
+    def concern(self, on: str, concern_id: str = "k1", severity: str = "major", **env: Any) -> None:
+        fact = facts.ConcernRaised.model_validate(
+            {"concern_id": concern_id, "kind": "complaint", "severity": severity, "about": "broken pallets"}
+        )
+        self.tell(fact, on, record=("concern", concern_id), **env)
+
+    def answer(self, on: str, concern_id: str = "k1", **env: Any) -> None:
+        self.tell(facts.ConcernResolved(concern_id=concern_id, resolution="credit note"), on, **env)
+
+    def confirm(self, on: str, concern_id: str = "k1", *, accepted: bool = True, **env: Any) -> None:
+        fact = facts.ConcernConfirmed(concern_id=concern_id, accepted=accepted, confirmed_by="p1")
+        self.tell(fact, on, **env)
+
+    def assess(self, on: str, person_id: str = "p1", **fields: Any) -> None:
+        given = {"decision_role": "decide", "assessed_by": REP, "person_id": person_id} | fields
+        self.tell(facts.KeyPersonAssessed.model_validate(given), on)
+
+    def goal(self, on: str, metric: str, baseline: str, target: str, due_on: str, **env: Any) -> None:
+        given = {"metric": metric, "baseline": Decimal(baseline), "target": Decimal(target), "due_on": due_on}
+        fact = facts.GoalSet.model_validate(given | {"scope": env.get("kind", "customer")})
+        self.tell(fact, on, **env)
+
+    def review(self, on: str, customer: str = CUSTOMER) -> None:
+        self.tell(facts.CustomerReviewed(), on, subject=customer)
+
+    # ------------------------------------------------------------------------------------------------------- reading
+
+    def row(self, customer: str = CUSTOMER) -> dict[str, Any]:
+        return self.entities[f"customer:{customer}"].document()
+
+    def contact(self) -> dict[str, Any]:
+        contact: dict[str, Any] = self.row()["contact"]
+        return contact
+
+    def decisions(self) -> list[tuple[str, str]]:
+        """(name, effective_on) of all decisions so far."""
+        return [(type(event.data).__name__, event.data.effective_on.isoformat()) for event in self.decided]
+
+    def visits(self, *, now: bool = True) -> list[tuple[str, str, str | None]]:
+        """(week, visit id, flaw) of the entries in visit rows, as they are now or were at closing."""
+        mark = "now" if now else "closed"
+        return sorted(
+            (document["week"], entry["visit_id"], entry["flaw"])
+            for (collection, _), document in self.rows.items()
+            if collection == "visit_rows"
+            for entry in document["visits"]
+            if entry[mark]
+        )
+
+    def accounts(self) -> dict[str, list[tuple[str, str]]]:
+        """By representative, the days from and until which they owned the general customer."""
+        return {
+            document["representative"]: [(iso(span["from_on"]), iso(span["until_on"])) for span in document["spans"]]
+            for (collection, _), document in self.rows.items()
+            if collection == "account_rows"
+        }
