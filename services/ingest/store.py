@@ -7,7 +7,6 @@ records are published again, and readers of the log pass over them (architecture
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from bson import Binary
 from pydantic_core import from_json, to_json
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -46,20 +45,16 @@ class MongoClaims:
         found: dict[bytes, Claim] = {}
         async with transient_errors():
             for start in range(0, len(identities), MAX_REPLY_CLAIMS):
-                some = [Binary(identity) for identity in identities[start : start + MAX_REPLY_CLAIMS]]
-                for document in await self._claims.find({"_id": {"$in": some}}).to_list(length=len(some)):
-                    claim = _claim(document)
-                    found[claim.identity] = claim
+                some = identities[start : start + MAX_REPLY_CLAIMS]
+                cursor = self._claims.find({"_id": {"$in": some}}, batch_size=MAX_REPLY_CLAIMS)
+                for document in await cursor.to_list(length=len(some)):
+                    found[document["_id"]] = _claim(document)
         return found
 
     async def claim(self, claims: Collection[Claim]) -> bool:
         """Store claims by compare-and-set on `v`. False when another writer was quicker with any; the others stand."""
         new = [InsertOne(_document(claim)) for claim in claims if claim.v == 0]
-        known = [
-            ReplaceOne({"_id": Binary(claim.identity), "v": claim.v}, _document(claim))
-            for claim in claims
-            if claim.v > 0
-        ]
+        known = [ReplaceOne({"_id": claim.identity, "v": claim.v}, _document(claim)) for claim in claims if claim.v > 0]
         operations: list[Any] = [*new, *known]
         async with transient_errors():
             try:
@@ -122,11 +117,16 @@ class MongoStore(MongoClaims):
 def _document(claim: Claim) -> Document:
     """The stored form: what undoing needs is kept as JSON, which the log shows and MongoDB never looks into."""
     document: Document = {
-        "_id": Binary(claim.identity),
+        "_id": claim.identity,
         "v": claim.v + 1,
         "key": claim.key,
         "entries": [
-            [revision, list(position), Binary(content), None if undo is None else Binary(to_json(undo))]
+            {
+                "revision": revision,
+                "position": "/".join(map(str, position)),
+                "content": content,
+                "undo": None if undo is None else to_json(undo),
+            }
             for revision, position, content, undo in claim.entries
         ],
     }
@@ -136,11 +136,20 @@ def _document(claim: Claim) -> Document:
 
 
 def _claim(document: Document) -> Claim:
-    entries = tuple(
-        Entry(revision, Position(*position), bytes(content), None if undo is None else from_json(undo))
-        for revision, position, content, undo in document["entries"]
+    return Claim(
+        identity=document["_id"],
+        key=document["key"],
+        entries=tuple(_entry(entry) for entry in document["entries"]),
+        expires_at=document.get("expires_at"),
+        v=document["v"],
     )
-    return Claim(bytes(document["_id"]), document["key"], entries, document.get("expires_at"), document["v"])
+
+
+def _entry(entry: Document) -> Entry:
+    generation, partition, offset, output = map(int, entry["position"].split("/"))
+    undo = entry["undo"]
+    position = Position(generation, partition, offset, output)
+    return Entry(entry["revision"], position, entry["content"], None if undo is None else from_json(undo))
 
 
 def _name(named: Named) -> UpdateOne:
