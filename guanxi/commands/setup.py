@@ -9,6 +9,7 @@ import typer
 
 from guanxi.console import fail, say
 from services.engagement.store import SCHEMA as ENGAGEMENT
+from services.engagement.weeks import refresh_weeks
 from services.ingest.store import SCHEMA as INGEST
 from services.tiering.policy_file import read_policy
 from services.tiering.store import SCHEMA as TIERING
@@ -55,6 +56,7 @@ async def set_up(settings: SetupSettings) -> list[str]:
                 done.append(f"policy {policy.name} version {policy.version} adopted")
         elif not policies:
             raise Stop("no policy is adopted yet: set GUANXI_POLICY to a file such as deploy/policies/default-cny.yaml")
+        await refresh_weeks(database, await adopted(database), settings, datetime.now(UTC))
     finally:
         database.client.close()
     return done

@@ -1,10 +1,12 @@
 """Wiring of engagement: what tiers are entitled to, the domain, the log processor."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import yaml
 
 from services.engagement.domain import CUSTOMERS, Engagement
+from services.engagement.weeks import refresh_weeks
 from shared.errors import Transient
 from shared.fold.service import Folding, fold_service
 from shared.kafka.connection import Broker
@@ -34,6 +36,7 @@ def _entitlements(policy: Adopted) -> dict[str, Any] | None:
 async def prepare(process: Process, database: Database) -> Folding:
     """Make the service and register it with the process. Raises Transient while MongoDB is away."""
     domain = await make_domain(database, process.settings)
+    await refresh_weeks(database, await adopted(database), process.settings, datetime.now(UTC))
     return await fold_service(process, database, domain, due_collection=CUSTOMERS)
 
 

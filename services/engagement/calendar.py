@@ -10,6 +10,9 @@ from datetime import date, timedelta
 
 import holidays
 
+from shared.errors import Stop
+from shared.policies.calendar import CalendarChoice
+
 _WEEKEND = frozenset({5, 6})
 
 
@@ -31,17 +34,15 @@ class Calendar:
         return [day for offset in range(7) if self.is_worked(day := monday + timedelta(offset))]
 
 
-def country_calendar(
-    country: str,
-    years: Iterable[int],
-    *,
-    subdivision: str | None = None,
-    off: Iterable[date] = (),
-    worked: Iterable[date] = (),
-) -> Calendar:
-    """The public holidays of a country (ISO 3166, such as "CN"), and days of one's own: `off` and `worked` win."""
+def build_calendar(choice: CalendarChoice, years: Iterable[int]) -> Calendar:
+    """The calendar that a policy asks for, over some years. Raises Stop when the library does not know the country."""
     years = list(years)
-    public = holidays.country_holidays(country, subdiv=subdivision, years=years)
-    off, worked = frozenset(off), frozenset(worked)
+    off, worked = choice.days_off, choice.worked_days
+    if choice.country is None:
+        return Calendar(off, worked)
+    try:
+        public = holidays.country_holidays(choice.country, subdiv=choice.subdivision, years=years)
+    except NotImplementedError as error:
+        raise Stop(f"the policy's calendar: {error}") from None
     make_up = {day for day in public.weekend_workdays if day.year in years}
     return Calendar((frozenset(public) | off) - worked, (frozenset(make_up) | worked) - off)

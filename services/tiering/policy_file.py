@@ -1,19 +1,23 @@
 """From a YAML file to a Policy, with errors that name file and line (domain.md: a policy is a versioned YAML file)."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any, TypeVar
 
 from services.tiering.policy import FACTORS, GROWTH, MARGIN, PAYMENT, VOLUME, Policy, Rung
 from services.tiering.yaml_part import Part, Problems, parse
 from shared.errors import Malformed
 from shared.events.money import exponents
 from shared.events.types import TIERS
+from shared.policies.calendar import read_calendar
 from shared.policies.entitlements import Entitlement, read_entitlements
 
 LATENESS = ("on_time", "late_30_days", "late_60_days", "late_90_days", "later")
 SCORED = ("strategic", "partner", "priority")
 TOP = Decimal(10)
 Curve = tuple[tuple[Decimal, int], ...]
+T = TypeVar("T")
 
 # What a factor that weighs nothing is measured by: it is shown nowhere and changes nothing.
 _NO_VOLUME: Curve = ((Decimal(1), 0), (Decimal(10), 1000))
@@ -40,7 +44,7 @@ def read_policy(text: str, name: str) -> Policy:
 def _policy(root: Part, problems: Problems) -> Policy | None:
     root.only(
         {"name", "version", "effective_on", "base_currency", "rates", "unknown", "factors"}
-        | {"rated_without_approver", "tiers", "entitlements"}
+        | {"rated_without_approver", "tiers", "entitlements", "calendar"}
     )
     base = _currency(root.part("base_currency"))
     factors = root.mapping("factors")
@@ -73,6 +77,7 @@ def _policy(root: Part, problems: Problems) -> Policy | None:
         ladder=_ladder(root.mapping("tiers")),
         entitlements=_entitlements(root),
     )
+    _read_section(root, "calendar", read_calendar)
     return None if problems.found else policy
 
 
@@ -144,13 +149,18 @@ def _rung(part: Part, tier: str) -> Rung:
 
 
 def _entitlements(root: Part) -> tuple[Entitlement, ...]:
-    part = root.part("entitlements", required=False)
+    return _read_section(root, "entitlements", read_entitlements) or ()
+
+
+def _read_section(root: Part, name: str, read: Callable[[Any], T]) -> T | None:
+    """A section that several services read; a problem stands where the reader says it is."""
+    part = root.part(name, required=False)
     try:
-        return read_entitlements(part.value() if part.exists else None)
+        return read(part.value() if part.exists else None)
     except Malformed as error:
         path, _, what = str(error).partition(": ")
         here = root
-        for name in path.split("."):
-            here = here.part(name, required=False) if here.part(name, required=False).exists else here
+        for step in path.split("."):
+            here = here.part(step, required=False) if here.part(step, required=False).exists else here
         here.problem(what)
-        return ()
+        return None

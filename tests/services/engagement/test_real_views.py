@@ -1,18 +1,18 @@
 """The views on a real MongoDB: rep_weeks, contact_plan and the others (domain.md, Per representative and ISO week)."""
 
 import re
-from datetime import date
 from typing import Any
 
 import pytest
 
-from services.engagement.calendar import Calendar, country_calendar
+from services.engagement.calendar import Calendar, build_calendar
+from shared.policies.calendar import CalendarChoice
 from tests.services.engagement.reading import put, set_up
 from tests.services.engagement.world import REP, World
 
 pytestmark = pytest.mark.real
 PLAIN = Calendar()
-CHINA = country_calendar("CN", range(2023, 2028))
+CHINA = build_calendar(CalendarChoice("CN"), range(2023, 2028))
 WEEK = "2026-W10"  # 2026-03-02 ... 2026-03-08
 
 
@@ -131,7 +131,10 @@ async def test_the_days_first_six_customers_count(reader: Reader, world: World) 
     row = await reader.week(world)
     assert reasons(row) == {
         **{f"a{index}": None for index in range(6)},
-        **{"a6": "over_cap", "a7": "over_cap", "again": "repeat", "next day": None},
+        "a6": "over_cap",
+        "a7": "over_cap",
+        "again": "repeat",
+        "next day": None,
     }
     assert row["counted"] == 7
 
@@ -349,12 +352,3 @@ async def test_usual_queries_use_indexes(reader: Reader, world: World, mongo_uri
             assert "COLLSCAN" not in text, (view, query)
             assert not set(re.findall(r"'collectionScans': (?:Int64\()?(\d+)", text)) - {"0"}, (view, query)
             assert "IXSCAN" in text or "IDHACK" in text, (view, query)
-
-
-def test_a_calendar_of_ones_own_wins() -> None:
-    may_1, saturday = date(2026, 5, 1), date(2026, 5, 9)
-    assert not CHINA.is_worked(may_1)
-    assert CHINA.is_worked(saturday)
-    own = country_calendar("CN", [2026], worked=[may_1], off=[saturday])
-    assert own.is_worked(may_1)
-    assert not own.is_worked(saturday)
