@@ -4,7 +4,7 @@ import csv
 import gzip
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class Invoices:
     """What the file holds: rows, the days it covers (as shifted), its customers, largest net first."""
 
     rows: int
+    shift_days: int
     first_on: date
     last_on: date
     customers: tuple[Customer, ...]
@@ -55,7 +56,7 @@ def summarise(rows: Iterable[Mapping[str, str]], *, last_on: date) -> Invoices:
         net[customer] = net.get(customer, Decimal()) + Decimal(row["amount_gbp"])
     if not count:
         raise ValueError("the invoices file has no rows")
-    shift = last_on - latest if latest != date.min else timedelta()
+    shift = last_on - latest
     customers = [Customer(name, countries[name], first[name] + shift, net[name]) for name in net]
     customers.sort(key=lambda customer: (-customer.net, customer.id))
-    return Invoices(count, earliest + shift, latest + shift, tuple(customers))
+    return Invoices(count, shift.days, earliest + shift, latest + shift, tuple(customers))
