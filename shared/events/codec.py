@@ -7,6 +7,7 @@ to pass over what it does not fold, and `position`, to pass over what it has fol
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from json import JSONEncoder
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -26,7 +27,7 @@ POSITION_HEADER = "position"
 
 def format_instant(instant: datetime) -> str:
     """RFC 3339 in UTC with a Z; microseconds only where there are any."""
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return (instant if instant.tzinfo is UTC else instant.astimezone(UTC)).isoformat()[: -len("+00:00")] + "Z"
 
 
 def dump_fact(fact: Fact, leave_out: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -147,12 +148,7 @@ def decision_id(subject: str, decision: Decision) -> str:
 
 def content_hash(parts: Iterable[Any]) -> bytes:
     """16 bytes that two contents share exactly when their canonical JSON is the same (keys sorted)."""
-    return sha256(to_json(_sorted(list(parts)))).digest()[:16]
+    return sha256(_canonical(list(parts)).encode()).digest()[:16]
 
 
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if isinstance(value, list | tuple):
-        return [_sorted(item) for item in value]
-    return value
+_canonical = JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode

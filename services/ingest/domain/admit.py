@@ -65,6 +65,7 @@ def _candidate(
     instant = format_instant(time)
     void = isinstance(fact, RecordVoided)
     record = _record(envelope, fact)
+    unknown = ignored_attributes(document, envelope) + unknown_fields(entry, envelope.data)
     undo: dict[str, Any] | None = None
     if record is not None:
         kept = {name: value for name, value in plain.items() if name not in fact.UNDO_LEAVES_OUT}
@@ -85,7 +86,7 @@ def _candidate(
         undo=undo,
         void=void,
         names=names,
-        ignored=bounded(ignored_attributes(document, envelope) + unknown_fields(entry, envelope.data)),
+        ignored=bounded(unknown) if unknown else (),
         expires_at=None if record or backfill or entry.internal else time + CLAIM_KEPT,
         claimed=not entry.internal,
     )

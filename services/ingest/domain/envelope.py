@@ -83,7 +83,7 @@ def read_envelope(document: object, *, internal: bool) -> Envelope | Refused:
 
 def ignored_attributes(document: dict[str, Any], envelope: Envelope) -> list[str]:
     """Attributes that guanxi does not know, or cannot read and does not need."""
-    ignored = [str(name) for name in document if name not in KNOWN]
+    ignored = [] if document.keys() <= KNOWN else [name for name in document if name not in KNOWN]
     if envelope.traceparent is None and document.get("traceparent") is not None:
         ignored.append("traceparent")
     return ignored
