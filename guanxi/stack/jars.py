@@ -57,7 +57,7 @@ async def ensure_jars(say: Callable[[str], None]) -> Path:
     folder = jars_folder()
     if folder.is_dir():
         return folder
-    async with _sole_maker(folder.with_suffix(".lock"), say):
+    async with _sole_maker(folder.with_name(f"{folder.name}.lock"), say):
         if folder.is_dir():
             return folder
         mvn = shutil.which("mvn")
@@ -70,7 +70,7 @@ async def ensure_jars(say: Callable[[str], None]) -> Path:
 
 async def _fetch(mvn: str, folder: Path) -> None:
     partial = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    log = folder.with_suffix(".maven.log")
+    log = folder.with_name(f"{folder.name}.maven.log")
     command = [
         mvn, "--batch-mode", "--no-transfer-progress", f"--file={_POM}", "dependency:copy-dependencies",
         "-DincludeScope=runtime", f"-DoutputDirectory={partial}",
