@@ -11,6 +11,7 @@ import typer
 
 from guanxi.console import fail, say
 from guanxi.stack.backing import Backing, backing
+from guanxi.stack.current import announced
 from guanxi.stack.errors import StackError
 from guanxi.stack.paths import REPOSITORY
 from guanxi.stack.running import Interrupted, run
@@ -65,7 +66,8 @@ async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, 
         async with Services(servers, say, settings=settings, door_port=port) as services:
             token = create_key(keys_file, ["*"], now=datetime.now(UTC))[1] if first_start else None
             say(_endpoints(servers) + "\n" + _first_steps(services.url(), token))
-            raise await _first_end(servers, services)
+            with announced(services.environment, {name: services.url(name) for name in services.names}):
+                raise await _first_end(servers, services)
 
 
 async def _first_end(servers: Backing, services: Services) -> StackError:
