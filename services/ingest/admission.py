@@ -9,6 +9,7 @@ Nothing here reads a clock, waits for a time, or knows a driver: a simulation ca
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +20,10 @@ from zoneinfo import ZoneInfo
 from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, refuse_key
 from services.ingest.rejected import rejected
 from services.ingest.wire import from_kafka
-from shared.errors import Transient
+from shared.errors import Stop, Transient
 from shared.events.codec import encode
 from shared.events.event import Event, LogPosition, Position
-from shared.events.refusal import Refused
+from shared.events.refusal import Reason, Refused
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import Record, partition_of
 
@@ -31,12 +32,22 @@ MAX_CLAIM_ROUNDS = 8
 on the same records."""
 YIELD_EVERY_RECORDS = 100
 """Judging takes some 50 microseconds a record; the HTTP door and the group's heartbeat wait meanwhile."""
+MAX_ERRORS_PER_BATCH = 10
+"""Records of a batch that may set off an error of ours. Each is refused and can be sent again after a fix, so that one
+of them does not hold up a partition; more say that the error is not in the records, and admission stops."""
 BACKFILL_HEADER = "backfill"
 """Set to 1 by `guanxi import --backfill`: history, decided as of its own time."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TIMESTAMP_MS = 7_258_118_400_000  # the year 2200, so that no record's timestamp can leave the calendar
 _NOT_ON_THE_LOG_YET = LogPosition(0, 0, 0)
+_OUR_ERROR = Refused(
+    Reason.INTERNAL_ERROR,
+    "",
+    "an error on our side, logged; send the record again after a fix (guanxi rejected replay)",
+)
+
+log = logging.getLogger(__name__)
 
 
 class Named(NamedTuple):
@@ -151,11 +162,21 @@ class Admission:
 
     async def _judge_alone(self, batches: Mapping[int, Sequence[Record]]) -> list[Arrived]:
         arrived: list[Arrived] = []
+        errors = 0
         for partition, batch in batches.items():
             for record in batch:
                 position = Position(self._place.generation, partition, record.offset)
                 appended_at = _EPOCH + timedelta(milliseconds=min(max(record.timestamp, 0), _MAX_TIMESTAMP_MS))
-                arrived.append(Arrived(record, position, appended_at, read(record, appended_at, self._place.zone)))
+                judged: Candidate | Refused
+                try:
+                    judged = read(record, appended_at, self._place.zone)
+                except Exception as error:
+                    errors += 1
+                    if errors > MAX_ERRORS_PER_BATCH:
+                        raise Stop(f"more than {MAX_ERRORS_PER_BATCH} records of a batch set off an error") from error
+                    log.exception("inbox record %d/%d/%d", *position[:3])
+                    judged = _OUR_ERROR
+                arrived.append(Arrived(record, position, appended_at, judged))
                 if len(arrived) % YIELD_EVERY_RECORDS == 0:
                     await self._pause()
         return arrived

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     TOO_MANY_REVISIONS = "too_many_revisions"
     SOURCE_NOT_ALLOWED = "source_not_allowed"
     CUSTOMER_IS_LIVE = "customer_is_live"
+    INTERNAL_ERROR = "internal_error"
 
 
 @dataclass(frozen=True, slots=True)

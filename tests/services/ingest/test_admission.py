@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from services.ingest.admission import MAX_CLAIM_ROUNDS
+from services.ingest import admission
+from services.ingest.admission import MAX_CLAIM_ROUNDS, MAX_ERRORS_PER_BATCH
+from services.ingest.domain import admit
 from services.ingest.rejected import FIELD, HINT, KEY_DROPPED, MAX_VALUE_BYTES, POSITION, REASON, VALUE_BYTES
-from shared.errors import Transient
+from shared.errors import Stop, Transient
 from shared.events.codec import dump_replaced
 from shared.events.event import Position
 from shared.kafka.connection import partition_of
@@ -77,12 +79,12 @@ async def test_a_batch_goes_to_the_log_under_its_own_keys_and_the_position_moves
 async def test_one_bad_record_of_a_batch_is_refused_and_the_others_go_through() -> None:
     world = World()
     inbox = inbox_of([purchase("p1"), b"junk", InboxRecord(0, 2, None), purchase("p2", amount="0"), purchase("p3")])
-    admission = world.admission()
-    await admission.process(inbox)
+    door = world.admission()
+    await door.process(inbox)
     assert len([r for partition in world.topics["log"] for r in partition]) == 2
     reasons = [dict(record.headers)[REASON] for record in world.topics["rejected"][0]]
     assert reasons == [b"not_json", b"empty", b"invalid_amount"]
-    assert admission.counts == {
+    assert door.counts == {
         "accepted": 2,
         "duplicate": 0,
         "refused:not_json": 1,
@@ -247,6 +249,24 @@ async def test_claims_that_change_without_end_put_the_batch_back() -> None:
     assert world.tries == MAX_CLAIM_ROUNDS
     assert world.stored == {}
     assert world.topics["log"] == [[], [], []]
+
+
+async def test_an_error_of_ours_refuses_its_record_and_many_stop_admission(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(document: dict[str, Any], **options: Any) -> Any:
+        if document["subject"] == "cursed":
+            raise ZeroDivisionError
+        return admit(document, **options)
+
+    monkeypatch.setattr(admission, "admit", failing)
+    cursed = [purchase(f"x{n}", subject="cursed") for n in range(MAX_ERRORS_PER_BATCH + 1)]
+    world = World()
+    await world.run(inbox_of([purchase("p1"), cursed[0], purchase("p2")]))
+    assert len([r for partition in world.topics["log"] for r in partition]) == 2
+    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"internal_error"]
+    world = World()
+    with pytest.raises(Stop):
+        await world.run(inbox_of(cursed), batch=100)
+    assert world.stored == {}
 
 
 async def test_a_timestamp_outside_the_calendar_harms_nobody() -> None:
