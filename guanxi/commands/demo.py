@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail
-from guanxi.demo.console import Narrator
 from guanxi.demo.run import Options
 from guanxi.demo.run import demo as play
+from guanxi.reading.console import Narrator
 from guanxi.stack.errors import StackError
 from guanxi.stack.running import Interrupted, run
 from shared.errors import GuanxiError

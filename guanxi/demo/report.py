@@ -1,14 +1,15 @@
 """What the demo shows at its end, from the views."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from rich.table import Table
 
-from guanxi.demo.console import Narrator
 from guanxi.demo.latency import Latencies
 from guanxi.importer.tally import Tally
 from guanxi.reading import tables
+from guanxi.reading.console import Narrator
 from guanxi.reading.views import Views
+from guanxi.reading.weeks import last_full_week
 from guanxi.reading.words import money
 from shared.events.types import TIERS
 
@@ -19,13 +20,6 @@ _REASONS = {
     ("missing_field", "subject"): "no customer",
     ("invalid_amount", "data.amount"): "an amount of zero",
 }
-
-
-def last_full_week(today: date) -> tuple[str, date, date]:
-    """The ISO week that ended before today, with its Monday and Sunday."""
-    sunday = today - timedelta(days=today.isoweekday())
-    year, number, _ = sunday.isocalendar()
-    return f"{year:04}-W{number:02}", sunday - timedelta(days=6), sunday
 
 
 def show_import(narrator: Narrator, tally: Tally, rows: int, simulated: int) -> None:
@@ -48,7 +42,9 @@ async def show_views(narrator: Narrator, views: Views, today: date) -> str:
     _print(narrator, tables.movements_by_month(moves))
     narrator.say("\nThe same, from (rows) to (columns):\n")
     _print(narrator, tables.movements_matrix(moves))
-    narrator.heading(f"The {LARGEST} largest customers by net of 365 days, their score and why")
+    narrator.heading(
+        f"The {LARGEST} largest customers by net of 365 days ({CURRENCY}), their score and what adds to it"
+    )
     narrator.say("Their names are invented; their figures are real.\n")
     largest = await views.largest(LARGEST)
     _print(narrator, tables.largest(largest))

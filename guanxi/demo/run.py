@@ -13,10 +13,10 @@ import httpx
 from pydantic import SecretStr
 
 from guanxi.demo import report
-from guanxi.demo.console import Narrator
 from guanxi.demo.latency import Latencies, over_http
 from guanxi.demo.live import EVENTS_PER_SECOND, live_phase
 from guanxi.demo.stage import POLICY, ZONE, Story, import_story, wait_for_views, write_story
+from guanxi.reading.console import Narrator
 from guanxi.reading.explain import explain
 from guanxi.reading.views import Views
 from guanxi.stack.backing import Backing, backing

@@ -7,7 +7,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from guanxi.demo.cloudevents import write_ndjson
-from guanxi.demo.console import Narrator
 from guanxi.demo.customers import Invoices, read_invoices
 from guanxi.demo.simulate import simulate
 from guanxi.importer.adapters import connected
@@ -17,6 +16,7 @@ from guanxi.importer.run import Import
 from guanxi.importer.shift import Shift
 from guanxi.importer.tally import Tally
 from guanxi.importer.times import LocalTimes
+from guanxi.reading.console import Narrator
 from guanxi.reading.progress import progress
 from guanxi.stack.paths import REPOSITORY
 from shared.errors import Transient

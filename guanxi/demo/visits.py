@@ -13,6 +13,8 @@ from guanxi.demo.cloudevents import CloudEvent, cloud_event
 from guanxi.demo.roster import Representative
 
 _FRIENDS = 5
+_KEY_ACCOUNTS = 15
+_KEY_ACCOUNT_SHARE = 0.25
 _TOO_MANY_IN_A_DAY = 8
 _TOO_MANY_SHARE = 0.004
 _EXECUTIVE_REACH = 60
@@ -43,10 +45,14 @@ class Clock(Protocol):
 
 @dataclass(slots=True)
 class _Book:
-    """What a representative owns, and whom of it they like best."""
+    """What a representative owns, largest first."""
 
     accounts: list[Account] = field(default_factory=list)
-    friends: list[Account] = field(default_factory=list)
+
+    @property
+    def friends(self) -> list[Account]:
+        """Whom they like best: a few that are not large."""
+        return self.accounts[_KEY_ACCOUNTS:][:_FRIENDS] or self.accounts[:_FRIENDS]
 
 
 def visits(
@@ -79,10 +85,7 @@ def _books(accounts: Sequence[Account], monday: date) -> defaultdict[str, _Book]
         term = next((term for term in reversed(account.terms) if term.from_on <= monday), None)
         owners = () if term is None else (term.account_manager, term.product_manager)
         for owner in owners + (("EX01", "EX02")[rank % 2 :][:1] if rank < _EXECUTIVE_REACH else ()):
-            book = books[owner]
-            book.accounts.append(account)
-            if len(book.friends) < _FRIENDS:
-                book.friends.append(account)
+            books[owner].accounts.append(account)
     return books
 
 
@@ -121,7 +124,12 @@ def _week(
 
 
 def _whom(rng: Random, rep: Representative, book: _Book) -> Account:
-    return rng.choice(book.friends if rng.random() < rep.habits.same_friends else book.accounts)
+    """The same friends, one of the largest accounts, or any."""
+    if rng.random() < rep.habits.same_friends:
+        return rng.choice(book.friends)
+    if rng.random() < _KEY_ACCOUNT_SHARE:
+        return rng.choice(book.accounts[:_KEY_ACCOUNTS])
+    return rng.choice(book.accounts)
 
 
 def _holiday(day: date) -> bool:

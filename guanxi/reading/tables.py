@@ -59,6 +59,7 @@ def movements_by_month(rows: Sequence[Document]) -> Table:
     into = [f"{sign}{tier}" for tier in HIGHEST_FIRST for sign in ("+", "-")]
     into = [name for name in into if name not in {"-strategic", "+potential"}]
     table = _table("month", *into, right=into)
+    table.padding = (0, 1, 0, 0)
     months: dict[str, Counter[str]] = {}
     for row in rows:
         sign = "+" if rank(row["to"]) > rank(row["from"]) else "-"
@@ -84,11 +85,11 @@ def largest(rows: Sequence[Document]) -> Table:
     """Customers with score and why: what each factor adds to it."""
     table = _table("customer", "name", "tier", "score", "why", right=("score",), shrink=("name", "why"))
     for row in rows:
-        why = "; ".join(
-            f"{FACTOR_WORDS[name]} {factor_value(name, row['factors'][name]['value'], row['currency'])} "
-            f"adds {factor_adds(row['factors'][name]):.1f}"
+        factors = row["factors"]
+        why = " + ".join(
+            f"{FACTOR_WORDS[name]} {factor_value(name, factors[name]['value'], '')}: {factor_adds(factors[name]):.1f}"
             for name in FACTOR_WORDS
-            if name in row["factors"]
+            if name in factors
         )
         table.add_row(row["_id"], row["name"] or "(not registered)", row["tier"], f"{row['score']:.1f}", why)
     return table

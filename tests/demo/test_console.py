@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from guanxi.demo.console import Narrator
 from guanxi.demo.latency import percentile
+from guanxi.reading.console import Narrator
 
 
 class _Terminal(io.StringIO):

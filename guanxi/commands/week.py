@@ -1,0 +1,49 @@
+"""How the representatives covered their general customers in an ISO week."""
+
+import re
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from guanxi.console import fail, say
+from guanxi.reading.connection import as_json, read
+from guanxi.reading.console import make_console
+from guanxi.reading.tables import week as week_table
+from guanxi.reading.views import Document, Views
+from guanxi.reading.weeks import last_full_week
+from shared.mongo import Database
+from shared.settings import Settings
+
+_WEEK = re.compile(r"\d{4}-W\d{2}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def week(
+        name: Annotated[
+            str | None, typer.Argument(metavar="[WEEK]", help="Such as 2026-W47; else the last full one.")
+        ] = None,
+        *,
+        as_machine: Annotated[bool, typer.Option("--json", help="The view's documents as JSON.")] = False,
+    ) -> None:
+        """How the representatives covered their general customers in an ISO week."""
+        if name is not None and not _WEEK.fullmatch(name):
+            fail(f"{name!r} is no ISO week such as 2026-W47", 2)
+        wanted, rows, names = read(lambda database, settings: _find(database, settings, name))
+        if as_machine:
+            say(as_json(rows))
+        elif not rows:
+            fail(f"no row for {wanted}: no representative was registered by its Monday, or it is not known yet")
+        else:
+            say(f"{wanted}, {rows[0]['from_on']} to {rows[0]['to_on']}\n")
+            make_console(sys.stdout).print(week_table(rows, names))
+
+
+async def _find(database: Database, settings: Settings, name: str | None) -> tuple[str, list[Document], dict[str, str]]:
+    views = Views(database)
+    wanted = name or last_full_week(datetime.now(settings.zone).date())[0]
+    return wanted, await views.weeks(wanted), await views.names_of_representatives()
