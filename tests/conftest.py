@@ -4,6 +4,7 @@ The servers start when the first test asks for them (guanxi.stack chooses and sa
 however that ends. Tests that ask for them carry the marker `real`.
 """
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -28,6 +29,18 @@ _SAID = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SAID] = []
+    if getattr(config.option, "numprocesses", None) and "not real" not in config.option.markexpr:
+        _start_for_workers(config)
+
+
+def _start_for_workers(config: pytest.Config) -> None:
+    """One pair of servers for all of xdist's workers, which find them in their environment."""
+    running = contextlib.ExitStack()
+    config.add_cleanup(running.close)
+    portal = running.enter_context(start_blocking_portal())
+    with contextlib.suppress(StackError):  # the workers meet it again, and skip or fail
+        servers = running.enter_context(_started(portal, config.stash[_SAID]))
+        os.environ.update(servers.environment())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -38,6 +51,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def _is_set(name: str) -> bool:
     return os.environ.get(name, "") not in {"", "0"}
+
+
+@contextlib.contextmanager
+def _started(portal: BlockingPortal, said: list[str]) -> Iterator[Backing]:
+    """Raises StackError, and notes what is not tested, when they can't be had."""
+    try:
+        started = portal.wrap_async_context_manager(backing(said.append, order=FOR_TESTS, real_kafka_only=True))
+        servers = started.__enter__()
+    except StackError as error:
+        said.append(f"NOT TESTED, what needs a real Kafka and MongoDB: {error}")
+        raise
+    said.append(f"Tested with {servers.kafka.what} and {servers.mongo.what}")
+    try:
+        yield servers
+    finally:
+        started.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")
@@ -54,18 +83,14 @@ def stack(portal: BlockingPortal, pytestconfig: pytest.Config) -> Iterator[Backi
     Where they can't be had, tests that need them are skipped with the reason; with GUANXI_REQUIRE_REAL_KAFKA=1
     they fail.
     """
-    said = pytestconfig.stash[_SAID]
-    started = portal.wrap_async_context_manager(backing(said.append, order=FOR_TESTS, real_kafka_only=True))
-    try:
-        servers = started.__enter__()
-    except StackError as error:
-        said.append(f"NOT TESTED, what needs a real Kafka and MongoDB: {error}")
-        if _is_set("GUANXI_REQUIRE_REAL_KAFKA"):
-            pytest.fail(f"a real Kafka and a real MongoDB are required here: {error}", pytrace=False)
-        pytest.skip(str(error))
-    said.append(f"Tested with {servers.kafka.what} and {servers.mongo.what}")
-    yield servers
-    started.__exit__(None, None, None)
+    with contextlib.ExitStack() as running:
+        try:
+            servers = running.enter_context(_started(portal, pytestconfig.stash[_SAID]))
+        except StackError as error:
+            if _is_set("GUANXI_REQUIRE_REAL_KAFKA"):
+                pytest.fail(f"a real Kafka and a real MongoDB are required here: {error}", pytrace=False)
+            pytest.skip(str(error))
+        yield servers
 
 
 @pytest.fixture(scope="session")
