@@ -82,9 +82,9 @@ class CsvRows:
                     self._taken.clear()
             except csv.Error as error:
                 self._again.extendleft(reversed(self._taken[1:]))
+                swallowed = len(self._taken) > 1
                 del self._taken[1:]
-                found = str(error)
-                yield self._bad("a quote is not closed" if "end of data" in found or "limit" in found else found)
+                yield self._bad(_explained(str(error), swallowed=swallowed))
                 self._taken.clear()
             else:
                 return
@@ -116,3 +116,10 @@ class CsvRows:
             hint += "; the last line has no line end, so the file may be cut off"
         raw = b"\n".join(line.raw for line in self._taken).decode(self._encoding, "backslashreplace")
         return BadRow(self._taken[0].number, raw, Refused(reason, "", hint))
+
+
+def _explained(error: str, *, swallowed: bool) -> str:
+    """The parser's own words say too little of two errors; `swallowed`: the row took further lines in."""
+    if "end of data" in error or ("limit" in error and swallowed):
+        return "a quote is not closed"
+    return "a cell is longer than any row" if "limit" in error else error

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -60,24 +60,26 @@ async def wait_for_admission(ports: Ports, places: Sequence[Place], *, stall_sec
         pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
 
 
-async def outcomes(ports: Ports, sent: Sent, zone: ZoneInfo) -> list[Accepted | Duplicate | Refused]:
+async def outcomes(ports: Ports, sent: Sent, *, now: datetime, zone: ZoneInfo) -> list[Accepted | Duplicate | Refused]:
     """What became of events that admission has passed, in their order. Raises Transient."""
     wanted = {one.candidate.identity: None for one in sent.events if one.candidate.claimed}
     claims = await ports.claims.find(list(wanted))
     return [
-        _outcome(one, claims.get(one.candidate.identity), Position(ports.generation, *place), zone)
+        _outcome(one, claims.get(one.candidate.identity), Position(ports.generation, *place), now, zone)
         for one, place in zip(sent.events, sent.places, strict=True)
     ]
 
 
-def _outcome(one: Prepared, claim: Claim | None, position: Position, zone: ZoneInfo) -> Accepted | Duplicate | Refused:
+def _outcome(
+    one: Prepared, claim: Claim | None, position: Position, now: datetime, zone: ZoneInfo
+) -> Accepted | Duplicate | Refused:
     verdict = judge(claim, one.candidate, position)
     if not isinstance(verdict, Accepted) or verdict.claim is None:
         return verdict
     # Nothing was claimed from this position, so admission refused the event by itself: by its age, as the clock went
     # on meanwhile. By the same rules a moment later it is refused again.
     document = from_kafka(one.value, ())
-    again = admit(document, now=datetime.now(UTC), zone=zone, backfill=one.candidate.backfill)
+    again = admit(document, now=now, zone=zone, backfill=one.candidate.backfill)
     if isinstance(again, Refused):
         return again
     where = f"{position.generation}/{position.partition}/{position.offset}"

@@ -37,10 +37,15 @@ CHUNK_ROWS = 1000
 """Rows worked on at once: what is sent, and later looked up, in one go."""
 
 
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to import. zone: of business days; backfill: as history; shift_to: the day on which the last event
-    falls.
+    """What to import. zone: of business days; backfill: as history; shift_to: the day on which the last event falls;
+    now: the clock by which ages are judged.
     """
 
     files: Sequence[Path]
@@ -48,6 +53,7 @@ class Plan:
     zone: ZoneInfo
     backfill: bool = False
     shift_to: date | None = None
+    now: Callable[[], datetime] = utc_now
 
 
 class Reading:
@@ -89,7 +95,7 @@ class Reading:
     def next_chunk(self) -> list[Prepared] | None:
         """Events fit to be sent, None at the end of all files. Blocks while it reads."""
         drafts = list(itertools.islice(self._drafts, CHUNK_ROWS))
-        now = datetime.now(UTC)
+        now = self._plan.now()
         prepared = [one for draft in drafts if (one := self._prepare(draft, now)) is not None]
         return prepared if drafts else None
 

@@ -81,7 +81,7 @@ class Import:
     async def _learn_all(self, ports: Ports, sent: asyncio.Queue[Sent | None], progress: Callable[[], None]) -> None:
         while (chunk := await sent.get()) is not None:
             await wait_for_admission(ports, chunk.places)
-            found = await outcomes(ports, chunk, self._plan.zone)
+            found = await outcomes(ports, chunk, now=self._plan.now(), zone=self._plan.zone)
             for one, outcome in zip(chunk.events, found, strict=True):
                 if isinstance(outcome, Accepted):
                     self.tally.admitted += 1

@@ -44,7 +44,12 @@ class LocalTimes:
 
 def read_day(text: str, layout: str | None) -> date:
     """A day. Raises ValueError with what is wrong."""
-    return _parse(text, layout).date()
+    if layout:
+        return _parse(text, layout).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text[:60]!r} is no day such as 2026-01-31") from None
 
 
 def _parse(text: str, layout: str | None) -> datetime:
