@@ -42,6 +42,7 @@ _IMPORTS = [
     Planted("layers", "shared/planted.py", "import services.planted"),
     Planted("events", "shared/events/planted.py", "import os"),
     Planted("events", "shared/events/planted.py", "import shared.planted_clock"),
+    Planted("events", "shared/policies/planted.py", "import random"),
     Planted("mongo-driver", "services/planted/handlers.py", "from bson import ObjectId"),
     Planted("mongo-driver", "services/planted/app.py", "import pymongo"),
     Planted("mongo-driver", "guanxi/commands/planted.py", "import motor.motor_asyncio"),
