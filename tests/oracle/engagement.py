@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ class TierChange(NamedTuple):
     version: int
     on: date
     to: str
+    at: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Outcome:
 def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcome:
     """Read a customer's log in log order; time then passes up to `as_of`.
 
-    A tier change moves no clock and sets off no deciding; the next record does.
+    A tier change moves no clock and sets off no deciding; the next record does. What is due before the instant that
+    it was decided as of is decided by the tier before it, or else it would matter whether a sweep had come by.
     """
     run = _Run()
     clock: datetime | None = None
@@ -78,7 +80,8 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
         today = business_day(clock, zone)
         if before is not None:
             for passed in days_between(business_day(before, zone) + timedelta(1), today):
-                run.decide(facts, tiers, passed)
+                begins = datetime.combine(passed, time(0), zone)
+                run.decide(facts, [change for change in tiers if change.at <= begins], passed)
         if logged.event["type"] != REVIEWED:
             seen.append(logged)
             facts = standing(seen, zone)
@@ -94,7 +97,7 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
         visits_365d=_visits(facts, today, 365),
         last_answer=max(
             (fact for fact in of_type(facts, "satisfaction.surveyed") if fact.day <= today),
-            key=lambda fact: fact.order,
+            key=lambda fact: (fact.day, *fact.order),
             default=None,
         ),
     )
@@ -104,7 +107,7 @@ def _tier_change(logged: Logged) -> list[TierChange]:
     data = logged.event["data"]
     if logged.event["type"] != TIER_CHANGED:
         return []
-    return [TierChange(data["version"], day(data["effective_on"]), data["to"])]
+    return [TierChange(data["version"], day(data["effective_on"]), data["to"], logged.time)]
 
 
 def tier_at_start(tiers: Sequence[TierChange], on: date) -> str:
