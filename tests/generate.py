@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from tests.oracle.engagement import TIER_CHANGED
 from tests.oracle.facts import REVIEWED, VOIDED, Json, Logged, identity, revision
 from tests.oracle.wire import event, revised, voided
 
@@ -75,6 +76,7 @@ class _Writer:
     log: list[Logged] = field(default_factory=list)
     records: list[Json] = field(default_factory=list)
     tier_versions: int = 0
+    tier: str = "potential"
 
     def when(self) -> datetime:
         """An instant at which something happened, most often just now, sometimes long ago, rarely a little ahead."""
@@ -100,8 +102,9 @@ class _Writer:
         getattr(self, f"_{action}")()
 
     def _new_id(self, kind: str) -> str:
-        """Ids are of a small set for invoices, whose halves must meet; two sources may use the same."""
-        return f"{kind}-{self.chance.integer(1, 4)}" if kind == "i" else f"{kind}-{len(self.log)}"
+        """Ids are of a small set for invoices, whose halves must meet; two sources may use the same. A year has its
+        own: the halves of a pair may be forgotten when they are years apart."""
+        return f"{kind}-{self.now.year}-{self.chance.integer(1, 4)}" if kind == "i" else f"{kind}-{len(self.log)}"
 
     def _purchase(self) -> None:
         currency = self.chance.pick(CURRENCIES[self.currency])
@@ -131,9 +134,9 @@ class _Writer:
 
     def _amend(self) -> None:
         """A higher revision of some record; now and then the lower one of a pair arrives after the higher."""
-        if not self.records:
+        former = self._former()
+        if former is None:
             return
-        former = self.chance.pick(self.records)
         number = revision(Logged(former, self.now)) + self.chance.pick((1, 1, 2))
         changes: Json = {}
         if "amount" in former["data"]:
@@ -147,10 +150,16 @@ class _Writer:
         said = revised(former, number, **changes) | {"time": self.when().isoformat()}
         self._revise(former, said)
 
+    def _former(self) -> Json | None:
+        """A record to revise. Invoices and payments are forgotten after three years, so old ones stay as they are."""
+        recent = (self.now - timedelta(2 * MAX_AGE_DAYS // 3)).isoformat()
+        known = [one for one in self.records if "invoice_id" not in one["data"] or one["time"] > recent]
+        return self.chance.pick(known) if known else None
+
     def _void(self) -> None:
-        if not self.records:
+        former = self._former()
+        if former is None:
             return
-        former = self.chance.pick(self.records)
         _, kind, record_id = identity(former)
         number = revision(Logged(former, self.now)) + self.chance.pick((1, 2))
         self._revise(former, voided(former, kind, record_id, number))
@@ -199,9 +208,9 @@ class _Writer:
         """All that is asked of a strategic customer, at once."""
         best = dict.fromkeys(("strategic_fit", "market_standing", "share_of_wallet"), self.chance.pick(("10", "9")))
         self.add("account.rated", rated_by="ann", approved_by="bo", **best)
-        amount, record = f"{self.chance.pick((90, 200, 20, 5))}000000", f"b-{len(self.log)}"
+        amount, record = f"{self.chance.pick((90, 200, 20, 5))}000000.00", f"b-{len(self.log)}"
         self.add("purchase.recorded", purchase_id=record, amount=amount, currency=self.currency, margin_rate="0.4")
-        self.add("invoice.issued", invoice_id=record, amount="1000", currency=self.currency, due_on=self.day(0, 9))
+        self.add("invoice.issued", invoice_id=record, amount="1000.00", currency=self.currency, due_on=self.day(0, 9))
         if self.chance.integer(0, 3) > 0:
             self.add("invoice.paid", invoice_id=record, paid_on=self.day(0, 9))
         if self.chance.integer(0, 1) == 1:
@@ -259,8 +268,23 @@ class _Writer:
         """A tier change as tiering would decide it by now; reviewed at once, so that deciding has one moment."""
         self.tier_versions += 1
         to = self.chance.pick(("general", "priority", "partner", "strategic", "potential"))
-        data: Json = {"version": self.tier_versions, "effective_on": _text(self.now.date()), "to": to}
-        self.log.append(Logged(event("tier.changed", self.now, event_id=f"t{self.tier_versions}", **data), self.now))
+        data: Json = {
+            "version": self.tier_versions,
+            "effective_on": _text(self.now.date()),
+            "from": self.tier,
+            "to": to,
+            "cause": "score",
+            "computed_tier": to,
+            "score": "0.0",
+            "known_weight": 0,
+            "factors": {},
+            "policy": "any",
+            "policy_version": 1,
+            "entitled_tier": to,
+        }
+        self.tier = to
+        said = event("tier.changed", self.now, event_id=f"t{self.tier_versions}") | {"data": data}
+        self.log.append(Logged(said, self.now))
         self._review()
 
 
@@ -284,17 +308,23 @@ def end(log: Sequence[Logged], chance: Chance) -> datetime:
 
 def _backfilled(log: Sequence[Logged]) -> list[Logged]:
     """History is sorted by time and decided as of it; it has no reviews, and no one decides in it by hand."""
-    facts = [one for one in log if one.event["type"] not in {REVIEWED, "guanxi.tier.changed.v1"}]
+    facts = [one for one in log if one.event["type"] not in {REVIEWED, TIER_CHANGED}]
     return [Logged(one.event, one.recorded_at, backfill=True) for one in sorted(facts, key=lambda one: one.time)]
 
 
 def admitted(log: Sequence[Logged]) -> list[Logged]:
-    """What admission lets onto the log: of each record only revisions higher than those before."""
+    """What gets onto the log: of each record only revisions higher than those before, and decisions without a gap."""
     highest: dict[tuple[str, ...], int] = {}
+    decisions = 0
     passed = []
     for one in log:
         if one.event["type"] == REVIEWED:
             passed.append(one)
+            continue
+        if one.event["type"] == TIER_CHANGED:
+            decisions += 1
+            data = one.event["data"] | {"version": decisions}
+            passed.append(Logged(one.event | {"data": data}, one.recorded_at))
             continue
         key = identity(one.event)
         if revision(one) > highest.get(key, 0):

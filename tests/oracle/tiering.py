@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.oracle.factors import Book, Judged, at_risk, book, first_purchase, judge, unconverted
@@ -47,8 +47,20 @@ class Proposed:
 
 @dataclass
 class Proposal:
+    """`heard` is how many answers had come when it was made: none of those is for it."""
+
     version: int
+    heard: int
     status: Literal["open", "declined"] = "open"
+
+
+class Answer(NamedTuple):
+    """An approval or a decline; it counts from its day."""
+
+    on: date
+    number: int
+    version: int
+    approves: bool
 
 
 @dataclass(frozen=True)
@@ -117,25 +129,36 @@ class _Run:
     has_risen: bool = False
     proposal: Proposal | None = None
     approved: bool = False
+    heard: int = 0
+    answers: list[Answer] = field(default_factory=list)
     grace: list[tuple[str, date]] = field(default_factory=list)
 
     def hear(self, state: Book, logged: Logged, zone: ZoneInfo) -> None:
-        """An approval or a decline counts for the proposal that is open when it arrives, or never."""
+        """Take in an answer to a proposal; an approval by the account manager of its day is none."""
         data, name = logged.event["data"], logged.event["type"]
-        self.approved = False
-        if self.proposal is None or self.proposal.status != "open":
+        if name not in {"guanxi.tier.approved.v1", "guanxi.tier.declined.v1"}:
             return
-        if data.get("proposal_version") != self.proposal.version:
-            return
-        if name == "guanxi.tier.declined.v1":
-            self.proposal.status = "declined"
-        if name == "guanxi.tier.approved.v1":
-            given_on = day(data["occurred_on"]) if data.get("occurred_on") else business_day(logged.time, zone)
-            self.approved = data["approved_by"] != owner(state.facts, "account_manager", given_on)
+        given_on = day(data["occurred_on"]) if data.get("occurred_on") else business_day(logged.time, zone)
+        approves = name == "guanxi.tier.approved.v1"
+        self.heard += 1
+        if not approves or data["approved_by"] != owner(state.facts, "account_manager", given_on):
+            self.answers.append(Answer(given_on, self.heard, data["proposal_version"], approves))
+
+    def _is_approved(self, today: date) -> bool:
+        """Whether the open proposal has been approved by now; the first answer settles it."""
+        asked = self.proposal
+        if asked is None or asked.status != "open":
+            return False
+        given = [one for one in self.answers if one.version == asked.version and one.number > asked.heard]
+        first = min((one for one in given if one.on <= today), default=None)
+        if first is not None and not first.approves:
+            asked.status = "declined"
+        return first is not None and first.approves
 
     def decide(self, state: Book, today: date) -> None:
         policy = in_force(self.policies, today)
         judged = judge(state, policy, today)
+        self.approved = self._is_approved(today)
         computed, waits = compute(judged, policy, self.computed, approved=self.approved)
         override = override_in_force(state.facts, today)
         tier = override or computed
@@ -146,11 +169,10 @@ class _Run:
             self.proposal = None
         if waits and self.proposal is None:
             self._propose("strategic", judged, today)
-            self.proposal = Proposal(len(self.decisions))
+            self.proposal = Proposal(len(self.decisions), self.heard)
         if not waits and self.proposal is not None:
             self._propose(None, judged, today)
             self.proposal = None
-        self.approved = False
 
     def _change(
         self, state: Book, policy: Policy, judged: Judged, computed: str, tier: str, cause: str, today: date

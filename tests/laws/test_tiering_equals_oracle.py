@@ -1,0 +1,128 @@
+"""Tiering is what its oracle says, for every history: each decision with its reasons, and the row at the end.
+
+How many histories are tried: HYPOTHESIS_PROFILE (tests/conftest.py), a quarter of its examples per test here.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+
+from services.tiering.domain import Tiering
+from shared.events.decisions import Decision, TierChanged, TierProposed
+from tests.generate import PURCHASING, Seeded, end, histories, history
+from tests.laws.drive import drive
+from tests.laws.policies import service_policies
+from tests.oracle.facts import Logged
+from tests.oracle.policies import Policy, default_cny, stricter, wholesale_gbp
+from tests.oracle.tiering import Changed, Outcome, Proposed, tiering
+
+EXAMPLES = max(5, settings.default.max_examples // 4) if settings.default else 10
+SHANGHAI, LONDON = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/London")
+CNY = default_cny(date(2024, 1, 1))
+CNY_TWICE_REVISED = (CNY, stricter(CNY, date(2024, 4, 1), -12), stricter(CNY, date(2025, 2, 1), 3))
+GBP = (wholesale_gbp(date(2024, 1, 1)),)
+
+
+def told(decision: Decision) -> Changed | Proposed:
+    """A decision of the service in the oracle's words."""
+    if isinstance(decision, TierProposed):
+        return Proposed(decision.version, decision.effective_on, decision.proposed_tier, Fraction(decision.score))
+    assert isinstance(decision, TierChanged)
+    return Changed(
+        version=decision.version,
+        effective_on=decision.effective_on,
+        from_tier=decision.from_tier,
+        to_tier=decision.to_tier,
+        cause=decision.cause,
+        computed_tier=decision.computed_tier,
+        dormant=decision.dormant,
+        score=Fraction(decision.score),
+        points={name: Fraction(factor["points"]) for name, factor in decision.factors.items()},
+        known=frozenset(name for name, factor in decision.factors.items() if factor["known"]),
+        known_weight=decision.known_weight,
+        policy_version=decision.policy_version,
+        entitled_tier=decision.entitled_tier,
+        entitled_until=decision.entitled_until,
+    )
+
+
+def weighed(one: Changed | Proposed, policy: Policy) -> Changed | Proposed:
+    """The oracle's decision without the factors that the policy does not weigh, which the service leaves out."""
+    if isinstance(one, Proposed):
+        return one
+    names = {name for name, weight in policy.weights.items() if weight}
+    points = {name: points for name, points in one.points.items() if name in names}
+    return Changed(**{**vars(one), "points": points, "known": one.known & names})
+
+
+def row(document: dict[str, Any]) -> dict[str, Any]:
+    """What the service's row says, where it leaves out what is as expected, filled in."""
+    tier = document["tier"]
+    return {
+        "tier": tier,
+        "computed_tier": document.get("computed_tier", tier),
+        "dormant": document.get("dormant", False),
+        "proposed_tier": document.get("proposed_tier"),
+        "score": document["score"],
+        "known_weight": document["known_weight"],
+        "net_365d": document["net_365d"],
+        "net_730d": document["net_730d"],
+        "at_risk": document.get("at_risk", False),
+        "unconverted": set(document.get("flags", {}).get("unconverted", ())),
+        "entitled_tier": document.get("entitled_tier", tier),
+        "entitled_until": document.get("entitled_until"),
+    }
+
+
+def expected_row(outcome: Outcome) -> dict[str, Any]:
+    until = outcome.entitled_until
+    return {
+        "tier": outcome.tier,
+        "computed_tier": outcome.computed_tier,
+        "dormant": outcome.dormant,
+        "proposed_tier": outcome.proposed_tier,
+        "score": float(outcome.judged.score),
+        "known_weight": outcome.judged.known_weight,
+        "net_365d": money(outcome.judged.net_365d),
+        "net_730d": money(outcome.judged.net_730d),
+        "at_risk": outcome.at_risk,
+        "unconverted": outcome.unconverted,
+        "entitled_tier": outcome.entitled_tier,
+        "entitled_until": None if until is None else until.isoformat(),
+    }
+
+
+def money(value: Fraction) -> str:
+    pence = round(value * 100)
+    return f"{'-' if pence < 0 else ''}{abs(pence) // 100}.{abs(pence) % 100:02}"
+
+
+def check(log: Sequence[Logged], as_of: datetime, policies: tuple[Policy, ...], zone: ZoneInfo) -> None:
+    expected = tiering(log, policies, zone, as_of)
+    driven = drive(Tiering(service_policies(policies), zone), log, as_of)
+    assert [told(one) for one in driven.decisions] == [weighed(one, policies[0]) for one in expected.decisions]
+    assert row(driven.document()) == expected_row(expected)
+
+
+@given(histories(PURCHASING, currency="GBP"))
+@settings(max_examples=EXAMPLES)
+def test_of_purchases_alone(history: tuple[list[Logged], datetime]) -> None:
+    check(*history, GBP, LONDON)
+
+
+@given(histories())
+@settings(max_examples=EXAMPLES)
+def test_of_everything(history: tuple[list[Logged], datetime]) -> None:
+    check(*history, CNY_TWICE_REVISED, SHANGHAI)
+
+
+@pytest.mark.parametrize("seed", range(EXAMPLES))
+def test_of_long_histories(seed: int) -> None:
+    chance = Seeded(seed)
+    log = history(chance, most=80)
+    check(log, end(log, chance), CNY_TWICE_REVISED, SHANGHAI)
