@@ -35,13 +35,13 @@ class Habits:
     joint: float
 
 
-_DILIGENT = Habits(7.0, 0.08, 0.12, 0.05, 0.06)
-_STEADY = Habits(5.6, 0.15, 0.18, 0.10, 0.08)
-_COMFORTABLE = Habits(5.5, 0.75, 0.15, 0.12, 0.10)
-_REMOTE = Habits(6.5, 0.12, 0.65, 0.10, 0.04)
-_HASTY = Habits(6.5, 0.10, 0.12, 0.45, 0.05)
-_STRETCHED = Habits(2.8, 0.15, 0.25, 0.12, 0.05)
-_PRODUCT = Habits(5.4, 0.15, 0.22, 0.10, 0.08)
+_DILIGENT = Habits(10.0, 0.08, 0.12, 0.05, 0.06)
+_STEADY = Habits(8.5, 0.15, 0.18, 0.10, 0.08)
+_COMFORTABLE = Habits(7.5, 0.75, 0.15, 0.12, 0.10)
+_REMOTE = Habits(9.0, 0.12, 0.65, 0.10, 0.04)
+_HASTY = Habits(9.0, 0.10, 0.12, 0.45, 0.05)
+_STRETCHED = Habits(4.0, 0.15, 0.25, 0.12, 0.05)
+_PRODUCT = Habits(7.5, 0.15, 0.22, 0.10, 0.08)
 _MIX = (_DILIGENT, _STEADY, _STEADY, _COMFORTABLE, _DILIGENT, _REMOTE, _STEADY, _HASTY, _STEADY, _STRETCHED)
 
 

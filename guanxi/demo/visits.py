@@ -13,8 +13,8 @@ from guanxi.demo.cloudevents import CloudEvent, cloud_event
 from guanxi.demo.roster import Representative
 
 _FRIENDS = 5
-_KEY_ACCOUNTS = 15
-_KEY_ACCOUNT_SHARE = 0.25
+_KEY_ACCOUNTS = 12
+_KEY_ACCOUNT_SHARE = 0.3
 _TOO_MANY_IN_A_DAY = 8
 _TOO_MANY_SHARE = 0.004
 _EXECUTIVE_REACH = 60

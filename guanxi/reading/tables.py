@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 
 from guanxi.reading.words import (
@@ -25,18 +26,22 @@ from guanxi.reading.words import (
 Document = dict[str, Any]
 
 
-def _table(*columns: str, right: Sequence[str] = (), shrink: Sequence[str] = ()) -> Table:
-    """Columns in `right` are numbers; those in `shrink` give way when the terminal is narrow."""
+NAME_COLUMNS = 24
+
+
+def _table(*columns: str, right: Sequence[str] = (), wrapped: Sequence[str] = ()) -> Table:
+    """Columns in `right` are numbers; those in `wrapped` give way when the terminal is narrow."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
     for column in columns:
-        numbers = column in right
         table.add_column(
-            column,
-            justify="right" if numbers else "left",
-            no_wrap=column not in shrink,
-            overflow="ellipsis" if column not in shrink else "fold",
+            column, justify="right" if column in right else "left", no_wrap=column not in wrapped, overflow="fold"
         )
     return table
+
+
+def _short(text: str) -> str:
+    """At most so many columns that a table keeps its shape; a Chinese character takes two."""
+    return text if cell_len(text) <= NAME_COLUMNS else f"{set_cell_size(text, NAME_COLUMNS - 1).rstrip()}…"
 
 
 def tiers(rows: Sequence[Document], currency: str) -> Table:
@@ -83,7 +88,7 @@ def movements_matrix(rows: Sequence[Document]) -> Table:
 
 def largest(rows: Sequence[Document]) -> Table:
     """Customers with score and why: what each factor adds to it."""
-    table = _table("customer", "name", "tier", "score", "why", right=("score",), shrink=("name", "why"))
+    table = _table("customer", "name", "tier", "score", "why", right=("score",), wrapped=("why",))
     for row in rows:
         factors = row["factors"]
         why = " + ".join(
@@ -91,21 +96,24 @@ def largest(rows: Sequence[Document]) -> Table:
             for name in FACTOR_WORDS
             if name in factors
         )
-        table.add_row(row["_id"], row["name"] or "(not registered)", row["tier"], f"{row['score']:.1f}", why)
+        table.add_row(row["_id"], _short(row["name"] or "(not registered)"), row["tier"], f"{row['score']:.1f}", why)
     return table
 
 
 def week(rows: Sequence[Document], names: Mapping[str, str]) -> Table:
-    """Each representative's coverage of a week."""
-    right = ("counted", "target", "visits", "covered in 90 d")
-    table = _table("representative", "role", "counted", "target", "met", *right[2:], "not counted, as", right=right)
+    """Each representative's week; "90 d": of the general customers owned, how many had a countable visit in 90 days."""
+    right = ("counted", "target", "visits", "90 d")
+    last = "not counted, as"
+    table = _table(
+        "representative", "role", "counted", "target", "met", "visits", "90 d", last, right=right, wrapped=(last,)
+    )
     for row in rows:
         who = f"{row['representative']} {names.get(row['representative'], '')}".rstrip()
         met = {True: "yes", False: "no", None: "exempt"}[row["met"]]
         reasons = Counter(visit["reason"] for visit in row["visits"] if visit["reason"])
-        why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
+        why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(2))
         table.add_row(
-            who,
+            _short(who),
             row["role"].removesuffix("_manager"),
             str(row["counted"]),
             "-" if row["target"] is None else str(row["target"]),
@@ -118,17 +126,15 @@ def week(rows: Sequence[Document], names: Mapping[str, str]) -> Table:
 
 
 def plan(rows: Sequence[Document], today: date) -> Table:
-    """Whom to contact: the contact plan's order is kept."""
-    table = _table(
-        "customer", "name", "tier", "due", "days over", "last", "owner", "why", right=("days over",), shrink=("name",)
-    )
+    """Whom to contact, in the contact plan's order; "over": days since it was due."""
+    table = _table("customer", "name", "tier", "due", "over", "last", "owner", "why", right=("over",), wrapped=("why",))
     for row in rows:
         over = days_between(row["due_on"], today)
         why = [reason.replace("_", " ") for reason in row["reasons"] if reason not in {"lapsed", "cadence"}]
         owner = row["owners"].get("account_manager") or "nobody"
         table.add_row(
             row["_id"],
-            row["name"] or "(not registered)",
+            _short(row["name"] or "(not registered)"),
             row["tier"],
             day(row["due_on"]),
             "-" if over is None or over < 0 else str(over),

@@ -91,7 +91,8 @@ class Views:
                 {"name": {"$regex": re.escape(wanted), "$options": "i"}}, {"name": 1}
             )
             found = [(row["_id"], row.get("name")) async for row in named.limit(MAX_SUGGESTIONS)]
-        close = get_close_matches(wanted, names, n=MAX_SUGGESTIONS, cutoff=0.5)
+        longer = sorted(name for name in names if name.startswith(wanted))
+        close = longer[:MAX_SUGGESTIONS] or get_close_matches(wanted, names, n=MAX_SUGGESTIONS, cutoff=0.5)
         return (found + [(one, names[one]) for one in close if (one, names[one]) not in found])[:MAX_SUGGESTIONS]
 
     async def names_of_representatives(self) -> dict[str, str]:

@@ -44,7 +44,9 @@ def rates(events: int = 100_000, years: int = 2, seed: int = 1) -> list[Rate]:
 
 def _rate(policy: str, a_year: int, events: int, years: int, seed: int) -> Rate:
     domain = Tiering((read_policy((POLICIES / f"{policy}.yaml").read_text(encoding="utf-8"), policy),), ZoneInfo("UTC"))
-    _fold(domain, _purchases(domain.policies[0].base_currency, 100, a_year, Random(seed)))  # warms what is worked out once
+    _fold(
+        domain, _purchases(domain.policies[0].base_currency, 100, a_year, Random(seed))
+    )  # warms what is worked out once
     customers = max(1, events // (a_year * years))
     logs = [
         _purchases(domain.policies[0].base_currency, min(events, a_year * years), a_year, Random(seed + n))

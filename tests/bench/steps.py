@@ -1,6 +1,7 @@
-"""What each step costs by itself: pure ones in this process, writes on the servers of the run, nothing else running."""
+"""What each step costs by itself: the pure ones in CPU time of this process, the writes in time that passes."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -48,9 +49,10 @@ class _Timer:
         self.lines: list[Line] = []
 
     def time(self, what: str, items: int, work: Callable[[], Any], note: str = "") -> Any:
-        began = time.perf_counter()
+        gc.collect()
+        began = time.process_time()
         result = work()
-        self.add(what, items, time.perf_counter() - began, note)
+        self.add(what, items, time.process_time() - began, note)
         return result
 
     def add(self, what: str, items: int, seconds: float, note: str = "") -> None:
@@ -72,7 +74,7 @@ async def measure(arena: Arena, seed: int) -> list[Part]:
         Part(
             "Cost of each step",
             f"{EVENTS:,} events of the same mix for {CUSTOMERS:,} customers, one after the other in one process; per "
-            "event, or per document where it says so. Python's garbage collector runs as usual.",
+            "event, or per document where it says so. CPU time; for the two writes the time that passes.",
             tuple(timer.lines),
         )
     ]
@@ -122,10 +124,10 @@ def _folding(timer: _Timer, domain: Domain[Any, Any], log: Sequence[_Record]) ->
                 list(entity.fold(_read_back(decision), deciding=True))
         return decided
 
-    began = time.perf_counter()
+    began = time.process_time()
     decided = fold()
     note = f"{decided:,} decisions, read back"
-    timer.add(f"{name}: fold and decide", len(events), time.perf_counter() - began, note)
+    timer.add(f"{name}: fold and decide", len(events), time.process_time() - began, note)
     return _documents(timer, domain, entities)
 
 
