@@ -65,7 +65,8 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
     """Read a customer's log in log order; time then passes up to `as_of`.
 
     A tier change moves no clock and sets off no deciding; the next record does. What is due before the instant that
-    it was decided as of is decided by the tier before it, or else it would matter whether a sweep had come by.
+    it was decided as of is decided by the tier before it, or else it would matter whether a sweep had come by. Time
+    passes from the first tier change on, if that comes before any fact.
     """
     run = _Run()
     clock: datetime | None = None
@@ -76,12 +77,12 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
         if logged.event["type"] in DECISIONS:
             tiers += _tier_change(logged)
             continue
-        before, clock = clock, logged.clock if clock is None else max(clock, logged.clock)
+        started = clock or (tiers[0].at if tiers else None)
+        clock = max(clock, logged.clock) if clock else logged.clock
         today = business_day(clock, zone)
-        if before is not None:
-            for passed in days_between(business_day(before, zone) + timedelta(1), today):
-                begins = datetime.combine(passed, time(0), zone)
-                run.decide(facts, [change for change in tiers if change.at <= begins], passed)
+        for passed in days_between(business_day(started, zone) + timedelta(1), today) if started else ():
+            begins = datetime.combine(passed, time(0), zone)
+            run.decide(facts, [change for change in tiers if change.at <= begins], passed)
         if logged.event["type"] != REVIEWED:
             seen.append(logged)
             facts = standing(seen, zone)
