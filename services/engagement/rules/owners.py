@@ -3,6 +3,7 @@
 from bisect import insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from services.engagement.rules.days import NEVER, BusinessTime, known_at, to_micros
@@ -92,7 +93,7 @@ class Owners:
         ]
         points = sorted({day for day, _ in owned} | {day for day, _ in ranks})
         spans: dict[str, list[Span]] = {}
-        for start, end in zip(points, [*points[1:], NEVER], strict=True):
+        for start, end in pairwise([*points, NEVER]):
             owner, rank = _last_begun(owned, start), _last_begun(ranks, start)
             if owner is None or rank != GENERAL:
                 continue

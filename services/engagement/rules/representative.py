@@ -4,6 +4,7 @@ week). Nothing is decided about representatives.
 
 from bisect import insort
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from services.engagement.rules.days import NEVER, BusinessTime, first_kept_day, known_at, monday_of, to_micros
@@ -63,7 +64,7 @@ class Representative:
         points = sorted(starts)
         return [
             {"from_on": start, "until_on": end, **_working(self.as_of(start, closed=closed))}
-            for start, end in zip(points, [*points[1:], NEVER], strict=True)
+            for start, end in pairwise([*points, NEVER])
         ]
 
     def absence_spans(self) -> list[dict[str, Any]]:

@@ -158,3 +158,9 @@ def test_null_ends_an_ownership(world: World) -> None:
     assert world.entities["customer:C-1"].due_at() == world.at("2026-03-01T00:00")
     world.review("2026-03-02")
     assert world.row()["owners"]["account_manager"] is None
+
+
+def test_an_owner_may_be_named_before_anything_else_is_known() -> None:
+    world = World()
+    world.assign("2026-01-01", "A")
+    assert world.accounts() == {"A": []}
