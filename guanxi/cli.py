@@ -39,7 +39,7 @@ def _load(name: str, module: str) -> Any:
     loaded = importlib.import_module(f"guanxi.commands.{module}")
     app = getattr(loaded, "app", None)
     if app is None:
-        app = typer.Typer(no_args_is_help=False)
+        app = typer.Typer(no_args_is_help=False, add_completion=False)
         loaded.register(app)
     command = command_of(app)
     command.name = name
