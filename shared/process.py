@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -71,6 +72,8 @@ class Process:
             server_header=False,
         )
         self._server = uvicorn.Server(config)
+        # After draining uvicorn raises the signal again; a drained end is a good one.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         try:
             self._server.run()
         except KeyboardInterrupt:

@@ -1,8 +1,9 @@
 """Fold the log again from its beginning, beside the live views, and say whether both are the same."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,14 +14,16 @@ from services.engagement.store import SCHEMA as ENGAGEMENT
 from services.tiering.app import make_domain as make_tiering
 from services.tiering.store import SCHEMA as TIERING
 from shared.errors import GuanxiError
+from shared.fold.domain import Domain
 from shared.fold.rebuild import Difference, differences, rebuild
-from shared.mongo import connect, transient_errors
+from shared.mongo import Database, connect, transient_errors
 from shared.mongo.generations import current_generation
-from shared.mongo.schema import apply
+from shared.mongo.schema import Schema, apply
 from shared.mongo.states import StateStore
 from shared.settings import Settings
 
-SERVICES = {"tiering": (TIERING, make_tiering), "engagement": (ENGAGEMENT, make_engagement)}
+MakeDomain = Callable[[Database, Settings], Awaitable[Domain[Any, Any]]]
+SERVICES: dict[str, tuple[Schema, MakeDomain]] = {"tiering": (TIERING, make_tiering), "engagement": (ENGAGEMENT, make_engagement)}
 MAX_SHOWN = 20
 
 
