@@ -143,7 +143,7 @@ Policies = tuple[Policy, ...]
 
 def in_force(policies: Policies, day: int) -> Policy:
     """The version of a day; before the first one, the first."""
-    for policy in reversed(policies):
+    for policy in reversed(policies[1:]):
         if policy.effective_day <= day:
             return policy
     return policies[0]

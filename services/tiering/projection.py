@@ -1,4 +1,4 @@
-"""What readers see of a customer, of each decision, and on the public topic. Pure."""
+"""What readers see of a customer and of each decision. Pure."""
 
 from dataclasses import fields
 from typing import Any
@@ -161,21 +161,4 @@ def history(customer: str, event: Event) -> Json:
         "event_id": event.id,
         "log": {"generation": event.log.generation, "partition": event.log.partition, "offset": event.log.offset},
         "recorded_at": event.recorded_at,
-    }
-
-
-def announcement(customer: str, event: Event) -> Json | None:
-    """What the public topic is told of a decision: nothing confidential, and nothing when the tier stays."""
-    decision = event.data
-    if not isinstance(decision, TierChanged) or decision.from_tier == decision.to_tier:
-        return None
-    return {
-        "customer": customer,
-        "version": decision.version,
-        "tier": decision.to_tier,
-        "previous_tier": decision.from_tier,
-        "dormant": decision.dormant,
-        "effective_on": decision.effective_on.isoformat(),
-        "entitled_tier": decision.entitled_tier,
-        "entitled_until": None if decision.entitled_until is None else decision.entitled_until.isoformat(),
     }

@@ -18,7 +18,7 @@ from services.tiering.policy import (
 )
 from services.tiering.rules.days import NEVER, iso
 from services.tiering.rules.factors import Assessment, Payment, score
-from services.tiering.rules.lifts import bought, lifting
+from services.tiering.rules.lifts import bought, least_lift, lifts_when_rated
 from services.tiering.rules.outcome import Outcome, find_outcome, foresee, is_declined
 from services.tiering.rules.rounding import points_text
 from services.tiering.rules.standing import Standing
@@ -68,20 +68,13 @@ def _purchase(assessed: Assessment, standing: Standing) -> dict[str, Any]:
     if standing.proposal is not None:
         return {"purchase": None, "blocked_by": ["approval"]}
     step = policy.scaled_minor[policy.base_currency]
-    lifts = lifting(assessed, standing.computed)
-    high = int(policy.volume[-1][0] * policy.unit) // step * TOP_TIMES
-    if not lifts(high * step):
-        return {"purchase": None, "blocked_by": _blocking(bought(assessed, high * step), standing)}
-    low = 0  # does not suffice; nothing in a score falls when net rises, so that bisection is exact
-    while high - low > 1:
-        middle = (low + high) // 2
-        if lifts(middle * step):
-            high = middle
-        else:
-            low = middle
-    tier = TIERS[_rank(bought(assessed, high * step), standing)]
+    most = int(policy.volume[-1][0] * policy.unit) // step * TOP_TIMES
+    least = least_lift(assessed, standing.computed, step, most)
+    if least is None:
+        return {"purchase": None, "blocked_by": _blocking(bought(assessed, most * step), standing)}
+    tier = TIERS[_rank(bought(assessed, least * step), standing)]
     currency = policy.base_currency
-    return {"purchase": {"amount": format_minor(high, currency), "currency": currency, "tier": tier}}
+    return {"purchase": {"amount": format_minor(least, currency), "currency": currency, "tier": tier}}
 
 
 def _blocking(assessed: Assessment, standing: Standing) -> list[str]:
@@ -89,10 +82,10 @@ def _blocking(assessed: Assessment, standing: Standing) -> list[str]:
     above = standing.computed + 1
     rung = assessed.policy.rungs.get(above)
     blocked = [] if rung is None else failing_gates(assessed, rung)
+    if rung is not None and assessed.score < rung.enter:
+        blocked.append("score")
     if not net_holds(assessed, above):
         blocked.append("net")
-    elif rung is not None and assessed.score < rung.enter:
-        blocked.append("score")
     return blocked
 
 
@@ -124,11 +117,13 @@ def _ratings(assessed: Assessment, standing: Standing) -> dict[str, Any]:
 
 def _rating(assessed: Assessment, standing: Standing, place: int) -> dict[str, str] | None:
     start = assessed.points[RATED[place]]
-    for points in range(start + RATING_STEP, TOP_POINTS + 1, RATING_STEP):
-        ratings = tuple(points if i == place else old for i, old in enumerate(assessed.terms.ratings))
-        terms = replace(assessed.terms, ratings=ratings)
-        lifted = score(assessed.policy, assessed.money, terms, grown_up=assessed.grown_up)
-        if _rank(lifted, standing) > standing.computed:
+    lifts = lifts_when_rated(assessed, standing.computed, RATED[place])
+    for step in range(start + RATING_STEP, TOP_POINTS + RATING_STEP, RATING_STEP):
+        points = min(step, TOP_POINTS)
+        if lifts(points):
+            ratings = tuple(points if i == place else old for i, old in enumerate(assessed.terms.ratings))
+            terms = replace(assessed.terms, ratings=ratings)
+            lifted = score(assessed.policy, assessed.money, terms, grown_up=assessed.grown_up)
             tier = TIERS[_rank(lifted, standing)]
             return {"points": points_text(points), "more": points_text(points - start), "tier": tier}
     return None

@@ -7,6 +7,7 @@ from services.tiering.policy import Policies, in_force
 from services.tiering.rules.cause import find_cause
 from services.tiering.rules.changes import would_change
 from services.tiering.rules.explanation import explain_factors
+from services.tiering.rules.factors import assess
 from services.tiering.rules.graces import graces_after, told
 from services.tiering.rules.outcome import Outcome, find_outcome, is_dormant
 from services.tiering.rules.rounding import score_text
@@ -20,10 +21,16 @@ from shared.events.types import TIERS
 def decide(state: State, standing: Standing, policies: Policies, set_off_by: str | None) -> Sequence[Decision]:
     """At most a TierChanged and a TierProposed, in this order; none while nothing differs from what stands.
 
-    Deciding again without news gives none: a change's own hold score is no higher than the enter score it was made by.
+    An outcome depends on points, on whether anything was bought, net, and on facts whose change clears `decided`: while
+    these are as they were when nothing was to be decided, nothing is now.
     """
+    if state.clock is None:
+        return ()
     policy = in_force(policies, state.today)
-    if state.clock is None or (state.decided is standing and state.assessed.policy is policy):
+    assessed = assess(state, policy)
+    net = assessed.money.net
+    seen = (standing, policy, assessed.points, net > 0, net + assessed.money.previous > 0)
+    if state.decided is not None and state.decided[0] is standing and state.decided == seen:
         return ()
     found = find_outcome(state, standing, policy)
     decisions: list[Decision] = []
@@ -47,7 +54,7 @@ def decide(state: State, standing: Standing, policies: Policies, set_off_by: str
             )
         )
     if not decisions:
-        state.decided = standing
+        state.decided = seen
     return decisions
 
 

@@ -40,9 +40,7 @@ def dump(state: State, standing: Standing) -> Json:
     if state.owners.assignments:
         state.owners.settle(state.today)
         fold["w"] = [[a.from_on, *a.order, a.roles] for a in state.owners.assignments]
-    pairs = sorted(item for item in state.invoices.pairs.items() if not is_settled(item[1], state.today))
-    if pairs:
-        fold["i"] = [[*key, _dump_half(pair.issued), _dump_half(pair.paid)] for key, pair in pairs]
+    fold |= _dump_invoices(state)
     if state.answers.seen:
         fold["a"] = [state.answers.seen, [list(answer) for answer in state.answers.given]]
     return fold
@@ -61,7 +59,7 @@ def load(customer: str, days: Days, fold: Json, as_of: datetime | None) -> tuple
     for name, short in _LATEST.items():
         setattr(state, name, Latest([Entry(Order(t, i, s), day, said) for t, i, s, day, said in fold.get(short, ())]))
     state.owners = Owners([Assignment(f, Order(t, i, s), roles) for f, t, i, s, roles in fold.get("w", ())])
-    state.invoices = _load_invoices(fold.get("i", ()), state.today)
+    state.invoices = _load_invoices(fold, state.today)
     seen, given = fold.get("a", (0, ()))
     state.answers = Answers(seen, [Answer(*answer) for answer in given])
     state.notice()
@@ -122,6 +120,46 @@ def _days_with_gross(state: State) -> list[int]:
     return sorted({day for b in state.books.values() for day, gross in zip(b.days, b.gross, strict=True) if gross})
 
 
+def _dump_invoices(state: State) -> Json:
+    """Plain pairs (an invoice never amended, and its payment, if any) as lists side by side, per source and currency,
+    `i`; paid 0 where it is unpaid. The others one by one, `x`.
+    """
+    plain: dict[tuple[str, str], Json] = {}
+    others = []
+    for key, pair in sorted(state.invoices.pairs.items(), key=_key):
+        if is_settled(pair, state.today):
+            continue
+        issue, paid_on = pair.issued.contents.get(1), pair.paid.contents.get(1, 0)
+        if isinstance(issue, tuple) and len(pair.issued) == 1 and len(pair.paid) == (1 if paid_on else 0):
+            amount, currency, due_on = issue
+            group = plain.setdefault(
+                (key[0], currency), {"s": key[0], "c": currency, "i": [], "a": [], "d": [], "p": []}
+            )
+            for name, value in zip("iadp", (key[1], amount, due_on, paid_on), strict=True):
+                group[name].append(value)
+        else:
+            others.append([*key, _dump_half(pair.issued), _dump_half(pair.paid)])
+    stored: Json = {"i": [plain[name] for name in sorted(plain)]} if plain else {}
+    return stored | ({"x": others} if others else {})
+
+
+def _key(item: tuple[tuple[str, str], Pair]) -> tuple[str, str]:
+    return item[0]
+
+
+def _load_invoices(fold: Json, today: int) -> Invoices:
+    invoices = Invoices()
+    for group in fold.get("i", ()):
+        for invoice_id, amount, due_on, paid_on in zip(group["i"], group["a"], group["d"], group["p"], strict=True):
+            pair = invoices.pairs[group["s"], invoice_id] = Pair(Half({1: (amount, group["c"], due_on)}))
+            if paid_on:
+                pair.paid.contents[1] = paid_on
+    for source, invoice_id, issued, paid in fold.get("x", ()):
+        invoices.pairs[source, invoice_id] = Pair(_load_half(issued, 3), _load_half(paid, 1))
+    invoices.recount(today)
+    return invoices
+
+
 def _dump_half(half: Half) -> list[Any]:
     """[revision, content..., revision, content..., -revision (undone before it came)...]"""
     stored: list[Any] = []
@@ -144,14 +182,6 @@ def _load_half(stored: list[Any], width: int) -> Half:
         half.contents[revision] = content[0] if width == 1 else tuple(content)
         place += 1 + width
     return half
-
-
-def _load_invoices(stored: Any, today: int) -> Invoices:
-    invoices = Invoices()
-    for source, invoice_id, issued, paid in stored:
-        invoices.pairs[source, invoice_id] = Pair(_load_half(issued, 3), _load_half(paid, 1))
-    invoices.recount(today)
-    return invoices
 
 
 def _dump_standing(standing: Standing) -> list[Any]:

@@ -60,15 +60,21 @@ class Money:
 
 
 class Assessment(NamedTuple):
-    """Points (hundredths) and whether they are known, by factor; the score in tenths."""
+    """Points (hundredths) by factor, and the score in tenths."""
 
     policy: Policy
     money: Money
     terms: Terms
     grown_up: bool
     points: tuple[int, ...]
-    known: tuple[bool, ...]
     score: int
+
+    @property
+    def known(self) -> tuple[bool, ...]:
+        """Whether a factor is known, by factor."""
+        fit, standing, share = (rating is not None for rating in self.terms.ratings)
+        paid = self.terms.payment.total > 0
+        return fit, True, standing, self.grown_up, self.money.knows_margin(), paid, share
 
     @property
     def known_weight(self) -> int:
@@ -157,17 +163,13 @@ def score(policy: Policy, money: Money, terms: Terms, *, grown_up: bool) -> Asse
         paid_points(policy, payment, net) if payment.total or payment.grade is not None else unknown,
         unknown if share is None else share,
     )
-    known = (
-        fit is not None, True, standing is not None, growth is not None, margin is not None,
-        payment.total > 0, share is not None,
-    )  # fmt: skip
     w = policy.weights
     total = (
         w[FIT] * points[FIT] + w[VOLUME] * points[VOLUME] + w[STANDING] * points[STANDING]
         + w[GROWTH] * points[GROWTH] + w[MARGIN] * points[MARGIN] + w[PAYMENT] * points[PAYMENT]
         + w[SHARE] * points[SHARE]
     )  # fmt: skip
-    return Assessment(policy, money, terms, grown_up, points, known, half_even(total, 100))
+    return Assessment(policy, money, terms, grown_up, points, half_even(total, 100))
 
 
 def paid_points(policy: Policy, payment: Payment, net: int) -> int:

@@ -15,9 +15,9 @@ LATE_FROM = (1, 31, 61, 91)
 STALE_CLASS = 3
 """Unpaid for more than 60 days: this class and the one above."""
 YEAR = 365
-KEPT_DAYS = 1096
-"""A paid invoice is forgotten three years after the later of due_on and paid_on, so that a state stays bounded; what
-amends or voids one of its halves after that changes nothing."""
+KEPT_DAYS = 3653
+"""A paid invoice is forgotten ten years after the later of due_on and paid_on, so that a state stays bounded; what
+amends or voids one of its halves after that changes nothing. (Books are kept no longer in most countries.)"""
 CLASSES = len(LATE_FROM) + 1
 
 Key = tuple[str, str]
@@ -52,8 +52,9 @@ class Half:
         """What stands: the content of the highest revision."""
         return self.contents[max(self.contents)] if self.contents else None
 
-    def __bool__(self) -> bool:
-        return bool(self.contents or self.undone)
+    def __len__(self) -> int:
+        """How many contents stand or are still to be undone; 0 when nothing is known."""
+        return len(self.contents) + len(self.undone)
 
 
 @dataclass(slots=True)
@@ -187,12 +188,11 @@ class Invoices:
 
 
 def is_settled(pair: Pair, today: int) -> bool:
-    """Whether a pair is old enough to be forgotten: paid (with or without an invoice), and KEPT_DAYS past."""
-    paid_on, issue = pair.paid.content, pair.issued.content
-    if not isinstance(paid_on, int):
+    """Whether a pair is old enough to be forgotten; a half that waits for its other one never is."""
+    issue, paid_on = pair.issued.content, pair.paid.content
+    if not isinstance(issue, tuple) or not isinstance(paid_on, int):
         return False
-    due_on = issue[2] if isinstance(issue, tuple) else paid_on
-    return max(paid_on, due_on) + KEPT_DAYS < today
+    return max(paid_on, issue[2]) + KEPT_DAYS < today
 
 
 def _place(pair: Pair, today: int) -> tuple[tuple[str, int, bool, bool] | None, int]:

@@ -11,12 +11,13 @@ from services.tiering.rules.days import NEVER
 
 BORDERS = (0, 90, 180, 365, 455, 730)
 """Ages in days at which a bucket enters or leaves a window: the day itself, then the ends of the segments."""
-DECISIVE = (0, 365, 730)
-"""The borders of the windows that a tier depends on; the others are those of `at_risk`."""
 SEGMENTS = len(BORDERS) - 1
 KEPT_DAYS = BORDERS[-1]
 YEAR = 365
 _SEGMENT_OF_AGE = bytes(segment for segment in range(SEGMENTS) for _ in range(BORDERS[segment], BORDERS[segment + 1]))
+DECISIVE = (0, 3, 5)
+"""Places of the borders of the windows that a tier depends on, 0, 365 and 730; the others are those of `at_risk`."""
+_PLACES = tuple(enumerate(BORDERS))
 _LISTS = ("days", "gross", "refunds", "rated", "margin")
 
 
@@ -25,11 +26,11 @@ class Book:
 
     days, gross, refunds, rated (gross that carries a margin rate), margin: lists side by side, by ascending day.
     net: sums of gross less refunds by segment of age: 0-89, 90-179, 180-364, 365-454, 455-729 days.
-    gross_365d, rated_365d, margin_365d: sums of the last 365 days. due: the next day on which a bucket crosses
-    a border.
+    gross_365d, rated_365d, margin_365d: sums of the last 365 days. passed: how many buckets have passed each border;
+    due: the next day on which one does.
     """
 
-    __slots__ = (*_LISTS, "due", "gross_365d", "margin_365d", "net", "rated_365d")
+    __slots__ = (*_LISTS, "due", "gross_365d", "margin_365d", "net", "passed", "rated_365d")
 
     def __init__(self) -> None:
         self.days: list[int] = []
@@ -39,6 +40,7 @@ class Book:
         self.margin: list[int] = []
         self.net = [0] * SEGMENTS
         self.gross_365d = self.rated_365d = self.margin_365d = 0
+        self.passed = [0] * len(BORDERS)
         self.due = NEVER
 
     def add(self, today: int, day: int, gross: int, refund: int, rated: int, margin: int) -> None:
@@ -70,67 +72,71 @@ class Book:
         self.days.insert(index, day)
         for amounts in (self.gross, self.refunds, self.rated, self.margin):
             amounts.insert(index, 0)
-        age = today - day
-        self.due = min(self.due, day + BORDERS[bisect_right(BORDERS, age)])
+        borders = bisect_right(BORDERS, today - day)
+        for border in range(borders):
+            self.passed[border] += 1
+        self.due = min(self.due, day + BORDERS[borders])
 
     def _remove(self, index: int, today: int) -> None:
+        for border in range(bisect_right(BORDERS, today - self.days[index])):
+            self.passed[border] -= 1
         for amounts in (self.days, self.gross, self.refunds, self.rated, self.margin):
             del amounts[index]
-        self.due = self._next_crossing(today)
+        self.due = min((self._next(place) for place in range(len(BORDERS))), default=NEVER)
 
-    def next_decisive(self, today: int) -> int:
+    def _next(self, place: int) -> int:
+        """The next day on which a bucket passes a border."""
+        index = self.passed[place]
+        return self.days[index] + BORDERS[place] if index < len(self.days) else NEVER
+
+    def next_decisive(self) -> int:
         """The next day on which a bucket enters or leaves a window that a tier depends on."""
-        return self._next_crossing(today, DECISIVE)
+        return min(self._next(place) for place in DECISIVE)
 
-    def _next_crossing(self, today: int, borders: tuple[int, ...] = BORDERS) -> int:
-        due, days = NEVER, self.days
-        for border in borders:
-            index = bisect_right(days, today - border)
-            if index < len(days):
-                due = min(due, days[index] + border)
-        return due
-
-    def advance(self, was: int, today: int) -> None:
-        """Move the windows from the day `was` to `today`, a later one."""
-        if today < self.due:
-            return
-        days, net, due = self.days, self.net, NEVER
-        for segment, border in enumerate(BORDERS):
-            low = bisect_right(days, was - border)
-            high = bisect_right(days, today - border, low)
-            if high < len(days):
-                due = min(due, days[high] + border)
-            if low == high:
+    def advance(self, today: int) -> bool:
+        """Move the windows to a later day; whether one moved that a tier depends on."""
+        days, passed, due, decisive = self.days, self.passed, NEVER, False
+        for place, border in _PLACES:
+            index = passed[place]
+            if index == len(days):
                 continue
-            moved = sum(self.gross[low:high]) - sum(self.refunds[low:high])
-            if segment < SEGMENTS:
-                net[segment] += moved
-            if segment:
-                net[segment - 1] -= moved
-            if border in {0, YEAR}:
-                sign = -1 if border else 1
-                self.gross_365d += sign * sum(self.gross[low:high])
-                self.rated_365d += sign * sum(self.rated[low:high])
-                self.margin_365d += sign * sum(self.margin[low:high])
+            crossing = days[index] + border
+            if crossing <= today:
+                self._cross(place, today - border)
+                decisive = decisive or place in DECISIVE
+                crossing = self._next(place)
+            due = min(due, crossing)
         self.due = due
-        gone = bisect_right(days, today - KEPT_DAYS)
-        if gone:
-            for amounts in (days, self.gross, self.refunds, self.rated, self.margin):
-                del amounts[:gone]
+        if passed[-1]:
+            self._drop(passed[-1])
+        return decisive
+
+    def _cross(self, place: int, last: int) -> None:
+        """Let the buckets up to the day `last` pass a border."""
+        low = self.passed[place]
+        high = self.passed[place] = bisect_right(self.days, last, low)
+        moved = sum(self.gross[low:high]) - sum(self.refunds[low:high])
+        if place < SEGMENTS:
+            self.net[place] += moved
+        if place:
+            self.net[place - 1] -= moved
+        if BORDERS[place] in {0, YEAR}:
+            sign = -1 if place else 1
+            self.gross_365d += sign * sum(self.gross[low:high])
+            self.rated_365d += sign * sum(self.rated[low:high])
+            self.margin_365d += sign * sum(self.margin[low:high])
+
+    def _drop(self, count: int) -> None:
+        for amounts in (self.days, self.gross, self.refunds, self.rated, self.margin):
+            del amounts[:count]
+        self.passed = [passed - count for passed in self.passed]
 
     def recount(self, today: int) -> None:
         """Set the sums from the lists, as after loading them."""
+        self.passed = [0] * len(BORDERS)
         self.net = [0] * SEGMENTS
         self.gross_365d = self.rated_365d = self.margin_365d = 0
-        ends = [bisect_right(self.days, today - border) for border in BORDERS]
-        for segment in range(SEGMENTS):
-            part = slice(ends[segment + 1], ends[segment])
-            self.net[segment] = sum(self.gross[part]) - sum(self.refunds[part])
-        year = slice(bisect_right(self.days, today - YEAR), ends[0])
-        self.gross_365d = sum(self.gross[year])
-        self.rated_365d = sum(self.rated[year])
-        self.margin_365d = sum(self.margin[year])
-        self.due = self._next_crossing(today)
+        self.advance(today)
 
     def has_begun(self, today: int) -> bool:
         """Whether a bucket of the last 730 days stands."""
@@ -141,7 +147,7 @@ class Book:
         twin = Book()
         for name in _LISTS:
             setattr(twin, name, getattr(self, name).copy())
-        twin.net = self.net.copy()
+        twin.net, twin.passed = self.net.copy(), self.passed.copy()
         twin.gross_365d, twin.rated_365d, twin.margin_365d = self.gross_365d, self.rated_365d, self.margin_365d
         twin.due = self.due
         return twin

@@ -65,10 +65,6 @@ class State:
     def forget(self) -> None:
         """Facts other than money have changed, or a day has come that changes them: work everything out anew."""
         self.terms: Any = None
-        self.forget_money()
-
-    def forget_money(self) -> None:
-        """Money has changed: work out the sums anew."""
         self.assessed: Any = None
         self.decided: Any = None
 
@@ -79,21 +75,20 @@ class State:
         self.clock = clock
         if self.tomorrow is not None and clock < self.tomorrow:
             return
-        was, today = self.today, self.days.day(clock)
-        self.today, self.tomorrow = today, self.days.start(today + 1)
-        for book in self.books.values():
+        today = self.today = self.days.day(clock)
+        self.tomorrow = self.days.start(today + 1)
+        empty = []
+        for currency, book in self.books.items():
             if today >= book.due:
-                book.advance(was, today)
-                self.forget_money()
-        self._drop_empty_books()
+                if book.advance(today):
+                    self.assessed = None
+                if not book.days:
+                    empty.append(currency)
+        for currency in empty:
+            del self.books[currency]
         if today >= self.due_otherwise:
             self.invoices.advance(today)
             self.notice()
-
-    def _drop_empty_books(self) -> None:
-        empty = [currency for currency, book in self.books.items() if not book.days]
-        for currency in empty:
-            del self.books[currency]
 
     def notice(self) -> None:
         """Facts other than money have changed, or their day has come: forget what was worked out of them, and find
@@ -127,7 +122,7 @@ class State:
 
     def next_decisive(self) -> int:
         """The next day on which time alone changes what a tier is computed from."""
-        return min(self.due_otherwise, *(book.next_decisive(self.today) for book in self.books.values()), NEVER)
+        return min(self.due_otherwise, *(book.next_decisive() for book in self.books.values()), NEVER)
 
     def sell(self, day: int, currency: str, count: int, amounts: tuple[int, int, int, int]) -> None:
         """Count `count` purchases and (gross, refund, rated, margin) amounts on a day; negative ones undo."""
@@ -139,7 +134,7 @@ class State:
         book.add(self.today, day, *amounts)
         if not book.days:
             del self.books[currency]
-        self.forget_money()
+        self.assessed = None
 
     def override_rank(self) -> int | None:
         """The tier that an override in force sets, as a rank."""
