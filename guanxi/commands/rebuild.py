@@ -23,7 +23,10 @@ from shared.mongo.states import StateStore
 from shared.settings import Settings
 
 MakeDomain = Callable[[Database, Settings], Awaitable[Domain[Any, Any]]]
-SERVICES: dict[str, tuple[Schema, MakeDomain]] = {"tiering": (TIERING, make_tiering), "engagement": (ENGAGEMENT, make_engagement)}
+SERVICES: dict[str, tuple[Schema, MakeDomain]] = {
+    "tiering": (TIERING, make_tiering),
+    "engagement": (ENGAGEMENT, make_engagement),
+}
 MAX_SHOWN = 20
 
 
