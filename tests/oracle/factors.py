@@ -14,6 +14,8 @@ from tests.oracle.policies import FACTORS, Points, Policy
 
 RATED = ("strategic_fit", "market_standing", "share_of_wallet")
 WIDE = Context(prec=50)
+remembered = lru_cache(maxsize=20_000)
+"""Most days are like the day before: what depends on nothing but its arguments is worked out once."""
 PART = 10_000  # money is summed in ten-thousandths, which every currency's decimals fit
 
 
@@ -97,14 +99,13 @@ def converted(policy: Policy, money: list[Money]) -> Fraction:
     by_currency: dict[str, int] = {}
     for one in money:
         by_currency[one.currency] = by_currency.get(one.currency, 0) + one.parts
-    return sum(
-        (
-            Fraction(parts, PART) * rate
-            for currency, parts in by_currency.items()
-            if (rate := rate_of(policy, currency))
-        ),
-        Fraction(0),
-    )
+    return _converted(policy, tuple(by_currency.items()))
+
+
+@remembered
+def _converted(policy: Policy, by_currency: tuple[tuple[str, int], ...]) -> Fraction:
+    rates = [(parts, rate_of(policy, currency)) for currency, parts in by_currency]
+    return sum((Fraction(parts, PART) * rate for parts, rate in rates if rate is not None), Fraction(0))
 
 
 def rate_of(policy: Policy, currency: str) -> Fraction | None:
@@ -132,9 +133,15 @@ def rescored(judged: Judged, policy: Policy, changed: dict[str, Factor]) -> Judg
 
 
 def _scored(policy: Policy, factors: dict[str, Factor], net_365d: Fraction, net_730d: Fraction) -> Judged:
-    total = sum((policy.weights[name] * factors[name].points for name in FACTORS), Fraction(0))
+    score = _score(policy, tuple(factors[name].points for name in FACTORS))
     known_weight = sum(policy.weights[name] for name in FACTORS if factors[name].known)
-    return Judged(round(total / 10, 1), factors, known_weight, net_365d, net_730d)
+    return Judged(score, factors, known_weight, net_365d, net_730d)
+
+
+@remembered
+def _score(policy: Policy, points: tuple[Fraction, ...]) -> Fraction:
+    weights = [policy.weights[name] for name in FACTORS]
+    return round(sum((w * p for w, p in zip(weights, points, strict=True)), Fraction(0)) / 10, 1)
 
 
 def at_risk(of: Book, policy: Policy, today: date) -> bool:
@@ -155,7 +162,7 @@ def back(today: date, days: int) -> date:
     return today - timedelta(days)
 
 
-@lru_cache(maxsize=10_000)
+@remembered
 def interpolated(points: Points, x: Fraction, scale: Callable[[Fraction], Decimal] | None = None) -> Fraction:
     """Straight lines between the points, clamped at both ends; `scale` bends the x axis."""
     if x <= points[0][0]:
@@ -176,6 +183,7 @@ def log10(x: Fraction) -> Decimal:
     return WIDE.log10(WIDE.divide(Decimal(x.numerator), Decimal(x.denominator)))
 
 
+@remembered
 def _volume(policy: Policy, net_365d: Fraction) -> Factor:
     value = max(Fraction(0), net_365d)
     return Factor(round(interpolated(policy.volume, value, log10), 2), known=True, value=value)
@@ -185,7 +193,11 @@ def _growth(of: Book, policy: Policy, today: date, current: Fraction) -> Factor:
     first = first_purchase(of, today)
     if first is None or (today - first).days < 730:
         return _unknown(policy)
-    previous = net(of, policy, back(today, 729), back(today, 365))
+    return _grown(policy, current, net(of, policy, back(today, 729), back(today, 365)))
+
+
+@remembered
+def _grown(policy: Policy, current: Fraction, previous: Fraction) -> Factor:
     value = (max(current, Fraction(0)) - max(previous, Fraction(0))) / max(previous, policy.growth_floor)
     return Factor(round(interpolated(policy.growth, value), 2), known=True, value=value)
 

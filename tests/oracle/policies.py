@@ -27,8 +27,10 @@ class Rank:
     approval: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Policy:
+    """One version. Equal to itself alone, so that what is worked out with it can be remembered."""
+
     name: str
     version: int
     effective_on: date
