@@ -17,8 +17,6 @@ from shared.events.refusal import Reason, Refused
 
 FIRST_PAUSE_SECONDS = 0.02
 MAX_PAUSE_SECONDS = 0.5
-STALL_SECONDS = 60.0
-"""Without any progress of admission, waiting for it makes no sense."""
 
 
 class Prepared(NamedTuple):
@@ -37,7 +35,7 @@ class Sent:
     places: Sequence[Place]
 
 
-async def wait_for_admission(ports: Ports, places: Sequence[Place], *, stall_seconds: float = STALL_SECONDS) -> None:
+async def wait_for_admission(ports: Ports, places: Sequence[Place]) -> None:
     """Returns when admission has passed all these places. Raises Transient when it stands still."""
     wanted: dict[int, int] = {}
     for partition, offset in places:
@@ -51,10 +49,10 @@ async def wait_for_admission(ports: Ports, places: Sequence[Place], *, stall_sec
         sum_now = sum(positions.values())
         if sum_now > best:
             best, moved_at = sum_now, loop.time()
-        elif loop.time() - moved_at > stall_seconds:
+        elif loop.time() - moved_at > ports.stall_seconds:
             raise Transient(
-                f"admission has not moved for {stall_seconds:.0f} s: is the ingest service running? What was sent "
-                "stays on the inbox; import the same files again later to learn what became of it"
+                f"admission has not moved for {ports.stall_seconds:.0f} s: is the ingest service running? What was "
+                "sent stays on the inbox; import the same files again later to learn what became of it"
             )
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, MAX_PAUSE_SECONDS)

@@ -6,6 +6,9 @@ from typing import NamedTuple, Protocol
 
 from services.ingest.inbox import InboxRecord, SeenClaims
 
+STALL_SECONDS = 60.0
+"""Without any progress of admission, waiting for it makes no sense."""
+
 
 class Place(NamedTuple):
     """Where a record stands on the inbox."""
@@ -42,10 +45,11 @@ class LiveCustomers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All of it; `generation` is the inbox's."""
+    """All of it; `generation` is the inbox's, stall_seconds how long admission may stand still before waiting ends."""
 
     inbox: Inbox
     claims: SeenClaims
     admitted: Admitted
     live: LiveCustomers
     generation: int
+    stall_seconds: float = STALL_SECONDS

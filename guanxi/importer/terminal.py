@@ -27,6 +27,7 @@ async def import_files(
     """Import the files of a plan, show progress and summary, give the tally. Raises what `Import` raises,
     after the summary of what was done till then; also when it is cancelled.
     """
+    Import(plan, None, refused_file)  # says what is wrong with the files before any server is waited for
     started = time.monotonic()
     async with AsyncExitStack() as stack:
         ports = None if dry_run else await stack.enter_async_context(connected(settings, backfill=plan.backfill))

@@ -55,6 +55,7 @@ class Servers:
     appended_at: datetime = NOW
     append_fails_after: int | None = None
     admission_runs: bool = True
+    stall_seconds: float = 60.0
 
     async def append(self, records: Sequence[InboxRecord]) -> Sequence[Place]:
         held = sum(map(len, self.inbox.values()))
@@ -79,7 +80,9 @@ class Servers:
         return self.live_customers & set(customers)
 
     def ports(self) -> Ports:
-        return Ports(inbox=self, claims=self.world, admitted=self, live=self, generation=1)
+        return Ports(
+            inbox=self, claims=self.world, admitted=self, live=self, generation=1, stall_seconds=self.stall_seconds
+        )
 
     def log(self) -> list[Event]:
         """The facts that readers of the log fold, each partition's in order."""

@@ -7,13 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from guanxi.importer.reading import CHUNK_ROWS
 from shared.errors import Transient
 from shared.events.facts import PurchaseRecorded, PurchaseRefunded
 from tests.importer.memory import HEADER, Office, reasons
 from tests.services.ingest.events import NOW, event, raw
 
 DAY = "2026-02-20"
+CHUNK = 20
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guanxi.importer.reading.CHUNK_ROWS", CHUNK)
 
 
 async def test_rows_become_facts_on_the_log(office: Office) -> None:
@@ -101,27 +106,27 @@ async def test_events_go_to_the_inbox_as_the_file_has_them(office: Office) -> No
 
 
 async def test_an_import_of_many_chunks_keeps_few_rows_at_a_time(office: Office) -> None:
-    count = 12 * CHUNK_ROWS + 7
+    count = 12 * CHUNK + 7
     tally = await office.csv(*(f"{n},{DAY} 10:00,C{n % 500},1.00" for n in range(count)))
     assert (tally.read, tally.sent, tally.admitted, tally.unknown) == (count, count, count, 0)
 
 
 async def test_a_broken_connection_says_what_was_done_and_the_next_run_goes_on(office: Office) -> None:
-    rows = [f"{n},{DAY} 10:00,C{n % 7},1.00" for n in range(3 * CHUNK_ROWS)]
-    office.servers.append_fails_after = 2 * CHUNK_ROWS
+    rows = [f"{n},{DAY} 10:00,C{n % 7},1.00" for n in range(3 * CHUNK)]
+    office.servers.append_fails_after = 2 * CHUNK
     file = office.file("orders.csv", HEADER + "\n".join(rows))
     one = office.make(file)
     with pytest.raises(Transient, match="no broker"):
         await one.run(lambda: None)
-    assert one.tally.sent == 2 * CHUNK_ROWS
+    assert one.tally.sent == 2 * CHUNK
     office.servers.append_fails_after = None
     tally = await office.run(file)
-    assert (tally.admitted + tally.duplicates, tally.refusals) == (3 * CHUNK_ROWS, 0)
-    assert len(office.servers.log()) == 3 * CHUNK_ROWS
+    assert (tally.admitted + tally.duplicates, tally.refusals) == (3 * CHUNK, 0)
+    assert len(office.servers.log()) == 3 * CHUNK
 
 
 async def test_an_interrupted_import_can_be_run_again(office: Office) -> None:
-    rows = [f"{n},{DAY} 10:00,C{n % 7},1.00" for n in range(3 * CHUNK_ROWS)]
+    rows = [f"{n},{DAY} 10:00,C{n % 7},1.00" for n in range(3 * CHUNK)]
     file = office.file("orders.csv", HEADER + "\n".join(rows))
     office.servers.admission_runs = False
     one = office.make(file)
@@ -135,14 +140,12 @@ async def test_an_interrupted_import_can_be_run_again(office: Office) -> None:
     assert one.tally.unknown == one.tally.sent
     office.servers.admission_runs = True
     tally = await office.run(file)
-    assert tally.admitted + tally.duplicates == 3 * CHUNK_ROWS
-    assert len(office.servers.log()) == 3 * CHUNK_ROWS
+    assert tally.admitted + tally.duplicates == 3 * CHUNK
+    assert len(office.servers.log()) == 3 * CHUNK
 
 
-async def test_admission_that_stands_still_is_said_and_ends_the_import(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("guanxi.importer.outcomes.STALL_SECONDS", 0.0)
+async def test_admission_that_stands_still_is_said_and_ends_the_import(office: Office) -> None:
+    office.servers.stall_seconds = 0.0
     office.servers.admission_runs = False
     file = office.file("orders.csv", f"{HEADER}1,{DAY} 10:00,C1,5\n")
     one = office.make(file)

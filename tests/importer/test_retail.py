@@ -1,15 +1,15 @@
 """The real invoices through their mapping."""
 
 from collections import Counter
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 from guanxi.importer.mapping import read_mapping
 from guanxi.importer.reading import Plan
 from guanxi.importer.run import Import
 from tests.importer.memory import LONDON
-from tests.services.ingest.events import NOW
 
+THE_DAY_AFTER = datetime(2011, 12, 10, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,8 +18,7 @@ async def test_the_invoices_are_judged_as_their_notice_says(tmp_path: Path) -> N
         files=[ROOT / "data" / "online-retail" / "invoices.csv.gz"],
         mapping=read_mapping(ROOT / "deploy" / "mappings" / "online-retail.yaml"),
         zone=LONDON,
-        shift_to=date(2026, 2, 28),
-        now=lambda: NOW,
+        now=lambda: THE_DAY_AFTER,
     )
     tally = await Import(plan, None, tmp_path / "refused.csv").run(lambda: None)
     assert (tally.read, tally.fit) == (25_900, 22_186)

@@ -134,7 +134,7 @@ async def test_history_of_customers_with_live_events_is_refused_unless_it_is_kno
 
 
 async def test_a_live_event_amid_a_customers_history_makes_the_rest_late(office: Office) -> None:
-    count = 1500  # more than one chunk
+    count = 1500
     file = office.file("a.csv", HEADER + "".join(f"{n},2012-02-01 10:00,A,1\n" for n in range(count)))
     one = office.make(file, backfill=True)
     tally = await one.run(lambda: office.servers.live_customers.add("A"))
