@@ -3,8 +3,6 @@
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-MAX_EVENT_BYTES = 64 * 1024
-"""Of one event as sent: an event is a fact, not a document; well under the log's record size."""
 MAX_BODY_BYTES = 1024 * 1024
 """Of one request, after decompression: bounds what a request can make the process hold."""
 MAX_EVENTS = 500
