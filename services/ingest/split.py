@@ -89,7 +89,8 @@ def _split_array(body: bytes, max_events: int) -> list[bytes] | Refused:
 
 def _next_sign(body: bytes, at: int, depth: int) -> tuple[int, bytes]:
     """The next bracket, on the array's own level also the next comma, and where it ends; a quote that is never closed,
-    or nothing at the body's end."""
+    or nothing at the body's end.
+    """
     match = (_TO_COMMA_OR_BRACKET if depth == 1 else _TO_BRACKET).match(body, at)
     at = match.end() if match else at
     return at + 1, body[at : at + 1]
