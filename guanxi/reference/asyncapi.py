@@ -4,6 +4,7 @@ from typing import Any
 
 from guanxi.reference.schemas import event_schema
 from shared.events.registry import DECISIONS, FACTS
+from shared.events.types import TIERS as TIERS_OF_CUSTOMERS
 from shared.topics import INBOX, LOG, TIERS, TOPICS, Topic
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -17,10 +18,13 @@ def asyncapi() -> dict[str, Any]:
         messages[f"inbox.{name}"] = _message(name, event_schema(name, "door"), "as upstream sends it")
     for name in (*FACTS, *DECISIONS):
         messages[f"log.{name}"] = _message(name, event_schema(name, "log"), "as it stands on the log")
+    changed = event_schema("guanxi.tier.changed.v1", "log")
+    changed["properties"]["data"] = _public_data()
+    messages["tiers.guanxi.tier.changed.v1"] = _message("guanxi.tier.changed.v1", changed, "as downstream reads it")
     on_topic = {
         INBOX.name: [f"inbox.{name}" for name in upstream],
         LOG.name: [f"log.{name}" for name in (*FACTS, *DECISIONS)],
-        TIERS.name: ["log.guanxi.tier.changed.v1"],
+        TIERS.name: ["tiers.guanxi.tier.changed.v1"],
     }
     return {
         "asyncapi": "3.0.0",
@@ -44,6 +48,18 @@ def _message(name: str, schema: dict[str, Any], where: str) -> dict[str, Any]:
         "contentType": CONTENT_TYPE,
         "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": _embedded(schema)},
     }
+
+
+def _public_data() -> dict[str, Any]:
+    """What of a TierChanged is public (services/tiering/handlers.py)."""
+    tier = {"enum": list(TIERS_OF_CUSTOMERS)}
+    properties = {
+        "version": {"type": "integer", "minimum": 1},
+        "from": tier,
+        "to": tier,
+        "effective_on": {"type": "string", "format": "date"},
+    }
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _embedded(schema: dict[str, Any]) -> dict[str, Any]:

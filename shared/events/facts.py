@@ -338,7 +338,3 @@ class RecordVoided(Fact):
 
 class CustomerReviewed(Fact):
     """Internal: a customer's day has come; folding it moves the clock and nothing else."""
-
-
-class CustomerRepaired(Fact):
-    """Internal marker: on reaching it the owner folds this customer afresh from the log up to here."""

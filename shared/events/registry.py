@@ -74,7 +74,6 @@ _ALL = (
     _fact("goal.set", facts.GoalSet),
     _fact("record.voided", facts.RecordVoided),
     _fact("customer.reviewed", facts.CustomerReviewed, internal=True),
-    _fact("customer.repaired", facts.CustomerRepaired, internal=True),
 )
 
 FACTS: dict[str, FactType] = {entry.name: entry for entry in _ALL}
@@ -92,7 +91,6 @@ NAMES: dict[type[BaseModel], str] = {model: name for name, model in MODELS.items
 """The type's name on the wire, by model."""
 FACT_OF_KIND: dict[str, FactType] = {entry.kind: entry for entry in _ALL if entry.kind}
 REVIEWED = NAMES[facts.CustomerReviewed]
-REPAIRED = NAMES[facts.CustomerRepaired]
 VOIDED = NAMES[facts.RecordVoided]
 
 
