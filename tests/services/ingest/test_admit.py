@@ -9,7 +9,7 @@ from services.ingest.domain import refuse_key
 from services.ingest.domain.content import MAX_NAMED
 from shared.events.codec import dump_fact
 from shared.events.refusal import Reason, Refused
-from shared.events.registry import FACTS, REPAIRED
+from shared.events.registry import FACTS
 from tests.services.ingest.events import DATA, LEAVE_OUT, NOW, candidate, event, judged
 
 LONG = "x" * 10_000
@@ -166,7 +166,7 @@ def test_every_type_passes_and_its_log_form_is_canonical(noun: str) -> None:
 
 
 def test_every_fact_type_is_tried_here() -> None:
-    assert {f"guanxi.{noun}.v1" for noun in DATA} == set(FACTS) - {REPAIRED}
+    assert {f"guanxi.{noun}.v1" for noun in DATA} == set(FACTS)
 
 
 def test_guanxis_own_types_pass_on_the_inbox_only() -> None:
