@@ -13,11 +13,7 @@ Side = Literal["door", "log"]
 
 def event_schema(name: str, side: Side) -> dict[str, Any]:
     """The schema of a whole CloudEvent of this type: at the doors, or on the log."""
-    model: type[BaseModel]
-    if name in DECISIONS:
-        model = DECISIONS[name]
-    else:
-        model = FACTS[name].door if side == "door" else FACTS[name].fact
+    model = _model(name, side)
     data = TypeAdapter(model).json_schema(ref_template="#/$defs/{model}")
     definitions = data.pop("$defs", {})
     properties: dict[str, Any] = {
@@ -56,6 +52,12 @@ def event_schema(name: str, side: Side) -> dict[str, Any]:
     if definitions:
         schema["$defs"] = definitions
     return schema
+
+
+def _model(name: str, side: Side) -> type[BaseModel]:
+    if name in DECISIONS:
+        return DECISIONS[name]
+    return FACTS[name].door if side == "door" else FACTS[name].fact
 
 
 def _identifier(description: str) -> dict[str, Any]:
