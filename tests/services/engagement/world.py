@@ -42,6 +42,7 @@ class World:
     entities: dict[str, Entity[Any, Any]] = field(default_factory=dict)
     rows: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     decided: list[Event] = field(default_factory=list)
+    log: list[tuple[str, Event]] = field(default_factory=list)
     records: dict[tuple[str, str, str], Event] = field(default_factory=dict)
     numbers: Iterable[int] = field(default_factory=lambda: count(1))
     tier_chain: dict[str, tuple[int, str | None]] = field(default_factory=dict)
@@ -61,8 +62,10 @@ class World:
             entity = load_entity(self.domain, key, entity.document())
         self.entities[key] = entity
         made = list(entity.fold(event, deciding=self.deciding))
+        self.log.append((key, event))
         for decision in made:
             list(entity.fold(decision, deciding=self.deciding))
+            self.log.append((key, decision))
         self.decided += made
         for row in self.domain.rows(entity.state):
             self.rows.pop((row.collection, row.id), None)
@@ -218,7 +221,7 @@ class World:
         self.tell(fact, on, **env)
 
     def review(self, on: str, customer: str = CUSTOMER) -> None:
-        self.tell(facts.CustomerReviewed(), on, subject=customer)
+        self.tell(facts.CustomerReviewed(), on, subject=customer, event_id="review")
 
     # ------------------------------------------------------------------------------------------------------- reading
 
