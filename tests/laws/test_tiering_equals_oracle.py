@@ -1,6 +1,7 @@
 """Tiering is what its oracle says, for every history: each decision with its reasons, and the row at the end.
 
-How many histories are tried: HYPOTHESIS_PROFILE (tests/conftest.py), a sixth of its examples per test here, half of that for long ones.
+How many histories are tried: HYPOTHESIS_PROFILE (tests/conftest.py), a sixth of its examples per test here, half of
+that for long ones.
 """
 
 from collections.abc import Sequence
