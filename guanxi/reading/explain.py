@@ -1,7 +1,9 @@
 """`guanxi explain`: what a person needs to know of a customer's tier, as text of at most 100 columns. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from rich.cells import cell_len, set_cell_size
 
 from guanxi.reading.words import (
     FACTOR_WORDS,
@@ -16,6 +18,7 @@ from guanxi.reading.words import (
 
 Document = dict[str, Any]
 _LABEL = 14
+_WIDTH = 100
 _CAUSES = {
     "override": "set by hand",
     "override_ended": "a tier set by hand has ended",
@@ -33,7 +36,7 @@ def explain(
     row: Document, history: Sequence[Document], engagement: Document | None, names: Mapping[str, str] | None = None
 ) -> str:
     """Everything about a customer as of its row. `names`: of representatives, where they may be seen."""
-    return "\n".join(
+    return _text(
         [
             *_head(row),
             *_tier(row),
@@ -51,7 +54,7 @@ def explain_on(row: Document, history: Sequence[Document], on: str) -> str:
     """What held on a day (YYYY-MM-DD): the last change that had taken effect by then, with its own explanation."""
     past = [entry for entry in history if entry["kind"] == "changed" and entry["effective_on"] <= on]
     if not past:
-        return "\n".join([*_head(row), _line("tier", f"potential on {on}: no decision had been made yet")])
+        return _text([*_head(row), _line("tier", f"potential on {on}: no decision had been made yet")])
     entry = past[-1]
     lines = [*_head(row), _line("tier", f"{entry['to']} on {on}, since {entry['effective_on']}")]
     lines.append(_line("", f"before that {entry['from']}; because of {_CAUSES[entry['cause']]}"))
@@ -59,7 +62,7 @@ def explain_on(row: Document, history: Sequence[Document], on: str) -> str:
     lines += _why(entry["factors"], row["currency"], entry["score"], entry["known_weight"])
     lines += _would_change(entry.get("would_change"), entry["effective_on"], entry["to"])
     lines.append(_line("decided", f"version {entry['version']}, as of {instant(entry['decided_as_of'])}"))
-    return "\n".join(lines)
+    return _text(lines)
 
 
 def _head(row: Document) -> Iterator[str]:
@@ -223,3 +226,18 @@ def _freshness(row: Document, engagement: Document | None) -> Iterator[str]:
 
 def _line(label: str, text: str) -> str:
     return f"  {label:<{_LABEL}}{text}"
+
+
+def _text(lines: Iterable[str]) -> str:
+    """Lines of at most 100 columns; what does not fit goes on below its text."""
+    return "\n".join(part for line in lines for part in _wrapped(line))
+
+
+def _wrapped(line: str) -> Iterator[str]:
+    while cell_len(line) > _WIDTH:
+        cut = line.rfind(" ", _LABEL + 3, len(set_cell_size(line, _WIDTH)))
+        if cut < 0:
+            break
+        yield line[:cut]
+        line = _line("", line[cut + 1 :])
+    yield line
