@@ -83,19 +83,17 @@ def _last_visit(past: list[tuple[Ref, Revision]]) -> dict[str, Any] | None:
 
 def _relationship(customer: Customer, rules: CustomerRules, past: list[Revision]) -> dict[str, Any]:
     today = customer.today
-    year, departments = met(past, today - YEAR_DAYS + 1, today)
-    ever, _ = met(past, 0, today)
-    recently, _ = met(past, today - MET_DAYS + 1, today)
-    persons = customer.persons.present(today, ever)
+    people, departments = met(past, today)
+    persons = customer.persons.present(today, people)
     deciding = [person for person in persons if person.decision_role in DECIDING_ROLES]
     this_year = past[bisect_right(past, today - YEAR_DAYS, key=lambda visit: visit.day) :]
     owed = rules.entitlements.at(date.fromordinal(today))[customer.tiers.rank].executive_meetings if today else 0
     return {
-        "persons_met_365d": len(year),
+        "persons_met_365d": sum(day > today - YEAR_DAYS for day in people.values()),
         "departments_met_365d": sorted(departments),
         "key_relationship": number(key_relationship(persons)),
         "deciders": len(deciding),
-        "deciders_met_90d": sum(person.person_id in recently for person in deciding),
+        "deciders_met_90d": sum((person.last_met_on or 0) > today - MET_DAYS for person in deciding),
         "deciders_never_met": [person.person_id for person in deciding if person.last_met_on is None],
         "executive_meetings_365d": sum(visit.kind == EXECUTIVE for visit in this_year),
         "executive_meetings_owed": owed,
@@ -129,6 +127,9 @@ def _satisfaction(customer: Customer) -> dict[str, Any]:
             "survey_id": survey_id,
         }
     for instrument in INSTRUMENTS:
+        if not customer.answers.knows(instrument):
+            shown[instrument] = None
+            continue
         this, before = customer.answers.years(instrument, customer.today)
         turn = customer.answers.turns.get(instrument)
         shown[instrument] = {

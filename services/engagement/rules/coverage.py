@@ -48,14 +48,14 @@ def visit_keys(revisions: Iterable[Revision]) -> set[VisitKey]:
     return {
         (representative, monday_of(revision.day))
         for revision in revisions
-        for representative, _ in revision.participants
+        for representative in revision.participants[::2]
     }
 
 
 def first_listed(visit: Revision) -> dict[int, str]:
     """By role, the first participant listed in it."""
     first: dict[int, str] = {}
-    for representative, role in visit.participants:
+    for representative, role in visit.by:
         first.setdefault(role, representative)
     return first
 
@@ -63,9 +63,9 @@ def first_listed(visit: Revision) -> dict[int, str]:
 def visit_rows(customer: str, keys: set[VisitKey], visits: Visits, tiers: Tiers, time: BusinessTime) -> list[Row]:
     """The rows of the given keys; one without an entry left is deleted."""
     entries: dict[VisitKey, list[dict[str, Any]]] = defaultdict(list)
-    for ref in visits.refs():
-        revisions = visits.revisions(ref)
-        if keys.isdisjoint(visit_keys(revisions)):
+    mondays = {monday for _, monday in keys}
+    for ref, revisions in visits.records():
+        if all(monday_of(revision.day) not in mondays for revision in revisions):
             continue
         for monday in {monday_of(revision.day) for revision in revisions}:
             for representative, entry in _entries(ref, revisions, monday, tiers, time):
@@ -96,7 +96,7 @@ def _entries(
     for (revision, rank), mark_of in zip(forms, marks, strict=True):
         first = first_listed(revision)
         roles: dict[str, list[int]] = defaultdict(list)
-        for representative, role in revision.participants:
+        for representative, role in revision.by:
             roles[representative].append(role)
         for representative, mine in roles.items():
             yield (

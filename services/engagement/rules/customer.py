@@ -24,7 +24,7 @@ from services.engagement.rules.days import BusinessTime, monday_of
 from services.engagement.rules.fields import Fields
 from services.engagement.rules.goals import Goals
 from services.engagement.rules.owners import OWNING_ROLES, Owners
-from services.engagement.rules.relationship import MET_DAYS, KeyPersons, key_relationship, met
+from services.engagement.rules.relationship import KeyPersons, key_relationship
 from services.engagement.rules.satisfaction import INSTRUMENTS, Answers
 from services.engagement.rules.tiers import Tiers
 from services.engagement.rules.visits import Visits
@@ -111,8 +111,7 @@ class CustomerRules:
 
     def key_relationship(self, customer: Customer, today: int) -> Fraction | None:
         """KCR as of a day."""
-        people, _ = met((visit for _, visit in customer.visits.standing()), today - MET_DAYS + 1, today)
-        return key_relationship(customer.persons.present(today, people))
+        return key_relationship(customer.persons.present(today, {}))
 
     # ---------------------------------------------------------------------------------------------------------- time
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from services.engagement.rules.coverage import visit_keys
 from services.engagement.rules.customer import PROFILE_FIELDS, Customer, CustomerRules
 from services.engagement.rules.fields import stamp_of
+from services.engagement.rules.visits import oldest_of_interest
 from shared.events.decisions import Decision
 from shared.events.event import Event
 from shared.events.facts import RecordVoided, VisitLogged
@@ -34,8 +35,7 @@ def _tier(rules: CustomerRules, customer: Customer, event: Event) -> None:
     if not customer.tiers.fold(event, rules.time):
         return
     changed_on = event.data.effective_on.toordinal()
-    for ref in customer.visits.refs():
-        revisions = customer.visits.revisions(ref)
+    for _, revisions in customer.visits.records():
         if any(revision.day > changed_on for revision in revisions):
             customer.touched_visits |= visit_keys(revisions)
     customer.touch_accounts()
@@ -48,7 +48,7 @@ def _visit(rules: CustomerRules, customer: Customer, event: Event) -> None:
         return
     customer.touched_visits |= visit_keys(customer.visits.revisions(ref))
     customer.touch_accounts()
-    if customer.clock is not None:
+    if customer.clock is not None and rules.time.day_of(event) < oldest_of_interest(customer.today):
         rules.prune(customer)
 
 

@@ -88,18 +88,19 @@ def key_relationship(persons: Iterable[KeyPerson]) -> Fraction | None:
     return Fraction(total, weight) if anyone_decides else None
 
 
-def met(visits: Iterable[Revision], first_day: int, today: int) -> tuple[dict[str, int], set[str]]:
-    """Whom of the customer's visits met in a stretch of days: the last day by person, and the departments. Any visit
-    counts, exhibitions and video included.
+def met(visits: Iterable[Revision], today: int) -> tuple[dict[str, int], set[str]]:
+    """Whom of the customer's visits met: the last day by person, ever; and the departments within a year. Any visit up
+    to today counts, exhibitions and video included.
     """
     people: dict[str, int] = {}
     departments: set[str] = set()
     for visit in visits:
-        if not first_day <= visit.day <= today:
+        day = visit.day
+        if day > today:
             continue
-        for person, department in visit.attendees:
-            if person is not None:
-                people[person] = max(visit.day, people.get(person, visit.day))
-            if department is not None:
+        for person, department in visit.met:
+            if person is not None and people.get(person, 0) < day:
+                people[person] = day
+            if department is not None and day > today - YEAR_DAYS:
                 departments.add(department)
     return people, departments

@@ -94,6 +94,11 @@ class Answers:
         """The answers as they stand now."""
         return ((ref, revisions[-1]) for ref, revisions in self._records.items() if revisions[-1].instrument != VOID)
 
+    def knows(self, instrument: str) -> bool:
+        """Whether there is any answer by this instrument."""
+        index = INSTRUMENTS.index(instrument)
+        return any(answer.instrument == index for _, answer in self.standing())
+
     def last(self, today: int) -> tuple[Ref, Answer] | None:
         """The last answer up to a day."""
         return max(

@@ -1,7 +1,7 @@
 """The visits of one customer, each with its revisions, whichever order those come in (domain.md, Identity)."""
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, get_args
 
 from services.engagement.rules.days import BusinessTime, first_kept_day, known_at, monday_of, to_micros
@@ -27,9 +27,15 @@ Ref = tuple[str, str]
 """Source and visit id."""
 
 
+def oldest_of_interest(today: int) -> int:
+    """The day from which on visits are kept with their notes; earlier ones lose them, and at last are forgotten."""
+    return monday_of(today) - 7 * NOTES_KEPT_WEEKS
+
+
 class Revision(NamedTuple):
-    """One revision of a visit. kind: index into KINDS, or VOID; known, time: microseconds; day: ordinal; participants:
-    (rep_id, index into ROLES); attendees: (person_id, department); notes: consensus, then follow-ups.
+    """One revision of a visit, as stored. kind: index into KINDS, or VOID; known, time: microseconds; day: ordinal;
+    participants: rep_id and index into ROLES in turn; attendees: person_id and department in turn; notes: consensus,
+    then follow-ups.
     """
 
     revision: int
@@ -40,14 +46,24 @@ class Revision(NamedTuple):
     channel: int = 0
     outcome: bool = False
     backfill: bool = False
-    participants: tuple[tuple[str, int], ...] = ()
-    attendees: tuple[tuple[str | None, str | None], ...] = ()
-    notes: tuple[str | None, ...] = ()
+    participants: Sequence[Any] = ()
+    attendees: Sequence[str | None] = ()
+    notes: Sequence[str | None] = ()
 
     @property
     def stands(self) -> bool:
         """Whether this revision is no void."""
         return self.kind != VOID
+
+    @property
+    def by(self) -> Iterator[tuple[str, int]]:
+        """The participants: representative, and the index into ROLES of the role they took."""
+        return zip(self.participants[::2], self.participants[1::2], strict=True)
+
+    @property
+    def met(self) -> Iterator[tuple[str | None, str | None]]:
+        """The attendees: person and department."""
+        return zip(self.attendees[::2], self.attendees[1::2], strict=True)
 
     @property
     def is_contact(self) -> bool:
@@ -67,9 +83,9 @@ class Visits:
     def __len__(self) -> int:
         return len(self._records)
 
-    def refs(self) -> Iterator[Ref]:
-        """Source and id of each visit known, void ones included."""
-        return iter(self._records)
+    def records(self) -> Iterable[tuple[Ref, list[Revision]]]:
+        """Each visit known with its revisions, lowest first; void ones included."""
+        return self._records.items()
 
     def revisions(self, ref: Ref) -> list[Revision]:
         """All known revisions of a visit, lowest first."""
@@ -103,13 +119,13 @@ class Visits:
 
     def prune(self, today: int) -> list[tuple[Ref, list[Revision]]]:
         """Forget what lies too far back; gives what was forgotten. Depends on the week of today only."""
-        first, notes_from = first_kept_day(today), monday_of(today) - 7 * NOTES_KEPT_WEEKS
+        first, notes_from = first_kept_day(today), oldest_of_interest(today)
         old: list[Ref] = []
         for ref, revisions in self._records.items():
             last = max(revision.day for revision in revisions)
             if last < notes_from:
                 if revisions[-1].notes:
-                    revisions[-1] = revisions[-1]._replace(notes=())
+                    revisions[-1] = revisions[-1]._replace(notes=[])
                 if last < first:
                     old.append(ref)
         if not old:
@@ -132,7 +148,7 @@ class Visits:
     @classmethod
     def load(cls, stored: list[list[Any]]) -> "Visits":
         """The inverse of `dump`."""
-        return cls({(record[0], record[1]): [_load(revision) for revision in record[2:]] for record in stored})
+        return cls({(source, id_): [Revision(*revision) for revision in kept] for source, id_, *kept in stored})
 
 
 def _void(event: Event, time: BusinessTime) -> Revision:
@@ -157,9 +173,9 @@ def _logged(event: Event, fact: VisitLogged, time: BusinessTime) -> Revision:
         CHANNELS.index(fact.channel),
         outcome=bool(fact.consensus and fact.consensus.strip()) or bool(fact.follow_ups),
         backfill=event.backfill,
-        participants=tuple((participant.rep_id, ROLES.index(participant.role)) for participant in fact.participants),
-        attendees=tuple((attendee.person_id, attendee.department) for attendee in fact.attendees),
-        notes=tuple(map(_cut, texts)) if any(texts) else (),
+        participants=[part for one in fact.participants for part in (one.rep_id, ROLES.index(one.role))],
+        attendees=[part for one in fact.attendees for part in (one.person_id, one.department)],
+        notes=list(map(_cut, texts)) if any(texts) else [],
     )
 
 
@@ -170,28 +186,4 @@ def _cut(text: str | None) -> str | None:
 
 
 def _dump(visit: Revision) -> list[Any]:
-    if visit.kind == VOID:
-        return list(visit[:5])
-    marks = visit.outcome + 2 * visit.backfill
-    participants = [part for participant in visit.participants for part in participant]
-    attendees = [part for attendee in visit.attendees for part in attendee]
-    return [*visit[:6], marks, participants, attendees, *visit.notes]
-
-
-def _load(stored: list[Any]) -> Revision:
-    if stored[4] == VOID:
-        return Revision(*stored)
-    revision, known, at, day, kind, channel, marks, participants, attendees, *notes = stored
-    return Revision(
-        revision,
-        known,
-        at,
-        day,
-        kind,
-        channel,
-        bool(marks & 1),
-        bool(marks & 2),
-        tuple(zip(participants[::2], participants[1::2], strict=True)),
-        tuple(zip(attendees[::2], attendees[1::2], strict=True)),
-        tuple(notes),
-    )
+    return list(visit if visit.kind != VOID else visit[:5])
