@@ -24,6 +24,7 @@ PRIVATE = (
     "proposal",
     "changed_version",
 )
+FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation")
 KEY_PERSON_WORK = ("priority", "partner", "strategic")
 """Tiers that owe key-person work (domain.md, what each tier owes and gets)."""
 ORGANISATIONAL = ("partner", "strategic")
@@ -116,6 +117,40 @@ def history_pipeline(name: Name) -> list[Json]:
     return [{"$unset": ["graces", "after"]}]
 
 
+def quality_pipeline(name: Name) -> list[Json]:
+    """Customers of whom something is missing: their registration, an account manager, any rating that the policy
+    weighs, or the rate of a currency.
+    """
+    del name
+    rated = [FACTORS.index(factor) for factor in ("strategic_fit", "market_standing", "share_of_wallet")]
+    ratings = {"$filter": {"input": "$factors", "as": "f", "cond": {"$in": [{"$arrayElemAt": ["$$f", 0]}, rated]}}}
+    known = {"$map": {"input": "$ratings", "as": "f", "in": {"$ne": [{"$arrayElemAt": ["$$f", 1]}, None]}}}
+    return [
+        {"$set": {"ratings": ratings}},
+        {
+            "$project": {
+                "customer": "$_id",
+                "tier": 1,
+                "unregistered": {"$ne": ["$registered", True]},
+                "unowned": {"$eq": [{"$ifNull": ["$account_manager", None]}, None]},
+                "unrated": {"$and": [{"$ne": ["$ratings", []]}, {"$not": [{"$anyElementTrue": [known]}]}]},
+                "unconverted": {"$ifNull": ["$flags.unconverted", []]},
+                **dict.fromkeys(FRESHNESS, 1),
+            }
+        },
+        {
+            "$match": {
+                "$or": [
+                    {"unregistered": True},
+                    {"unowned": True},
+                    {"unrated": True},
+                    {"unconverted": {"$ne": []}},
+                ]
+            }
+        },
+    ]
+
+
 SCHEMA = Schema(
     service="tiering",
     collections=(CUSTOMERS, OTHERS, HISTORY),
@@ -129,5 +164,6 @@ SCHEMA = Schema(
     views=(
         View("customers", CUSTOMERS, customers_pipeline),
         View("tier_history", HISTORY, history_pipeline),
+        View("data_quality", CUSTOMERS, quality_pipeline),
     ),
 )

@@ -1,8 +1,9 @@
 """What would change a tier: a purchase, prompt payment, better ratings; and when it falls by itself.
 
-All but `falls_on` is about the computed tier, approval taken as given. Cost: `purchase` is a bisection of at most 60
-assessments, `rating` at most 20 for each of three factors, `falls_on` one decision per day on which time alone
-changes an input: at most six per bucket of the last 730 days and six per invoice.
+All but `falls_on` is about the computed tier, approval taken as given. Cost, whatever the number of purchases: some
+forty looks at volume and growth for `purchase`, at most twenty sums for each rated factor; for `falls_on` one outcome
+per day on which time alone changes what a tier is computed from, which is at most three per day with money in the last
+730 days, seven per invoice, two per rating.
 """
 
 from dataclasses import replace

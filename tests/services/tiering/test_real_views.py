@@ -11,7 +11,18 @@ from services.tiering.store import SCHEMA
 from shared.mongo import connect
 from shared.mongo.schema import apply
 from shared.settings import Settings
-from tests.services.tiering.given import Given, assigned, best, given, overridden, pounds, rated, registered, wholesale
+from tests.services.tiering.given import (
+    Given,
+    assigned,
+    best,
+    given,
+    overridden,
+    pounds,
+    purchase,
+    rated,
+    registered,
+    wholesale,
+)
 
 pytestmark = pytest.mark.real
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -98,3 +109,19 @@ async def test_the_history_has_every_decision_with_its_explanation(reader: Reade
     assert rows[0]["factors"]["purchase_volume"]["value"] == "500.00"
     assert rows[0]["set_off_by"] == "e1"
     assert rows[0]["would_change"]["purchase"]["tier"] == "priority"
+
+
+async def test_data_quality_names_what_is_missing(reader: Reader) -> None:
+    (row,) = await reader.read("data_quality", given(purchase("5", "2026-01-10", currency="CHF")))
+    missing = {name: row[name] for name in ("unregistered", "unowned", "unrated", "unconverted")}
+    assert missing == {"unregistered": True, "unowned": True, "unrated": True, "unconverted": ["CHF"]}
+
+
+async def test_data_quality_asks_for_no_rating_that_the_policy_does_not_weigh(reader: Reader) -> None:
+    (row,) = await reader.read("data_quality", wholesale(pounds("5", "2026-01-10")))
+    assert not row["unrated"]
+
+
+async def test_data_quality_does_not_list_those_of_whom_all_is_known(reader: Reader) -> None:
+    known = [registered("2026-01-01", name="a"), assigned("2026-01-01", account_manager="ann"), *best("2026-01-10")]
+    assert await reader.read("data_quality", given(*known)) == []
