@@ -83,8 +83,7 @@ def show_speed(narrator: Narrator, events: int, seconds: float, live: Latencies,
     """Events per second, and door to view."""
     narrator.heading("How fast")
     narrator.say(
-        f"{events / seconds:>8,.0f} events/s from the files to the views: {events:,} admitted in {seconds:.1f} s, "
-        f"{where}"
+        f"{events / seconds:>8,.0f} events/s from the files to the views ({events:,} in {seconds:.1f} s; {where})"
     )
     count = len(live.milliseconds)
     narrator.say(

@@ -80,7 +80,7 @@ async def wait_for_views(settings: Settings, database: Database, narrator: Narra
         behind = {one.reader: one.behind for one in readers}
         due = await _due(database)
         text = ", ".join(f"{name} {lag:,}" for name, lag in behind.items())
-        narrator.moving(f"records to go: {text}; {due:,} customers to be brought up to today")
+        narrator.moving(f"to go: {text} records; {due:,} customers to bring up to today")
         if not any(behind.values()) and not due:
             narrator.moving("everything on the log is in the views, and every customer is up to today", last=True)
             return
@@ -91,9 +91,9 @@ async def wait_for_views(settings: Settings, database: Database, narrator: Narra
 
 async def _due(database: Database) -> int:
     now = datetime.now(UTC)
-    found = 0
+    due = []
     async with transient_errors():
         for service in ("tiering", "engagement"):
             collection = database[f"{service}_g{await current_generation(database, service)}"]
-            found += await collection.count_documents({"due_at": {"$lte": now}, "incomplete_since": None})
-    return found
+            due.append(await collection.count_documents({"due_at": {"$lte": now}, "incomplete_since": None}))
+    return max(due)

@@ -27,6 +27,7 @@ Document = dict[str, Any]
 
 
 NAME_COLUMNS = 24
+REPRESENTATIVE_COLUMNS = 19
 
 
 def _table(*columns: str, right: Sequence[str] = (), wrapped: Sequence[str] = ()) -> Table:
@@ -39,9 +40,9 @@ def _table(*columns: str, right: Sequence[str] = (), wrapped: Sequence[str] = ()
     return table
 
 
-def _short(text: str) -> str:
+def _short(text: str, columns: int = NAME_COLUMNS) -> str:
     """At most so many columns that a table keeps its shape; a Chinese character takes two."""
-    return text if cell_len(text) <= NAME_COLUMNS else f"{set_cell_size(text, NAME_COLUMNS - 1).rstrip()}…"
+    return text if cell_len(text) <= columns else f"{set_cell_size(text, columns - 1).rstrip()}…"
 
 
 def tiers(rows: Sequence[Document], currency: str) -> Table:
@@ -113,7 +114,7 @@ def week(rows: Sequence[Document], names: Mapping[str, str]) -> Table:
         reasons = Counter(visit["reason"] for visit in row["visits"] if visit["reason"])
         why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(2))
         table.add_row(
-            _short(who),
+            _short(who, REPRESENTATIVE_COLUMNS),
             row["role"].removesuffix("_manager"),
             str(row["counted"]),
             "-" if row["target"] is None else str(row["target"]),
