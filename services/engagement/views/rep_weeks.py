@@ -35,16 +35,28 @@ def rep_weeks(name: Callable[[str], str]) -> list[Stage]:
         {
             "$set": {
                 "accounts": {"$first": "$accounts"},
-                "now": judged({"$filter": {"input": "$visits", "as": "this", "cond": "$$this.now"}}, "$profile"),
-                "then": judged({"$filter": {"input": "$visits", "as": "this", "cond": "$$this.closed"}}, "$closed"),
+                "now": judged(_marked("now"), "$profile"),
                 "days": _days_worked("$profile", "$$this.now"),
                 "closed_days": _days_worked("$closed", _known_at_closing()),
+                "is_closed": {"$gt": ["$as_of", "$closes_at"]},
             }
         },
+        {"$set": {"then": {"$cond": [_is_as_closed(), "$now", judged(_marked("closed"), "$closed")]}}},
         {"$set": {"aim": _aim("$profile", "$days", ""), "closed_aim": _aim("$closed", "$closed_days", "closed_")}},
         {"$set": {"closed_row": _closed_row()}},
         {"$project": _row()},
     ]
+
+
+def _marked(mark: str) -> Expression:
+    """The visits as they are now, or as they were when the week closed."""
+    return {"$filter": {"input": "$visits", "as": "this", "cond": f"$$this.{mark}"}}
+
+
+def _is_as_closed() -> Expression:
+    """Whether judging again what the week knew at closing can be spared: nothing has changed since."""
+    changed = any_where("$visits", {"$ne": ["$$this.now", "$$this.closed"]})
+    return {"$and": [{"$eq": ["$profile", "$closed"]}, {"$not": [changed]}]}
 
 
 def _clock(name: Callable[[str], str]) -> list[Stage]:
@@ -120,17 +132,29 @@ def _accounts(name: Callable[[str], str]) -> Stage:
     is_role = {"$eq": ["$role", "$$role"]}
     was_role = {"$eq": ["$role", "$$closed_role"]}
     owned_at_end = any_where("$spans", holds_on("$$end"))
-    visited = any_where(
-        "$days",
-        {
-            "$and": [
-                {"$lte": ["$$this", "$$end"]},
-                {"$gt": ["$$this", {"$subtract": ["$$end", COVERAGE_DAYS]}]},
-                {"$gte": ["$$this", "$$active_from"]},
-                {"$lte": ["$$this", "$$active_until"]},
-            ]
-        },
+    first, last = (
+        {"$max": ["$$active_from", {"$subtract": ["$$end", COVERAGE_DAYS - 1]}]},
+        {"$min": ["$$active_until", "$$end"]},
     )
+    # Days ascend. For the present week the last one tells; only an earlier week looks through them.
+    visited = {
+        "$let": {
+            "vars": {"first": first, "last": last, "latest": {"$ifNull": [{"$last": "$days"}, 0]}},
+            "in": {
+                "$and": [
+                    {"$gte": ["$$latest", "$$first"]},
+                    {
+                        "$or": [
+                            {"$lte": ["$$latest", "$$last"]},
+                            any_where(
+                                "$days", {"$and": [{"$gte": ["$$this", "$$first"]}, {"$lte": ["$$this", "$$last"]}]}
+                            ),
+                        ]
+                    },
+                ]
+            },
+        }
+    }
     counts = {
         "named": {"$and": [is_role, {"$lte": ["$named_from", "$$monday"]}]},
         "owned": {"$and": [is_role, any_where("$spans", holds_on("$$monday"))]},
@@ -210,7 +234,7 @@ def _aim(profile: str, days: str, prefix: str) -> Expression:
 
 def _closed_row() -> Expression:
     """What the row was when the week closed; null until then, and where the representative was not known then."""
-    is_closed = {"$and": [{"$gt": ["$as_of", "$closes_at"]}, {"$in": ["$closed.role", OWING_ROLES]}]}
+    is_closed = {"$and": ["$is_closed", {"$in": ["$closed.role", OWING_ROLES]}]}
     row = {
         "counted": {"$size": "$then.counted"},
         "customers": {"$setUnion": ["$then.counted", []]},
@@ -265,6 +289,6 @@ def _row() -> Stage:
         },
         "covered_90d": covered,
         "closed": "$closed_row",
-        "restated": {"$and": [{"$gt": ["$as_of", "$closes_at"]}, {"$not": [same_as_closed]}]},
+        "restated": {"$and": ["$is_closed", {"$not": [same_as_closed]}]},
         **dict.fromkeys(_FRESHNESS, 1),
     }
