@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
-from services.tiering.policy import FACTORS, Policies, Policy, in_force
+from services.tiering.policy import Policies, Policy, in_force
 from services.tiering.rules.days import iso
 from services.tiering.rules.evolve import MASTER_DATA, ROLES
 from services.tiering.rules.explanation import factor_value
@@ -75,11 +75,11 @@ def _tier_extras(state: State, standing: Standing) -> Json:
 
 
 def _factors(state: State, assessed: Assessment) -> list[list[Any]]:
-    weights = assessed.policy.weights
+    known, points = assessed.known, assessed.points
     return [
-        [factor, factor_value(state, assessed, factor), assessed.points[factor] / 100, weights[factor]]
-        for factor in range(len(FACTORS))
-        if weights[factor]
+        [factor, factor_value(state, assessed, factor) if known[factor] else None, points[factor] / 100, weight]
+        for factor, weight in enumerate(assessed.policy.weights)
+        if weight
     ]
 
 

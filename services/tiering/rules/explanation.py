@@ -12,25 +12,24 @@ RATIO_PLACES = 4
 
 def explain_factors(state: State, assessed: Assessment) -> dict[str, Any]:
     """By factor that the policy weighs: value (a decimal string, null when unknown), points, weight, known."""
+    known = assessed.known
     return {
         name: {
-            "value": factor_value(state, assessed, factor),
+            "value": factor_value(state, assessed, factor) if known[factor] else None,
             "points": points_text(assessed.points[factor]),
             "weight": assessed.policy.weights[factor],
-            "known": assessed.known[factor],
+            "known": known[factor],
         }
         for factor, name in enumerate(FACTORS)
         if assessed.policy.weights[factor]
     }
 
 
-def factor_value(state: State, assessed: Assessment, factor: int) -> str | None:
-    """What a factor measures: a rating as given; money; a growth, a margin rate; mean points of invoices. None when
-    unknown. Ratios are rounded to four places here, and only here.
+def factor_value(state: State, assessed: Assessment, factor: int) -> str:
+    """What a known factor measures: a rating as given; money; a growth, a margin rate; mean points of invoices. Ratios
+    are rounded to four places here, and only here.
     """
     policy, money, payment = assessed.policy, assessed.money, assessed.terms.payment
-    if not assessed.known[factor]:
-        return None
     if factor == VOLUME:
         return policy.money(max(0, money.net))
     if factor == GROWTH:

@@ -95,7 +95,15 @@ class State:
         the next day on which time alone changes one of them.
         """
         self.forget()
-        self.due_otherwise = min((day for day in self._due_days() if day > self.today), default=NEVER)
+        self.due_otherwise = NEVER
+        if (
+            self.ratings.entries
+            or self.credit.entries
+            or self.override.entries
+            or self.invoices.moves
+            or self.answers.given
+        ):
+            self.due_otherwise = min((day for day in self._due_days() if day > self.today), default=NEVER)
 
     def _due_days(self) -> Iterable[int]:
         today = self.today
