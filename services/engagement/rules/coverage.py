@@ -140,17 +140,17 @@ def _visit_row(customer: str, key: VisitKey, entries: list[dict[str, Any]]) -> R
 
 def account_rows(customer: str, keys: set[AccountKey], owners: Owners, tiers: Tiers, visits: Visits) -> list[Row]:
     """The rows of the given keys: since when it is known what the representative owns, when they owned this customer
-    while it was general, and on which days they paid it a visit that may count.
+    while it was general, and on which days they paid it a visit that may count, by the role they were first listed in.
     """
     if not keys:
         return []
     spans = {role: owners.general_spans(role, tiers) for role in OWNING_ROLES}
     closed = {role: owners.general_spans(role, tiers, closed=True) for role in OWNING_ROLES}
-    days: dict[AccountKey, set[int]] = defaultdict(set)
+    days: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for _, visit in visits.standing():
         if flaw(visit, tiers.at(visit.day)) is None:
             for index, representative in first_listed(visit).items():
-                days[ROLES[index], representative].add(visit.day)
+                days[representative][ROLES[index]].add(visit.day)
     rows = []
     for role, representative in sorted(keys):
         document = {
@@ -161,7 +161,9 @@ def account_rows(customer: str, keys: set[AccountKey], owners: Owners, tiers: Ti
             "closed_named_from": owners.named_from(role, representative, closed=True),
             "spans": [span._asdict() for span in spans[role].get(representative, ())],
             "closed_spans": [span._asdict() for span in closed[role].get(representative, ())],
-            "days": sorted(days[role, representative]),
+            "visited": [
+                {"role": taken, "days": sorted(days[representative][taken])} for taken in sorted(days[representative])
+            ],
         }
         rows.append(Row(ACCOUNT_ROWS, f"{role}/{len(customer)}/{customer}/{representative}", document))
     return rows

@@ -59,11 +59,19 @@ class Representative:
         return fields
 
     def spans(self, *, closed: bool = False) -> list[dict[str, Any]]:
-        """The registered fields by the days on which they hold; the first is the day of the first registration."""
+        """The registered fields by the days on which they hold, and by the days whose weeks they hold for: those of the
+        Mondays among them.
+        """
         starts = {max(entry.day, entry.known_from) if closed else entry.day for entry in self.registrations}
         points = sorted(starts)
         return [
-            {"from_on": start, "until_on": end, **_working(self.as_of(start, closed=closed))}
+            {
+                "from_on": start,
+                "until_on": end,
+                "weeks_from": _next_monday(start),
+                "weeks_until": _next_monday(end),
+                **_working(self.as_of(start, closed=closed)),
+            }
             for start, end in pairwise([*points, NEVER])
         ]
 
@@ -86,6 +94,11 @@ class Representative:
                         }
                     )
         return spans
+
+
+def _next_monday(day: int) -> int:
+    """The first Monday from a day on."""
+    return monday_of(day + 6)
 
 
 def _working(fields: dict[str, Any]) -> dict[str, Any]:

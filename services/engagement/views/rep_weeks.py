@@ -127,34 +127,13 @@ def _visits(name: Callable[[str], str]) -> Stage:
 
 def _accounts(name: Callable[[str], str]) -> Stage:
     """How many general customers the representative owned, as now known and as known at closing, and how many of them
-    had a countable visit of theirs in 90 days. A visit counts here by the role registered as on this week's Monday.
+    had a countable visit of theirs in 90 days. Each visit counts by what was registered as on the Monday of
+    its own week.
     """
     is_role = {"$eq": ["$role", "$$role"]}
     was_role = {"$eq": ["$role", "$$closed_role"]}
     owned_at_end = any_where("$spans", holds_on("$$end"))
-    first, last = (
-        {"$max": ["$$active_from", {"$subtract": ["$$end", COVERAGE_DAYS - 1]}]},
-        {"$min": ["$$active_until", "$$end"]},
-    )
-    # Days ascend. For the present week the last one tells; only an earlier week looks through them.
-    visited = {
-        "$let": {
-            "vars": {"first": first, "last": last, "latest": {"$ifNull": [{"$last": "$days"}, 0]}},
-            "in": {
-                "$and": [
-                    {"$gte": ["$$latest", "$$first"]},
-                    {
-                        "$or": [
-                            {"$lte": ["$$latest", "$$last"]},
-                            any_where(
-                                "$days", {"$and": [{"$gte": ["$$this", "$$first"]}, {"$lte": ["$$this", "$$last"]}]}
-                            ),
-                        ]
-                    },
-                ]
-            },
-        }
-    }
+    visited = any_where("$visited", _visited_as("$$this"))
     counts = {
         "named": {"$and": [is_role, {"$lte": ["$named_from", "$$monday"]}]},
         "owned": {"$and": [is_role, any_where("$spans", holds_on("$$monday"))]},
@@ -172,8 +151,7 @@ def _accounts(name: Callable[[str], str]) -> Stage:
                 "end": "$end",
                 "role": "$profile.role",
                 "closed_role": "$closed.role",
-                "active_from": "$profile.active_from",
-                "active_until": "$profile.active_until",
+                "registered": "$known.fold.spans",
             },
             "pipeline": [
                 {"$match": {"$expr": {"$eq": ["$representative", "$$representative"]}}},
@@ -187,6 +165,27 @@ def _accounts(name: Callable[[str], str]) -> Stage:
             "as": "accounts",
         }
     }
+
+
+def _visited_as(taken: str) -> Expression:
+    """Whether one of the days on which the representative was first listed in a role lies in the 90 days, in active
+    service, and in a week for which that role was the registered one.
+    """
+    # Days ascend. For the present week the last one tells; only an earlier week looks through them.
+    within = {"$and": [{"$gte": ["$$day", "$$first"]}, {"$lte": ["$$day", "$$last"]}]}
+    looked_through = {"$anyElementTrue": [{"$map": {"input": f"{taken}.days", "as": "day", "in": within}}]}
+    first = {"$max": ["$$span.weeks_from", "$$span.active_from", {"$subtract": ["$$end", COVERAGE_DAYS - 1]}]}
+    last = {"$min": [{"$subtract": ["$$span.weeks_until", 1]}, "$$span.active_until", "$$end"]}
+    in_span = {
+        "$let": {
+            "vars": {"first": first, "last": last, "latest": {"$last": f"{taken}.days"}},
+            "in": {
+                "$and": [{"$gte": ["$$latest", "$$first"]}, {"$or": [{"$lte": ["$$latest", "$$last"]}, looked_through]}]
+            },
+        }
+    }
+    held = {"$and": [{"$eq": ["$$span.role", f"{taken}.role"]}, in_span]}
+    return {"$anyElementTrue": [{"$map": {"input": "$$registered", "as": "span", "in": held}}]}
 
 
 def _days_worked(profile: str, counts: Expression) -> Expression:
