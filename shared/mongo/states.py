@@ -16,6 +16,9 @@ from shared.mongo import Database, Document, Session, transaction, transient_err
 MAX_QUARANTINED_BYTES = 64 * 1024
 """How much of a record that could not be folded is kept beside it; the whole one stays on the log."""
 
+LOADED = dict.fromkeys(("as_of", "fold", "fold_version", "incomplete_since", "live", "marked_due", "pending"), 1)
+"""What of a document is read back: all that folding goes on from. The public fields are made anew from it."""
+
 Vector = dict[tuple[int, int], tuple[int, int]]
 """Highest (offset, index) folded, per (inbox generation, inbox partition)."""
 
@@ -143,7 +146,9 @@ class StateSession:
             by_collection.setdefault(collection, []).append(document_id)
         loaded: dict[tuple[str, str], Document] = {}
         for collection, ids in by_collection.items():
-            cursor = self._store.collection(collection).find({"_id": {"$in": ids}}, session=self._session)
+            cursor = self._store.collection(collection).find(
+                {"_id": {"$in": ids}}, projection=LOADED, session=self._session
+            )
             for document in await cursor.to_list(length=len(ids)):
                 loaded[collection, document["_id"]] = document
         return loaded
