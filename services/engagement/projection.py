@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from services.engagement.rules.concerns import KINDS as CONCERN_KINDS
@@ -141,7 +142,7 @@ def _satisfaction(customer: Customer) -> dict[str, Any]:
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
-    return {"n": figure.n, "value": number(figure.value), "gap": number(figure.gap)}
+    return {"n": figure.n, "value": number(figure.value), "gap": number(figure.gap), "sum": figure.total}
 
 
 def _concerns(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
@@ -175,6 +176,7 @@ def _concerns(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
                 "reopened": len(loop.rounds) - 1,
             }
         )
+    judged, closed = customer.concerns.loops(customer.today, customer.tiers, rules.entitlements, rules.time)
     shown.sort(key=lambda concern: (SEVERITIES.index(concern["severity"]), concern["raised_on"], concern["concern_id"]))
     return {
         "open": sum(by_severity.values()),
@@ -183,9 +185,8 @@ def _concerns(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
         "answered_in_time": in_time,
         "overdue": overdue,
         "reopened": reopened,
-        "loop_rate": number(
-            customer.concerns.loop_rate(customer.today, customer.tiers, rules.entitlements, rules.time)
-        ),
+        "loop_rate": number(Fraction(closed, judged) if judged else None),
+        "loop": {"judged": judged, "closed": closed},
         "list": shown[:_MAX_CONCERNS_SHOWN],
     }
 

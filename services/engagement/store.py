@@ -10,6 +10,7 @@ from services.engagement.calendar import Calendar
 from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
 from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
 from services.engagement.views import contact_plan as plan
+from services.engagement.views import lists, overviews
 from services.engagement.views.rep_weeks import rep_weeks
 from shared.mongo import Database, transient_errors
 from shared.mongo.schema import Index, Schema, View
@@ -30,8 +31,10 @@ SCHEMA = Schema(
         Index(CUSTOMERS, ("owners.account_manager", "tier_order", "contact.due_on", "_id")),
         Index(CUSTOMERS, ("owners.product_manager", "tier_order", "contact.due_on", "_id")),
         Index(CUSTOMERS, ("concerns.open",)),
+        Index(CUSTOMERS, ("goals.metric",)),
         Index(REPRESENTATIVES, ("as_of",)),
         Index(REPRESENTATIVES, ("fold.spans.role",)),
+        Index(REPRESENTATIVES, ("goals.metric",)),
         Index(VISIT_ROWS, ("representative", "monday")),
         Index(VISIT_ROWS, ("customer",)),
         Index(ACCOUNT_ROWS, ("representative",)),
@@ -41,10 +44,13 @@ SCHEMA = Schema(
     views=(
         View("engagement", CUSTOMERS, lambda _: plan.engagement()),
         View("contact_plan", CUSTOMERS, lambda _: plan.contact_plan()),
-        View("concerns", CUSTOMERS, lambda _: plan.concerns()),
-        View("key_persons", CUSTOMERS, lambda _: plan.key_persons()),
-        View("goals", CUSTOMERS, lambda name: plan.goals(name(REPRESENTATIVES))),
+        View("concerns", CUSTOMERS, lambda _: lists.concerns()),
+        View("key_persons", CUSTOMERS, lambda _: lists.key_persons()),
+        View("relationship_assessments", CUSTOMERS, lambda _: lists.relationship_assessments()),
+        View("tier_care", CUSTOMERS, lambda _: overviews.tier_care()),
+        View("staffing", CUSTOMERS, overviews.staffing),
         View("rep_weeks", WEEKS, rep_weeks, generational=False),
+        View("goals", CUSTOMERS, lists.goals),
     ),
 )
 

@@ -28,7 +28,7 @@ class CalendarChoice:
 
 def read_calendar(section: Mapping[str, Any] | None) -> CalendarChoice:
     """The `calendar` section of a policy file; raises Malformed with the place of what it should not hold."""
-    given = section or {}
+    given = {} if section is None else section
     if not isinstance(given, Mapping):
         raise Malformed("calendar: a mapping is expected")
     for name in given:

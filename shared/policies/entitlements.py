@@ -69,7 +69,7 @@ def read_entitlements(section: Mapping[str, Any] | None) -> tuple[Entitlement, .
     """The `entitlements` section of a policy file: tier -> field -> value. What it leaves out is the default's; raises
     Malformed with the place of what it should not hold.
     """
-    given = section or {}
+    given = {} if section is None else section
     if not isinstance(given, Mapping):
         raise Malformed("entitlements: a mapping from tiers to entitlements is expected")
     unknown = sorted(str(tier) for tier in given if tier not in TIERS)
@@ -79,12 +79,11 @@ def read_entitlements(section: Mapping[str, Any] | None) -> tuple[Entitlement, .
 
 
 def make_entitlements(versions: Sequence[tuple[date, Mapping[str, Any] | None]]) -> Entitlements:
-    """From (effective_on, section) of each version of a policy, in any order."""
-    return Entitlements(
-        tuple(
-            EntitlementVersion(day, read_entitlements(section)) for day, section in sorted(versions, key=lambda v: v[0])
-        )
-    )
+    """From (effective_on, section) of each version of a policy, in the order of adoption: of those that begin on one
+    day the last one holds.
+    """
+    by_day = dict(versions)
+    return Entitlements(tuple(EntitlementVersion(day, read_entitlements(by_day[day])) for day in sorted(by_day)))
 
 
 _LIMITS = {

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
-from fractions import Fraction
 from typing import Any, NamedTuple, get_args
 
 from services.engagement.rules.days import HOUR_MICROS, BusinessTime, first_kept_day, to_micros
@@ -152,14 +151,16 @@ class Concerns:
                 rank = tiers.at(raised.day)
                 yield ref, raised, rank, loop_of(concern, _answer_micros(raised, rank, entitlements))
 
-    def loop_rate(self, today: int, tiers: Tiers, entitlements: Entitlements, time: BusinessTime) -> Fraction | None:
-        """Of the concerns raised today - 364 ... today - 15, the share accepted within 14 calendar days."""
+    def loops(self, today: int, tiers: Tiers, entitlements: Entitlements, time: BusinessTime) -> tuple[int, int]:
+        """How many concerns were raised today - 364 ... today - 15, and how many of them the customer accepted within
+        14 calendar days.
+        """
         judged = [
             loop.accepted_at is not None and time.day_at(loop.accepted_at) - raised.day <= LOOP_DAYS
             for _, raised, _, loop in self.standing(tiers, entitlements)
             if today - 364 <= raised.day <= today - LOOP_DAYS - 1
         ]
-        return Fraction(sum(judged), len(judged)) if judged else None
+        return len(judged), sum(judged)
 
     def prune(self, today: int, time: BusinessTime) -> None:
         """Forget what lies too far back and is closed."""

@@ -106,7 +106,8 @@ class CustomerRules:
         if metric == "kcr":
             return self.key_relationship(customer, today)
         if metric == "loop_rate":
-            return customer.concerns.loop_rate(today, customer.tiers, self.entitlements, self.time)
+            judged, closed = customer.concerns.loops(today, customer.tiers, self.entitlements, self.time)
+            return Fraction(closed, judged) if judged else None
         return None
 
     def key_relationship(self, customer: Customer, today: int) -> Fraction | None:

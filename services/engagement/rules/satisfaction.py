@@ -1,7 +1,7 @@
 """What the customer perceives: answers to surveys, this year against the last (domain.md, Engagement: satisfaction)."""
 
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -35,11 +35,21 @@ class Answer(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """One instrument over a year: number of answers, NPS or CSAT in percent or the CES mean, mean gap."""
+    """One instrument over a year: number of answers, mean gap to expectation, and `total`: promoters less detractors,
+    satisfied ones, or the sum of CES.
+    """
 
+    instrument: str
     n: int
-    value: Fraction | None
+    total: int
     gap: Fraction | None
+
+    @property
+    def value(self) -> Fraction | None:
+        """NPS or CSAT in percent, or the CES mean."""
+        if not self.n:
+            return None
+        return Fraction(self.total * (1 if self.instrument == "ces" else 100), self.n)
 
 
 class Turn(NamedTuple):
@@ -117,8 +127,9 @@ class Answers:
         ]
         gaps = [answer.score - answer.expectation for answer in answers if answer.expectation is not None]
         return Figure(
+            instrument,
             len(answers),
-            _value(instrument, [answer.score for answer in answers]),
+            sum(_worth(instrument, answer.score) for answer in answers),
             Fraction(sum(gaps), len(gaps)) if gaps else None,
         )
 
@@ -191,12 +202,8 @@ class Answers:
         )
 
 
-def _value(instrument: str, scores: Iterable[int]) -> Fraction | None:
-    scores = list(scores)
-    if not scores:
-        return None
+def _worth(instrument: str, score: int) -> int:
+    """What one answer adds to the total."""
     if instrument == "nps":
-        return Fraction(100 * (sum(s >= 9 for s in scores) - sum(s <= 6 for s in scores)), len(scores))
-    if instrument == "csat":
-        return Fraction(100 * sum(s >= 4 for s in scores), len(scores))
-    return Fraction(sum(scores), len(scores))
+        return (score >= 9) - (score <= 6)
+    return score >= 4 if instrument == "csat" else score

@@ -1,4 +1,4 @@
-"""`contact_plan`: whom to visit and why, by tier, then earliest due, then id; and the views of a customer's own lists
+"""`engagement`: a customer's row; `contact_plan`: whom to visit and why, by tier, then earliest due, then id
 (domain.md, Contact plan; What downstream reads).
 """
 
@@ -70,41 +70,3 @@ def contact_plan() -> list[Stage]:
             }
         },
     ]
-
-
-def concerns() -> list[Stage]:
-    """One row for each open concern."""
-    return [
-        {"$match": {"concerns.open": {"$gt": 0}}},
-        {"$unwind": "$concerns.list"},
-        {"$replaceWith": {"$mergeObjects": ["$concerns.list", _customer(), _freshness()]}},
-    ]
-
-
-def key_persons() -> list[Stage]:
-    """One row for each present key person of a customer. Confidential."""
-    return [
-        {"$unwind": "$relationship.key_persons"},
-        {"$replaceWith": {"$mergeObjects": ["$relationship.key_persons", _customer(), _freshness()]}},
-    ]
-
-
-def goals(representatives: str) -> list[Stage]:
-    """One row for each goal, of customers and of representatives."""
-    unwound: list[Stage] = [
-        {"$unwind": "$goals"},
-        {"$replaceWith": {"$mergeObjects": ["$goals", {"subject": "$_id", "scope": "$scope"}, _freshness()]}},
-    ]
-    return [
-        {"$set": {"scope": "customer"}},
-        *unwound,
-        {"$unionWith": {"coll": representatives, "pipeline": [{"$set": {"scope": "representative"}}, *unwound]}},
-    ]
-
-
-def _customer() -> Stage:
-    return {"customer": "$_id", "name": "$name", "customer_tier": "$tier", "owners": "$owners"}
-
-
-def _freshness() -> Stage:
-    return {field: f"${field}" for field in FRESHNESS}

@@ -319,6 +319,67 @@ async def test_the_contact_plan_goes_by_tier_then_due_day_then_id(reader: Reader
     assert (plan[0]["last_consensus"], plan[0]["follow_ups"]) == ("价格表", ["call back"])
 
 
+async def test_the_relationship_assessment_table_is_of_strategic_and_partner(reader: Reader, world: World) -> None:
+    for customer, tier in (("g", "general"), ("p", "partner"), ("s", "strategic")):
+        world.tier(tier, "2026-01-10", customer=customer)
+        world.visit("2026-02-01", customer=customer, kind="executive")
+    table = await reader.view("relationship_assessments", world)
+    shown = [(row["customer"], row["executive_meetings_365d"], row["executive_meetings_owed"]) for row in table]
+    assert shown == [("s", 1, 4), ("p", 1, 2)]
+
+
+async def test_satisfaction_and_concerns_by_tier(reader: Reader, world: World) -> None:
+    world.tier("general", "2026-01-10")
+    for score in (10, 9, 3):
+        world.survey("2026-02-01", score)
+    world.survey("2026-02-01", 6, "ces")
+    world.concern("2026-02-01", severity="critical")
+    world.confirm("2026-02-03", accepted=False)
+    world.tier("general", "2026-01-10", customer="b")
+    world.review("2026-03-01", "b")
+    (care,) = await reader.view("tier_care", world)
+    assert (care["tier"], care["customers"], care["nps"]["this_year"]) == ("general", 2, {"n": 3, "value": 33.33})
+    assert (care["ces"]["this_year"]["value"], care["csat"]["last_year"]["value"]) == (6.0, None)
+    concerns = care["concerns"]
+    assert (concerns["open"], concerns["open_by_severity"]["critical"], concerns["reopened"]) == (1, 1, 1)
+    assert concerns["loop_rate"] is None
+
+
+async def test_staffing_is_what_the_tiers_ask_for_against_the_roster(reader: Reader, world: World) -> None:
+    world.register("2026-01-05", "P", role="product_manager", fte="0.5")
+    world.register("2026-01-05", "gone", active_until="2026-02-01")
+    world.register("2026-01-05", "X", role="executive")
+    for index in range(10):
+        world.tier("strategic", "2026-01-10", customer=f"s{index}")
+        world.review("2026-02-10", f"s{index}")
+    (need,) = await reader.view("staffing", world)
+    assert (need["asked_per_week"], need["representatives"], need["fte"]) == (10.0, 2, 1.5)
+    assert (need["can_per_week"], need["short_per_week"]) == (7.5, 2.5)
+
+
+async def test_goals_of_customers_and_representatives(reader: Reader, world: World) -> None:
+    general(world, "a", "b")
+    world.goal("2026-02-01", "nps", "0", "100", "2026-12-31", subject="a")
+    world.survey("2026-02-01", 10)
+    world.goal("2026-02-01", "counted", "0", "4", "2026-03-04", subject=REP, kind="representative")
+    world.goal("2026-02-01", "coverage_90d", "0", "1", "2026-12-31", subject=REP, kind="representative")
+    world.goal("2026-02-01", "score", "40", "60", "2026-12-31", subject="a")
+    world.visit("2026-03-02", customer="a")
+    world.visit("2026-03-03", customer="b")
+    world.review("2026-03-12", "a")
+    goals = {goal["metric"]: goal for goal in await reader.view("goals", world)}
+    assert {metric: (goal["scope"], goal["subject"]) for metric, goal in goals.items()} == {
+        "nps": ("customer", "a"),
+        "score": ("customer", "a"),
+        "counted": ("representative", REP),
+        "coverage_90d": ("representative", REP),
+    }
+    counted = goals["counted"]
+    assert (counted["value"], counted["progress"], counted["outcome"], counted["outcome_progress"]) == (0, 0, 2, 0.5)
+    assert (goals["coverage_90d"]["value"], goals["coverage_90d"]["outcome"]) == (1.0, None)
+    assert (goals["nps"]["value"], goals["score"]["value"]) == (None, None)
+
+
 async def test_views_show_nothing_private(reader: Reader, world: World) -> None:
     general(world, "a")
     world.assess("2026-03-01")
