@@ -195,3 +195,18 @@ def test_counts_never_go_negative_and_shares_stay_shares(history: list[tuple[str
         assert min([0, *counts["by_kind"].values()]) >= 0
     for share in (row["contact"]["adherence"], row["concerns"]["loop_rate"]):
         assert share is None or 0 <= share <= 1
+
+
+def test_representatives_and_key_persons_survive_storing_too() -> None:
+    documents = []
+    for world in (World(), World(reload=True)):
+        world.register("2026-01-05", fte="0.5", active_until="2026-12-31")
+        world.absent("2026-02-02", "2026-02-06")
+        world.absent("2026-02-02", "2026-02-05", on="2026-02-03", revision=2)
+        world.goal("2026-02-04", "counted", "0", "5", "2026-06-30", subject="R-1", kind="representative")
+        world.void("absence", "a1", "2026-02-07", subject="R-1", revision=3)
+        world.assess("2026-02-01", attitude=2, department="董事会")
+        world.assess("2026-02-02", attitude=None)
+        world.register("2026-03-02", role="product_manager")
+        documents.append([entity.document() for entity in world.entities.values()])
+    assert documents[0] == documents[1]

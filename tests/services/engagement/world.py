@@ -10,6 +10,8 @@ from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import bson
+
 from services.engagement.domain import Engagement
 from services.engagement.rules.days import iso
 from shared.events import decisions, facts
@@ -59,7 +61,8 @@ class World:
     def fold(self, key: str, event: Event) -> None:
         entity = self.entities.get(key) or new_entity(self.domain, key)
         if self.reload and key in self.entities:
-            entity = load_entity(self.domain, key, entity.document())
+            stored = bson.encode(entity.document())
+            entity = load_entity(self.domain, key, bson.decode(stored, bson.CodecOptions(tz_aware=True)))
         self.entities[key] = entity
         made = list(entity.fold(event, deciding=self.deciding))
         self.log.append((key, event))
