@@ -2,14 +2,19 @@
 
 import csv
 import gzip
+import json
 import os
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
+
+from guanxi.demo.stage import write_story
 
 INVOICES = Path(__file__).parents[2] / "data" / "online-retail" / "invoices.csv.gz"
 CUSTOMERS = int(os.environ.get("GUANXI_E2E_CUSTOMERS", "5000"))
 """How many of the 4,372 customers the end-to-end proofs take: all, unless told. A few hundred do for a quick look."""
 
+ABOUT_US = ".representative."
 Rows = list[dict[str, str]]
 
 
@@ -19,6 +24,16 @@ def rows() -> Rows:
         found = list(csv.DictReader(text))
     taken = {*sorted({row["customer_id"] for row in found})[: CUSTOMERS + 1], ""}
     return [row for row in found if row["customer_id"] in taken]
+
+
+def around(found: Rows, folder: Path, last_on: date) -> Path:
+    """The simulated events around the customers of some rows, moved like the rows: a file of events."""
+    customers = {row["customer_id"] for row in found}
+    whole = write_story(folder, last_on, seed=7).events.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in whole if (said := json.loads(line))["subject"] in customers or ABOUT_US in said["type"]]
+    path = folder / "around.ndjson"
+    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    return path
 
 
 def in_parts(found: Rows, parts: int) -> list[Rows]:

@@ -31,7 +31,7 @@ async def import_and_kill(world: World, path: Path, last_on: date, victim: str, 
         await world.services.start(victim)
 
     async with anyio.create_task_group() as together:
-        together.start_soon(world.import_, path, last_on)
+        together.start_soon(world.import_, [path], last_on)
         together.start_soon(kill)
 
 

@@ -12,7 +12,8 @@ from anyio.from_thread import BlockingPortal
 from guanxi.stack.errors import StackError
 from tests.e2e.conftest import MakeWorld
 from tests.e2e.expected import assert_log_holds_each_once, assert_views_equal_oracle, comparable
-from tests.e2e.slices import rows, write
+from tests.e2e.met import assert_contacts_equal_oracle, assert_weeks_equal_oracle
+from tests.e2e.slices import around, rows, write
 from tests.e2e.world import World
 from tests.oracle.retail import File, load
 
@@ -23,6 +24,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
 class Imported:
     world: World
     path: Path
+    around: Path
     last_on: date
     refused: Path
 
@@ -36,12 +38,14 @@ def imported(
     make_world: MakeWorld, portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Imported]:
     folder = tmp_path_factory.mktemp("real-data")
-    path = write(folder / "invoices.csv.gz", rows())
+    found = rows()
+    path = write(folder / "invoices.csv.gz", found)
     last_on = datetime.now(UTC).date() - timedelta(days=1)
+    simulated = around(found, folder, last_on)
     with make_world(folder) as world:
-        refused = portal.call(world.import_, path, last_on)
+        refused = portal.call(world.import_, [path, simulated], last_on)
         portal.call(world.settled)
-        yield Imported(world, path, last_on, refused)
+        yield Imported(world, path, simulated, last_on, refused)
 
 
 def test_every_customer_is_what_the_oracle_says(imported: Imported) -> None:
@@ -60,10 +64,18 @@ def test_the_log_holds_each_admitted_record_once(imported: Imported, portal: Blo
     assert_log_holds_each_once(portal.call(imported.world.log), imported.file)
 
 
+def test_every_contact_is_what_the_oracle_says(imported: Imported, portal: BlockingPortal) -> None:
+    assert_contacts_equal_oracle(imported.world, portal.call(imported.world.log))
+
+
+def test_every_week_of_every_representative_is_what_the_oracle_says(imported: Imported, portal: BlockingPortal) -> None:
+    assert_weeks_equal_oracle(imported.world, portal.call(imported.world.log))
+
+
 def test_a_second_import_changes_nothing(imported: Imported, portal: BlockingPortal) -> None:
     world = imported.world
     before = comparable(world.documents("customers")), comparable(world.documents("tier_history"))
-    portal.call(world.import_, imported.path, imported.last_on)
+    portal.call(world.import_, [imported.path, imported.around], imported.last_on)
     portal.call(world.settled)
     assert (comparable(world.documents("customers")), comparable(world.documents("tier_history"))) == before
     assert_log_holds_each_once(portal.call(world.log), imported.file)

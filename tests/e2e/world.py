@@ -2,10 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from shared.settings import Settings
 from shared.topics import LOG
 from tests.oracle.facts import Json
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POLL_SECONDS = 0.2
 SETTLE_SECONDS = 300.0
 IMPORT_SECONDS = 300.0
@@ -35,6 +36,7 @@ class LogRecord:
     partition: int
     key: str
     type: str
+    recorded_at: datetime
     position: tuple[int, int, int, int] | None
     value: bytes
 
@@ -47,10 +49,10 @@ class World:
     settings: Settings
     folder: Path
 
-    async def import_(self, file: Path, last_on: date) -> Path:
+    async def import_(self, files: Sequence[Path], last_on: date) -> Path:
         """`guanxi import` as an operator runs it; gives the file of refused rows."""
-        refused = self.folder / f"{file.name}.refused.csv"
-        words = [str(file), "--map", str(MAPPING), "--backfill", "--shift-to", last_on.isoformat()]
+        refused = self.folder / f"{files[0].name}.refused.csv"
+        words = [*map(str, files), "--map", str(MAPPING), "--backfill", "--shift-to", last_on.isoformat()]
         await self.services.command("import", *words, "--refused", str(refused), timeout_s=IMPORT_SECONDS)
         return refused
 
@@ -131,6 +133,7 @@ def _log_record(record: Any) -> LogRecord:
         partition=record.partition,
         key=record.key.decode(),
         type=headers["type"].decode(),
+        recorded_at=EPOCH + timedelta(milliseconds=record.timestamp),
         position=(parts[0], parts[1], parts[2], parts[3]) if parts else None,
         value=record.value,
     )

@@ -3,11 +3,8 @@
 How many histories are tried: HYPOTHESIS_PROFILE (tests/conftest.py), half of its examples per test here.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,7 +15,8 @@ from shared.events.decisions import ContactLapsed, ContactResumed, Decision
 from shared.policies.entitlements import make_entitlements
 from tests.generate import CONTACTS, Seeded, end, histories, history
 from tests.laws.drive import drive
-from tests.oracle.engagement import Lapsed, Outcome, Resumed, engagement
+from tests.laws.shown import expected_contact, shown_contact
+from tests.oracle.engagement import Lapsed, Resumed, engagement
 from tests.oracle.facts import Logged, identity
 
 EXAMPLES = max(5, settings.default.max_examples // 2) if settings.default else 10
@@ -39,32 +37,6 @@ def told(decisions: Sequence[Decision]) -> list[Lapsed | Resumed]:
     return contact
 
 
-def expected_contact(outcome: Outcome) -> dict[str, Any]:
-    contact = outcome.contact
-    return {
-        "last_on": _iso(contact.last_on),
-        "due_on": _iso(contact.due_on),
-        "status": contact.status,
-        "ever_met": contact.ever_met,
-        "cadence_days": contact.cadence_days,
-        "adherence": None if contact.adherence is None else float(round(contact.adherence, 2)),
-        "visits_90d": _visits(outcome.visits_90d),
-        "visits_365d": _visits(outcome.visits_365d),
-    }
-
-
-def _iso(on: date | None) -> str | None:
-    return None if on is None else on.isoformat()
-
-
-def _visits(counted: Counter[tuple[str, str]]) -> dict[str, Any]:
-    kinds, channels = Counter[str](), Counter[str]()
-    for (kind, channel), count in counted.items():
-        kinds[kind] += count
-        channels[channel] += count
-    return {"total": counted.total(), "by_kind": dict(kinds), "by_channel": dict(channels)}
-
-
 def check(log: Sequence[Logged], as_of: datetime) -> None:
     if reaches_what_is_forgotten(log):
         return
@@ -72,7 +44,7 @@ def check(log: Sequence[Logged], as_of: datetime) -> None:
     driven = drive(Engagement(ENTITLEMENTS, SHANGHAI), log, as_of)
     document = driven.document()
     assert document["tier"] == expected.tier
-    assert {**document["contact"], "adherence": _number(document["contact"]["adherence"])} == expected_contact(expected)
+    assert shown_contact(document["contact"]) == expected_contact(expected)
     assert told(driven.decisions) == expected.decisions
     last = document["satisfaction"]["last"]
     answer = expected.last_answer
@@ -92,10 +64,6 @@ def reaches_what_is_forgotten(log: Sequence[Logged]) -> bool:
             if min(told_first, one.time) < clock - timedelta(KEPT_DAYS):
                 return True
     return False
-
-
-def _number(shown: Any) -> float | None:
-    return None if shown is None else float(Fraction(str(shown)))
 
 
 @given(histories(CONTACTS))

@@ -42,7 +42,6 @@ class Contact:
     last_on: date | None
     due_on: date | None
     status: str | None
-    adherence: Fraction | None
     cadence_days: int | None
 
     @property
@@ -55,6 +54,7 @@ class Outcome:
     as_of: datetime
     tier: str
     contact: Contact
+    adherence: Fraction | None
     decisions: list[Lapsed | Resumed]
     visits_90d: Counter[tuple[str, str]]
     visits_365d: Counter[tuple[str, str]]
@@ -65,8 +65,9 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
     """Read a customer's log in log order; time then passes up to `as_of`.
 
     A tier change moves no clock and sets off no deciding; the next record does. What is due before the instant that
-    it was decided as of is decided by the tier before it, or else it would matter whether a sweep had come by. Time
-    passes from the first tier change on, if that comes before any fact.
+    it was decided as of is decided by the tier before it, or else it would matter whether a sweep had come by. One
+    that comes late is decided on as of the clock that it finds. Time passes from the first tier change on, if that
+    comes before any fact.
     """
     run = _Run()
     clock: datetime | None = None
@@ -75,14 +76,13 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
     tiers: list[TierChange] = []
     for logged in [*log, Logged({"type": REVIEWED, "time": as_of.isoformat()}, as_of)]:
         if logged.event["type"] in DECISIONS:
-            tiers += _tier_change(logged)
+            tiers += tier_change(logged)
             continue
-        started = clock or (tiers[0].at if tiers else None)
-        clock = max(clock, logged.clock) if clock else logged.clock
+        started = clock or (tiers[0].at if tiers else logged.clock)
+        clock = max(started, logged.clock)
         today = business_day(clock, zone)
-        for passed in days_between(business_day(started, zone) + timedelta(1), today) if started else ():
-            begins = datetime.combine(passed, time(0), zone)
-            run.decide(facts, [change for change in tiers if change.at <= begins], passed)
+        for stop in _stops(tiers, started, clock, zone):
+            run.decide(facts, [change for change in tiers if change.at <= stop], business_day(stop, zone))
         if logged.event["type"] != REVIEWED:
             seen.append(logged)
             facts = standing(seen, zone)
@@ -93,6 +93,7 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
         as_of=clock,
         tier=tiers[-1].to if tiers else "potential",
         contact=contact(facts, tiers, today),
+        adherence=adherence(facts, tiers, today),
         decisions=run.decisions,
         visits_90d=_visits(facts, today, 90),
         visits_365d=_visits(facts, today, 365),
@@ -104,7 +105,15 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
     )
 
 
-def _tier_change(logged: Logged) -> list[TierChange]:
+def _stops(tiers: Sequence[TierChange], after: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
+    """The instants at which something may have to be decided: now, in case a tier change came late, the beginning of
+    each day, and those as of which tiers changed."""
+    days = days_between(business_day(after, zone) + timedelta(1), business_day(until, zone))
+    begins = [datetime.combine(on, time(0), zone).astimezone(UTC) for on in days]
+    return sorted({after, *begins, *(change.at for change in tiers if after < change.at <= until)})
+
+
+def tier_change(logged: Logged) -> list[TierChange]:
     data = logged.event["data"]
     if logged.event["type"] != TIER_CHANGED:
         return []
@@ -118,17 +127,39 @@ def tier_at_start(tiers: Sequence[TierChange], on: date) -> str:
 
 
 def contact(facts: Sequence[Fact], tiers: Sequence[TierChange], today: date) -> Contact:
-    contacts = [visit for visit in of_type(facts, "visit.logged") if visit.data["kind"] != "exhibition"]
-    days = sorted({visit.day for visit in contacts if visit.day <= today})
-    last_on = days[-1] if days else None
-    cadence = CADENCE_DAYS.get(tiers[-1].to) if tiers else None
-    first_on = next((change.on for change in tiers if change.to in CADENCE_DAYS), None)
-    due_on = due_day(tiers, last_on, first_on)
-    if cadence is None or due_on is None or first_on is None:
-        return Contact(last_on, None, None, None, None)
+    last_on = max(_contact_days(facts, today), default=None)
+    cadence = _cadence(tiers)
+    due_on = due_day(tiers, last_on, _first_on(tiers))
+    if cadence is None or due_on is None:
+        return Contact(last_on, None, None, None)
     days_left = (due_on - today).days
     status = "lapsed" if days_left <= 0 else "due_soon" if 5 * days_left <= cadence else "on_track"
-    return Contact(last_on, due_on, status, _adherence(days, first_on, cadence, today), cadence)
+    return Contact(last_on, due_on, status, cadence)
+
+
+def adherence(facts: Sequence[Fact], tiers: Sequence[TierChange], today: date) -> Fraction | None:
+    """The share of the last 90 days, since there is a cadence, on which the last contact was recent enough."""
+    cadence, first_on = _cadence(tiers), _first_on(tiers)
+    if cadence is None or first_on is None:
+        return None
+    met_on = _contact_days(facts, today)
+    looked_at = days_between(max(first_on, today - timedelta(89)), today)
+    kept = [one for one in looked_at if any(met <= one < met + timedelta(cadence) for met in met_on)]
+    return Fraction(len(kept), len(looked_at)) if looked_at else None
+
+
+def _contact_days(facts: Sequence[Fact], today: date) -> set[date]:
+    visits = of_type(facts, "visit.logged")
+    return {visit.day for visit in visits if visit.data["kind"] != "exhibition" and visit.day <= today}
+
+
+def _cadence(tiers: Sequence[TierChange]) -> int | None:
+    return CADENCE_DAYS.get(tiers[-1].to) if tiers else None
+
+
+def _first_on(tiers: Sequence[TierChange]) -> date | None:
+    """The first day with a cadence."""
+    return next((change.on for change in tiers if change.to in CADENCE_DAYS), None)
 
 
 def due_day(tiers: Sequence[TierChange], last_on: date | None, first_on: date | None) -> date | None:
@@ -150,13 +181,6 @@ def due_day(tiers: Sequence[TierChange], last_on: date | None, first_on: date | 
             due_on = base + timedelta(new)
         cadence = new
     return due_on
-
-
-def _adherence(days: Sequence[date], first_on: date, cadence: int, today: date) -> Fraction | None:
-    """The share of the last 90 days, since there is a cadence, on which the last contact was recent enough."""
-    looked_at = days_between(max(first_on, today - timedelta(89)), today)
-    kept = [one for one in looked_at if any(met <= one < met + timedelta(cadence) for met in days)]
-    return Fraction(len(kept), len(looked_at)) if looked_at else None
 
 
 def _visits(facts: Sequence[Fact], today: date, days: int) -> Counter[tuple[str, str]]:

@@ -43,7 +43,7 @@ def reads(*log: Logged, days: int) -> Outcome:
 
 def test_the_adherence_of_the_design() -> None:
     outcome = reads(tier(-400, "priority"), visit(1), visit(2), visit(3), days=90)
-    assert outcome.contact.adherence == Fraction(32, 90)
+    assert outcome.adherence == Fraction(32, 90)
 
 
 def test_without_a_visit_the_first_day_with_a_cadence_counts() -> None:
