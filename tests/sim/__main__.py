@@ -1,0 +1,114 @@
+"""`python -m tests.sim --seeds 2000`: run seeds, say which fail, make them small; or see what finds planted bugs.
+
+A failing case is printed as one line of JSON, which `--case` replays exactly, with `--trace` step by step.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.sim.plants import PLANTS
+from tests.sim.run import Case, Outcome, case_of, run
+from tests.sim.shrink import shrink
+
+CHUNK = 50
+MAX_SHOWN = 5
+"""Failing seeds that are made small and shown; the others are counted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 when nothing was found, or, with planted bugs, when each was."""
+    options = _parser().parse_args(arguments)
+    if options.case or options.seed is not None:
+        case = case_of(options.case) if options.case else Case(options.seed)
+        return _one(case, options.plant, trace=options.trace)
+    if options.plant == "all":
+        return _plants(options.first, options.seeds, options.jobs)
+    return _many(options.first, options.seeds, options.jobs, options.plant)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=2000, help="how many seeds to run")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--jobs", type=int, default=1, help="processes to run them in")
+    parser.add_argument("--seed", type=int, help="run this seed alone")
+    parser.add_argument("--case", help="run this case alone: JSON, as printed for a failing seed")
+    parser.add_argument("--trace", action="store_true", help="with --seed or --case: show every step")
+    names = [*PLANTS, "all"]
+    parser.add_argument("--plant", choices=names, metavar="NAME", help=f"plant a bug: {', '.join(names)}")
+    return parser
+
+
+def _one(case: Case, plant: str | None, *, trace: bool) -> int:
+    outcome = run(case, PLANTS[plant].parts if plant else None, trace=print if trace else None)
+    _show(outcome)
+    return 1 if outcome.broken else 0
+
+
+def _show(outcome: Outcome) -> None:
+    what = f"broken: {outcome.broken}: {outcome.details}" if outcome.broken else "nothing broken"
+    print(f"seed {outcome.case.seed}: {outcome.records} records, {outcome.decisions} decisions, {what}")
+
+
+def _chunk(first: int, count: int, plant: str | None) -> list[Outcome]:
+    parts = PLANTS[plant].parts if plant else None
+    return [run(Case(seed), parts) for seed in range(first, first + count)]
+
+
+def _outcomes(first: int, seeds: int, jobs: int, plant: str | None) -> Iterator[Outcome]:
+    starts = range(first, first + seeds, CHUNK)
+    counts = [min(CHUNK, first + seeds - start) for start in starts]
+    if jobs == 1:
+        for start, count in zip(starts, counts, strict=True):
+            yield from _chunk(start, count, plant)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        for chunk in pool.map(_chunk, starts, counts, [plant] * len(counts)):
+            yield from chunk
+
+
+def _many(first: int, seeds: int, jobs: int, plant: str | None) -> int:
+    began, failed, steps, records, decisions = time.perf_counter(), 0, 0, 0, 0
+    for number, outcome in enumerate(_outcomes(first, seeds, jobs, plant), start=1):
+        steps, records, decisions = (
+            steps + outcome.steps,
+            records + outcome.records,
+            decisions + outcome.decisions,
+        )
+        if outcome.broken:
+            failed += 1
+            if failed <= MAX_SHOWN:
+                _report(outcome, plant)
+        if number % 1000 == 0:
+            print(f"{number} seeds, {failed} failed, {number / (time.perf_counter() - began):.0f} seeds/s", flush=True)
+    seconds = time.perf_counter() - began
+    print(
+        f"{seeds} seeds from {first}: {failed} failed; {records} inbox records, {decisions} decisions, {steps} steps, "
+        f"{seconds:.0f} s, {seeds / seconds:.0f} seeds/s"
+    )
+    return 1 if failed else 0
+
+
+def _report(outcome: Outcome, plant: str | None) -> None:
+    _show(outcome)
+    smaller = shrink(outcome, PLANTS[plant].parts if plant else None, say=lambda line: print(f"  {line}"))
+    print(f"  {smaller.details}")
+    planted = f" --plant {plant}" if plant else ""
+    print(f"  replay: python -m tests.sim{planted} --trace --case '{smaller.case.text()}'", flush=True)
+
+
+def _plants(first: int, seeds: int, jobs: int) -> int:
+    missed = 0
+    print(f"{'planted bug':25} {'found by':>12}  first  breaks")
+    for name, plant in PLANTS.items():
+        found = [outcome.case.seed for outcome in _outcomes(first, seeds, jobs, name) if outcome.broken]
+        missed += not found
+        print(f"{name:25} {len(found):>5} / {seeds:<5} {found[0] if found else '-':>5}  {plant.breaks}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

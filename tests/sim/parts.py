@@ -1,0 +1,52 @@
+"""The parts of guanxi that a run puts together. A planted bug replaces some of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import shared.kafka.batches
+import shared.kafka.reader
+from services.ingest.admission import Admission
+from services.ingest.store import MongoStore
+from shared.fold.processor import LogProcessor
+from shared.fold.sweep import Sweep
+from shared.kafka.batches import Appender
+from shared.kafka.reader import TopicReader
+from shared.mongo.states import StateStore
+from tests.sim.toy import Policy, Toy
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Classes to make the system of. `patched` is entered for a run, for what no class can be replaced for."""
+
+    admission: Callable[..., Admission] = Admission
+    claims: Callable[..., MongoStore] = MongoStore
+    appender: Callable[..., Appender] = Appender
+    reader: Callable[..., TopicReader] = TopicReader
+    processor: Callable[..., LogProcessor[Any, Any]] = LogProcessor
+    states: Callable[..., StateStore] = StateStore
+    sweep: Callable[..., Sweep] = Sweep
+    domain: Callable[[Sequence[Policy]], Toy] = Toy
+    patched: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+@contextmanager
+def installed(world: "World") -> Iterator[None]:
+    """Give the code under test the world's producers and clock; nothing else of it is touched."""
+
+    def make(_: object, *, max_record_bytes: int, **__: object) -> Any:
+        return world.kafka.producer(min(max_record_bytes, world.plan.batch_max_bytes))
+
+    with (
+        mock.patch.object(shared.kafka.batches, "make_producer", make),
+        mock.patch.object(shared.kafka.reader, "time", SimpleNamespace(monotonic=world.loop.time)),
+        world.parts.patched(),
+    ):
+        yield

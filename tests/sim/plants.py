@@ -1,0 +1,105 @@
+"""Bugs to plant: each breaks one rule of architecture.md, so that a simulation which misses it is worth less.
+
+A plant replaces a part, or patches it for the length of a run; production code has no switch for any of them.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import services.ingest.admission as admission_module
+import shared.fold.processor as processor_module
+import shared.mongo.states as states_module
+from shared.fold.entity import Entity
+from tests.sim import plants_admission as admission
+from tests.sim import plants_fold as fold
+from tests.sim.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A bug: which rule it breaks, and the parts that have it."""
+
+    breaks: str
+    parts: Parts
+
+
+def _patched(target: Any, **attributes: Any) -> Callable[[], AbstractContextManager[object]]:
+    return lambda: mock.patch.multiple(target, **attributes)
+
+
+def _judging(verdict: Callable[..., Any]) -> Parts:
+    return Parts(patched=_patched(admission_module, judge=verdict))
+
+
+PLANTS: dict[str, Plant] = {
+    # The bugs that architecture.md lists.
+    "no-position-check": Plant("5: a batch begins at the stored position", Parts(states=fold.NoPositionCheck)),
+    "decide-per-batch": Plant("6: deciding is per event", Parts(processor=fold.DecidesPerBatch)),
+    "version-ignored": Plant(
+        "6: a decision's version is the next one",
+        Parts(patched=_patched(Entity, _arbitrate=fold.arbitrating(check_version=False, check_after=False))),
+    ),
+    "position-moved-first": Plant(
+        "4: the position moves after the acknowledgement", Parts(admission=admission.MovesFirst)
+    ),
+    "claim-without-position": Plant("3: a position repeats its verdict", _judging(admission.judge_without_position)),
+    "publish-after-commit": Plant("5: decisions leave before the commit", Parts(processor=fold.PublishesAfterCommit)),
+    "void-as-an-end": Plant("3: a void is a revision", _judging(admission.judge_void_as_end)),
+    "reviews-claimed": Plant(
+        "3: reviews need no claim", Parts(patched=_patched(admission_module, read=admission.read_claiming_reviews))
+    ),
+    "torn-read": Plant("5: states are read after the positions moved", Parts(states=fold.ReadBeforeMoving)),
+    "due-days-forgotten": Plant("7: every due day is worked out", Parts(domain=fold.ForgetsDueDays)),
+    "no-pending": Plant(
+        "6: what is published is kept with the state",
+        Parts(patched=_patched(Entity, document=fold.document_without_pending)),
+    ),
+    "claim-read-then-written": Plant("3: claims change by compare-and-set", Parts(claims=admission.LastWriterWins)),
+    "insert-per-revision": Plant("3: one document per record", Parts(claims=admission.InsertPerRevision)),
+    "refused-on-retry": Plant(
+        "3: the claim is looked up before any other rule", _judging(admission.judge_refusing_first)
+    ),
+    "pipelined-batches": Plant("4: one unacknowledged batch", Parts(appender=admission.Pipelines)),
+    "no-compare-and-set": Plant("3: a lost swap is judged again", Parts(claims=admission.IgnoresTheSwap)),
+    "no-after": Plant(
+        "6: a decision follows the accepted one",
+        Parts(patched=_patched(Entity, _arbitrate=fold.arbitrating(check_after=False))),
+    ),
+    # More.
+    "positions-lowered": Plant("4: the position moves up only", Parts(claims=admission.LowersPositions)),
+    "replaced-forgotten": Plant(
+        "3: the same position, the same output", _judging(admission.judge_forgetting_what_it_replaced)
+    ),
+    "judged-by-the-clock": Plant("3, 7: now is the append time", Parts(admission=admission.WallClock)),
+    "repeats-folded": Plant(
+        "4: a reader passes over repeats",
+        Parts(patched=_patched(processor_module, type_and_position=fold.no_positions)),
+    ),
+    "one-position-for-all": Plant(
+        "4: positions are per inbox partition",
+        Parts(patched=_patched(processor_module, type_and_position=fold.one_source)),
+    ),
+    "producer-kept": Plant("4: a failure throws the producer away", Parts(appender=admission.KeepsItsProducer)),
+    "saved-outside": Plant(
+        "5: everything in one transaction",
+        Parts(patched=_patched(states_module, StateSession=fold.WritesOutsideTransaction)),
+    ),
+    "commit-believed": Plant("5: an uncertain commit is looked up", Parts(patched=fold.uncertain_commits_count)),
+    "older-seek-wins": Plant(
+        "5: a batch begins at the stored position", Parts(reader=fold.OlderSeeksWin, processor=fold.NoBeginCheck)
+    ),
+    "no-catch-up": Plant("7: due days are decided first", Parts(patched=_patched(Entity, _catch_up=fold.no_catch_up))),
+    "pending-kept": Plant(
+        "6: another's decision ends what is pending",
+        Parts(patched=_patched(Entity, _arbitrate=fold.arbitrating(drop=False))),
+    ),
+    "not-marked-due": Plant(
+        "6: another's decision marks the customer due",
+        Parts(patched=_patched(Entity, _arbitrate=fold.arbitrating(mark=False))),
+    ),
+    "thawed": Plant("8: a frozen customer stays frozen", Parts(processor=fold.ThawsFrozen)),
+    "half-folded": Plant("8: a failing record leaves no trace", Parts(processor=fold.FreezesHalfFolded)),
+}
