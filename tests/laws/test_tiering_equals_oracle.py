@@ -15,12 +15,13 @@ from hypothesis import given, settings
 
 from services.tiering.domain import Tiering
 from shared.events.decisions import Decision, TierChanged, TierProposed
-from tests.generate import PURCHASING, Seeded, end, histories, history
+from tests.generate import PURCHASING, START, Seeded, end, histories, history
 from tests.laws.drive import drive
 from tests.laws.policies import service_policies
 from tests.oracle.facts import Logged
 from tests.oracle.policies import Policy, default_cny, stricter, wholesale_gbp
 from tests.oracle.tiering import Changed, Outcome, Proposed, tiering
+from tests.oracle.would_change import WouldChange
 
 EXAMPLES = max(4, settings.default.max_examples // 6) if settings.default else 8
 SHANGHAI, LONDON = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/London")
@@ -108,6 +109,28 @@ def check(log: Sequence[Logged], as_of: datetime, policies: tuple[Policy, ...], 
     driven = drive(Tiering(service_policies(policies), zone), log, as_of)
     assert [told(one) for one in driven.decisions] == [weighed(one, policies[0]) for one in expected.decisions]
     assert row(driven.document()) == expected_row(expected)
+
+
+def told_changes(changes: dict[str, Any]) -> WouldChange:
+    purchase, falls_on = changes["purchase"], changes["falls_on"]
+    return WouldChange(
+        purchase=int(Fraction(purchase["amount"]) * 100) if purchase else None,
+        blocked_by=frozenset(changes.get("blocked_by", ())),
+        payment=changes["payment"],
+        rating={name: Fraction(step["points"]) if step else None for name, step in changes["rating"].items()},
+        falls_on=date.fromisoformat(falls_on) if falls_on else None,
+    )
+
+
+@given(histories(most=8))
+@settings(max_examples=EXAMPLES // 2)
+def test_what_would_change_a_tier(history: tuple[list[Logged], datetime]) -> None:
+    log, _ = history
+    as_of = max((one.clock for one in log), default=START)
+    expected = tiering(log, CNY_TWICE_REVISED, SHANGHAI, as_of, explained=True)
+    driven = drive(Tiering(service_policies(CNY_TWICE_REVISED), SHANGHAI), log, as_of)
+    changed = [one for one in driven.decisions if isinstance(one, TierChanged)]
+    assert {one.version: told_changes(one.would_change or {}) for one in changed} == expected.explained
 
 
 @given(histories(PURCHASING, currency="GBP"))

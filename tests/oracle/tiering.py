@@ -5,7 +5,7 @@ factors are computed anew from all facts known so far, and the decisions that fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Literal, NamedTuple
@@ -78,7 +78,7 @@ class Outcome:
     unconverted: set[str]
     entitled_tier: str
     entitled_until: date | None
-    would_change: WouldChange | None
+    explained: dict[int, WouldChange]
 
     @property
     def changes(self) -> list[Changed]:
@@ -96,8 +96,9 @@ def tiering(
 ) -> Outcome:
     """Tier a customer from its log in log order; time then passes up to `as_of`.
 
-    `explained` asks for what would change the tier at the end, which takes a while."""
-    run = _Run(policies)
+    `explained` asks for what would change the tier after each change, which takes a while.
+    """
+    run = _Run(policies, explained={} if explained else None)
     clock: datetime | None = None
     seen: list[Logged] = []
     state = book([])
@@ -113,7 +114,7 @@ def tiering(
             run.hear(state, logged, zone)
             run.decide(state, today)
     assert clock is not None
-    return run.outcome(state, clock, business_day(clock, zone), explained=explained)
+    return run.outcome(state, clock, business_day(clock, zone))
 
 
 def _review(at: datetime) -> Logged:
@@ -123,6 +124,7 @@ def _review(at: datetime) -> Logged:
 @dataclass
 class _Run:
     policies: tuple[Policy, ...]
+    explained: dict[int, WouldChange] | None = None
     decisions: list[Changed | Proposed] = field(default_factory=list)
     tier: str = "potential"
     computed: str = "potential"
@@ -162,7 +164,8 @@ class _Run:
         computed, waits = compute(judged, policy, self.computed, approved=self.approved)
         override = override_in_force(state.facts, today)
         tier = override or computed
-        if (tier, computed) != (self.tier, self.computed):
+        changes = (tier, computed) != (self.tier, self.computed)
+        if changes:
             cause = self._cause(state, policy, judged, computed, tier, override, today)
             self._change(state, policy, judged, computed, tier, cause, today)
         if computed == "strategic":
@@ -173,6 +176,10 @@ class _Run:
         if not waits and self.proposal is not None:
             self._propose(None, judged, today)
             self.proposal = None
+        if changes and self.explained is not None:
+            version = max(one.version for one in self.decisions if isinstance(one, Changed))
+            ahead = replace(self, explained=None, decisions=[*self.decisions], grace=[*self.grace])
+            self.explained[version] = would_change(state, policy, today, compute, ahead)
 
     def _change(
         self, state: Book, policy: Policy, judged: Judged, computed: str, tier: str, cause: str, today: date
@@ -252,7 +259,7 @@ class _Run:
         rank, until = max(running)
         return TIERS[rank], until
 
-    def outcome(self, state: Book, clock: datetime, today: date, *, explained: bool) -> Outcome:
+    def outcome(self, state: Book, clock: datetime, today: date) -> Outcome:
         policy = in_force(self.policies, today)
         entitled_tier, entitled_until = self.entitled(today)
         return Outcome(
@@ -267,7 +274,7 @@ class _Run:
             unconverted=unconverted(state, policy, today),
             entitled_tier=entitled_tier,
             entitled_until=entitled_until,
-            would_change=would_change(state, policy, self.computed, today, compute, self) if explained else None,
+            explained=self.explained or {},
         )
 
 

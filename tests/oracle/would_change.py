@@ -3,14 +3,12 @@
 All but `falls_on` is about the computed tier, with an approval taken as given.
 """
 
-from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, Protocol
 
-from tests.oracle.factors import PART, RATED, Book, Factor, Invoice, Judged, Money, judge, rescored
+from tests.oracle.factors import PART, RATED, Book, Factor, Invoice, Judged, Money, judge, rate_of, rescored
 from tests.oracle.policies import TIERS, Policy
 
 HORIZON_DAYS = 1_200
@@ -18,20 +16,26 @@ HORIZON_DAYS = 1_200
 
 
 class Running(Protocol):
-    """The run of tests.oracle.tiering, as far as time alone moves it on."""
+    """The run of tests.oracle.tiering, as far as time alone moves it on. It may be used up."""
 
     tier: str
+    computed: str
+
+    @property
+    def proposal(self) -> object: ...
 
     def decide(self, state: Book, today: date) -> None: ...
 
 
 @dataclass(frozen=True)
 class WouldChange:
-    """`purchase` in minor units; `blocked_by` names why there is none; `rating` gives the points to reach by factor."""
+    """`purchase` in minor units; `blocked_by` names why there is none; `payment` is None when nothing is overdue;
+    `rating` gives the points to reach by factor. While strategic waits for an approval, that is what is missing.
+    """
 
     purchase: int | None
     blocked_by: frozenset[str]
-    payment: str
+    payment: str | None
     rating: dict[str, Fraction | None]
     falls_on: date | None
 
@@ -40,10 +44,9 @@ class Compute(Protocol):
     def __call__(self, judged: Judged, policy: Policy, present: str, *, approved: bool) -> tuple[str, bool]: ...
 
 
-def would_change(
-    state: Book, policy: Policy, present: str, today: date, compute: Compute, running: Running
-) -> WouldChange:
-    """Answers for a customer of a computed tier on a day."""
+def would_change(state: Book, policy: Policy, today: date, compute: Compute, running: Running) -> WouldChange:
+    """Answers for a customer as it stands on a day, what was due decided."""
+    present = running.computed
 
     def tier(judged: Judged) -> str:
         return compute(judged, policy, present, approved=True)[0]
@@ -59,15 +62,25 @@ def would_change(
         return judge(replace(state, purchases=[*state.purchases, added]), policy, today)
 
     most = int(policy.volume[-1][0]) * 10 * 100
-    least = None if present == "strategic" or not lifts(after(most)) else _bisect(lambda n: lifts(after(n)), most)
-    blocked_by = frozenset[str]()
-    if least is None and present != "strategic":
-        blocked_by = _blocking(after(most), policy, TIERS[TIERS.index(present) + 1])
+    least, blocked_by = None, frozenset[str]()
+    if running.proposal is not None:
+        blocked_by = frozenset({"approval"})
+    elif present != "strategic":
+        if lifts(after(most)):
+            least = _bisect(lambda minor: lifts(after(minor)), most)
+        else:
+            blocked_by = _blocking(after(most), policy, TIERS[TIERS.index(present) + 1])
+    paid = replace(state, invoices=[_paid(one, today) for one in state.invoices])
+    owes = any(_is_overdue(one, today) and rate_of(policy, one.currency) for one in state.invoices)
     return WouldChange(
         purchase=least,
         blocked_by=blocked_by,
-        payment=tier(judge(replace(state, invoices=_paid(state.invoices, today)), policy, today)),
-        rating={name: _least_rating(judged, policy, name, lifts) for name in RATED},
+        payment=tier(judge(paid, policy, today)) if owes else None,
+        rating={
+            name: None if running.proposal is not None else _least_rating(judged, policy, name, lifts)
+            for name in RATED
+            if policy.weights[name]
+        },
         falls_on=_falls_on(state, today, running),
     )
 
@@ -92,11 +105,12 @@ def _blocking(judged: Judged, policy: Policy, tier: str) -> frozenset[str]:
     return frozenset(failing)
 
 
-def _paid(invoices: Sequence[Invoice], today: date) -> list[Invoice]:
-    return [
-        one._replace(paid_on=today) if one.due_on < today and (one.paid_on is None or one.paid_on > today) else one
-        for one in invoices
-    ]
+def _paid(invoice: Invoice, today: date) -> Invoice:
+    return invoice._replace(paid_on=today) if _is_overdue(invoice, today) else invoice
+
+
+def _is_overdue(invoice: Invoice, today: date) -> bool:
+    return invoice.due_on < today and (invoice.paid_on is None or invoice.paid_on > today)
 
 
 def _least_rating(judged: Judged, policy: Policy, name: str, lifts: Any) -> Fraction | None:
@@ -109,7 +123,6 @@ def _least_rating(judged: Judged, policy: Policy, name: str, lifts: Any) -> Frac
 
 
 def _falls_on(state: Book, today: date, running: Running) -> date | None:
-    running = deepcopy(running)
     present = TIERS.index(running.tier)
     if present == 0:
         return None
