@@ -158,13 +158,14 @@ def states_are_folds(after: Aftermath) -> None:
 
 
 def _expected(customer: Customer) -> dict[str, Any]:
+    level, version = customer.accepted[-1].level if customer.accepted else 0, len(customer.accepted)
     return {
-        "level": customer.accepted[-1].level if customer.accepted else 0,
-        "version": len(customer.accepted),
+        "level": level,
+        "version": version,
         "as_of": customer.clock,
         "log": {"generation": 1, "offset": customer.offset},
         "fold": {
-            "last": customer.last,
+            "standing": [version, customer.last, level],
             "taken": len(customer.accepted),
             "net": [[day.isoformat(), minor] for day, minor in sorted(customer.net().items())],
             "ratings": [

@@ -84,8 +84,15 @@ class SimTransaction:
 class SimCursor:
     """A query: one request when it is first read."""
 
-    def __init__(self, collection: "SimCollection", wanted: Mapping[str, Any], session: SimSession | None) -> None:
+    def __init__(
+        self,
+        collection: "SimCollection",
+        wanted: Mapping[str, Any],
+        projection: Mapping[str, int] | None,
+        session: SimSession | None,
+    ) -> None:
         self._collection, self._wanted, self._session = collection, wanted, session
+        self._projection = projection
         self._order: tuple[str, int] | None = None
         self._limit = 0
 
@@ -105,7 +112,12 @@ class SimCursor:
         if self._order is not None:
             name, direction = self._order
             found.sort(key=lambda document: document[name], reverse=direction < 0)
-        return found[: self._limit] if self._limit else found
+        if self._limit:
+            del found[self._limit :]
+        if self._projection is None:
+            return found
+        names = self._projection.keys() | {"_id"}
+        return [{name: value for name, value in document.items() if name in names} for document in found]
 
     async def __aiter__(self) -> AsyncIterator[Document]:
         for document in await self.to_list():
@@ -118,9 +130,15 @@ class SimCollection:
     def __init__(self, database: SimDatabase, name: str) -> None:
         self._database, self._name = database, name
 
-    def find(self, wanted: Mapping[str, Any] | None = None, session: SimSession | None = None, **_: Any) -> SimCursor:
-        """A query; projections and batch sizes are ignored, readers take more than they asked for."""
-        return SimCursor(self, wanted or {}, session)
+    def find(
+        self,
+        wanted: Mapping[str, Any] | None = None,
+        projection: Mapping[str, int] | None = None,
+        session: SimSession | None = None,
+        **_: Any,
+    ) -> SimCursor:
+        """A query; the projection names top-level fields to be kept; batch sizes make no difference."""
+        return SimCursor(self, wanted or {}, projection, session)
 
     async def find_one(self, wanted: Mapping[str, Any]) -> Document | None:
         """The first that matches."""

@@ -95,7 +95,8 @@ class Net:
         else:
             self._later(delay + hold.before, self._arrive, future, effect, hold.after)
 
-    def _say(self, process: Process | None, operation: str, what: str) -> None:
+    def say(self, process: Process | None, operation: str, what: str) -> None:
+        """A line for the trace."""
         if self.trace is not None:
             self.trace(f"{self._loop.time():9.3f}  {process or 'the world'}: {operation}: {what}")
 
@@ -104,9 +105,9 @@ class Net:
             try:
                 result = effect()
             except Exception as error:
-                self._say(process, operation, repr(error))
+                self.say(process, operation, repr(error))
                 raise
-            self._say(process, operation, str(result))
+            self.say(process, operation, str(result))
             return result
 
         return traced

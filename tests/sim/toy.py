@@ -176,7 +176,7 @@ class Toy:
             "version": standing.version,
             "as_of": state.clock,
             "fold": {
-                "last": standing.last,
+                "standing": [standing.version, standing.last, standing.level],
                 "taken": standing.taken,
                 "net": [[day.isoformat(), minor] for day, minor in sorted(state.net_minor.items())],
                 "ratings": [
@@ -197,7 +197,8 @@ class Toy:
                 for at, event_id, source, points, until in fold["ratings"]
             ],
         )
-        return state, Standing(document["version"], fold["last"], document["level"], fold["taken"])
+        version, last, level = fold["standing"]
+        return state, Standing(version, last, level, fold["taken"])
 
     def rows(self, state: State) -> list[Row]:
         changed, state.changed = state.changed, {}

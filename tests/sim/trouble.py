@@ -56,6 +56,8 @@ class Trouble:
         """Do what an action says, unless the time of trouble is over."""
         if self._world.calm:
             return
+        if not action.operation:
+            self._world.net.say(None, action.kind, f"{action.service} {action.subject} {action.seconds or ''}")
         if action.kind == "jump":
             self._world.jumped += timedelta(seconds=action.seconds)
         elif action.kind == "review":
@@ -78,6 +80,8 @@ class Trouble:
             return None
         for other in self._world.groups[action.service].members.values():
             other.process.trap = None
+        where = "answer" if action.answer else "request"
+        self._world.net.say(member.process, operation, f"{action.kind} at the {where}, {action.seconds} s")
         if action.kind == "slow":
             return Hold(after=action.seconds) if action.answer else Hold(before=action.seconds)
         if action.kind == "lose":
@@ -128,7 +132,7 @@ class Trouble:
             level = document["level"]
             decision = TierProposed(
                 version=document["version"] + 1,
-                after=document["fold"]["last"],
+                after=document["fold"]["standing"][1],
                 effective_on=self._world.wall().date(),
                 proposed_tier=TIERS[level - 1 if level else 1],
                 score="0",
