@@ -37,9 +37,12 @@ class Probe:
 
 @dataclass(slots=True)
 class Latencies:
-    """What came of a run: milliseconds per event that showed, in no order; how many were refused or never showed."""
+    """What came of a run, in milliseconds and no order: until each event showed, until each request was answered.
+    And how many events were refused or never showed.
+    """
 
     milliseconds: list[float] = field(default_factory=list)
+    answers: list[float] = field(default_factory=list)
     refused: int = 0
     missing: int = 0
     seconds: float = 0.0
@@ -103,7 +106,7 @@ async def door_to_view(
                 for probe in some:
                     waiting[probe.collection, str(probe.event["subject"])] = due
                 await places.acquire()
-                sending = requests.create_task(_send(send, some, waiting, found))
+                sending = requests.create_task(_send(send, some, due, waiting, found))
                 sending.add_done_callback(lambda _: places.release())
                 progress(start + len(some))
         found.seconds = time.perf_counter() - began
@@ -125,8 +128,16 @@ def over_http(client: httpx.AsyncClient, url: str) -> Send:
     return send
 
 
-async def _send(send: Send, probes: Sequence[Probe], waiting: dict[tuple[str, str], float], found: Latencies) -> None:
-    if await send(probes):
+async def _send(
+    send: Send,
+    probes: Sequence[Probe],
+    due: float,
+    waiting: dict[tuple[str, str], float],
+    found: Latencies,
+) -> None:
+    taken = await send(probes)
+    found.answers.append(1000 * (time.perf_counter() - due))
+    if taken:
         return
     for probe in probes:  # a probe is meant to be taken: one that is not makes its whole request a failure
         if waiting.pop((probe.collection, str(probe.event["subject"])), None) is not None:

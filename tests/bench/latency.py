@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from guanxi.demo.latency import Latencies, Probe, door_to_view, over_http
+from guanxi.demo.latency import Latencies, Probe, door_to_view, over_http, percentile
 from shared.mongo.generations import current_generation
 from tests.bench import load
 from tests.bench.arena import Arena
@@ -53,6 +53,9 @@ def lines(found: Latencies, note: str = "") -> tuple[Line, ...]:
         Line("p99", found.percentile(0.99), "ms"),
         Line("largest", found.percentile(1.0), "ms"),
     ]
+    if found.answers:
+        shown.append(Line("the door's answer, p50", percentile(found.answers, 0.5), "ms", "acknowledged by Kafka"))
+        shown.append(Line("the door's answer, p99", percentile(found.answers, 0.99), "ms"))
     if found.refused or found.missing:
         shown.append(Line("refused or not seen", found.refused + found.missing, "events"))
     return tuple(shown)
