@@ -182,11 +182,15 @@ class Admission:
         return arrived
 
     async def _claim(self, arrived: Sequence[Arrived]) -> Verdicts:
-        """Judge against what is claimed, and claim, until no other owner comes between."""
+        """Judge against what is claimed, and claim, until no other owner comes between.
+
+        The first round takes every record for a new one, as nearly all are: a claim that exists makes the insert fail,
+        and then the claims are read. Measured: reading what is not there costs a tenth of the whole path.
+        """
         candidates = (one.judged for one in arrived if isinstance(one.judged, Candidate))
         wanted = list({candidate.identity: None for candidate in candidates if candidate.claimed})
-        for _ in range(MAX_CLAIM_ROUNDS):
-            claims = dict(await self._store.find(wanted)) if wanted else {}
+        for attempt in range(MAX_CLAIM_ROUNDS):
+            claims = dict(await self._store.find(wanted)) if wanted and attempt else {}
             verdicts = judge_all(arrived, claims)
             if not verdicts.changed or await self._store.claim(verdicts.changed.values()):
                 return verdicts
