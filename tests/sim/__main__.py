@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.sim.plants import PLANTS
 from tests.sim.run import Case, Outcome, case_of, run
+from tests.sim.scenarios import SCENARIOS
 from tests.sim.shrink import shrink
 
 CHUNK = 50
@@ -22,11 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when nothing was found, or, with planted bugs, when each was."""
     options = _parser().parse_args(arguments)
     if options.case or options.seed is not None:
-        case = case_of(options.case) if options.case else Case(options.seed)
+        case = case_of(options.case) if options.case else Case(options.seed, options.scenario)
         return _one(case, options.plant, trace=options.trace)
     if options.plant == "all":
-        return _plants(options.first, options.seeds, options.jobs)
-    return _many(options.first, options.seeds, options.jobs, options.plant)
+        return _plants(options)
+    return _many(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="run this seed alone")
     parser.add_argument("--case", help="run this case alone: JSON, as printed for a failing seed")
     parser.add_argument("--trace", action="store_true", help="with --seed or --case: show every step")
+    parser.add_argument("--scenario", choices=sorted(SCENARIOS), default="toy", help="what folds the log")
     names = [*PLANTS, "all"]
     parser.add_argument("--plant", choices=names, metavar="NAME", help=f"plant a bug: {', '.join(names)}")
     return parser
@@ -53,26 +55,27 @@ def _show(outcome: Outcome) -> None:
     print(f"seed {outcome.case.seed}: {outcome.records} records, {outcome.decisions} decisions, {what}")
 
 
-def _chunk(first: int, count: int, plant: str | None) -> list[Outcome]:
+def _chunk(scenario: str, first: int, count: int, plant: str | None) -> list[Outcome]:
     parts = PLANTS[plant].parts if plant else None
-    return [run(Case(seed), parts) for seed in range(first, first + count)]
+    return [run(Case(seed, scenario), parts) for seed in range(first, first + count)]
 
 
-def _outcomes(first: int, seeds: int, jobs: int, plant: str | None) -> Iterator[Outcome]:
-    starts = range(first, first + seeds, CHUNK)
-    counts = [min(CHUNK, first + seeds - start) for start in starts]
-    if jobs == 1:
+def _outcomes(options: argparse.Namespace, plant: str | None) -> Iterator[Outcome]:
+    end = options.first + options.seeds
+    starts = range(options.first, end, CHUNK)
+    counts = [min(CHUNK, end - start) for start in starts]
+    if options.jobs == 1:
         for start, count in zip(starts, counts, strict=True):
-            yield from _chunk(start, count, plant)
+            yield from _chunk(options.scenario, start, count, plant)
         return
-    with ProcessPoolExecutor(jobs) as pool:
-        for chunk in pool.map(_chunk, starts, counts, [plant] * len(counts)):
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for chunk in pool.map(_chunk, [options.scenario] * len(counts), starts, counts, [plant] * len(counts)):
             yield from chunk
 
 
-def _many(first: int, seeds: int, jobs: int, plant: str | None) -> int:
+def _many(options: argparse.Namespace) -> int:
     began, failed, steps, records, decisions = time.perf_counter(), 0, 0, 0, 0
-    for number, outcome in enumerate(_outcomes(first, seeds, jobs, plant), start=1):
+    for number, outcome in enumerate(_outcomes(options, options.plant), start=1):
         steps, records, decisions = (
             steps + outcome.steps,
             records + outcome.records,
@@ -81,13 +84,13 @@ def _many(first: int, seeds: int, jobs: int, plant: str | None) -> int:
         if outcome.broken:
             failed += 1
             if failed <= MAX_SHOWN:
-                _report(outcome, plant)
+                _report(outcome, options.plant)
         if number % 1000 == 0:
             print(f"{number} seeds, {failed} failed, {number / (time.perf_counter() - began):.0f} seeds/s", flush=True)
     seconds = time.perf_counter() - began
     print(
-        f"{seeds} seeds from {first}: {failed} failed; {records} inbox records, {decisions} decisions, {steps} steps, "
-        f"{seconds:.0f} s, {seeds / seconds:.0f} seeds/s"
+        f"{options.seeds} seeds from {options.first}: {failed} failed; {records} inbox records, {decisions} decisions, "
+        f"{steps} steps, {seconds:.0f} s, {options.seeds / seconds:.0f} seeds/s"
     )
     return 1 if failed else 0
 
@@ -100,13 +103,14 @@ def _report(outcome: Outcome, plant: str | None) -> None:
     print(f"  replay: python -m tests.sim{planted} --trace --case '{smaller.case.text()}'", flush=True)
 
 
-def _plants(first: int, seeds: int, jobs: int) -> int:
+def _plants(options: argparse.Namespace) -> int:
     missed = 0
     print(f"{'planted bug':25} {'found by':>12}  first  breaks")
     for name, plant in PLANTS.items():
-        found = [outcome.case.seed for outcome in _outcomes(first, seeds, jobs, name) if outcome.broken]
+        found = [outcome.case.seed for outcome in _outcomes(options, name) if outcome.broken]
         missed += not found
-        print(f"{name:25} {len(found):>5} / {seeds:<5} {found[0] if found else '-':>5}  {plant.breaks}", flush=True)
+        first = found[0] if found else "-"
+        print(f"{name:25} {len(found):>5} / {options.seeds:<5} {first:>5}  {plant.breaks}", flush=True)
     return 1 if missed else 0
 
 

@@ -75,7 +75,7 @@ class Member:
         make_reader: Callable[..., TopicReader],
         make_processor: "Callable[[Member], Processor]",
     ) -> None:
-        self.number, self._loop = number, loop
+        self.service, self.number, self._loop = service, number, loop
         self.name = name = f"{service}-{number}"
         self.process = Process(name)
         self.health = Health(name)

@@ -63,6 +63,10 @@ class MongoServer:
         """A transaction with a snapshot of now."""
         return Transaction(self._committed, self._time() + TRANSACTION_SECONDS)
 
+    def names(self) -> list[str]:
+        """Of all collections that were ever written."""
+        return sorted(self._collections)
+
     def find(
         self, collection: str, wanted: Mapping[str, Any], transaction: Transaction | None = None
     ) -> list[Document]:

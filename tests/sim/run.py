@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from tests.sim.chance import Chance
-from tests.sim.checks import CHECKS, REBUILT_GENERATION, Aftermath, Broken
+from tests.sim.checks import REBUILT_GENERATION, Aftermath, Broken
 from tests.sim.loop import OutOfStepsError
 from tests.sim.parts import Parts, installed
-from tests.sim.plan import PARTITIONS, Plan, make_plan
+from tests.sim.plan import PARTITIONS, Plan
+from tests.sim.scenarios import SCENARIOS
 from tests.sim.topics import GENERATION, LOG
 from tests.sim.world import NotAtRestError, World
 
@@ -24,13 +25,14 @@ class Case:
     """
 
     seed: int
+    scenario: str = "toy"
     sends: tuple[int, ...] | None = None
     actions: tuple[int, ...] | None = None
     deviations: tuple[tuple[int, int], ...] | None = None
 
     def plan(self) -> Plan:
         """The plan, less what the case leaves out."""
-        plan = make_plan(self.seed)
+        plan = SCENARIOS[self.scenario].plan(self.seed)
         sends = range(len(plan.sends)) if self.sends is None else self.sends
         actions = range(len(plan.actions)) if self.actions is None else self.actions
         return plan.only(sends, actions)
@@ -46,6 +48,7 @@ def case_of(text: str) -> Case:
     deviations = raw.get("deviations")
     return Case(
         raw["seed"],
+        raw.get("scenario", "toy"),
         None if raw.get("sends") is None else tuple(raw["sends"]),
         None if raw.get("actions") is None else tuple(raw["actions"]),
         None if deviations is None else tuple((number, choice) for number, choice in deviations),
@@ -68,7 +71,7 @@ class Outcome:
 def run(case: Case, parts: Parts | None = None, *, trace: Callable[[str], None] | None = None) -> Outcome:
     """Run a case; the same case gives the same outcome."""
     chance = Chance(f"run {case.seed}", None if case.deviations is None else dict(case.deviations))
-    world = World(case.plan(), chance, parts or Parts())
+    world = World(SCENARIOS[case.scenario], case.plan(), chance, parts or Parts())
     if trace is not None:
         world.trace_to(trace)
     outcome = Outcome(case)
@@ -90,8 +93,8 @@ def _judge(world: World, outcome: Outcome) -> None:
     world.run_more(lambda: world.loop.create_task(_rebuild(world)))
     after = Aftermath(world)
     outcome.records = len(after.inbox)
-    outcome.decisions = sum(len(customer.accepted) for customer in after.customers.values())
-    for check in CHECKS:
+    outcome.decisions = after.decided
+    for check in world.scenario.checks:
         outcome.broken = check.__name__
         check(after)
     outcome.broken = ""
@@ -100,13 +103,14 @@ def _judge(world: World, outcome: Outcome) -> None:
 async def _rebuild(world: World) -> None:
     """Fold the whole log into another generation, without deciding."""
     parts = world.parts
-    store = parts.states(world.database, "toy", REBUILT_GENERATION, GENERATION)
-    domain, appender = parts.domain(world.plan.policies), parts.appender(world.settings)
-    processor = parts.processor(domain, store, appender, LOG, now=world.wall, deciding=False)
-    await processor.positions(range(PARTITIONS))
-    for partition, records in enumerate(world.kafka.partitions(LOG)):
-        for start in range(0, len(records), REBUILD_BATCH):
-            await processor.process({partition: records[start : start + REBUILD_BATCH]})
+    for service in world.scenario.services:
+        store = parts.states(world.database, service.name, REBUILT_GENERATION, GENERATION)
+        domain, appender = service.make(parts, world.plan.policies), parts.appender(world.settings)
+        processor = parts.processor(domain, store, appender, LOG, now=world.wall, deciding=False)
+        await processor.positions(range(PARTITIONS))
+        for partition, records in enumerate(world.kafka.partitions(LOG)):
+            for start in range(0, len(records), REBUILD_BATCH):
+                await processor.process({partition: records[start : start + REBUILD_BATCH]})
 
 
 class _Unexpected(logging.Handler):

@@ -12,7 +12,6 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from aiokafka.errors import KafkaError
-from pydantic_core import to_json
 
 from services.ingest.admission import Place
 from shared.events.codec import CONTENT_TYPE
@@ -28,9 +27,9 @@ from tests.sim.mongo import SimDatabase, as_database
 from tests.sim.mongo_server import Document, MongoServer
 from tests.sim.net import Net
 from tests.sim.parts import Parts
-from tests.sim.plan import MEMBERS, PARTITIONS, SENDING_SECONDS, START, Plan, Send
+from tests.sim.plan import INGEST, MEMBERS, PARTITIONS, SENDING_SECONDS, START, Plan, Send
+from tests.sim.scenario import Scenario
 from tests.sim.topics import GENERATION, INBOX, LOG, REJECTED, TIERS
-from tests.sim.toy import LEVELS
 from tests.sim.trouble import Trouble, review
 
 MAX_STEPS = 100_000
@@ -46,8 +45,8 @@ class NotAtRestError(Exception):
 class World:
     """One run of a plan."""
 
-    def __init__(self, plan: Plan, chance: Chance, parts: Parts) -> None:
-        self.plan, self.parts = plan, parts
+    def __init__(self, scenario: Scenario, plan: Plan, chance: Chance, parts: Parts) -> None:
+        self.scenario, self.plan, self.parts = scenario, plan, parts
         self.loop = SimLoop()  # type: ignore[abstract]  # what it leaves out is never asked for
         self.chance = chance
         self.net = Net(self.loop, chance, plan.weather)
@@ -65,7 +64,8 @@ class World:
             time_zone="UTC",
         )
         self._random = Random(0)
-        self.groups = {name: Group(self.loop, self._random, PARTITIONS) for name in ("ingest", "toy")}
+        self.services = {service.name: service for service in scenario.services}
+        self.groups = {name: Group(self.loop, self._random, PARTITIONS) for name in (INGEST, *self.services)}
         self._upstream = Process("upstream")
         self.calm = False
         self.stopped: list[str] = []
@@ -114,7 +114,7 @@ class World:
         await asyncio.gather(*sends)
         await self._recover()
         await self._settle()
-        if self.plan.disagree:
+        if self.plan.disagree and self.scenario.intrudes:
             trouble.intrude()
             await self._settle()
         for group in self.groups.values():
@@ -129,7 +129,7 @@ class World:
 
     def start(self, service: str, number: int) -> None:
         """Start a process; the one that had its number before is dead from now on."""
-        topic, make = (INBOX, self._admission) if service == "ingest" else (LOG, self._processor)
+        topic, make = (INBOX, self._admission) if service == INGEST else (LOG, self._processor)
         old = self.groups[service].members.get(number)
         if old is not None:
             self._bury(old)
@@ -147,7 +147,7 @@ class World:
         )
         self.groups[service].members[number] = member
         member.start(member.consume())
-        if service == "toy":
+        if service != INGEST:
             member.start(self._sweep(member))
 
     def _bury(self, member: Member) -> None:
@@ -166,14 +166,15 @@ class World:
         policies = self.plan.policies
         if self.plan.disagree and not self.calm and self.chance.pick(2) != member.number:
             policies = policies[:1]
-        member.store = self.parts.states(self.database, "toy", GENERATION, GENERATION)
+        service = self.services[member.service]
+        member.store = self.parts.states(self.database, service.name, GENERATION, GENERATION)
         return self.parts.processor(
-            self.parts.domain(policies),
+            service.make(self.parts, policies),
             member.store,
             self.parts.appender(self.settings),
             LOG,
             now=self.wall,
-            announce=lambda key, event: to_json({"key": key, "version": event.data.version}),
+            announce=service.announce,
             announce_topic=TIERS,
         )
 
@@ -181,9 +182,9 @@ class World:
         store = member.store
         assert isinstance(store, StateStore), "folding members have one"
         sweep = self.parts.sweep(
-            "toy",
+            member.service,
             self.settings,
-            DueDocuments(store, LEVELS),
+            DueDocuments(store, self.services[member.service].documents),
             BackfillMarks(self.database),
             self.parts.appender(self.settings),
             owned=lambda: member.reader.owned,
@@ -199,7 +200,7 @@ class World:
 
     async def _send(self, send: Send) -> None:
         await asyncio.sleep(send.at)
-        item = Item(f"customer:{send.document['subject']}".encode(), send.value, [CONTENT_TYPE])
+        item = Item(send.key.encode(), send.value, [CONTENT_TYPE])
         while True:
             try:
                 await self.net.call(
@@ -225,7 +226,7 @@ class World:
             await asyncio.sleep(max(0.0, resumed - self.loop.time()))
             group.rebalance()
         if self.plan.disagree:
-            for subject in sorted({send.document["subject"] for send in self.plan.sends}):
+            for subject in self.scenario.subjects:
                 review(self, subject)  # as the adoption of a policy does
 
     async def _settle(self) -> None:
@@ -248,9 +249,10 @@ class World:
     def _work(self) -> dict[str, int]:
         """What is left to be read, by topic and partition."""
         work = {}
-        for topic, positions, prefix in ((INBOX, "admission_positions", ""), (LOG, "toy_positions", "g")):
+        readers = [(INBOX, "admission_positions", ""), *((LOG, f"{name}_positions", "g") for name in self.services)]
+        for topic, positions, prefix in readers:
             stored = {document["_id"]: document["offset"] for document in self.mongo.find(positions, {})}
             for partition, records in enumerate(self.kafka.partitions(topic)):
                 done = stored.get(f"{prefix}{GENERATION}/{partition}", 0)
-                work[f"{topic}/{partition}"] = len(records) - done
+                work[f"{positions}/{partition}"] = len(records) - done
         return work

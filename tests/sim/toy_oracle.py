@@ -4,19 +4,17 @@ It shares no code with what it judges beyond the constants of the toy domain. Wh
 alone changes something, the oracle looks at every midnight; where the domain keeps sums, it adds up anew.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from tests.sim.arrivals import REVIEWED, LogEntry, Meant, entries, is_early, meant
 from tests.sim.kafka import SimRecord
 from tests.sim.toy import HOLD_MINOR, MINOR_PER_POINT, POISON, STEPPED, WINDOW_DAYS, Policy
 
 _LEVELS = ("potential", "general", "priority", "partner", "strategic")
-_KINDS = {"purchase": "purchase_id", "refund": "refund_id"}
-REVIEWED = "guanxi.customer.reviewed.v1"
 RATED = "guanxi.account.rated.v1"
 
 
@@ -28,14 +26,6 @@ class Step(NamedTuple):
     effective_on: str
     score: str
     set_off_by: str
-
-
-class LogEntry(NamedTuple):
-    """A record of the log; `position` is None for decisions."""
-
-    record: SimRecord
-    document: dict[str, Any]
-    position: tuple[int, int, int, int] | None
 
 
 @dataclass(slots=True)
@@ -59,29 +49,6 @@ class Customer:
         for day, minor in self.amounts:
             days[day] = days.get(day, 0) + minor
         return {day: minor for day, minor in days.items() if minor}
-
-
-def entries(records: Iterable[SimRecord]) -> Iterator[LogEntry]:
-    """A partition of the log, what repeats an earlier position left out."""
-    reached: dict[tuple[int, int], tuple[int, int]] = {}
-    for record in records:
-        assert record.value is not None, "the log has no empty records"
-        position = position_of(record)
-        if position is not None:
-            source, place = position[:2], position[2:]
-            if place <= reached.get(source, (-1, -1)):
-                continue
-            reached[source] = place
-        yield LogEntry(record, json.loads(record.value), position)
-
-
-def position_of(record: SimRecord) -> tuple[int, int, int, int] | None:
-    """Where on the inbox a record of the log came from."""
-    for name, value in record.headers:
-        if name == "position":
-            generation, partition, offset, index = map(int, value.split(b"/"))
-            return generation, partition, offset, index
-    return None
 
 
 def fold(records: Sequence[SimRecord], policies: Sequence[Policy], until: datetime) -> dict[str, Customer]:
@@ -193,39 +160,6 @@ def may_step(customer: Customer, at: datetime, policies: Sequence[Policy]) -> bo
     steps = len(customer.expected) > len(customer.accepted)
     customer.expected = before
     return steps
-
-
-class Meant(NamedTuple):
-    """The event of an inbox record, as far as its identity goes; `key` is the same for all revisions."""
-
-    subject: str
-    key: tuple[str, ...]
-    revision: int
-    content: str
-    document: dict[str, Any]
-
-
-def meant(record: SimRecord) -> Meant:
-    """What upstream meant by a record of the inbox."""
-    assert record.value is not None, "upstream sends no empty records here"
-    document = json.loads(record.value)
-    data, name = document["data"], document["type"]
-    key: tuple[str, ...]
-    if name == REVIEWED:
-        key = ("review", str(record.partition), str(record.offset))  # needs no claim, however often it comes
-    elif name == "guanxi.record.voided.v1":
-        key = ("record", data["kind"], data["record_id"])
-    else:
-        kind = next((kind for kind, field_name in _KINDS.items() if field_name in data), None)
-        key = ("fact", document["source"], document["id"]) if kind is None else ("record", kind, data[_KINDS[kind]])
-    content = json.dumps([name, document["subject"], document["time"], data], sort_keys=True)
-    return Meant(document["subject"], key, document.get("revision", 1), content, document)
-
-
-def is_early(record: SimRecord, document: dict[str, Any]) -> bool:
-    """Whether the event lies in the future, seen from its arrival."""
-    appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    return datetime.fromisoformat(document["time"]) > appended_at + timedelta(minutes=5)
 
 
 def net_meant(inbox: Iterable[SimRecord]) -> dict[str, dict[date, int]]:
