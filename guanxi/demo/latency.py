@@ -6,19 +6,17 @@ stalls cannot hide the wait of those behind it.
 """
 
 import asyncio
-import json
+import contextlib
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import httpx
-
+from guanxi.demo.changes import Changes
 from guanxi.demo.cloudevents import CloudEvent
+from guanxi.demo.door import Door
 from shared.mongo import Database
 
-BATCH_TYPE = "application/cloudevents-batch+json"
 SETTLE_SECONDS = 15.0
 """How long after the last request an event may take to show before it is reported as missing."""
 MAX_REQUESTS = 64
@@ -77,53 +75,47 @@ async def door_to_view(
     if len(waiting) != len(probes):
         raise ValueError("two probes have the same subject and collection")
     found = Latencies()
-    names = sorted({probe.collection for probe in probes})
-    pipeline: list[dict[str, Any]] = [
-        {"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace", "update"]}}},
-        {"$project": {"ns.coll": 1, "documentKey": 1}},
-    ]
-    async with database.watch(pipeline, max_await_time_ms=1000) as changes:
-        await changes.try_next()  # opens the stream: what is sent from here on is seen
+    changes = Changes(database, sorted({probe.collection for probe in probes}))
+    await changes.begin()
 
-        async def watch() -> None:
-            while waiting:
-                change = await changes.try_next()
-                if change is None:
-                    continue
-                due = waiting.get((change["ns"]["coll"], change["documentKey"]["_id"]))
+    async def watch() -> None:
+        async for batch in changes.batches():
+            now = time.perf_counter()
+            for change in batch:
+                due = waiting.get(change)
                 if due:  # neither another writer's document nor a probe that is not sent yet
-                    del waiting[change["ns"]["coll"], change["documentKey"]["_id"]]
-                    found.milliseconds.append(1000 * (time.perf_counter() - due))
+                    del waiting[change]
+                    found.milliseconds.append(1000 * (now - due))
+            if not waiting:
+                return
 
-        watching = asyncio.create_task(watch())
-        began = time.perf_counter()
-        places = asyncio.Semaphore(MAX_REQUESTS)
-        async with asyncio.TaskGroup() as requests:
-            for start in range(0, len(probes), events_per_request):
-                due = began + start / events_per_second
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                some = probes[start : start + events_per_request]
-                for probe in some:
-                    waiting[probe.collection, str(probe.event["subject"])] = due
-                await places.acquire()
-                sending = requests.create_task(_send(send, some, due, waiting, found))
-                sending.add_done_callback(lambda _: places.release())
-                progress(start + len(some))
-        found.seconds = time.perf_counter() - began
-        await asyncio.wait((watching,), timeout=SETTLE_SECONDS)
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
+    watching = asyncio.create_task(watch())
+    began = time.perf_counter()
+    places = asyncio.Semaphore(MAX_REQUESTS)
+    async with asyncio.TaskGroup() as requests:
+        for start in range(0, len(probes), events_per_request):
+            due = began + start / events_per_second
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            some = probes[start : start + events_per_request]
+            for probe in some:
+                waiting[probe.collection, str(probe.event["subject"])] = due
+            await places.acquire()
+            sending = requests.create_task(_send(send, some, due, waiting, found))
+            sending.add_done_callback(lambda _: places.release())
+            progress(start + len(some))
+    found.seconds = time.perf_counter() - began
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(watching, SETTLE_SECONDS)
+    await changes.end()
     found.missing = len(waiting)
     return found
 
 
-def over_http(client: httpx.AsyncClient, url: str) -> Send:
-    """Through the door at `url` (its `/v1/events`); the client has the API key in its headers."""
+def over_http(door: Door) -> Send:
+    """Through the HTTP door."""
 
     async def send(probes: Sequence[Probe]) -> bool:
-        body = json.dumps([probe.event for probe in probes], ensure_ascii=False).encode()
-        answer = await client.post(url, content=body, headers={"content-type": BATCH_TYPE})
-        return answer.status_code == httpx.codes.ACCEPTED
+        return await door.send([probe.event for probe in probes])
 
     return send
 

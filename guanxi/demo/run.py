@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 from pydantic import SecretStr
 
 from guanxi.demo import report
+from guanxi.demo.door import Door
 from guanxi.demo.latency import Latencies, over_http
 from guanxi.demo.live import EVENTS_PER_SECOND, live_phase
 from guanxi.demo.stage import POLICY, ZONE, Story, import_story, wait_for_views, write_story
@@ -28,7 +28,6 @@ from shared.settings import Settings
 
 SWEEP_EVERY_SECONDS = 2
 """So that customers are brought up to today soon after the import; in production it is an hour."""
-HTTP_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +102,12 @@ async def _simulate(narrator: Narrator, folder: Path, today: date, seed: int) ->
 
 async def _live(narrator: Narrator, database: Database, services: Services, token: str) -> Latencies:
     narrator.heading("Live: events through the HTTP door, on customers set aside")
-    headers = {"authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=HTTP_TIMEOUT_SECONDS) as client:
+    async with Door(services.url(), token) as door:
 
         def show(done: int, total: int) -> None:
             narrator.moving(f"{done:,} of {total:,} sent, {EVENTS_PER_SECOND:.0f} a second", last=done == total)
 
-        return await live_phase(over_http(client, f"{services.url()}/v1/events"), database, datetime.now(UTC), show)
+        return await live_phase(over_http(door), database, datetime.now(UTC), show)
 
 
 async def _explain(narrator: Narrator, views: Views, customer: str) -> None:

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from guanxi.demo.door import Door
 from guanxi.stack.backing import Backing, backing
 from guanxi.stack.paths import REPOSITORY
 from guanxi.stack.services import Services
@@ -38,14 +38,10 @@ class Arena:
     services: Services
     settings: Settings
     database: Database
-    client: httpx.AsyncClient
+    door: Door
     appender: Appender
     consumer: AIOKafkaConsumer
     say: Callable[[str], None]
-
-    @property
-    def door(self) -> str:
-        return f"{self.services.url()}/v1/events"
 
     def pids(self) -> dict[str, int]:
         """Processes by name; servers that somebody else runs are left out."""
@@ -109,11 +105,10 @@ async def arena(say: Callable[[str], None], environment: Mapping[str, str] | Non
             appender = Appender(settings)
             await consumer.start()
             await _make_topic(settings)
-            client = httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=30.0)
             try:
-                yield Arena(servers, services, settings, database, client, appender, consumer, say)
+                async with Door(services.url(), token) as door:
+                    yield Arena(servers, services, settings, database, door, appender, consumer, say)
             finally:
-                await client.aclose()
                 await appender.close()
                 await consumer.stop()
                 database.client.close()

@@ -27,7 +27,7 @@ async def measure(arena: Arena, customers: int, seconds: int, seed: int) -> tupl
     total = min(customers, count * (seconds + WARM_UP_SECONDS))
     loads = list(load.one_each(total, customers, seed, datetime.now(UTC), "door"))
     all_probes = await probes(arena, loads)
-    send = over_http(arena.client, arena.door)
+    send = over_http(arena.door)
     split = count * WARM_UP_SECONDS
 
     async def run(some: list[Probe]) -> Latencies:
