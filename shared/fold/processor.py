@@ -116,10 +116,10 @@ class LogProcessor(Generic[S, T]):
             self._write(works, writes)
             if decisions:
                 await self._publish(decisions)
+            await self._announce_accepted(works)
             await session.save(writes)
         self._known |= {partition: move.after for partition, move in moves.items()}
         self.counts.batches += 1
-        await self._announce_accepted(works)
 
     def _select(
         self, partition: int, records: Sequence[Record], todo: list[tuple[Record, str]], broken: list[Quarantined]
@@ -249,7 +249,9 @@ class LogProcessor(Generic[S, T]):
         await self._appender.append(self._log_topic, records)
 
     async def _announce_accepted(self, works: dict[str, _Work[S, T]]) -> None:
-        """Tell the public topic what was accepted. After a crash here the next acceptance of that key tells it."""
+        """Tell the public topic what was accepted, before the commit: after it, a crash would leave it untold until the
+        next decision. Whoever folds these records again accepts the same, and a repeat does no harm.
+        """
         if self._announce is None:
             return
         records = []

@@ -83,6 +83,7 @@ PLANTS: dict[str, Plant] = {
         Parts(patched=_patched(processor_module, type_and_position=fold.one_source)),
     ),
     "producer-kept": Plant("4: a failure throws the producer away", Parts(appender=admission.KeepsItsProducer)),
+    "told-after-commit": Plant("5: the public topic is told before the commit", Parts(processor=fold.TellsAfterCommit)),
     "saved-outside": Plant(
         "5: everything in one transaction",
         Parts(patched=_patched(states_module, StateSession=fold.WritesOutsideTransaction)),

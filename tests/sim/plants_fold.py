@@ -80,6 +80,16 @@ class PublishesAfterCommit(LogProcessor[Any, Any]):
         self._held = list(decisions)
 
 
+class TellsAfterCommit(LogProcessor[Any, Any]):
+    async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
+        self._untold: Any = {}
+        await super().process(batches)
+        await super()._announce_accepted(self._untold)
+
+    async def _announce_accepted(self, works: Any) -> None:
+        self._untold = works
+
+
 class WritesOutsideTransaction(StateSession):
     async def save(self, writes: Writes) -> None:
         self._session = None  # type: ignore[assignment]

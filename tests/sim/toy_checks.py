@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+from pydantic_core import from_json
+
 from shared.kafka.connection import partition_of
 from tests.sim import toy_oracle
 from tests.sim.checks import Aftermath, Broken
 from tests.sim.plan import PARTITIONS
-from tests.sim.topics import LOG
+from tests.sim.topics import LOG, TIERS
 from tests.sim.toy import DAYS, HISTORY, LEVELS
 from tests.sim.toy_oracle import Customer
 
@@ -112,9 +114,23 @@ def nothing_is_left_to_decide(after: Aftermath) -> None:
             raise Broken(f"{subject} waits: {document.get('pending')}, marked {document.get('marked_due')}")
 
 
+def accepted_are_told(after: Aftermath) -> None:
+    """The public topic has each accepted decision at least once, and none that was not accepted."""
+    told: dict[str, set[int]] = {}
+    for records in after.world.kafka.partitions(TIERS):
+        for record in records:
+            document = from_json(record.value or b"")
+            told.setdefault(document["key"], set()).add(document["version"])
+    accepted = {f"customer:{s}": {step.version for step in c.accepted} for s, c in _customers(after).items()}
+    for key, versions in accepted.items():
+        if told.get(key, set()) != versions:
+            raise Broken(f"{key}: told {told.get(key)}, accepted {versions}")
+
+
 CHECKS: tuple[Callable[[Aftermath], None], ...] = (
     sums_are_meant,
     states_are_folds,
     decisions_are_those_of_the_facts,
     nothing_is_left_to_decide,
+    accepted_are_told,
 )
