@@ -37,7 +37,9 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`intrudes`: whether a foreign decision is put on the log of runs whose processes disagree."""
+    """`intrudes`: whether a foreign decision is put on the log of runs whose processes disagree; `unreviewed`:
+    collections for whose documents no reviews come.
+    """
 
     name: str
     services: tuple[Service, ...]
@@ -48,6 +50,7 @@ class Scenario:
     checks: "tuple[Callable[[Aftermath], None], ...]"
     batch_bytes: tuple[int, ...]
     intrudes: bool = False
+    unreviewed: frozenset[str] = frozenset()
 
     def plan(self, seed: int) -> Plan:
         """The plan of a seed."""

@@ -1,0 +1,98 @@
+"""The promises hold in simulated runs, and the simulation finds the bugs that break them.
+
+The numbers of seeds here are those of every day; `python -m tests.sim --seeds 100000` runs more.
+"""
+
+import pytest
+
+from tests.sim.chance import Chance
+from tests.sim.plants import PLANTS
+from tests.sim.run import Case, Outcome, case_of, run
+from tests.sim.shrink import Shrinker
+
+SEEDS = 80
+SERVICE_SEEDS = 12
+SOON = 150
+"""Seeds within which each of the quicker bugs is found."""
+LATE = 4000
+RARE = frozenset(
+    {
+        "judged-by-the-clock",
+        "no-after",
+        "no-position-check",
+        "older-seek-wins",
+        "pending-kept",
+        "pipelined-batches",
+        "torn-read",
+        "commit-believed",
+        "producer-kept",
+    }
+)
+"""Bugs that need several things to go wrong at once."""
+
+
+def _told(outcomes: list[Outcome]) -> str:
+    return "\n".join(
+        f"{o.broken}: {o.details}\n  python -m tests.sim --trace --case '{o.case.text()}'" for o in outcomes
+    )
+
+
+def _first_found(plant: str, seeds: int) -> Outcome | None:
+    outcomes = (run(Case(seed), PLANTS[plant].parts) for seed in range(seeds))
+    return next((outcome for outcome in outcomes if outcome.broken), None)
+
+
+def test_every_promise_holds_whatever_goes_wrong() -> None:
+    outcomes = [run(Case(seed)) for seed in range(SEEDS)]
+    assert not (broken := [outcome for outcome in outcomes if outcome.broken]), _told(broken)
+    assert sum(outcome.records for outcome in outcomes) > 5 * SEEDS, "the runs have something to do"
+    assert sum(outcome.decisions for outcome in outcomes) > SEEDS, "and something to decide"
+
+
+def test_every_promise_holds_for_tiering_and_engagement() -> None:
+    outcomes = [run(Case(seed, "services")) for seed in range(SERVICE_SEEDS)]
+    assert not (broken := [outcome for outcome in outcomes if outcome.broken]), _told(broken)
+
+
+@pytest.mark.parametrize("plant", sorted(PLANTS.keys() - RARE))
+def test_a_planted_bug_is_found(plant: str) -> None:
+    assert _first_found(plant, SOON) is not None, PLANTS[plant].breaks
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("plant", sorted(RARE))
+def test_a_rare_planted_bug_is_found(plant: str) -> None:
+    assert _first_found(plant, LATE) is not None, PLANTS[plant].breaks
+
+
+def test_the_same_case_is_the_same_run() -> None:
+    first, second = run(Case(3)), run(Case(3))
+    assert (first.steps, first.deviations, first.records) == (second.steps, second.deviations, second.records)
+
+
+def test_a_run_replays_from_its_choices_alone() -> None:
+    lines: list[str] = []
+    again: list[str] = []
+    outcome = run(Case(5), trace=lines.append)
+    run(Case(5, deviations=tuple(outcome.deviations.items())), trace=again.append)
+    assert lines == again
+
+
+def test_a_failing_case_becomes_small_and_replays_from_its_text() -> None:
+    plant = PLANTS["position-moved-first"].parts
+    found = _first_found("position-moved-first", SOON)
+    assert found is not None, "a common bug"
+    before = len(found.case.plan().sends)
+    small = Shrinker(found, plant, max_runs=120).shrink()
+    assert len(small.case.sends or ()) <= min(2, before)
+    replayed = run(case_of(small.case.text()), plant)
+    assert (replayed.broken, replayed.details) == (small.broken, small.details)
+    assert not run(case_of(small.case.text())).broken, "it is the bug that breaks it"
+
+
+def test_without_deviations_every_choice_is_the_plain_one() -> None:
+    chance = Chance("any", {})
+    assert [chance.pick(9) for _ in range(50)] == [0] * 50
+    assert not any(chance.happens(0.99) for _ in range(50))
+    assert not chance.taken
