@@ -5,7 +5,7 @@ One text serves two sources of chance: a seed (`history(Seeded(7))`) and Hypothe
 refunds of other days, both sides of every window, currencies with and without a rate, ties in time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -22,6 +22,7 @@ T = TypeVar("T")
 START = datetime(2024, 1, 10, 3, 30, tzinfo=UTC)
 GAPS_DAYS = (0, 0, 0, 0, 0, 1, 1, 1, 3, 7, 14, 14, 29, 30, 31, 31, 60, 61, 62, 89, 90, 91, 179, 180, 364, 365)
 SHIFTS_DAYS = (0, 0, 0, 0, 0, -1, -2, -30, -89, -90, -91, -179, -180, -364, -365, -366, -454, -455, -729, -730)
+EDGES_DAYS = (0, 1, 31, 61, 90, 91, 180, 365, 455, 730)
 MAX_AGE_DAYS = 755
 PEOPLE = ("ann", "bo", "chen")
 SOURCES = ("erp", "crm")
@@ -102,9 +103,8 @@ class _Writer:
         getattr(self, f"_{action}")()
 
     def _new_id(self, kind: str) -> str:
-        """Ids are of a small set for invoices, whose halves must meet; two sources may use the same. A year has its
-        own: the halves of a pair may be forgotten when they are years apart."""
-        return f"{kind}-{self.now.year}-{self.chance.integer(1, 4)}" if kind == "i" else f"{kind}-{len(self.log)}"
+        """Ids are of a small set for invoices, whose halves must meet; two sources may use the same."""
+        return f"{kind}-{self.chance.integer(1, 4)}" if kind == "i" else f"{kind}-{len(self.log)}"
 
     def _purchase(self) -> None:
         currency = self.chance.pick(CURRENCIES[self.currency])
@@ -134,9 +134,9 @@ class _Writer:
 
     def _amend(self) -> None:
         """A higher revision of some record; now and then the lower one of a pair arrives after the higher."""
-        former = self._former()
-        if former is None:
+        if not self.records:
             return
+        former = self.chance.pick(self.records)
         number = revision(Logged(former, self.now)) + self.chance.pick((1, 1, 2))
         changes: Json = {}
         if "amount" in former["data"]:
@@ -150,16 +150,10 @@ class _Writer:
         said = revised(former, number, **changes) | {"time": self.when().isoformat()}
         self._revise(former, said)
 
-    def _former(self) -> Json | None:
-        """A record to revise. Invoices and payments are forgotten after three years, so old ones stay as they are."""
-        recent = (self.now - timedelta(2 * MAX_AGE_DAYS // 3)).isoformat()
-        known = [one for one in self.records if "invoice_id" not in one["data"] or one["time"] > recent]
-        return self.chance.pick(known) if known else None
-
     def _void(self) -> None:
-        former = self._former()
-        if former is None:
+        if not self.records:
             return
+        former = self.chance.pick(self.records)
         _, kind, record_id = identity(former)
         number = revision(Logged(former, self.now)) + self.chance.pick((1, 2))
         self._revise(former, voided(former, kind, record_id, number))
@@ -301,9 +295,29 @@ def history(
 
 
 def end(log: Sequence[Logged], chance: Chance) -> datetime:
-    """An instant at or after the last record up to which time passes by itself."""
+    """An instant at or after the last record up to which time passes by itself; most often one on which, or on whose
+    morrow, some fact enters or leaves a window, ages or ends.
+    """
     last = max((one.clock for one in log), default=START)
+    edges = {
+        last + timedelta((day + timedelta(after) - last.date()).days)
+        for one in log
+        for day in _days_of(one)
+        for after in (*EDGES_DAYS, *(days - 1 for days in EDGES_DAYS))
+    }
+    ahead = sorted(edge for edge in edges if last < edge <= last + timedelta(800))
+    if ahead and chance.integer(0, 3) > 0:
+        return chance.pick(ahead)
     return last + timedelta(chance.pick((0, 0, 1, 30, 31, 90, 365)))
+
+
+def _days_of(one: Logged) -> Iterator[date]:
+    if one.event["type"] == REVIEWED:
+        return
+    yield one.time.date()
+    for name, value in one.event["data"].items():
+        if name.endswith(("_on", "_until")):
+            yield date.fromisoformat(value)
 
 
 def _backfilled(log: Sequence[Logged]) -> list[Logged]:
