@@ -72,7 +72,8 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
     broker = make_broker(settings, SERVICE)
     topic = INBOX.full_name(settings)
     group = f"{settings.topic_prefix}guanxi-{SERVICE}"
-    TopicReader(topic, group, admission, settings, process.health, on_stop=process.stop).register(broker)
+    reader = TopicReader(topic, group, admission, settings, process.health, on_stop=process.stop, gapless=False)
+    reader.register(broker)
     process.closing.append(appender.close)
     process.health.details["admitted"] = lambda: dict(admission.counts)
     return broker

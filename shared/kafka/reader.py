@@ -50,7 +50,11 @@ class Processor(Protocol):
 
 
 class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
-    """One group member's reading of a topic. `on_stop` is called once when it can't go on."""
+    """One group member's reading of a topic. `on_stop` is called once when it can't go on.
+
+    gapless: whether each offset holds a record, as on topics that only guanxi writes. On others the ends of foreign
+    transactions take offsets that no consumer sees.
+    """
 
     def __init__(
         self,
@@ -60,8 +64,10 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         settings: Settings,
         health: Health,
         on_stop: Callable[[], None],
+        *,
+        gapless: bool = True,
     ) -> None:
-        self._topic, self._group = topic, group
+        self._topic, self._group, self._gapless = topic, group, gapless
         self._processor, self._settings = processor, settings
         self._health, self._on_stop = health, on_stop
         self._next: dict[int, int] = {}
@@ -69,6 +75,8 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         """How often everything was dropped; tells an answer that was asked for before."""
         self._assigned: set[int] | None = None
         self._gaps = 0
+        self._looked: dict[int, int] = {}
+        """Positions to which the consumer was sent back because what came began after them."""
         self._failing_since: float | None = None
         self._backoff = FIRST_BACKOFF_SECONDS
         self._committed_at = 0.0
@@ -111,9 +119,9 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         lag = 0
         for partition in self._assigned:
             end = consumer.highwater(TopicPartition(self._topic, partition))
-            if partition not in self._next:
+            if partition not in self._next or end is None:
                 return None
-            lag += max(0, (end or 0) - self._next[partition])
+            lag += max(0, end - self._next[partition])
         return lag
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - all are revoked
@@ -126,13 +134,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Seek to the stored positions; where they can't be read now, the first batch tries again."""
         self._forget()
         self._assigned = {tp.partition for tp in assigned}
-        try:
-            await self._seek(self._assigned)
-        except Stop as error:
-            self._stop(str(error))
-        except Exception as error:  # noqa: BLE001 - aiokafka would swallow it and go on from the committed offset
-            log.warning("%s: %s", self._group, error)
-            self._rewind()
+        await self._seek_again()  # aiokafka would swallow an exception and go on from the committed offset
 
     async def _handle(self, records: Any) -> None:  # Any: FastStream would build a pydantic model of more
         if self._health.stopped:
@@ -162,20 +164,32 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition in list(batches):
             expected = self._next.get(partition)
             batch = [r for r in batches[partition] if expected is not None and r.offset >= expected]
-            if batch and batch[0].offset != expected:
+            if batch and batch[0].offset != expected and not self._is_empty_before(partition, batch[0].offset):
                 gap.add(partition)
             if batch and partition not in gap and partition not in unknown:
                 batches[partition] = batch
             else:
                 del batches[partition]
         if gap:
-            self._gaps += 1
-            if self._gaps > MAX_GAPS:
-                raise Stop(f"{self._topic}: records after the stored position of partitions {sorted(gap)} are gone")
-            await self._seek(gap)
+            await self._look_again(gap)
         elif batches:
             self._gaps = 0
         return batches
+
+    def _is_empty_before(self, partition: int, offset: int) -> bool:
+        """Whether the consumer has looked for the expected record already, and this is the first that there is."""
+        found = not self._gapless and self._looked.pop(partition, None) == self._next[partition]
+        if found:
+            log.debug("%s/%s: no records from %s to %s", self._topic, partition, self._next[partition], offset)
+        return found
+
+    async def _look_again(self, gap: set[int]) -> None:
+        """What was fetched begins after the stored position: a leftover of another assignment, or records are gone."""
+        self._gaps += 1
+        if self._gapless and self._gaps > MAX_GAPS:
+            raise Stop(f"{self._topic}: records after the stored position of partitions {sorted(gap)} are gone")
+        await self._seek(gap)
+        self._looked |= {partition: self._next[partition] for partition in gap if partition in self._next}
 
     async def _seek(self, partitions: Collection[int]) -> None:
         consumer = self._consumer
@@ -226,7 +240,11 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         """The consumer has read past what failed; without a seek it would only see what comes after."""
         try:
             await self._seek(self._assigned or ())
-        except (Transient, KafkaError) as error:
+            if self.lag_records() == 0:
+                self._recovered()  # somebody else has done what failed here
+        except Stop as error:
+            self._stop(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, reading must not go on from where it is
             log.warning("%s: %s", self._group, error)
             self._rewind()
 
@@ -236,7 +254,10 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         if consumer is None:
             return
         for partition in self._assigned or ():
-            consumer.seek(TopicPartition(self._topic, partition), 0)
+            try:
+                consumer.seek(TopicPartition(self._topic, partition), 0)
+            except KafkaError:
+                return  # the group is dealing out afresh; the next assignment seeks
 
     def _recovered(self) -> None:
         self._failing_since, self._backoff = None, FIRST_BACKOFF_SECONDS
@@ -244,6 +265,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
     def _forget(self) -> None:
         self._forgotten += 1
         self._next.clear()
+        self._looked.clear()
         self._processor.forget()
 
     def _stop(self, reason: str) -> None:

@@ -29,7 +29,7 @@ class Aftermath:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.inbox = [record for records in world.kafka.partitions(INBOX) for record in records]
+        self.inbox = [record for records in world.kafka.partitions(INBOX) for record in records if not record.control]
         self.arrived = [((GENERATION, r.partition, r.offset), r, arrivals.meant(r)) for r in self.inbox]
         self.log = [list(arrivals.entries(records)) for records in world.kafka.partitions(LOG)]
         self.now = world.wall()

@@ -22,7 +22,7 @@ _RECORD_OVERHEAD = 20
 
 @dataclass(frozen=True, slots=True)
 class SimRecord:
-    """A record as a consumer gets it."""
+    """A record as a consumer gets it; `control` marks the end of a transaction, which no consumer gets."""
 
     topic: str
     partition: int
@@ -31,6 +31,7 @@ class SimRecord:
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
+    control: bool = False
 
 
 class Item(NamedTuple):
@@ -39,6 +40,10 @@ class Item(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
+    control: bool = False
+
+
+END_OF_TRANSACTION = Item(None, None, (), control=True)
 
 
 def request_timed_out() -> Exception:
@@ -72,7 +77,7 @@ class SimKafka:
         if records:
             now = max(now, records[-1].timestamp)
         records.extend(
-            SimRecord(topic, partition, base + step, now, item.key, item.value, item.headers)
+            SimRecord(topic, partition, base + step, now, item.key, item.value, item.headers, item.control)
             for step, item in enumerate(items)
         )
         self.stir()
@@ -101,6 +106,11 @@ class SimKafka:
             return -1  # a repeat that the broker knows: not appended again
         self._sequences[address] = sequence
         return self.append(topic, partition, items)
+
+    def end(self, topic: str, partition: int) -> int:
+        """Past the last record that a consumer gets."""
+        records = self.partitions(topic)[partition]
+        return next((record.offset + 1 for record in reversed(records) if not record.control), 0)
 
     def producer(self, max_batch_bytes: int) -> "SimProducer":
         """A new idempotent producer."""
@@ -219,5 +229,5 @@ class SimConsumer:
             count = self._max_records - self._chance.pick(self._max_records)
             some = logs[partition][offset : offset + count]
             self._positions[partition] = offset + len(some)
-            taken += some
+            taken += [record for record in some if not record.control]
         return taken

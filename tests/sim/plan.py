@@ -55,7 +55,9 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run before its first step. `policies` are the scenario's; `disagree` lets processes know different ones."""
+    """A run before its first step. `policies` are the scenario's; `disagree` lets processes know different ones;
+    `transactional`: upstream sends each event in a transaction of Kafka's.
+    """
 
     weather: Weather
     batch_max_records: int
@@ -64,6 +66,7 @@ class Plan:
     skews_ms: tuple[int, ...]
     policies: tuple[Any, ...]
     disagree: bool
+    transactional: bool
     sends: tuple[Send, ...]
     actions: tuple[Action, ...]
 

@@ -92,6 +92,9 @@ PLANTS: dict[str, Plant] = {
     "older-seek-wins": Plant(
         "5: a batch begins at the stored position", Parts(reader=fold.OlderSeeksWin, processor=fold.NoBeginCheck)
     ),
+    "ends-are-losses": Plant(
+        "2: anybody may write the inbox, in transactions too", Parts(reader=fold.reader_without_gaps)
+    ),
     "no-catch-up": Plant("7: due days are decided first", Parts(patched=_patched(Entity, _catch_up=fold.no_catch_up))),
     "pending-kept": Plant(
         "6: another's decision ends what is pending",

@@ -71,6 +71,7 @@ class Scenario:
             skews_ms=random.choice(((0,), (0, 400), (0, 7_000))),
             policies=self.policies(random, disagree=disagree),
             disagree=disagree,
+            transactional=random.random() < 0.15,
             sends=tuple(sorted(self.sends(random), key=lambda send: send.at)),
             actions=tuple(sorted(actions, key=lambda action: action.at)),
         )

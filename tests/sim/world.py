@@ -20,7 +20,7 @@ from shared.mongo.due import BackfillMarks, DueDocuments
 from shared.mongo.states import StateStore
 from shared.settings import Settings
 from tests.sim.chance import Chance
-from tests.sim.kafka import Item, SimKafka, request_timed_out
+from tests.sim.kafka import END_OF_TRANSACTION, Item, SimKafka, request_timed_out
 from tests.sim.loop import Process, SimLoop
 from tests.sim.member import Group, Member
 from tests.sim.mongo import SimDatabase, as_database
@@ -142,7 +142,7 @@ class World:
             self.net,
             self.chance,
             self.settings,
-            self.parts.reader,
+            partial(self.parts.reader, gapless=service != INGEST),
             make,
         )
         self.groups[service].members[number] = member
@@ -200,11 +200,13 @@ class World:
 
     async def _send(self, send: Send) -> None:
         await asyncio.sleep(send.at)
-        item = Item(send.key.encode(), send.value, [CONTENT_TYPE])
+        items = [Item(send.key.encode(), send.value, [CONTENT_TYPE])]
+        if self.plan.transactional:
+            items.append(END_OF_TRANSACTION)
         while True:
             try:
                 await self.net.call(
-                    "kafka", "send", partial(self.kafka.append, INBOX, send.partition, [item]), request_timed_out
+                    "kafka", "send", partial(self.kafka.append, INBOX, send.partition, items), request_timed_out
                 )
             except KafkaError:
                 await asyncio.sleep(RETRY_SECONDS)
@@ -252,7 +254,7 @@ class World:
         readers = [(INBOX, "admission_positions", ""), *((LOG, f"{name}_positions", "g") for name in self.services)]
         for topic, positions, prefix in readers:
             stored = {document["_id"]: document["offset"] for document in self.mongo.find(positions, {})}
-            for partition, records in enumerate(self.kafka.partitions(topic)):
+            for partition in range(PARTITIONS):
                 done = stored.get(f"{prefix}{GENERATION}/{partition}", 0)
-                work[f"{positions}/{partition}"] = len(records) - done
+                work[f"{positions}/{partition}"] = self.kafka.end(topic, partition) - done
         return work
