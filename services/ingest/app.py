@@ -14,6 +14,7 @@ from services.ingest.store import MongoClaims, MongoStore
 from shared.errors import Malformed
 from shared.kafka.batches import Appender
 from shared.kafka.connection import Broker, make_broker
+from shared.kafka.odd_headers import read_odd_headers
 from shared.kafka.reader import TopicReader
 from shared.mongo import Database, connect
 from shared.mongo.generations import current_generation
@@ -69,6 +70,7 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
             rejected=REJECTED.full_name(settings),
         ),
     )
+    read_odd_headers()
     broker = make_broker(settings, SERVICE)
     topic = INBOX.full_name(settings)
     group = f"{settings.topic_prefix}guanxi-{SERVICE}"

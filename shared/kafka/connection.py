@@ -10,7 +10,6 @@ from aiokafka.partitioner import murmur2
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLScram512
 
-from shared.kafka.odd_headers import read_odd_headers
 from shared.logs import FASTSTREAM
 from shared.settings import Settings
 
@@ -71,7 +70,6 @@ def client_options(settings: Settings) -> dict[str, Any]:
 
 def make_broker(settings: Settings, service: str) -> KafkaBroker:
     """The FastStream broker of a service; its subscribers are made by `shared.kafka.reader`."""
-    read_odd_headers()
     context = _ssl_context(settings)
     security: BaseSecurity | None = BaseSecurity(ssl_context=context, use_ssl=True) if context else None
     if settings.kafka_username and settings.kafka_password:
@@ -107,7 +105,6 @@ def make_producer(settings: Settings, *, max_record_bytes: int, **options: Any) 
 
 def make_consumer(settings: Settings, *topics: str, **options: Any) -> AIOKafkaConsumer:
     """A consumer of one's own, for tools that read by position; commits nothing."""
-    read_odd_headers()
     return AIOKafkaConsumer(
         *topics,
         **client_options(settings),

@@ -1,9 +1,6 @@
 """Half-even rounding of exact ratios, and decimal strings of scaled integers."""
 
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
-
-WIDE_DIGITS = 60
-"""Enough for any sum of money: 18 digits before the point, 12 of minor units and rates behind it, and twice that."""
+from decimal import Decimal
 
 
 def half_even(numerator: int, denominator: int) -> int:
@@ -33,5 +30,5 @@ def score_text(score: int) -> str:
 def ratio_text(numerator: int, denominator: int, places: int) -> str:
     """A ratio rounded half-even for show, as a decimal string with that many places."""
     scaled = half_even(numerator * 10**places, denominator)
-    with localcontext(prec=WIDE_DIGITS, rounding=ROUND_HALF_EVEN):
-        return f"{Decimal(scaled).scaleb(-places):f}"
+    digits = str(abs(scaled)).rjust(places + 1, "0")
+    return f"{'-' if scaled < 0 else ''}{digits[:-places]}.{digits[-places:]}"
