@@ -5,7 +5,7 @@ import platform
 import sys
 import time
 from importlib.metadata import version
-from os import cpu_count
+from os import cpu_count, getloadavg
 
 from guanxi.stack.errors import StackError
 from guanxi.stack.running import Interrupted, run
@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--naive-events", type=int, default=NAIVE_EVENTS, help=f"for the naive one [{NAIVE_EVENTS}]")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    options.load_average = getloadavg()[0]
     try:
         parts = run(_measure(options))
     except Interrupted:
@@ -90,7 +91,11 @@ def _machine(ground: Arena, options: argparse.Namespace) -> Part:
         "guanxi bench",
         f"One machine with {cpu_count()} cores for everything, the load included. {used}; {libraries}. "
         f"{ground.settings.partitions} partitions, one process of each service, seed {options.seed}.",
-        (Line("customers", options.customers, ""), Line("events of the mixed load", options.events, "")),
+        (
+            Line("customers", options.customers, ""),
+            Line("events of the mixed load", options.events, ""),
+            Line("load average before the run", options.load_average, "", "above 0.5: it shared the machine"),
+        ),
     )
 
 

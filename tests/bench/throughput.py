@@ -1,5 +1,6 @@
 """End to end: from the first event written to the inbox until the last one is in both services' collections."""
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ async def prepare(arena: Arena, customers: int, seed: int) -> tuple[Rate, list[L
 async def run(arena: Arena, loads: Sequence[Load]) -> Rate:
     """Writes the events and waits until all of them show."""
     records = [(one.key, one.value()) for one in loads]
-    usage = Usage.start(arena.pids())
+    usage = Usage.start({**arena.pids(), "the load itself": os.getpid()})
     began = time.perf_counter()
     await arena.write(records)
     ended = await arena.settled()
