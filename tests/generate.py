@@ -21,8 +21,9 @@ from tests.oracle.wire import event, revised, voided
 T = TypeVar("T")
 START = datetime(2024, 1, 10, 3, 30, tzinfo=UTC)
 GAPS_DAYS = (0, 0, 0, 0, 0, 1, 1, 1, 3, 7, 14, 14, 29, 30, 31, 31, 60, 61, 62, 89, 90, 91, 179, 180, 364, 365)
+CONTACT_GAPS_DAYS = (0, 0, 1, 1, 2, 3, 5, 6, 7, 13, 14, 20, 29, 30, 31, 45, 72, 89, 90, 91)
 SHIFTS_DAYS = (0, 0, 0, 0, 0, -1, -2, -30, -89, -90, -91, -179, -180, -364, -365, -366, -454, -455, -729, -730)
-EDGES_DAYS = (0, 1, 31, 61, 90, 91, 180, 365, 455, 730)
+EDGES_DAYS = (0, 1, 7, 14, 24, 30, 31, 61, 72, 90, 91, 180, 365, 455, 730)
 MAX_AGE_DAYS = 755
 PEOPLE = ("ann", "bo", "chen")
 SOURCES = ("erp", "crm")
@@ -32,7 +33,7 @@ TIERING = (
     *PURCHASING,
     *("bloom", "bloom", "invoice", "payment", "rating", "credit", "override", "lift", "assign", "approval", "approval"),
 )
-CONTACTS = ("visit", "visit", "visit", "amend", "void", "review", "survey", "tier", "tier")
+CONTACTS = ("tier", "visit", "visit", "visit", "visit", "amend", "void", "review", "survey", "tier", "tier")
 
 
 class Chance(Protocol):
@@ -261,7 +262,7 @@ class _Writer:
     def _tier(self) -> None:
         """A tier change as tiering would decide it by now; reviewed at once, so that deciding has one moment."""
         self.tier_versions += 1
-        to = self.chance.pick(("general", "priority", "partner", "strategic", "potential"))
+        to = self.chance.pick(("general", "general", "priority", "partner", "strategic", "potential"))
         data: Json = {
             "version": self.tier_versions,
             "effective_on": _text(self.now.date()),
@@ -287,16 +288,17 @@ def history(
 ) -> list[Logged]:
     """One customer's log: admitted records in log order; the first part may be backfilled history."""
     writer = _Writer(chance, currency)
+    gaps_days = CONTACT_GAPS_DAYS if actions is CONTACTS else GAPS_DAYS
     for _ in range(chance.integer(1, most)):
-        writer.now += timedelta(chance.pick(GAPS_DAYS), seconds=chance.pick((0, 1, 3600, 50_000)))
+        writer.now += timedelta(chance.pick(gaps_days), seconds=chance.pick((0, 1, 3600, 50_000)))
         writer.step(chance.pick(actions))
     history_ends = chance.pick((0, 0, len(writer.log) // 2, len(writer.log))) if backfills else 0
     return admitted([*_backfilled(writer.log[:history_ends]), *writer.log[history_ends:]])
 
 
-def end(log: Sequence[Logged], chance: Chance) -> datetime:
-    """An instant at or after the last record up to which time passes by itself; most often one on which, or on whose
-    morrow, some fact enters or leaves a window, ages or ends.
+def ends(log: Sequence[Logged], chance: Chance) -> list[datetime]:
+    """Instants after the last record up to which time passes by itself, in order: most often days on which, or on
+    whose morrow, some fact enters or leaves a window, ages or ends.
     """
     last = max((one.clock for one in log), default=START)
     edges = {
@@ -305,10 +307,9 @@ def end(log: Sequence[Logged], chance: Chance) -> datetime:
         for day in _days_of(one)
         for after in (*EDGES_DAYS, *(days - 1 for days in EDGES_DAYS))
     }
-    ahead = sorted(edge for edge in edges if last < edge <= last + timedelta(800))
-    if ahead and chance.integer(0, 3) > 0:
-        return chance.pick(ahead)
-    return last + timedelta(chance.pick((0, 0, 1, 30, 31, 90, 365)))
+    horizon = last + timedelta(chance.pick((30, 100, 400, 800)))
+    ahead = sorted(edge for edge in edges if last < edge <= horizon) or [last + timedelta(1)]
+    return sorted({last, *(chance.pick(ahead) for _ in range(chance.integer(0, 4)))})
 
 
 def _days_of(one: Logged) -> Iterator[date]:
@@ -321,9 +322,12 @@ def _days_of(one: Logged) -> Iterator[date]:
 
 
 def _backfilled(log: Sequence[Logged]) -> list[Logged]:
-    """History is sorted by time and decided as of it; it has no reviews, and no one decides in it by hand."""
-    facts = [one for one in log if one.event["type"] not in {REVIEWED, TIER_CHANGED}]
-    return [Logged(one.event, one.recorded_at, backfill=True) for one in sorted(facts, key=lambda one: one.time)]
+    """History is sorted by time and decided as of it; it has no reviews. What tiering decides stands among it."""
+    kept = [one for one in log if one.event["type"] != REVIEWED]
+    return [
+        Logged(one.event, one.recorded_at, backfill=one.event["type"] != TIER_CHANGED)
+        for one in sorted(kept, key=lambda one: one.time)
+    ]
 
 
 def admitted(log: Sequence[Logged]) -> list[Logged]:
@@ -350,16 +354,25 @@ def admitted(log: Sequence[Logged]) -> list[Logged]:
 @st.composite
 def _histories(
     draw: DrawFn, actions: Sequence[str], currency: str, most: int, *, backfills: bool
-) -> tuple[list[Logged], datetime]:
+) -> tuple[list[Logged], list[datetime]]:
     chance = Drawn(draw)
     log = history(chance, actions, currency=currency, most=most, backfills=backfills)
-    return log, end(log, chance)
+    return log, ends(log, chance)
 
 
 def histories(
     actions: Sequence[str] = TIERING, *, currency: str = "CNY", most: int = 30, backfills: bool = True
 ) -> SearchStrategy[tuple[list[Logged], datetime]]:
     """Histories, each with the instant up to which time passes."""
+    return watched_histories(actions, currency=currency, most=most, backfills=backfills).map(
+        lambda made: (made[0], made[1][-1])
+    )
+
+
+def watched_histories(
+    actions: Sequence[str] = TIERING, *, currency: str = "CNY", most: int = 30, backfills: bool = True
+) -> SearchStrategy[tuple[list[Logged], list[datetime]]]:
+    """Histories, each with some instants at which to look, up to the last of which time passes."""
     return _histories(actions, currency, most, backfills=backfills)
 
 

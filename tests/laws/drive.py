@@ -66,13 +66,12 @@ class Driven(Generic[S, T]):
                 self.rows[row.collection, row.id] = row.document
 
 
-def drive(domain: Domain[S, T], log: Sequence[Logged], as_of: datetime, *, reload: bool = False) -> Driven[S, T]:
-    """Fold a customer's log; time then passes up to `as_of`."""
+def drive(domain: Domain[S, T], log: Sequence[Logged], *, reload: bool = False) -> Driven[S, T]:
+    """Fold a customer's log."""
     driven = Driven(domain, *domain.initial(KEY), reload=reload)
     for event in events(log):
         if event.type in domain.folds:
             driven.fold(event)
-    driven.review(as_of)
     return driven
 
 

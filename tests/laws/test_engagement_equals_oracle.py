@@ -4,7 +4,7 @@ How many histories are tried: HYPOTHESIS_PROFILE (tests/conftest.py), half of it
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from services.engagement.domain import Engagement
 from shared.events.decisions import ContactLapsed, ContactResumed, Decision
 from shared.policies.entitlements import make_entitlements
-from tests.generate import CONTACTS, Seeded, end, histories, history
+from tests.generate import CONTACTS, Seeded, ends, history, watched_histories
 from tests.laws.drive import drive
 from tests.laws.shown import expected_contact, shown_contact
 from tests.oracle.engagement import Lapsed, Resumed, engagement
-from tests.oracle.facts import Logged, identity
+from tests.oracle.facts import Logged
 
 EXAMPLES = max(5, settings.default.max_examples // 2) if settings.default else 10
 KEPT_DAYS = 790
@@ -37,38 +37,21 @@ def told(decisions: Sequence[Decision]) -> list[Lapsed | Resumed]:
     return contact
 
 
-def check(log: Sequence[Logged], as_of: datetime) -> None:
-    if reaches_what_is_forgotten(log):
-        return
-    expected = engagement(log, SHANGHAI, as_of)
-    driven = drive(Engagement(ENTITLEMENTS, SHANGHAI), log, as_of)
-    document = driven.document()
-    assert document["tier"] == expected.tier
-    assert shown_contact(document["contact"]) == expected_contact(expected)
-    assert told(driven.decisions) == expected.decisions
-    last = document["satisfaction"]["last"]
-    answer = expected.last_answer
-    assert (last and last["survey_id"]) == (answer and answer.data["survey_id"])
+def check(log: Sequence[Logged], as_of: Sequence[datetime]) -> None:
+    driven = drive(Engagement(ENTITLEMENTS, SHANGHAI), log)
+    for instant in as_of:
+        driven.review(instant)
+        expected, document = engagement(log, SHANGHAI, instant), driven.document()
+        assert document["tier"] == expected.tier
+        assert shown_contact(document["contact"]) == expected_contact(expected)
+        assert told(driven.decisions) == expected.decisions
+        last, answer = document["satisfaction"]["last"], expected.last_answer
+        assert (last and last["survey_id"]) == (answer and answer.data["survey_id"])
 
 
-def reaches_what_is_forgotten(log: Sequence[Logged]) -> bool:
-    """Whether a visit is amended or voided that state need not keep: it lies over 800 days back by then. (State keeps
-    the latest contact before those days, but not which one comes next if that is voided.)
-    """
-    first_told: dict[tuple[str, ...], datetime] = {}
-    clock = datetime.min.replace(tzinfo=UTC)
-    for one in log:
-        clock = max(clock, one.clock)
-        if one.event["type"] == "guanxi.visit.logged.v1" or one.event["data"].get("kind") == "visit":
-            told_first = first_told.setdefault(identity(one.event), one.time)
-            if min(told_first, one.time) < clock - timedelta(KEPT_DAYS):
-                return True
-    return False
-
-
-@given(histories(CONTACTS))
+@given(watched_histories(CONTACTS))
 @settings(max_examples=EXAMPLES)
-def test_of_contacts(history: tuple[list[Logged], datetime]) -> None:
+def test_of_contacts(history: tuple[list[Logged], list[datetime]]) -> None:
     check(*history)
 
 
@@ -76,4 +59,4 @@ def test_of_contacts(history: tuple[list[Logged], datetime]) -> None:
 def test_of_long_histories(seed: int) -> None:
     chance = Seeded(seed)
     log = history(chance, CONTACTS, most=80)
-    check(log, end(log, chance))
+    check(log, ends(log, chance))

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 
 from services.tiering.domain import Tiering
 from shared.events.decisions import Decision, TierChanged, TierProposed
-from tests.generate import PURCHASING, START, Seeded, end, histories, history
+from tests.generate import PURCHASING, Seeded, ends, history, watched_histories
 from tests.laws.drive import drive
 from tests.laws.policies import service_policies
 from tests.oracle.facts import Logged
 from tests.oracle.policies import Policy, default_cny, stricter, wholesale_gbp
-from tests.oracle.tiering import Changed, Outcome, Proposed, tiering
+from tests.oracle.tiering import Changed, Outcome, Proposed, tiering, tierings
 from tests.oracle.would_change import WouldChange
 
 EXAMPLES = max(4, settings.default.max_examples // 6) if settings.default else 8
@@ -104,11 +104,13 @@ def money(value: Fraction) -> str:
     return f"{'-' if pence < 0 else ''}{abs(pence) // 100}.{abs(pence) % 100:02}"
 
 
-def check(log: Sequence[Logged], as_of: datetime, policies: tuple[Policy, ...], zone: ZoneInfo) -> None:
-    expected = tiering(log, policies, zone, as_of)
-    driven = drive(Tiering(service_policies(policies), zone), log, as_of)
-    assert [told(one) for one in driven.decisions] == [weighed(one, policies[0]) for one in expected.decisions]
-    assert row(driven.document()) == expected_row(expected)
+def check(log: Sequence[Logged], as_of: Sequence[datetime], policies: tuple[Policy, ...], zone: ZoneInfo) -> None:
+    expected = tierings(log, policies, zone, as_of)
+    driven = drive(Tiering(service_policies(policies), zone), log)
+    for outcome in expected:
+        driven.review(outcome.as_of)
+        assert row(driven.document()) == expected_row(outcome), outcome.as_of
+    assert [told(one) for one in driven.decisions] == [weighed(one, policies[0]) for one in expected[-1].decisions]
 
 
 def told_changes(changes: dict[str, Any]) -> WouldChange:
@@ -122,26 +124,26 @@ def told_changes(changes: dict[str, Any]) -> WouldChange:
     )
 
 
-@given(histories(most=8))
+@given(watched_histories(most=8))
 @settings(max_examples=EXAMPLES // 2)
-def test_what_would_change_a_tier(history: tuple[list[Logged], datetime]) -> None:
-    log, _ = history
-    as_of = max((one.clock for one in log), default=START)
+def test_what_would_change_a_tier(history: tuple[list[Logged], list[datetime]]) -> None:
+    log, (as_of, *_) = history
     expected = tiering(log, CNY_TWICE_REVISED, SHANGHAI, as_of, explained=True)
-    driven = drive(Tiering(service_policies(CNY_TWICE_REVISED), SHANGHAI), log, as_of)
+    driven = drive(Tiering(service_policies(CNY_TWICE_REVISED), SHANGHAI), log)
+    driven.review(as_of)
     changed = [one for one in driven.decisions if isinstance(one, TierChanged)]
     assert {one.version: told_changes(one.would_change or {}) for one in changed} == expected.explained
 
 
-@given(histories(PURCHASING, currency="GBP"))
+@given(watched_histories(PURCHASING, currency="GBP"))
 @settings(max_examples=EXAMPLES)
-def test_of_purchases_alone(history: tuple[list[Logged], datetime]) -> None:
+def test_of_purchases_alone(history: tuple[list[Logged], list[datetime]]) -> None:
     check(*history, GBP, LONDON)
 
 
-@given(histories())
+@given(watched_histories())
 @settings(max_examples=EXAMPLES)
-def test_of_everything(history: tuple[list[Logged], datetime]) -> None:
+def test_of_everything(history: tuple[list[Logged], list[datetime]]) -> None:
     check(*history, CNY_TWICE_REVISED, SHANGHAI)
 
 
@@ -149,4 +151,4 @@ def test_of_everything(history: tuple[list[Logged], datetime]) -> None:
 def test_of_long_histories(seed: int) -> None:
     chance = Seeded(seed)
     log = history(chance, most=60)
-    check(log, end(log, chance), CNY_TWICE_REVISED, SHANGHAI)
+    check(log, ends(log, chance), CNY_TWICE_REVISED, SHANGHAI)

@@ -17,6 +17,7 @@ from tests.oracle.policies import TIERS, Policy, in_force
 from tests.oracle.would_change import WouldChange, would_change
 
 MAX_OVERRIDE_DAYS = 365
+AT_THE_END = "at the end"
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,24 @@ def tiering(
 
     `explained` asks for what would change the tier after each change, which takes a while.
     """
+    return tierings(log, policies, zone, [as_of], explained=explained)[-1]
+
+
+def tierings(
+    log: Sequence[Logged],
+    policies: tuple[Policy, ...],
+    zone: ZoneInfo,
+    as_of: Sequence[datetime],
+    *,
+    explained: bool = False,
+) -> list[Outcome]:
+    """What a reader sees at each of some instants after the log; the last has all decisions."""
     run = _Run(policies, explained={} if explained else None)
     clock: datetime | None = None
     seen: list[Logged] = []
     state = book([])
-    for logged in [*log, _review(as_of)]:
+    outcomes = []
+    for logged in [*log, *map(_review, as_of)]:
         before, clock = clock, logged.clock if clock is None else max(clock, logged.clock)
         today = business_day(clock, zone)
         if before is not None:
@@ -113,12 +127,13 @@ def tiering(
             state = book(standing(seen, zone))
             run.hear(state, logged, zone)
             run.decide(state, today)
-    assert clock is not None
-    return run.outcome(state, clock, business_day(clock, zone))
+        if logged.event.get("id") == AT_THE_END:
+            outcomes.append(run.outcome(state, clock, today))
+    return outcomes
 
 
 def _review(at: datetime) -> Logged:
-    return Logged({"type": REVIEWED, "time": at.isoformat()}, at)
+    return Logged({"type": REVIEWED, "id": AT_THE_END, "time": at.isoformat()}, at)
 
 
 @dataclass
@@ -264,7 +279,7 @@ class _Run:
         entitled_tier, entitled_until = self.entitled(today)
         return Outcome(
             as_of=clock,
-            decisions=self.decisions,
+            decisions=[*self.decisions],
             tier=self.tier,
             computed_tier=self.computed,
             dormant=self.computed == "potential" and first_purchase(state, today) is not None,
