@@ -177,7 +177,7 @@ class NoBeginCheck(LogProcessor[Any, Any]):
             await super().process(batches)
 
 
-def reader_without_gaps(*arguments: Any, gapless: bool, **options: Any) -> TopicReader:  # noqa: ARG001
+def reader_without_gaps(*arguments: Any, gapless: bool, **options: Any) -> TopicReader:
     """A reader that takes each offset without a record for a loss."""
     return TopicReader(*arguments, **options)
 
