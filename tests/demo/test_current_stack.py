@@ -11,10 +11,9 @@ ENVIRONMENT = {"GUANXI_MONGO_URI": "mongodb://127.0.0.1:1", "GUANXI_TIME_ZONE": 
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for name in ("GUANXI_KAFKA_BOOTSTRAP", "GUANXI_MONGO_URI"):
-        monkeypatch.delenv(name, raising=False)
+def own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GUANXI_")}
+    monkeypatch.setattr(os, "environ", {**own, "XDG_CACHE_HOME": str(tmp_path)})
 
 
 def test_a_running_stack_is_found_with_its_settings_and_is_gone_when_it_ends() -> None:
@@ -27,16 +26,15 @@ def test_a_running_stack_is_found_with_its_settings_and_is_gone_when_it_ends() -
 
 
 def test_its_settings_become_this_process_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GUANXI_TIME_ZONE", "Asia/Shanghai")
+    monkeypatch.setitem(os.environ, "GUANXI_TIME_ZONE", "Asia/Shanghai")
     with current.announced(ENVIRONMENT, {}):
         current.use_current()
     assert os.environ["GUANXI_MONGO_URI"] == "mongodb://127.0.0.1:1"
     assert os.environ["GUANXI_TIME_ZONE"] == "Europe/London"
-    monkeypatch.delenv("GUANXI_MONGO_URI")
 
 
 def test_servers_that_the_environment_names_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GUANXI_MONGO_URI", "mongodb://elsewhere")
+    monkeypatch.setitem(os.environ, "GUANXI_MONGO_URI", "mongodb://elsewhere")
     with current.announced(ENVIRONMENT, {}):
         assert current.current() is None
 
