@@ -76,7 +76,7 @@ class Appender:
                 if batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers) is None:
                     break
                 taken += 1
-            if not taken:
+            if not taken or batch.size() > self._max_bytes:  # a batch takes a first record of any size
                 raise Malformed(f"a record of {len(queue[0][1].value or b'')} bytes is too large for {topic}")
             future = await producer.send_batch(batch, topic, partition=partition)
             sent.append((partition, [index for index, _ in queue[:taken]], future))

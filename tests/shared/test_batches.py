@@ -125,7 +125,7 @@ def test_an_acknowledgement_that_does_not_come_is_a_failure(producers: list[Prod
 
 def test_a_record_that_fits_in_no_batch_is_malformed(producers: list[Producer]) -> None:
     async def scene(_: SimLoop) -> None:
-        appender = Appender(Settings())
+        appender = Appender(Settings(), max_record_bytes=BATCH_BYTES)
         with pytest.raises(Malformed, match="a record of 200 bytes is too large for topic"):
             await appender.append("topic", [record("v" * 200)])
         assert producers[0].stopped

@@ -118,20 +118,25 @@ class SimKafka:
 
 
 class SimBatch:
-    """A batch under construction, as aiokafka's."""
+    """A batch under construction, as aiokafka's: the first record fits in whatever its size."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._left = max_bytes
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self.items: list[Item] = []
 
     def append(self, *, key: bytes | None, value: bytes | None, timestamp: Any, headers: Any) -> Any:
         """None when the record does not fit in."""
-        size = len(key or b"") + len(value or b"") + _RECORD_OVERHEAD
-        if size > self._left:
+        bytes_ = len(key or b"") + len(value or b"") + _RECORD_OVERHEAD
+        if self.items and self._bytes + bytes_ > self._max_bytes:
             return None
-        self._left -= size
+        self._bytes += bytes_
         self.items.append(Item(key, value, headers))
         return True
+
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._bytes
 
 
 class Metadata(NamedTuple):

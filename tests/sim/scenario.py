@@ -37,8 +37,8 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`intrudes`: whether a foreign decision is put on the log of runs whose processes disagree; `unreviewed`:
-    collections for whose documents no reviews come.
+    """`intrudes`: whether a foreign decision is put on the log of runs whose processes disagree; `keeps_policy`:
+    whether states hold what a policy said, so that a process that did not know it has left its trace.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Scenario:
     checks: "tuple[Callable[[Aftermath], None], ...]"
     batch_bytes: tuple[int, ...]
     intrudes: bool = False
-    unreviewed: frozenset[str] = frozenset()
+    keeps_policy: bool = False
 
     def plan(self, seed: int) -> Plan:
         """The plan of a seed."""

@@ -33,6 +33,6 @@ SERVICES = Scenario(
     sends=services.sends,
     checks=(*checks.CHECKS, *checks_services.CHECKS, checks.rebuild_equals_live),
     batch_bytes=(6_000, 100_000),
-    unreviewed=frozenset({"tiering_others"}),
+    keeps_policy=True,
 )
 SCENARIOS = {scenario.name: scenario for scenario in (TOY, SERVICES)}

@@ -10,8 +10,8 @@ from tests.sim.plants import PLANTS
 from tests.sim.run import Case, Outcome, case_of, run
 from tests.sim.shrink import Shrinker
 
-SEEDS = 80
-SERVICE_SEEDS = 12
+SEEDS = 60
+SERVICE_SEEDS = 8
 SOON = 150
 """Seeds within which each of the quicker bugs is found."""
 LATE = 4000
