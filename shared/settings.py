@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     session_timeout_ms: Annotated[int, Field(ge=2000, le=300_000)] = 10_000
-    batch_max_records: Annotated[int, Field(ge=1, le=10_000)] = 2000
+    batch_max_records: Annotated[int, Field(ge=1, le=10_000)] = 1000
     retry_for_seconds: Annotated[float, Field(ge=0)] = 300.0
     """How long a process retries while Kafka or MongoDB does not answer before it stops loudly."""
     sweep_every_seconds: Annotated[float, Field(gt=0)] = 3600.0
