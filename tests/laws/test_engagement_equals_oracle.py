@@ -19,6 +19,7 @@ from tests.laws.shown import expected_contact, shown_contact
 from tests.oracle.engagement import Lapsed, Resumed, engagement
 from tests.oracle.facts import Logged
 
+pytestmark = pytest.mark.timeout(600)  # a failure is shrunk for up to five minutes
 EXAMPLES = max(5, settings.default.max_examples // 2) if settings.default else 10
 KEPT_DAYS = 790
 """State keeps 800 days; a few less, since a visit's own day may differ from its time."""

@@ -23,6 +23,7 @@ from tests.oracle.policies import Policy, default_cny, stricter, wholesale_gbp
 from tests.oracle.tiering import Changed, Outcome, Proposed, tiering, tierings
 from tests.oracle.would_change import WouldChange
 
+pytestmark = pytest.mark.timeout(600)  # a failure is shrunk for up to five minutes
 EXAMPLES = max(4, settings.default.max_examples // 6) if settings.default else 8
 SHANGHAI, LONDON = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/London")
 CNY = default_cny(date(2024, 1, 1))
