@@ -20,7 +20,7 @@ from shared.mongo import Database, connect
 from shared.mongo.generations import begin_generations
 from shared.mongo.schema import apply
 from shared.process import Process
-from shared.topics import INBOX, LOG, REJECTED, Topic
+from shared.topics import INBOX, LOG, MAX_INBOX_RECORD_BYTES, REJECTED, Topic
 from tests.services.ingest.events import ZONE
 
 WAIT_SECONDS = 60.0
@@ -49,7 +49,7 @@ class Servers:
         return MongoStore(self.database, 1)
 
     def appender(self) -> Appender:
-        made = Appender(self.settings)
+        made = Appender(self.settings, max_record_bytes=MAX_INBOX_RECORD_BYTES)
         self.appenders.append(made)
         return made
 
