@@ -12,6 +12,7 @@ from anyio.from_thread import BlockingPortal
 from guanxi.stack.services import ALL
 from tests.e2e.conftest import MakeWorld
 from tests.e2e.expected import assert_log_holds_each_once, assert_views_equal_oracle
+from tests.e2e.met import assert_contacts_equal_oracle
 from tests.e2e.slices import in_parts, rows, write
 from tests.e2e.world import World
 from tests.oracle.retail import File, load
@@ -48,6 +49,8 @@ def test_ten_kills_in_mid_stream_change_nothing(make_world: MakeWorld, portal: B
             portal.call(import_and_kill, world, path, last_on, victim, chance.randint(1, file.admitted // 2))
         portal.call(world.settled)
         assert_views_equal_oracle(world, whole)
-        assert_log_holds_each_once(portal.call(world.log), whole)
+        log = portal.call(world.log)
+        assert_log_holds_each_once(log, whole)
+        assert_contacts_equal_oracle(world, log)
         for service in ("tiering", "engagement"):
             portal.call(world.rebuild, service)
