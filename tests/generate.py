@@ -33,6 +33,7 @@ TIERING = (
     *PURCHASING,
     *("bloom", "bloom", "invoice", "payment", "rating", "credit", "override", "lift", "assign", "approval", "approval"),
 )
+ANSWERS = ("survey", "survey", "survey", "amend", "void", "review")
 CONTACTS = ("tier", "visit", "visit", "visit", "visit", "amend", "void", "review", "survey", "tier", "tier")
 
 
@@ -146,6 +147,8 @@ class _Writer:
             changes["paid_on"] = self.day(-100, 5)
         if "due_on" in former["data"]:
             changes["due_on"] = self.day(-200, 60)
+        if "instrument" in former["data"]:
+            changes["score"] = self.chance.integer(1, 5)
         if "kind" in former["data"]:
             changes["kind"] = self.chance.pick(("routine", "exhibition", "executive"))
         said = revised(former, number, **changes) | {"time": self.when().isoformat()}
@@ -256,8 +259,18 @@ class _Writer:
         )
 
     def _survey(self) -> None:
-        score = self.chance.integer(1, 5)
-        self.add("satisfaction.surveyed", survey_id=self._new_id("s"), instrument="csat", score=score)
+        """Answers come in bunches, or a trend would need long histories."""
+        instrument, low, high = self.chance.pick((("nps", 0, 10), ("csat", 1, 5), ("ces", 1, 7)))
+        for number in range(self.chance.pick((1, 1, 3, 5, 6))):
+            self.records.append(
+                self.add(
+                    "satisfaction.surveyed",
+                    survey_id=f"s-{len(self.log)}-{number}",
+                    instrument=instrument,
+                    score=self.chance.integer(low, high),
+                    expectation=self.chance.pick((None, low, high)),
+                )
+            )
 
     def _tier(self) -> None:
         """A tier change as tiering would decide it by now; reviewed at once, so that deciding has one moment."""

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from tests.oracle.engagement import Outcome
+from tests.oracle.satisfaction import INSTRUMENTS
 
 
 def shown_contact(contact: dict[str, Any]) -> dict[str, Any]:
@@ -37,3 +38,26 @@ def _visits(counted: Counter[tuple[str, str]]) -> dict[str, Any]:
         kinds[kind] += count
         channels[channel] += count
     return {"total": counted.total(), "by_kind": dict(kinds), "by_channel": dict(channels)}
+
+
+def shown_satisfaction(satisfaction: dict[str, Any]) -> dict[str, Any]:
+    """By instrument, this year and the one before: n, figure, gap; without any answers there is nothing to show."""
+    none = {"n": 0, "value": None, "gap": None}
+    return {
+        name: [
+            (year["n"], year["value"], year["gap"])
+            for year in ((satisfaction[name] or {}).get(which, none) for which in ("this_year", "last_year"))
+        ]
+        for name in INSTRUMENTS
+    }
+
+
+def expected_satisfaction(outcome: Outcome) -> dict[str, Any]:
+    return {
+        name: [(one.n, _number(one.value), _number(one.gap)) for one in outcome.satisfaction[name]]
+        for name in INSTRUMENTS
+    }
+
+
+def _number(value: Fraction | None) -> float | None:
+    return None if value is None else float(round(value, 2))

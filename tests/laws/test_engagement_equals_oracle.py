@@ -3,7 +3,7 @@
 How many histories are tried: HYPOTHESIS_PROFILE (tests/conftest.py), half of its examples per test here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 
 from services.engagement.domain import Engagement
-from shared.events.decisions import ContactLapsed, ContactResumed, Decision
+from shared.events.decisions import ContactLapsed, ContactResumed, Decision, SatisfactionDropped
 from shared.policies.entitlements import make_entitlements
-from tests.generate import CONTACTS, Seeded, ends, history, watched_histories
+from tests.generate import ANSWERS, CONTACTS, Seeded, ends, history, watched_histories
 from tests.laws.drive import drive
-from tests.laws.shown import expected_contact, shown_contact
+from tests.laws.shown import expected_contact, expected_satisfaction, shown_contact, shown_satisfaction
 from tests.oracle.engagement import Lapsed, Resumed, engagement
 from tests.oracle.facts import Logged
+from tests.oracle.satisfaction import Dropped
 
 pytestmark = pytest.mark.timeout(600)  # a failure is shrunk for up to five minutes
 EXAMPLES = max(5, settings.default.max_examples // 2) if settings.default else 10
@@ -38,6 +39,19 @@ def told(decisions: Sequence[Decision]) -> list[Lapsed | Resumed]:
     return contact
 
 
+def told_drops(decisions: Sequence[Decision]) -> list[Dropped]:
+    return sorted_drops(
+        Dropped(one.effective_on, one.instrument, one.survey_id)
+        for one in decisions
+        if isinstance(one, SatisfactionDropped)
+    )
+
+
+def sorted_drops(drops: Iterable[Dropped]) -> list[Dropped]:
+    """What is decided at one moment has no order that matters."""
+    return sorted(drops, key=lambda one: (one.effective_on, one.instrument, one.survey_id or ""))
+
+
 def check(log: Sequence[Logged], as_of: Sequence[datetime]) -> None:
     driven = drive(Engagement(ENTITLEMENTS, SHANGHAI), log)
     for instant in as_of:
@@ -46,6 +60,8 @@ def check(log: Sequence[Logged], as_of: Sequence[datetime]) -> None:
         assert document["tier"] == expected.tier
         assert shown_contact(document["contact"]) == expected_contact(expected)
         assert told(driven.decisions) == expected.decisions
+        assert shown_satisfaction(document["satisfaction"]) == expected_satisfaction(expected)
+        assert told_drops(driven.decisions) == sorted_drops(expected.drops)
         last, answer = document["satisfaction"]["last"], expected.last_answer
         assert (last and last["survey_id"]) == (answer and answer.data["survey_id"])
 
@@ -53,6 +69,12 @@ def check(log: Sequence[Logged], as_of: Sequence[datetime]) -> None:
 @given(watched_histories(CONTACTS))
 @settings(max_examples=EXAMPLES)
 def test_of_contacts(history: tuple[list[Logged], list[datetime]]) -> None:
+    check(*history)
+
+
+@given(watched_histories(ANSWERS, most=20))
+@settings(max_examples=EXAMPLES)
+def test_of_answers(history: tuple[list[Logged], list[datetime]]) -> None:
     check(*history)
 
 

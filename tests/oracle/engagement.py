@@ -9,6 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.oracle.facts import REVIEWED, Fact, Logged, business_day, day, days_between, of_type, standing
+from tests.oracle.satisfaction import INSTRUMENTS, Dropped, Figure, Watch, figure
 
 TIER_CHANGED = "guanxi.tier.changed.v1"
 CADENCE_DAYS = {"strategic": 7, "partner": 14, "priority": 30, "general": 90}
@@ -59,6 +60,8 @@ class Outcome:
     visits_90d: Counter[tuple[str, str]]
     visits_365d: Counter[tuple[str, str]]
     last_answer: Fact | None
+    satisfaction: dict[str, tuple[Figure, Figure]]
+    drops: list[Dropped]
 
 
 def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcome:
@@ -70,6 +73,7 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
     comes before any fact.
     """
     run = _Run()
+    watch = Watch()
     clock: datetime | None = None
     seen: list[Logged] = []
     facts: list[Fact] = []
@@ -82,11 +86,14 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
         clock = max(started, logged.clock)
         today = business_day(clock, zone)
         for stop in _stops(tiers, started, clock, zone):
-            run.decide(facts, [change for change in tiers if change.at <= stop], business_day(stop, zone))
+            on = business_day(stop, zone)
+            run.decide(facts, [change for change in tiers if change.at <= stop], on)
+            watch.decide(facts, on)
         if logged.event["type"] != REVIEWED:
             seen.append(logged)
             facts = standing(seen, zone)
         run.decide(facts, tiers, today)
+        watch.decide(facts, today)
     assert clock is not None
     today = business_day(clock, zone)
     return Outcome(
@@ -102,6 +109,10 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
             key=lambda fact: (fact.day, *fact.order),
             default=None,
         ),
+        satisfaction={
+            name: (figure(facts, name, today), figure(facts, name, today, years_ago=1)) for name in INSTRUMENTS
+        },
+        drops=watch.drops,
     )
 
 
