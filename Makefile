@@ -10,7 +10,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-real lint bench up lock clean
+.PHONY: help demo test test-fast test-real lint sim bench up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ lint: $(READY) ## formatting, ruff, mypy, import rules
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+sim: $(READY) ## 2,000 seeds of the simulated system, and 400 with the real services in it; SEEDS=... runs more
+	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),2000)
+	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),400) --scenario services
 
 bench: $(READY) ## events per second, latency, and where the time goes, in one table
 	$(BIN)/python -m tests.bench

@@ -1,9 +1,12 @@
-"""`python -m tests.sim --seeds 2000`: run seeds, say which fail, make them small; or see what finds planted bugs.
+"""`guanxi-sim --seeds 2000` (or `python -m tests.sim`): run seeds, say which fail, make them small; or see what finds
+planted bugs.
 
 A failing case is printed as one line of JSON, which `--case` replays exactly, with `--trace` step by step.
 """
 
 import argparse
+import os
+import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -31,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
+    parser = argparse.ArgumentParser(prog="guanxi-sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2000, help="how many seeds to run")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--jobs", type=int, default=1, help="processes to run them in")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes to run them in")
     parser.add_argument("--seed", type=int, help="run this seed alone")
     parser.add_argument("--case", help="run this case alone: JSON, as printed for a failing seed")
     parser.add_argument("--trace", action="store_true", help="with --seed or --case: show every step")
@@ -90,9 +93,15 @@ def _many(options: argparse.Namespace) -> int:
     seconds = time.perf_counter() - began
     print(
         f"{options.seeds} seeds from {options.first}: {failed} failed; {records} inbox records, {decisions} decisions, "
-        f"{steps} steps, {seconds:.0f} s, {options.seeds / seconds:.0f} seeds/s"
+        f"{steps} steps, {seconds:.0f} s, {_cpu_seconds():.0f} s of CPU, {options.seeds / seconds:.0f} seeds/s"
     )
     return 1 if failed else 0
+
+
+def _cpu_seconds() -> float:
+    """Of this process and those that it has waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _report(outcome: Outcome, plant: str | None) -> None:
@@ -100,7 +109,7 @@ def _report(outcome: Outcome, plant: str | None) -> None:
     smaller = shrink(outcome, PLANTS[plant].parts if plant else None, say=lambda line: print(f"  {line}"))
     print(f"  {smaller.details}")
     planted = f" --plant {plant}" if plant else ""
-    print(f"  replay: python -m tests.sim{planted} --trace --case '{smaller.case.text()}'", flush=True)
+    print(f"  replay: guanxi-sim{planted} --trace --case '{smaller.case.text()}'", flush=True)
 
 
 def _plants(options: argparse.Namespace) -> int:
