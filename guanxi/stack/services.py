@@ -31,7 +31,8 @@ class Services:
             await services.start("tiering")
 
     names: `tiering-2` is a second process of tiering. settings: the services' variables (shared/settings.py),
-    on top of this process's environment and the backing's endpoints. door_port: for ingest, if it is free.
+    on top of this process's environment and the backing's endpoints. own: further ones of a single process, by its
+    name. door_port: for ingest, if it is free.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Services:
         say: Callable[[str], None],
         *,
         settings: Mapping[str, str] | None = None,
+        own: Mapping[str, Mapping[str, str]] | None = None,
         names: Sequence[str] = ALL,
         logs: Path | None = None,
         door_port: int | None = None,
@@ -52,6 +54,7 @@ class Services:
             **(settings or {}),
         }
         self.names = tuple(names)
+        self.own = {name: dict(variables) for name, variables in (own or {}).items()}
         self._say = say
         self._logs = logs or servers.logs
         self._ports = {name: free_port(door_port if name == "ingest" else None) for name in names}
@@ -101,14 +104,7 @@ class Services:
     async def start(self, name: str) -> None:
         """Starts it and waits until it is ready: assigned its partitions and able to work."""
         started = StartedAt()
-        process = await Process.start(
-            name,
-            [sys.executable, "-m", f"services.{name.partition('-')[0]}"],
-            log=self.log(name),
-            env={**self.environment, "GUANXI_HTTP_PORT": str(self._ports[name])},
-            cwd=REPOSITORY,
-        )
-        self._processes[name] = process
+        process = await self.launch(name)
         async with httpx.AsyncClient(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:
 
             async def ready() -> bool:
@@ -120,6 +116,18 @@ class Services:
 
             await process.until(ready, what="ready", timeout_s=_READY_TIMEOUT_S)
         self._say(f"{name} ready on {self.url(name)} in {started.seconds():.1f} s")
+
+    async def launch(self, name: str) -> Process:
+        """Starts it and waits for nothing."""
+        process = await Process.start(
+            name,
+            [sys.executable, "-m", f"services.{name.partition('-')[0]}"],
+            log=self.log(name),
+            env={**self.environment, **self.own.get(name, {}), "GUANXI_HTTP_PORT": str(self._ports[name])},
+            cwd=REPOSITORY,
+        )
+        self._processes[name] = process
+        return process
 
     async def stop(self, name: str) -> int | None:
         """Asks it to end in order (SIGTERM), waits, and gives its exit code."""
