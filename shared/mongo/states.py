@@ -9,9 +9,10 @@ from bson import Binary
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.errors import Transient
+from shared.errors import Stop, Transient
 from shared.fold.domain import Row
 from shared.mongo import Database, Document, Session, transaction, transient_errors
+from shared.mongo.generations import taken_over
 
 MAX_QUARANTINED_BYTES = 64 * 1024
 """How much of a record that could not be folded is kept beside it; the whole one stays on the log."""
@@ -61,20 +62,30 @@ class Writes:
 
 
 class StateStore:
-    """The collections of one service in one generation of its views."""
+    """The collections of one service in one generation of its views: the live one, and after a handover the one that
+    took over (shared/mongo/generations.py); or, with `mark` BUILDING, one that is being built beside it.
+    """
 
-    def __init__(self, database: Database, service: str, generation: int, log_generation: int) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, service: str, generation: int, log_generation: int, *, mark: str | None = None
+    ) -> None:
+        self._database, self._service, self._mark = database, service, mark
         self.generation = generation
         self.log_generation = log_generation
         self._positions = database[f"{service}_positions"]
         self._quarantine = database[f"{service}_quarantine"]
 
     async def progress(self, partitions: Collection[int]) -> dict[int, Progress]:
-        """Stored progress of each partition; a partition that was never folded starts at 0 with an empty vector."""
+        """Stored progress of each partition; a partition that was never folded starts at 0 with an empty vector.
+
+        Here a live reader goes over to the generation that has taken over from its own.
+        """
         ids = {self._position_id(partition): partition for partition in partitions}
         async with transient_errors():
             found = {ids[d["_id"]]: d async for d in self._positions.find({"_id": {"$in": list(ids)}})}
+            if any(document.get("closed") != self._mark for document in found.values()):
+                await self._follow()
+                return await self.progress(partitions)
             missing = [p for p in partitions if p not in found]
             if missing:
                 try:
@@ -99,6 +110,7 @@ class StateStore:
                         "_id": self._position_id(partition),
                         "log_generation": self.log_generation,
                         "offset": move.begin,
+                        "closed": self._mark,
                     },
                     {"$set": {"offset": move.after.offset, "vector": _vector_list(move.after.vector)}},
                 )
@@ -109,9 +121,18 @@ class StateStore:
                 raise Transient("a position has moved: another owner, or an earlier commit that went through")
             yield StateSession(self, session)
 
+    async def _follow(self) -> None:
+        if self._mark is not None:
+            raise Stop(f"generation {self.generation} of {self._service} is not being built any more")
+        self.generation = await taken_over(self._database, self._service, self.generation)
+
     def collection(self, name: str) -> Any:
         """The collection of this generation by its base name."""
-        return self._database[f"{name}_g{self.generation}"]
+        return self.in_generation(name, self.generation)
+
+    def in_generation(self, name: str, generation: int) -> Any:
+        """The collection of a generation by its base name."""
+        return self._database[f"{name}_g{generation}"]
 
     @property
     def quarantine(self) -> Any:
@@ -130,6 +151,7 @@ class StateStore:
                 "offset": 0,
                 "vector": [],
             }
+            | ({} if self._mark is None else {"closed": self._mark})
         )
 
 
@@ -137,7 +159,7 @@ class StateSession:
     """Reads and writes of one batch, inside its transaction."""
 
     def __init__(self, store: StateStore, session: Session) -> None:
-        self._store, self._session = store, session
+        self._store, self._session, self._generation = store, session, store.generation
 
     async def load(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Document]:
         """Documents by (collection, id), without their public fields; missing ones are left out."""
@@ -146,7 +168,7 @@ class StateSession:
             by_collection.setdefault(collection, []).append(document_id)
         loaded: dict[tuple[str, str], Document] = {}
         for collection, ids in by_collection.items():
-            cursor = self._store.collection(collection).find(
+            cursor = self._collection(collection).find(
                 {"_id": {"$in": ids}}, projection=LOADED, session=self._session
             )
             for document in await cursor.to_list(length=len(ids)):
@@ -169,14 +191,18 @@ class StateSession:
                 else ReplaceOne({"_id": row.id}, row.document, upsert=True)
             )
         for collection, operations in bulks.items():
-            await self._store.collection(collection).bulk_write(operations, ordered=False, session=self._session)
+            await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
         if writes.quarantined:
             await self._store.quarantine.bulk_write(
                 [self._quarantine(q) for q in writes.quarantined], ordered=False, session=self._session
             )
 
+    def _collection(self, name: str) -> Any:
+        """Of the generation whose positions this transaction has moved, whatever the store has gone over to since."""
+        return self._store.in_generation(name, self._generation)
+
     def _quarantine(self, record: Quarantined) -> ReplaceOne[Document]:
-        document_id = f"g{self._store.generation}/{record.partition}/{record.offset}"
+        document_id = f"g{self._generation}/{record.partition}/{record.offset}"
         document = {
             "key": record.key,
             "partition": record.partition,
