@@ -17,7 +17,8 @@ from shared.mongo.generations import taken_over
 MAX_QUARANTINED_BYTES = 64 * 1024
 """How much of a record that could not be folded is kept beside it; the whole one stays on the log."""
 
-LOADED = dict.fromkeys(("as_of", "fold", "fold_version", "incomplete_since", "live", "marked_due", "pending"), 1)
+_LOADED = ("as_of", "behind", "fold", "fold_version", "incomplete_since", "live", "marked_due", "pending")
+LOADED = dict.fromkeys(_LOADED, 1)
 """What of a document is read back: all that folding goes on from. The public fields are made anew from it."""
 
 Vector = dict[tuple[int, int], tuple[int, int]]
