@@ -1,6 +1,7 @@
 """Make topics, collections, indexes and views, and adopt the policy. Doing it again changes nothing."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,10 +16,11 @@ from services.tiering.policy_file import read_policy
 from services.tiering.store import SCHEMA as TIERING
 from shared.errors import GuanxiError, Stop, Transient
 from shared.kafka.admin import make_topics
-from shared.mongo import connect
+from shared.mongo import Database, connect
 from shared.mongo.generations import begin_generations, current_generation
-from shared.mongo.policies import Adopted, adopt, adopted
+from shared.mongo.policies import adopt, adopted, all_adopted
 from shared.mongo.schema import apply
+from shared.policies.adoption import Adopted
 from shared.settings import Settings
 
 SCHEMAS = (INGEST, TIERING, ENGAGEMENT)
@@ -42,24 +44,34 @@ async def set_up(settings: SetupSettings) -> list[str]:
         await begin_generations(database, ("inbox", "log", *(schema.service for schema in SCHEMAS)))
         for schema in SCHEMAS:
             await apply(database, schema, await current_generation(database, schema.service))
-        policies = await adopted(database)
-        if settings.policy is not None:
-            text = settings.policy.read_text(encoding="utf-8")
-            policy = read_policy(text, settings.policy.name)
-            adopting = Adopted(policy.name, policy.version, policy.effective_on, text)
-            if policies and adopting.name not in {known.name for known in policies}:
-                raise Stop(
-                    f"this database decides by {policies[0].name}; "
-                    f"to go over to {policy.name} use 'guanxi policy adopt'"
-                )
-            if await adopt(database, adopting, datetime.now(UTC)):
-                done.append(f"policy {policy.name} version {policy.version} adopted")
-        elif not policies:
-            raise Stop("no policy is adopted yet: set GUANXI_POLICY to a file such as deploy/policies/default-cny.yaml")
+        done += await _adopt_first(database, settings.policy)
         await refresh_weeks(database, await adopted(database), settings, datetime.now(UTC))
     finally:
         database.client.close()
     return done
+
+
+async def _adopt_first(database: Database, file: Path | None) -> list[str]:
+    """The first policy decides at once; any other one is announced, which is a command of its own."""
+    known = await all_adopted(database)
+    if file is None:
+        if not known:
+            raise Stop("no policy is adopted yet: set GUANXI_POLICY to a file such as deploy/policies/default-cny.yaml")
+        return []
+    text = file.read_text(encoding="utf-8")
+    policy = read_policy(text, file.name)
+    new = Adopted(policy.name, policy.version, policy.effective_on, text)
+    if not known:
+        await adopt(database, new, datetime.now(UTC))
+        return [f"policy {new.name} version {new.version} adopted"]
+    for one, _ in known:
+        if one.id == new.id:
+            await adopt(database, replace(new, effective_on=one.effective_on), datetime.now(UTC))
+            return []
+    raise Stop(
+        f"this database decides by {known[-1][0].id}; to go over to {new.id} use 'guanxi policy adopt', "
+        f"and leave GUANXI_POLICY as it was"
+    )
 
 
 async def _wait_and_set_up(settings: SetupSettings, wait_seconds: float) -> list[str]:

@@ -1,22 +1,30 @@
 """Wiring of engagement: what tiers are entitled to, the domain, the log processor."""
 
-from datetime import UTC, datetime
-from typing import Any
+import logging
+from collections.abc import Sequence
 
 import yaml
 
 from services.engagement.domain import CUSTOMERS, Engagement
 from services.engagement.weeks import refresh_weeks
 from shared.errors import Transient
-from shared.fold.service import Folding, fold_service
+from shared.fold.service import Folding, fold_service, now
 from shared.kafka.connection import Broker
 from shared.mongo import Database, connect
-from shared.mongo.policies import Adopted, adopted
-from shared.policies.entitlements import make_entitlements
+from shared.mongo.policies import PolicyWatch, adopted
+from shared.policies.adoption import Adopted
+from shared.policies.entitlements import Entitlements, make_entitlements
 from shared.process import Process
 from shared.settings import Settings
 
+log = logging.getLogger(__name__)
+
 SERVICE = "engagement"
+
+
+def read_entitlements(policies: Sequence[Adopted]) -> Entitlements:
+    """What the tiers are entitled to, by version, each from the day for which it was adopted."""
+    return make_entitlements([(one.effective_on, yaml.safe_load(one.text).get("entitlements")) for one in policies])
 
 
 async def make_domain(database: Database, settings: Settings) -> Engagement:
@@ -24,20 +32,22 @@ async def make_domain(database: Database, settings: Settings) -> Engagement:
     policies = await adopted(database)
     if not policies:
         raise Transient("no policy is adopted yet; run 'guanxi setup'")
-    return Engagement(make_entitlements([(one.effective_on, _entitlements(one)) for one in policies]), settings.zone)
-
-
-def _entitlements(policy: Adopted) -> dict[str, Any] | None:
-    document: Any = yaml.safe_load(policy.text)
-    section: dict[str, Any] | None = document.get("entitlements")
-    return section
+    return Engagement(read_entitlements(policies), settings.zone)
 
 
 async def prepare(process: Process, database: Database) -> Folding:
     """Make the service and register it with the process. Raises Transient while MongoDB is away."""
-    domain = await make_domain(database, process.settings)
-    await refresh_weeks(database, await adopted(database), process.settings, datetime.now(UTC))
-    return await fold_service(process, database, domain, due_collection=CUSTOMERS)
+    settings = process.settings
+    domain = await make_domain(database, settings)
+
+    async def take_up(policies: list[Adopted]) -> None:
+        await refresh_weeks(database, policies, settings, now())
+        domain.customers.entitlements = read_entitlements(policies)
+        log.info("owes what is said by %s", ", ".join(f"{one.id} from {one.effective_on}" for one in policies))
+
+    watch = PolicyWatch(database, settings.zone, take_up, now)
+    await watch.look()
+    return await fold_service(process, database, domain, due_collection=CUSTOMERS, policies=watch)
 
 
 def run(process: Process, settings: Settings) -> int:

@@ -26,6 +26,7 @@ SCHEMA = Schema(
     plain_collections=("engagement_positions", "engagement_quarantine", WEEKS),
     indexes=(
         Index(CUSTOMERS, ("partition", "due_at")),
+        Index(CUSTOMERS, ("partition", "as_of")),
         Index(CUSTOMERS, ("as_of",)),
         Index(CUSTOMERS, ("tier_order", "contact.due_on", "_id")),
         Index(CUSTOMERS, ("owners.account_manager", "tier_order", "contact.due_on", "_id")),

@@ -17,6 +17,7 @@ PRIVATE = (
     "fold",
     "pending",
     "marked_due",
+    "behind",
     "live",
     "fold_version",
     "due_at",
@@ -157,6 +158,7 @@ SCHEMA = Schema(
     plain_collections=("tiering_positions", "tiering_quarantine", "policies"),
     indexes=(
         Index(CUSTOMERS, ("partition", "due_at")),
+        Index(CUSTOMERS, ("partition", "as_of")),
         Index(CUSTOMERS, ("tier",)),
         Index(CUSTOMERS, ("account_manager",)),
         Index(HISTORY, ("customer", "effective_on", "version"), unique=True),

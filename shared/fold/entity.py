@@ -14,6 +14,8 @@ from shared.fold.domain import Domain, Row, S, T
 
 MAX_CATCH_UP_STEPS = 20_000
 """Due days decided before one event; more would be a domain whose time does not pass."""
+WAITING = datetime(1970, 1, 1, tzinfo=UTC)
+"""The due instant of those who wait for a review already."""
 MAX_PENDING = 1_000
 """Decisions published and not read back; the log is far behind or does not take them."""
 
@@ -31,7 +33,8 @@ class Entity(Generic[S, T]):
     """State, standing and pending decisions of one key (architecture.md, invariant 6).
 
     `head` is the standing with what is pending on top: deciding sees it, readers never do. `marked_due` says that a
-    decision may be waiting which no fact has set off. `live` says that a fact came that was no history.
+    decision may be waiting which no fact has set off. `live` says that a fact came that was no history; `behind` that
+    the last one was history: the customer's clock stands in the past until a review brings it to today.
     """
 
     domain: Domain[S, T]
@@ -42,6 +45,7 @@ class Entity(Generic[S, T]):
     pending: list[Pending] = field(default_factory=list)
     marked_due: bool = False
     live: bool = False
+    behind: bool = False
     log: LogPosition | None = None
     recorded_at: datetime | None = None
     history: list[Row] = field(default_factory=list)
@@ -68,6 +72,7 @@ class Entity(Generic[S, T]):
             self.domain.advance(self.state, event.clock)
             self.state = self.domain.evolve(self.state, event)
             self.marked_due = False
+            self.behind = event.backfill
             if not event.backfill and not FACTS[event.type].internal:
                 self.live = True
             if deciding:
@@ -120,9 +125,11 @@ class Entity(Generic[S, T]):
         self.marked_due = deciding
 
     def due_at(self) -> datetime | None:
-        """When the sweep should send a review; the epoch when a decision may be waiting already."""
-        if self.marked_due:
-            return datetime(1970, 1, 1, tzinfo=UTC)
+        """When the sweep should send a review: the epoch when a decision may be waiting already, and after history,
+        whose customers are all reviewed at its end (domain.md, Age).
+        """
+        if self.marked_due or self.behind:
+            return WAITING
         return self.domain.next_due(self.state, self.head)
 
     def document(self) -> dict[str, Any]:
@@ -137,6 +144,8 @@ class Entity(Generic[S, T]):
             ]
         if self.marked_due:
             document["marked_due"] = True
+        if self.behind:
+            document["behind"] = True
         return document
 
 
@@ -157,6 +166,7 @@ def load_entity(domain: Domain[S, T], key: str, document: dict[str, Any]) -> Ent
     entity = Entity(domain, key, state, standing, standing)
     entity.live = document["live"]
     entity.marked_due = document.get("marked_due", False)
+    entity.behind = document.get("behind", False)
     for stored in document.get("pending", ()):
         decision = DECISIONS[stored["type"]].model_validate(stored["data"])
         entity.pending.append(Pending(stored["id"], decision))

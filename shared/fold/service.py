@@ -1,5 +1,6 @@
 """The wiring of a service that folds the log: store, processor, reader and sweep, the same for each."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,11 +9,12 @@ from shared.fold.domain import Domain
 from shared.fold.processor import Announce, LogProcessor
 from shared.fold.sweep import Sweep
 from shared.kafka.batches import Appender
-from shared.kafka.connection import Broker, make_broker
+from shared.kafka.connection import Broker, Record, make_broker
 from shared.kafka.reader import TopicReader
 from shared.mongo import Database
 from shared.mongo.due import BackfillMarks, DueDocuments
 from shared.mongo.generations import current_generation
+from shared.mongo.policies import PolicyWatch
 from shared.mongo.states import StateStore
 from shared.process import Process
 from shared.topics import LOG, TIERS
@@ -33,15 +35,40 @@ class Folding:
     sweep: Sweep
 
 
+@dataclass(frozen=True, slots=True)
+class Informed:
+    """A processor that learns of newly adopted policies before it decides."""
+
+    processor: LogProcessor[Any, Any]
+    policies: PolicyWatch
+
+    async def positions(self, partitions: Collection[int]) -> dict[int, int]:
+        """The processor's."""
+        return await self.processor.positions(partitions)
+
+    def forget(self) -> None:
+        """The processor's."""
+        self.processor.forget()
+
+    async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
+        """Look, then fold. Raises Transient when either can't be done."""
+        await self.policies.look()
+        await self.processor.process(batches)
+
+
 async def fold_service(
     process: Process,
     database: Database,
     domain: Domain[Any, Any],
     *,
     due_collection: str,
+    policies: PolicyWatch,
     announce: Announce | None = None,
 ) -> Folding:
-    """Make everything of a folding service and register it with the process. Raises Transient while MongoDB is away."""
+    """Make everything of a folding service and register it with the process. Raises Transient while MongoDB is away.
+
+    `policies` is looked at before each batch: nothing is decided by versions that are out of date.
+    """
     settings = process.settings
     service = domain.service
     store = StateStore(
@@ -64,7 +91,7 @@ async def fold_service(
     reader = TopicReader(
         LOG.full_name(settings),
         f"{settings.topic_prefix}guanxi-{service}",
-        processor,
+        Informed(processor, policies),
         settings,
         process.health,
         on_stop=process.stop,
@@ -78,6 +105,7 @@ async def fold_service(
         reviews,
         owned=lambda: reader.owned,
         now=now,
+        policies=policies,
     )
     process.tasks.append(sweep.run)
     process.closing += [appender.close, reviews.close]

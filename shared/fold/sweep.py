@@ -1,36 +1,54 @@
 """The sweep: reviews for customers whose day has come, so that what time changes shows promptly.
 
-Whether and when it runs changes no decision (domain.md, Time). Reviews go through the inbox like everything else.
+Whether and when it runs changes no decision (domain.md, Time). Reviews go through the inbox like everything else. Of a
+large sweep, as after a backfill or when a policy begins, no more than a chunk is ever ahead of a live event: the next
+one is sent when the last one has been folded.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_core import to_json
 
 from shared.errors import Transient
 from shared.events.codec import CONTENT_TYPE, format_instant
 from shared.events.registry import REVIEWED
+from shared.fold.entity import WAITING
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import partition_of
 from shared.mongo.due import BackfillMarks, DueDocuments
 from shared.settings import Settings
 from shared.topics import INBOX
 
-CHUNK = 1000
-PAUSE_BETWEEN_CHUNKS_SECONDS = 0.5
-"""Spreads a large sweep out, so that live events are not held up."""
+CHUNK = 500
+PAUSE_SECONDS = 0.25
+"""At least this long between two chunks: at most 2,000 reviews a second, however quickly they are folded."""
+PATIENCE_SECONDS = 10.0
+"""How long a chunk may take to be folded before the next one is sent all the same: one customer whom no review reaches
+must not keep the others waiting."""
+LOOK_EVERY_SECONDS = 5.0
+"""How often is looked for a reason to sweep before the hour."""
 BACKFILL_STALE_AFTER = timedelta(minutes=5)
 """A backfill that has given no sign of life for so long holds the sweep up no more."""
 
 log = logging.getLogger(__name__)
 
 
+class Policies(Protocol):
+    """What the sweep asks of shared.mongo.policies.PolicyWatch."""
+
+    async def look(self) -> None: ...
+
+    def last_begin(self, now: datetime) -> datetime | None: ...
+
+
 class Sweep:
-    """Sends reviews for the due documents of the partitions that this process owns."""
+    """Sends reviews for the due documents of the partitions that this process owns; and when a policy has come into
+    force, for every customer whose clock has not passed its beginning.
+    """
 
     def __init__(
         self,
@@ -41,38 +59,72 @@ class Sweep:
         appender: Appender,
         owned: Callable[[], Collection[int]],
         now: Callable[[], datetime],
+        policies: Policies | None = None,
     ) -> None:
         self._service, self._settings = service, settings
         self._due, self._backfills, self._appender = due, backfills, appender
-        self._owned, self._now = owned, now
+        self._owned, self._now, self._policies = owned, now, policies
+        self._next_at: datetime | None = None
+        self._begun: datetime | None = None
+        self._stuck = False
         self.sent = 0
 
     async def run(self) -> None:
-        """Sweep for ever, every `sweep_every_seconds`; a store or broker that does not answer is tried again then."""
+        """Sweep for ever: every `sweep_every_seconds`, and at once when there is a reason; a store or broker that does
+        not answer is tried again.
+        """
+        every = self._settings.sweep_every_seconds
         while True:
             try:
-                await self.once()
+                if await self._is_time():
+                    await self.once()
             except Transient as error:
-                log.warning("sweep: %s; trying again in %.0f s", error, self._settings.sweep_every_seconds)
-            await asyncio.sleep(self._settings.sweep_every_seconds)
+                log.warning("sweep: %s; trying again", error)
+            await asyncio.sleep(min(every, LOOK_EVERY_SECONDS))
+
+    async def _is_time(self) -> bool:
+        now = self._now()
+        if self._policies is not None:
+            await self._policies.look()
+        if self._next_at is None or now >= self._next_at or self._last_begin(now) != self._begun:
+            return True
+        return not self._stuck and await self._due.any_due(sorted(self._owned()), WAITING)
 
     async def once(self) -> int:
         """One sweep, at most `sweep_max_reviews`; gives how many reviews were sent."""
         now = self._now()
-        if await self._backfills.running(now - BACKFILL_STALE_AFTER):
-            log.info("sweep: waits for a backfill")
+        owned = sorted(self._owned())
+        if not owned or await self._backfills.running(now - BACKFILL_STALE_AFTER):
+            log.debug("sweep: waits for partitions, or for a backfill")
             return 0
-        sent = 0
-        async for keys in self._due.keys(
-            sorted(self._owned()), now, limit=self._settings.sweep_max_reviews, chunk=CHUNK
-        ):
+        begun, sent, self._stuck = self._last_begin(now), 0, False
+        limit = self._settings.sweep_max_reviews
+        async for keys in self._due.keys(owned, now, limit=limit, chunk=CHUNK, begun=begun):
             await self._appender.append(INBOX.full_name(self._settings), [self._review(key, now) for key in keys])
             sent += len(keys)
-            await asyncio.sleep(PAUSE_BETWEEN_CHUNKS_SECONDS)
+            await self._folded(keys, now, begun)
         self.sent += sent
         if sent:
             log.info("sweep: %d reviews sent", sent)
+        if sent < limit or self._stuck:
+            # Else there is more to be done, and it goes on at the next look.
+            self._begun = begun
+            self._next_at = now + timedelta(seconds=self._settings.sweep_every_seconds)
         return sent
+
+    def _last_begin(self, now: datetime) -> datetime | None:
+        return None if self._policies is None else self._policies.last_begin(now)
+
+    async def _folded(self, keys: Sequence[str], now: datetime, begun: datetime | None) -> None:
+        """Wait until a chunk has been folded, but not for ever."""
+        waited = 0.0
+        while waited < PATIENCE_SECONDS:
+            await asyncio.sleep(PAUSE_SECONDS)
+            waited += PAUSE_SECONDS
+            if not await self._due.waiting(keys, now, begun=begun):
+                return
+        self._stuck = True
+        log.info("sweep: reviews were not folded within %.0f s", PATIENCE_SECONDS)
 
     def _review(self, key: str, now: datetime) -> Outgoing:
         subject = key.partition(":")[2]

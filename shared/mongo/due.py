@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from typing import Any
 
-from shared.mongo import Database, transient_errors
+from shared.mongo import Database, Document, transient_errors
 from shared.mongo.states import StateStore
 
 BACKFILLS = "backfills"
@@ -16,31 +17,61 @@ class DueDocuments:
         self._store, self._collection, self._kind = store, collection, key_kind
 
     async def keys(
-        self, partitions: Sequence[int], now: datetime, *, limit: int, chunk: int
+        self,
+        partitions: Sequence[int],
+        now: datetime,
+        *,
+        limit: int,
+        chunk: int,
+        begun: datetime | None = None,
     ) -> AsyncIterator[list[str]]:
-        """The log's keys of due documents on these partitions, the longest due first, in chunks."""
-        found: list[str] = []
+        """The log's keys of due documents on these partitions, the longest due first, in chunks; then those whose clock
+        stands before `begun`, the instant at which a policy came into force: when they were written it was perhaps not
+        known that this day would come.
+        """
+        left = limit
+        for asked, order in _questions(now, begun):
+            query = {"partition": {"$in": list(partitions)}, **asked, "incomplete_since": None}
+            found: list[str] = []
+            async with transient_errors():
+                async for document in self._documents.find(query, projection={"_id": 1}).sort(order, 1).limit(left):
+                    found.append(f"{self._kind}:{document['_id']}")
+                    left -= 1
+                    if len(found) == chunk:
+                        yield found
+                        found = []
+            if found:
+                yield found
+            if not left:
+                return
+
+    async def waiting(self, keys: Sequence[str], now: datetime, *, begun: datetime | None = None) -> int:
+        """How many of these have not been folded since they were found due."""
+        ids = [key.partition(":")[2] for key in keys]
+        count = 0
         async with transient_errors():
-            cursor = (
-                self._store.collection(self._collection)
-                .find(
-                    {
-                        "partition": {"$in": list(partitions)},
-                        "due_at": {"$ne": None, "$lte": now},
-                        "incomplete_since": None,
-                    },
-                    projection={"_id": 1},
-                )
-                .sort("due_at", 1)
-                .limit(limit)
-            )
-            async for document in cursor:
-                found.append(f"{self._kind}:{document['_id']}")
-                if len(found) == chunk:
-                    yield found
-                    found = []
-        if found:
-            yield found
+            for asked, _ in _questions(now, begun):
+                query = {"_id": {"$in": ids}, **asked}
+                count += len(await self._documents.find(query, projection={"_id": 1}).to_list(len(ids)))
+        return count
+
+    async def any_due(self, partitions: Sequence[int], by: datetime) -> bool:
+        """Whether a document on these partitions is due by an instant."""
+        query = {"partition": {"$in": list(partitions)}, "due_at": {"$ne": None, "$lte": by}, "incomplete_since": None}
+        async with transient_errors():
+            return bool(await self._documents.find(query, projection={"_id": 1}).limit(1).to_list(1))
+
+    @property
+    def _documents(self) -> Any:
+        return self._store.collection(self._collection)
+
+
+def _questions(now: datetime, begun: datetime | None) -> list[tuple[Document, str]]:
+    """Filters of those to be reviewed, each with the field that says in which order."""
+    questions: list[tuple[Document, str]] = [({"due_at": {"$ne": None, "$lte": now}}, "due_at")]
+    if begun is not None:
+        questions.append(({"as_of": {"$ne": None, "$lt": begun}}, "as_of"))
+    return questions
 
 
 class BackfillMarks:

@@ -1,39 +1,37 @@
 """Policies that were adopted: append-only, with the file's text, so that every process decides by the same ones."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime, timedelta
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
 from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
-from shared.errors import Stop
-from shared.mongo import Database, transient_errors
+from shared.errors import Stop, Transient
+from shared.mongo import Database, Document, transient_errors
+from shared.policies.adoption import Adopted, in_order, last_begin
 
 COLLECTION = "policies"
+LOOK_AFTER = timedelta(seconds=5)
+"""A process looks again for adopted policies before it decides anything when its last look is older. A version is
+announced an hour ahead (shared/policies/adoption.py), so that none decides by an older one."""
 
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """An adopted policy: `text` is the YAML file as it was; `effective_on` the business day from which it holds."""
-
-    name: str
-    version: int
-    effective_on: date
-    text: str
+TakeUp = Callable[[list[Adopted]], Awaitable[None]]
+"""Makes a service decide by these versions from now on."""
 
 
 async def adopt(database: Database, policy: Adopted, at: datetime) -> bool:
     """Keep a policy; False when the same one is there already. Raises Stop when the name and version stand for another
-    text, since a version in force is never edited (domain.md, Tiering).
+    text or day, since a version is never edited (domain.md, Tiering). Whether it may be adopted now is the caller's
+    question (shared/policies/adoption.py).
     """
-    document_id = f"{policy.name}/{policy.version}"
     digest = sha256(policy.text.encode()).hexdigest()
     async with transient_errors():
         try:
             await database[COLLECTION].insert_one(
                 {
-                    "_id": document_id,
+                    "_id": policy.id,
                     "name": policy.name,
                     "version": policy.version,
                     "effective_on": policy.effective_on.isoformat(),
@@ -43,19 +41,66 @@ async def adopt(database: Database, policy: Adopted, at: datetime) -> bool:
                 }
             )
         except DuplicateKeyError:
-            found = await database[COLLECTION].find_one({"_id": document_id})
-            if found is None or found["sha256"] != digest:
+            found = await database[COLLECTION].find_one({"_id": policy.id}) or {}
+            if found.get("sha256") != digest:
                 raise Stop(
-                    f"policy {document_id} has been adopted with another text; give the changed file a higher version"
+                    f"policy {policy.id} has been adopted with another text; give the changed file a higher version"
+                ) from None
+            if found["effective_on"] != policy.effective_on.isoformat():
+                raise Stop(
+                    f"policy {policy.id} has been adopted already, for {found['effective_on']}; "
+                    f"to have it for another day give the file a higher version"
                 ) from None
             return False
     return True
 
 
 async def adopted(database: Database) -> list[Adopted]:
-    """All adopted policies, the one that takes effect first in front."""
+    """All versions that hold some day, the one that takes effect first in front."""
+    return in_order([one for one, _ in await all_adopted(database)])
+
+
+async def all_adopted(database: Database) -> list[tuple[Adopted, datetime]]:
+    """Every version that was ever adopted, and when, in that order."""
     async with transient_errors():
-        cursor = database[COLLECTION].find().sort([("effective_on", ASCENDING), ("adopted_at", ASCENDING)])
-        return [
-            Adopted(d["name"], d["version"], date.fromisoformat(d["effective_on"]), d["text"]) async for d in cursor
-        ]
+        cursor = database[COLLECTION].find().sort([("adopted_at", ASCENDING), ("_id", ASCENDING)])
+        return [(_adopted(document), document["adopted_at"]) async for document in cursor]
+
+
+def _adopted(document: Document) -> Adopted:
+    day = date.fromisoformat(document["effective_on"])
+    return Adopted(document["name"], document["version"], day, document["text"])
+
+
+class PolicyWatch:
+    """What a running process knows of the adopted policies: looked up before it decides, taken up without a restart.
+
+    The wall clock says only when to look, never which version holds: that is the business day's to say.
+    """
+
+    def __init__(self, database: Database, zone: ZoneInfo, take_up: TakeUp, now: Callable[[], datetime]) -> None:
+        self._database, self._zone, self._take_up, self._now = database, zone, take_up, now
+        self._known: list[Adopted] = []
+        self._looked_at: datetime | None = None
+
+    async def look(self) -> None:
+        """Take up what was adopted since the last look, unless that was a moment ago. Raises Transient while there is
+        no policy, and while MongoDB does not answer: without a look nothing is decided.
+        """
+        now = self._now()
+        # A clock that was set back asks for a look as well.
+        if self._looked_at is not None and abs(now - self._looked_at) < LOOK_AFTER:
+            return
+        async with transient_errors():
+            ids = [document["_id"] async for document in self._database[COLLECTION].find(projection={"_id": 1})]
+        if len(ids) != len(self._known):
+            found = [one for one, _ in await all_adopted(self._database)]
+            await self._take_up(in_order(found))
+            self._known = found
+        if not self._known:
+            raise Transient("no policy is adopted yet; run 'guanxi setup'")
+        self._looked_at = now
+
+    def last_begin(self, now: datetime) -> datetime | None:
+        """When the version in force began, None while it is still the first one."""
+        return last_begin(self._known, now, self._zone)

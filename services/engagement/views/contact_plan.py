@@ -5,7 +5,7 @@
 from typing import Any
 
 Stage = dict[str, Any]
-PRIVATE = ("fold", "pending", "marked_due", "due_at", "live", "fold_version", "partition")
+PRIVATE = ("fold", "pending", "marked_due", "behind", "due_at", "live", "fold_version", "partition")
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation", "incomplete_since")
 _STATUSES = ["on_track", "due_soon", "lapsed"]
 

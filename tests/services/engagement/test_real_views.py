@@ -389,7 +389,7 @@ async def test_views_show_nothing_private(reader: Reader, world: World) -> None:
         rows = await reader.view(view, world)
         assert rows, view
         for row in rows:
-            assert not {"fold", "pending", "due_at", "marked_due", "live", "fold_version"} & row.keys()
+            assert not {"fold", "pending", "due_at", "marked_due", "behind", "live", "fold_version"} & row.keys()
             assert {"as_of", "recorded_at", "projected_at", "generation"} <= row.keys(), view
     assert "key_persons" not in (await reader.view("engagement", world))[0]["relationship"]
 

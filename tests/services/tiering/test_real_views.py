@@ -89,7 +89,7 @@ async def test_a_customer_in_full(reader: Reader) -> None:
 
 async def test_nothing_private_is_in_the_view(reader: Reader) -> None:
     (row,) = await reader.read("customers", wholesale(pounds("500", "2026-01-10")))
-    private = {"fold", "due_at", "live", "fold_version", "partition", "changed_version", "change", "marked_due"}
+    private = {"fold", "due_at", "live", "fold_version", "partition", "changed_version", "change", "marked_due", "behind"}
     assert not private & row.keys()
 
 
