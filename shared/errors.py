@@ -16,6 +16,10 @@ class Transient(GuanxiError):  # noqa: N818
     """A store or broker did not answer: retry with backoff, a bounded number of times, then stop."""
 
 
+class Moved(Transient):
+    """Somebody else has moved the stored position, or an earlier commit went through after all: read it again."""
+
+
 class Stop(GuanxiError):  # noqa: N818
     """Going on would break a promise: stop loudly and do not become ready."""
 

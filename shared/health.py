@@ -1,5 +1,6 @@
 """What a process says of itself: alive, ready, and why not."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,8 +9,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from shared import metrics
+
 READY_LAG_RECORDS = 10_000
 """A reader further behind than this is not ready: what it shows is old."""
+READY_LAG_SECONDS = 60.0
+"""A reader that may have left a record unread for longer is not ready, however few there are."""
+CHECK_SECONDS = 1.5
+"""How long an answer of a store is waited for: images' health checks give up after 2.5 s."""
+KEEP_SECONDS = 1.0
+"""A report is given again for so long: anyone may ask /readyz, and each check asks a store."""
 
 Check = Callable[[], Awaitable[str | None]]
 """Gives None when all is well, else one sentence that says what is not."""
@@ -17,32 +26,89 @@ Check = Callable[[], Awaitable[str | None]]
 
 @dataclass(slots=True)
 class Health:
-    """Collects the checks of a process; `stopped` is set once, by what can't go on."""
+    """Collects the checks of a process by name; `stopped` is set once, by what can't go on. `exports` set gauges, each
+    time before they are read.
+    """
 
     service: str
-    checks: list[Check] = field(default_factory=list)
+    checks: dict[str, Check] = field(default_factory=dict)
     details: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    exports: list[Callable[[], None]] = field(default_factory=list)
     stopped: str | None = None
+    waiting_for: str = "Kafka and MongoDB"
+    """What keeps a process that has not started from starting."""
+    _asked: dict[str, "asyncio.Task[str | None]"] = field(default_factory=dict)
+    _kept: tuple[float, dict[str, str | None]] | None = None
+
+    def clear(self) -> None:
+        """Forget what was registered: the process starts over."""
+        for registered in (self.checks, self.details, self.exports, self._asked):
+            registered.clear()
+        self._kept = None
 
     async def problems(self) -> list[str]:
         """What keeps the process from being ready, in sentences; none when it is."""
+        return [problem for problem in (await self.report()).values() if problem]
+
+    async def report(self) -> dict[str, str | None]:
+        """The checks by name, each with its problem or None; all are asked at once, each for `CHECK_SECONDS`."""
         if self.stopped:
-            return [self.stopped]
+            return {"running": self.stopped}
         if not self.checks:
-            return ["starting: waiting for Kafka and MongoDB"]
-        return [problem for check in self.checks if (problem := await check())]
+            return {"started": f"starting: waiting for {self.waiting_for}"}
+        for name, check in self.checks.items():
+            if name not in self._asked:
+                self._asked[name] = asyncio.ensure_future(check())
+        asked = dict(self._asked)
+        await asyncio.wait(asked.values(), timeout=CHECK_SECONDS)
+        return {name: self._answer(name, task) for name, task in asked.items()}
+
+    async def kept_report(self) -> dict[str, str | None]:
+        """The report, at most `KEEP_SECONDS` old; it shows in the metrics too."""
+        now = asyncio.get_running_loop().time()
+        if self._kept is None or now - self._kept[0] > KEEP_SECONDS or self.stopped:
+            self._kept = (now, await self.report())
+        report = self._kept[1]
+        metrics.READY.clear()
+        for name, problem in report.items():
+            metrics.READY.labels(name).set(problem is None)
+        metrics.STOPPED.set(self.stopped is not None)
+        for export in self.exports:
+            export()
+        return report
+
+    def _answer(self, name: str, task: "asyncio.Task[str | None]") -> str | None:
+        if not task.done():
+            return f"{name}: no answer within {CHECK_SECONDS} s"  # and it is not asked again until it answers
+        self._asked.pop(name, None)
+        if task.cancelled():
+            return f"{name}: not asked to the end"
+        error = task.exception()
+        return task.result() if error is None else f"{name}: {str(error) or type(error).__name__}"
 
     def routes(self) -> list[Route]:
-        """`/livez` and `/readyz`, each 200 or 503 with JSON."""
+        """`/livez` and `/readyz`, each 200 or 503 with JSON; `/readyz/NAME` for one check, as a load balancer before
+        the HTTP door asks for: the door works without MongoDB.
+        """
 
         async def livez(_: Request) -> JSONResponse:
             body = {"service": self.service, "alive": self.stopped is None, "stopped": self.stopped}
             return JSONResponse(body, 503 if self.stopped else 200)
 
         async def readyz(_: Request) -> JSONResponse:
-            problems = await self.problems()
+            report = await self.kept_report()
+            problems = [problem for problem in report.values() if problem]
             body = {"service": self.service, "ready": not problems, "problems": problems}
+            body["checks"] = {name: problem or "ok" for name, problem in report.items()}
             body |= {name: detail() for name, detail in self.details.items()}
             return JSONResponse(body, 503 if problems else 200)
 
-        return [Route("/livez", livez), Route("/readyz", readyz)]
+        async def readyz_one(request: Request) -> JSONResponse:
+            name, report = request.path_params["check"], await self.kept_report()
+            if name not in report and "started" not in report and "running" not in report:
+                return JSONResponse({"problem": f"no such check; there are {', '.join(report)}"}, 404)
+            problem = report[name] if name in report else next(iter(report.values()))
+            body = {"service": self.service, "check": name, "ready": not problem, "problem": problem}
+            return JSONResponse(body, 503 if problem else 200)
+
+        return [Route("/livez", livez), Route("/readyz", readyz), Route("/readyz/{check}", readyz_one)]

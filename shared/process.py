@@ -3,10 +3,13 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import uvicorn
@@ -14,10 +17,11 @@ from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from shared import logs
+from shared import logs, metrics
 from shared.errors import GuanxiError
 from shared.health import Health
 from shared.kafka.connection import DRAIN_SECONDS, Broker
+from shared.serving import make_app
 from shared.settings import Settings
 
 START_BACKOFF_SECONDS = 1.0
@@ -41,6 +45,7 @@ class Process:
     def __init__(self, service: str, settings: Settings) -> None:
         self.settings = settings
         self.health = Health(service)
+        metrics.BUILD.labels(service, _version()).set(1)
         self.tasks: list[Task] = []
         self.closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._server: uvicorn.Server | None = None
@@ -64,7 +69,7 @@ class Process:
                     starting.cancel()
                     await asyncio.gather(starting, return_exceptions=True)
 
-        app = Starlette(routes=[*self.health.routes(), *routes], lifespan=lifespan)
+        app = make_app(self.health, routes, lifespan, settings.metrics_port)
         config = uvicorn.Config(
             app,
             host=settings.http_host,
@@ -80,10 +85,18 @@ class Process:
         # After draining uvicorn raises the signal again; a drained end is a good one.
         signal.signal(signal.SIGTERM, lambda *_: None)
         try:
-            self._server.run()
+            self._server.run(sockets=self._sockets(config))
         except KeyboardInterrupt:
             return 0
         return EXIT_STOPPED if self.health.stopped or not self._server.started else 0
+
+    def _sockets(self, config: uvicorn.Config) -> list[socket.socket] | None:
+        """The server's own port and, where it is set, the one of the metrics; None leaves it to the server."""
+        settings = self.settings
+        if settings.metrics_port is None:
+            return None
+        second = uvicorn.Config(config.app, host=settings.http_host, port=settings.metrics_port, log_config=None)
+        return [config.bind_socket(), second.bind_socket()]
 
     async def _start(self, prepare: Prepare, stack: AsyncExitStack) -> None:
         broker = await self._prepared(prepare)
@@ -99,8 +112,9 @@ class Process:
 
     def _clear(self) -> None:
         """Forget what an attempt that failed half-way has registered."""
-        for registered in (self.tasks, self.closing, self.health.checks, self.health.details):
-            registered.clear()
+        self.tasks.clear()
+        self.closing.clear()
+        self.health.clear()
 
     async def _prepared(self, prepare: Prepare) -> Broker | None:
         """The started broker; None when it can't be had within the time for retries, or at all."""
@@ -118,9 +132,18 @@ class Process:
                     self.stop()
                     return None
                 log.warning("not started yet, trying again: %s", error)
+                self.health.waiting_for = str(error).partition(" (configured")[0]  # the driver goes on for a screen
                 await asyncio.sleep(START_BACKOFF_SECONDS)
             else:
                 return broker
+
+
+def _version() -> str:
+    """As the image was built, else as the package was installed."""
+    try:
+        return os.environ.get("GUANXI_VERSION") or version("guanxi")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=9)] = 1
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    metrics_port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    """Where `/metrics` answers; unset, on the HTTP port."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

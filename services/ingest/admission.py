@@ -5,7 +5,7 @@ and claimed; names of persons are stored; what was accepted is appended to the l
 `guanxi.rejected`; the position on the inbox moves. Whatever fails, the batch comes again from the stored position, and
 since a claim knows the position that made it, the same records leave with the same content.
 
-Nothing here reads a clock, waits for a time, or knows a driver: a simulation can run it.
+Nothing here waits for a time or knows a driver, and no clock is read but to measure: a simulation can run it.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, refuse_key
 from services.ingest.rejected import rejected
 from services.ingest.wire import from_kafka
+from shared import metrics
 from shared.errors import Stop, Transient
 from shared.events.codec import encode
 from shared.events.event import Event, LogPosition, Position
@@ -121,7 +122,7 @@ class Verdicts:
 
     accepted: list[tuple[Candidate, Position, dict[str, Any] | None]] = field(default_factory=list)
     refused: list[tuple[Arrived, Refused]] = field(default_factory=list)
-    duplicates: int = 0
+    duplicates: list[Candidate] = field(default_factory=list)
     changed: dict[bytes, Claim] = field(default_factory=dict)
 
 
@@ -148,16 +149,23 @@ class Admission:
 
     async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
         """Admit records, by partition of the inbox, each partition's beginning at its stored position."""
+        watch = metrics.Stopwatch()
         arrived = await self._judge_alone(batches)
+        watch.step("judge")
         verdicts = await self._claim(arrived)
+        watch.step("claim")
         names = [named for candidate, _, _ in verdicts.accepted for named in _names(candidate)]
         if names:
             await self._store.name(names)
+            watch.step("name")
         if verdicts.accepted:
             await self._log.append(self._place.log, await self._encode(verdicts.accepted))
+            watch.step("append")
         if verdicts.refused:
             await self._log.append(self._place.rejected, [_rejected(one, why) for one, why in verdicts.refused])
+            watch.step("reject")
         await self._store.move({partition: batch[-1].offset + 1 for partition, batch in batches.items() if batch})
+        watch.step("position")
         self._count(verdicts)
 
     async def _judge_alone(self, batches: Mapping[int, Sequence[Record]]) -> list[Arrived]:
@@ -190,6 +198,7 @@ class Admission:
         candidates = (one.judged for one in arrived if isinstance(one.judged, Candidate))
         wanted = list({candidate.identity: None for candidate in candidates if candidate.claimed})
         for attempt in range(MAX_CLAIM_ROUNDS):
+            metrics.CLAIM_ROUNDS.inc()
             claims = dict(await self._store.find(wanted)) if wanted and attempt else {}
             verdicts = judge_all(arrived, claims)
             if not verdicts.changed or await self._store.claim(verdicts.changed.values()):
@@ -206,9 +215,14 @@ class Admission:
 
     def _count(self, verdicts: Verdicts) -> None:
         self.counts["accepted"] += len(verdicts.accepted)
-        self.counts["duplicate"] += verdicts.duplicates
-        for _, refused in verdicts.refused:
+        self.counts["duplicate"] += len(verdicts.duplicates)
+        seen = Counter((candidate.type, "accepted") for candidate, _, _ in verdicts.accepted)
+        seen.update((candidate.type, "duplicate") for candidate in verdicts.duplicates)
+        for one, refused in verdicts.refused:
             self.counts[f"refused:{refused.reason}"] += 1
+            seen[one.judged.type if isinstance(one.judged, Candidate) else metrics.UNREAD, "refused"] += 1
+            metrics.REFUSED.labels("admission", refused.reason).inc()
+        metrics.add(metrics.INBOX_RECORDS, seen)
 
 
 def read(record: Record, appended_at: datetime, zone: ZoneInfo) -> Candidate | Refused:
@@ -238,7 +252,7 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdict
             if verdict.claim is not None:
                 claims[candidate.identity] = verdicts.changed[candidate.identity] = verdict.claim
         elif isinstance(verdict, Duplicate):
-            verdicts.duplicates += 1
+            verdicts.duplicates.append(candidate)
         else:
             verdicts.refused.append((one, verdict))
     return verdicts

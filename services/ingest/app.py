@@ -18,6 +18,7 @@ from shared.kafka.odd_headers import read_odd_headers
 from shared.kafka.reader import TopicReader
 from shared.mongo import Database, connect
 from shared.mongo.generations import current_generation
+from shared.mongo.ping import mongo_check
 from shared.process import EXIT_MISCONFIGURED, Process
 from shared.topics import INBOX, LOG, REJECTED
 
@@ -76,6 +77,7 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
     group = f"{settings.topic_prefix}guanxi-{SERVICE}"
     reader = TopicReader(topic, group, admission, settings, process.health, on_stop=process.stop, gapless=False)
     reader.register(broker)
+    process.health.checks["mongodb"] = mongo_check(database)
     process.closing.append(appender.close)
     process.health.details["admitted"] = lambda: dict(admission.counts)
     return broker

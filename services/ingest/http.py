@@ -31,6 +31,7 @@ from services.ingest.limits import (
 )
 from services.ingest.problems import Problem, retry_after
 from services.ingest.split import split_body
+from shared import metrics
 from shared.errors import Transient
 from shared.events.refusal import Reason, Refused
 
@@ -153,12 +154,25 @@ class Door:
                 async with asyncio.timeout(self.limits.write_seconds):
                     await self.inbox.write(records)
             except (Transient, TimeoutError) as error:
+                _count(judged, lost=True)
                 log.warning("the inbox takes no events: %s", str(error) or "no acknowledgement in time")
                 hint = "not all events could be stored now; send the whole request again, known ones count once"
                 return Problem(
                     HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", hint, retry_after(RETRY_AFTER_UNAVAILABLE_SECONDS)
                 ).response()
+        _count(judged)
         return _answer(judged)
+
+
+def _count(judged: Sequence[Judged], *, lost: bool = False) -> None:
+    """By type and outcome; `lost` where the inbox has not taken what was accepted."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for one in judged:
+        outcome = "unavailable" if lost and one.candidate is not None else one.answer.status
+        seen[one.type, outcome] += 1
+        if one.answer.code is not None:
+            metrics.REFUSED.labels("door", one.answer.code).inc()
+    metrics.add(metrics.DOOR_EVENTS, seen)
 
 
 def _answer(judged: Sequence[Judged]) -> Response:

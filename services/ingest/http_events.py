@@ -19,6 +19,7 @@ from services.ingest.wire import MAX_EVENT_BYTES, from_kafka
 from shared.errors import Transient
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
+from shared.metrics import UNREAD
 
 _NOT_ON_THE_INBOX = Position(-1, -1, -1)
 _YIELD_EVERY_EVENTS = 50
@@ -69,6 +70,7 @@ class Judged:
     raw: bytes
     answer: EventAnswer
     candidate: Candidate | None = None
+    type: str = UNREAD
 
     def refuse(self, refused: Refused) -> None:
         """Turn the answer into a refusal."""
@@ -111,7 +113,7 @@ async def judge_events(events: Sequence[bytes], key: ApiKey, *, now: datetime, z
         if isinstance(candidate, Refused):
             one.refuse(candidate)
         else:
-            one.candidate = candidate
+            one.candidate, one.type = candidate, candidate.type
             one.answer.ignored = list(candidate.ignored)
     return judged
 

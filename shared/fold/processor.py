@@ -7,12 +7,14 @@ would let two owners fold one record twice and publish a decision from it.
 
 import asyncio
 import logging
+from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic
 
+from shared import metrics
 from shared.errors import Malformed, Stop, Transient
 from shared.events.codec import decode, encode, type_and_position
 from shared.events.event import Event, LogPosition
@@ -84,6 +86,8 @@ class LogProcessor(Generic[S, T]):
         self._announce, self._announce_topic = announce, announce_topic
         self._known: dict[int, Progress] = {}
         self._recent_freezes: deque[int] = deque()
+        self._seen: Tally[tuple[str, str]] = Tally()
+        """Records of the batch in work, by type and by what became of them."""
         self.counts = Counts()
 
     async def positions(self, partitions: Collection[int]) -> dict[int, int]:
@@ -102,24 +106,40 @@ class LogProcessor(Generic[S, T]):
             known = self._known.get(partition)
             if known is None or known.offset != records[0].offset:
                 raise Transient(f"the records of partition {partition} do not begin where its stored position is")
+        watch = metrics.Stopwatch()
+        self._seen.clear()
         moves: dict[int, Move] = {}
         todo: list[tuple[Record, str]] = []
         broken: list[Quarantined] = []
         for partition, records in batches.items():
             moves[partition] = self._select(partition, records, todo, broken)
-        async with self._store.moving(moves) as session:
-            keys = {_key(record): None for record, _ in todo}
-            loaded = await session.load((self._domain.collection(key), _subject(key)) for key in keys)
-            works = {key: self._open(key, loaded.get((self._domain.collection(key), _subject(key)))) for key in keys}
-            writes = Writes(quarantined=broken)
-            decisions = await self._fold(todo, works, writes)
-            self._write(works, writes)
-            if decisions:
-                await self._publish(decisions)
-            await self._announce_accepted(works)
-            await session.save(writes)
+        watch.step("select")
+        with metrics.transaction():
+            async with self._store.moving(moves) as session:
+                watch.step("move")
+                keys = {_key(record): None for record, _ in todo}
+                loaded = await session.load((self._domain.collection(key), _subject(key)) for key in keys)
+                watch.step("load")
+                works = {
+                    key: self._open(key, loaded.get((self._domain.collection(key), _subject(key)))) for key in keys
+                }
+                writes = Writes(quarantined=broken)
+                decisions = await self._fold(todo, works, writes)
+                self._write(works, writes)
+                watch.step("fold")
+                if decisions:
+                    await self._publish(decisions)
+                    watch.step("publish")
+                await self._announce_accepted(works)
+                watch.step("announce")
+                await session.save(writes)
+                watch.step("save")
+        watch.step("commit")
         self._known |= {partition: move.after for partition, move in moves.items()}
         self.counts.batches += 1
+        metrics.add(metrics.LOG_RECORDS, self._seen)
+        for name, count in Tally(decision.type for _, decision in decisions).items():
+            metrics.DECISIONS.labels(name).inc(count)
 
     def _select(
         self, partition: int, records: Sequence[Record], todo: list[tuple[Record, str]], broken: list[Quarantined]
@@ -137,19 +157,23 @@ class LogProcessor(Generic[S, T]):
                 record.key.decode()
             except (Malformed, UnicodeDecodeError) as error:
                 broken.append(Quarantined(partition, record.offset, "", str(error), record.value or b""))
+                self._seen[metrics.UNREAD, "broken"] += 1
                 continue
             if position is not None:
                 source, reached = position[:2], position[2:]
                 if reached <= vector.get(source, (-1, -1)):
                     counts.repeated += 1
+                    self._seen[name if name in MODELS else metrics.UNREAD, "repeated"] += 1
                     continue
                 vector[source] = reached
             if name in wanted:
                 todo.append((record, name))
             elif name in MODELS:
                 counts.passed_over += 1
+                self._seen[name, "passed over"] += 1
             else:
                 counts.unknown += 1
+                self._seen[metrics.UNREAD, "passed over"] += 1
         return Move(begin.offset, Progress(records[-1].offset + 1, vector))
 
     def _open(self, key: str, stored: dict[str, Any] | None) -> _Work[S, T]:
@@ -164,12 +188,13 @@ class LogProcessor(Generic[S, T]):
     ) -> list[tuple[Record, Event]]:
         decisions: list[tuple[Record, Event]] = []
         generation = self._store.log_generation
-        for count, (record, _) in enumerate(todo, start=1):
+        for count, (record, name) in enumerate(todo, start=1):
             if count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
             work = works[_key(record)]
             entity = work.entity
             if entity is None or work.frozen is not None:
+                self._seen[name, "skipped"] += 1
                 continue
             try:
                 assert record.value is not None, "selected records have a value"
@@ -181,10 +206,12 @@ class LogProcessor(Generic[S, T]):
                 decisions.extend((record, decision) for decision in entity.fold(event, deciding=self._deciding))
                 work.folded.append(event)
                 work.changed = True
+                self._seen[name, "folded"] += 1
             except Stop:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a record does, only its customer stops
                 self._freeze(work, record, error, writes)
+                self._seen[name, "frozen"] += 1
             self.counts.folded += 1
         self.counts.decided += len(decisions)
         return decisions

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from shared import metrics
 from shared.errors import Malformed, Transient
 from shared.kafka.connection import make_producer
 from shared.settings import Settings
@@ -54,6 +55,7 @@ class Appender:
             while queues:
                 await asyncio.wait_for(self._round(producer, topic, queues, positions), ACK_TIMEOUT_SECONDS)
         except (KafkaError, TimeoutError, OSError) as error:
+            metrics.APPEND_FAILURES.labels(topic).inc()
             await self.close()
             raise Transient(f"Kafka: {topic}: {error or type(error).__name__}") from error
         except BaseException:

@@ -20,6 +20,7 @@ from faststream.kafka.message import KafkaMessage
 from shared.errors import Stop, Transient
 from shared.health import READY_LAG_RECORDS, Health
 from shared.kafka.connection import DRAIN_SECONDS, Record
+from shared.kafka.watch import Watch
 from shared.settings import Settings
 
 FETCH_BYTES = 1024 * 1024
@@ -81,8 +82,13 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._backoff = FIRST_BACKOFF_SECONDS
         self._committed_at = 0.0
         self._subscriber: Any = None
-        health.checks.append(self._problem)
+        self._busy = False
+        label = topic.removeprefix(settings.topic_prefix)
+        self._watch = Watch(topic, label, self._next, busy=lambda: self._busy, gapless=gapless)
+        health.checks["kafka"] = lambda: self._watch.look(self._consumer)
+        health.checks[label] = self._problem
         health.details[f"lag_records:{topic}"] = self.lag_records
+        health.exports.append(self._watch.export)
 
     def register(self, broker: KafkaBroker) -> None:
         """Subscribe on the broker; reading begins when the broker starts."""
@@ -128,17 +134,20 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Wait for the batch in work; what is not finished then is stopped by the position's check."""
         await self._subscriber.lock.wait_release(DRAIN_SECONDS)
         self._assigned = None
+        self._watch.revoked()
         self._forget()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Seek to the stored positions; where they can't be read now, the first batch tries again."""
         self._forget()
         self._assigned = {tp.partition for tp in assigned}
+        self._watch.assigned(self._assigned)
         await self._seek_again()  # aiokafka would swallow an exception and go on from the committed offset
 
     async def _handle(self, records: Any) -> None:  # Any: FastStream would build a pydantic model of more
         if self._health.stopped:
             return
+        self._busy = True
         try:
             batches = await self._trim(records)
             if batches:
@@ -148,9 +157,12 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
                     for partition, batch in batches.items():
                         self._next[partition] = batch[-1].offset + 1
                 self._recovered()
+                self._watch.done(batches)
                 await self._commit_for_lag_tools()
         except Exception as error:  # noqa: BLE001 - FastStream would log it and go on with the next batch
             await self._failed(error)
+        finally:
+            self._busy = False
 
     async def _trim(self, records: Sequence[Record]) -> dict[int, list[Record]]:
         """By partition, only what begins at the stored position; anything else is a leftover of another assignment."""
@@ -219,6 +231,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _failed(self, error: Exception) -> None:
         self._forget()
+        self._watch.failed(error)
         if isinstance(error, Stop):
             self._stop(str(error))
             return
@@ -299,8 +312,8 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         if lag is None:
             return f"{self._topic}: positions not known yet"
         if lag > READY_LAG_RECORDS:
-            return f"{self._topic}: {lag} records behind"
-        return None
+            return f"{self._topic}: {lag} records behind, {READY_LAG_RECORDS} are allowed"
+        return self._watch.behind()
 
 
 async def _parse(message: tuple[Record, ...]) -> KafkaMessage:

@@ -9,7 +9,7 @@ from bson import Binary
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.errors import Stop, Transient
+from shared.errors import Moved, Stop
 from shared.fold.domain import Row
 from shared.mongo import Database, Document, Session, transaction, transient_errors
 from shared.mongo.generations import taken_over
@@ -119,7 +119,7 @@ class StateStore:
             ]
             result = await self._positions.bulk_write(updates, ordered=False, session=session)
             if result.matched_count != len(moves):
-                raise Transient("a position has moved: another owner, or an earlier commit that went through")
+                raise Moved("a position has moved: another owner, or an earlier commit that went through")
             yield StateSession(self, session)
 
     async def _follow(self) -> None:

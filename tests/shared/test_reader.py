@@ -1,6 +1,7 @@
 """Which records reach the processor, and what the reader does when something goes wrong; in virtual time."""
 
 import asyncio
+import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -103,7 +104,8 @@ class World:
         await self.reader.on_partitions_assigned({TopicPartition(TOPIC, number) for number in partitions})
 
     async def deliver(self, *offsets: int, partition: int = 0) -> None:
-        await self.reader._handle([LogRecord(partition, offset, 0, b"k", b"v", []) for offset in offsets])
+        now = int(1000 * time.time())
+        await self.reader._handle([LogRecord(partition, offset, now, b"k", b"v", []) for offset in offsets])
 
     async def problem(self) -> str | None:
         problems = await self.health.problems()

@@ -1,0 +1,189 @@
+"""Every metric once: its name, its labels, what it counts (docs/metrics.md explains them to operators).
+
+Labels have few values, fixed by the code or by the number of partitions; never an id of a customer, a record, a key or
+an upstream. The hot path adds up per batch, and measures a step with one reading of a clock that no rule sees.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from shared.errors import Moved, Stop
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody here reads
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+DELAY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
+RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
+UNREAD = "unread"
+"""Type of a record that could not be read as far as its type, or whose type nobody knows."""
+
+# What came in -----------------------------------------------------------------------------------------------------
+
+HTTP_SECONDS = Histogram(
+    "guanxi_http_request_seconds",
+    "Requests by handler and status, and how long they took.",
+    ("handler", "status"),
+    buckets=SECONDS,
+    registry=REGISTRY,
+)
+HTTP_IN_FLIGHT = Gauge("guanxi_http_requests_in_flight", "Requests in work.", registry=REGISTRY)
+DOOR_EVENTS = Counter(
+    "guanxi_door_events",
+    "Events at the HTTP door: accepted, duplicate, refused, or lost to an inbox that did not answer (unavailable).",
+    ("type", "outcome"),
+    registry=REGISTRY,
+)
+INBOX_RECORDS = Counter(
+    "guanxi_inbox_records",
+    "Records of the inbox by event type and what admission made of them: accepted, duplicate, refused.",
+    ("type", "outcome"),
+    registry=REGISTRY,
+)
+REFUSED = Counter(
+    "guanxi_refused",
+    "Refusals by reason, at the HTTP door (nothing was stored) or by admission (kept in guanxi.rejected).",
+    ("by", "reason"),
+    registry=REGISTRY,
+)
+CLAIM_ROUNDS = Counter(
+    "guanxi_claim_rounds",
+    "Rounds of judging and claiming; more than one per batch where records were known or another owner was quicker.",
+    registry=REGISTRY,
+)
+
+# Folding ----------------------------------------------------------------------------------------------------------
+
+LOG_RECORDS = Counter(
+    "guanxi_log_records",
+    "Records of the log by event type and outcome: folded, frozen (its customer stops), repeated (seen before), passed "
+    "over (other services' types), skipped (its customer is frozen), broken (not of our making).",
+    ("type", "outcome"),
+    registry=REGISTRY,
+)
+DECISIONS = Counter("guanxi_decisions", "Decisions made and published, by type.", ("type",), registry=REGISTRY)
+TRANSACTIONS = Counter(
+    "guanxi_transactions",
+    "Batches by how their transaction ended: committed, moved (another owner, or an uncertain commit that went "
+    "through), failed (a store or broker did not answer), stopped.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+FROZEN = Gauge("guanxi_frozen_customers", "Customers whose folding has stopped (owned partitions).", registry=REGISTRY)
+QUARANTINED = Gauge("guanxi_quarantined_records", "Records in quarantine (owned partitions).", registry=REGISTRY)
+DOCUMENTS = Gauge("guanxi_documents", "Documents that this service keeps, one per customer or representative.",
+                  registry=REGISTRY)  # fmt: skip
+DUE = Gauge(
+    "guanxi_due_reviews",
+    "Customers whose day has come and who were not reviewed since (owned partitions); counted up to 100,000.",
+    registry=REGISTRY,
+)
+BACKLOG_COUNTED_AT = Gauge(
+    "guanxi_backlog_counted_timestamp_seconds", "When the four gauges before were counted last.", registry=REGISTRY
+)
+REVIEWS = Counter("guanxi_reviews_sent", "Reviews that sweeps have sent to the inbox.", registry=REGISTRY)
+SWEPT_AT = Gauge("guanxi_sweep_success_timestamp_seconds", "End of the last sweep that succeeded.", registry=REGISTRY)
+SWEEP_WAITS = Gauge("guanxi_sweep_waits", "1 while sweeps wait for a backfill.", registry=REGISTRY)
+
+# Reading a topic --------------------------------------------------------------------------------------------------
+
+PARTITIONS = Gauge("guanxi_partitions_owned", "Partitions that this process reads.", ("topic",), registry=REGISTRY)
+LAG_RECORDS = Gauge(
+    "guanxi_lag_records", "Records that are not processed yet.", ("topic", "partition"), registry=REGISTRY
+)
+LAG_SECONDS = Gauge(
+    "guanxi_lag_seconds",
+    "How old what this process shows is at worst: 0 when caught up, else since when it may not be.",
+    ("topic", "partition"),
+    registry=REGISTRY,
+)
+NEWEST = Gauge(
+    "guanxi_newest_record_timestamp_seconds",
+    "Append time of the newest record processed since the process started.",
+    ("topic",),
+    registry=REGISTRY,
+)
+DELAY = Histogram(
+    "guanxi_delay_seconds",
+    "From a record's append until it is processed and stored: the oldest record of each batch.",
+    ("topic",),
+    buckets=DELAY_SECONDS,
+    registry=REGISTRY,
+)
+BATCH_RECORDS = Histogram("guanxi_batch_records", "Records per batch.", ("topic",), buckets=RECORDS, registry=REGISTRY)
+STEP_SECONDS = Histogram(
+    "guanxi_step_seconds",
+    "Time of each step of a batch; the sum over steps is the batch.",
+    ("step",),
+    buckets=SECONDS,
+    registry=REGISTRY,
+)
+RESTARTS = Counter(
+    "guanxi_reader_restarts",
+    "How often a reader dropped what it held and began again at its stored positions, by why: transient (a store or "
+    "broker did not answer), unexpected (a bug), stop (it gave up).",
+    ("topic", "why"),
+    registry=REGISTRY,
+)
+REBALANCES = Counter("guanxi_rebalances", "Assignments of partitions to this process.", ("topic",), registry=REGISTRY)
+APPEND_FAILURES = Counter(
+    "guanxi_append_failures", "Appends to Kafka that were not acknowledged.", ("topic",), registry=REGISTRY
+)
+
+# The process ------------------------------------------------------------------------------------------------------
+
+READY = Gauge("guanxi_ready", "1 for each check of /readyz that is passed.", ("check",), registry=REGISTRY)
+STOPPED = Gauge("guanxi_stopped", "1 once the process can't go on; /livez says why.", registry=REGISTRY)
+BUILD = Gauge("guanxi_build_info", "Always 1; the service and its version.", ("service", "version"), registry=REGISTRY)
+
+
+class Stopwatch:
+    """Times the steps of one batch, one after the other."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def step(self, name: str) -> None:
+        """What was done since the last call was this step."""
+        now = time.perf_counter()
+        STEP_SECONDS.labels(name).observe(now - self._last)
+        self._last = now
+
+
+def add(counter: Counter, seen: Mapping[tuple[str, str], int]) -> None:
+    """Count what a batch has seen: one update for each pair of type and outcome that occurs."""
+    for labels, count in seen.items():
+        counter.labels(*labels).inc(count)
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Counts how a batch's transaction ends."""
+    outcome = "failed"
+    try:
+        yield
+        outcome = "committed"
+    except Moved:
+        outcome = "moved"
+        raise
+    except Stop:
+        outcome = "stopped"
+        raise
+    finally:
+        TRANSACTIONS.labels(outcome).inc()

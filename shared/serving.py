@@ -1,0 +1,75 @@
+"""What stands around every HTTP route of a process: requests are counted and timed; `/metrics` has a port of its own
+where one is set, so that it is not public with the door.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+from shared import metrics
+from shared.health import Health
+
+METRICS_PATH = "/metrics"
+NO_HANDLER = "none"
+"""Label of requests for paths that nobody serves: their names would be endless."""
+
+
+def make_app(
+    health: Health, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette], metrics_port: int | None
+) -> ASGIApp:
+    """The application of a process: health, metrics, and its own routes. metrics_port: the only one on which
+    `/metrics` answers; None for every one.
+    """
+
+    async def show_metrics(request: Request) -> Response:
+        server = request.scope.get("server")
+        if metrics_port is not None and (server is None or server[1] != metrics_port):
+            return Response(status_code=404)
+        await health.kept_report()
+        encoder, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encoder(metrics.REGISTRY), headers={"content-type": content_type})
+
+    return Measured(Starlette(routes=[*health.routes(), Route(METRICS_PATH, show_metrics), *routes], lifespan=lifespan))
+
+
+class Measured:
+    """Counts and times requests by handler and status."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 0
+
+        async def note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        began = time.perf_counter()
+        metrics.HTTP_IN_FLIGHT.inc()
+        try:
+            await self._app(scope, receive, note)
+        finally:
+            metrics.HTTP_IN_FLIGHT.dec()
+            took = time.perf_counter() - began
+            # 0: the caller went away, or an error came before the answer began
+            metrics.HTTP_SECONDS.labels(_handler(scope.get("endpoint")), status).observe(took)
+
+
+def _handler(endpoint: Any) -> str:
+    """The function that answers; routing has left it in the scope."""
+    name = getattr(endpoint, "__name__", NO_HANDLER)
+    return name if isinstance(name, str) else NO_HANDLER
