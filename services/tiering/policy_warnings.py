@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from services.tiering.policy import FACTORS, RATED, Policy, Rung
+from services.tiering.policy import FACTORS, GROWTH, MARGIN, PAYMENT, RATED, VOLUME, Policy, Rung
 from shared.events.types import TIERS
 
 MOST = 1000
@@ -18,17 +18,26 @@ def warnings(policy: Policy) -> list[str]:
 
 
 def _about(rung: Rung, policy: Policy) -> Iterator[str]:
-    best = sum(weight * MOST for weight in policy.weights) // 100
+    most = most_points(policy)
+    best = sum(weight * points for weight, points in zip(policy.weights, most, strict=True)) // 100
     if rung.enter > best:
         yield f"no one can reach {rung.enter / 10}; the best score is {best / 10}"
     if rung.hold == rung.enter:
         yield "hold equals enter: a customer at the border changes its tier with every purchase"
     for factor, least in rung.gates:
         name = FACTORS[factor]
-        if factor in RATED or policy.weights[factor]:
-            continue
-        passes = "everyone passes" if least <= policy.unknown else "no one can pass"
-        yield f"gate on {name}, which weighs nothing and scores as unknown: {passes}"
+        if factor not in RATED and not policy.weights[factor]:
+            passes = "everyone passes" if least <= policy.unknown else "no one can pass"
+            yield f"gate on {name}, which weighs nothing and scores as unknown: {passes}"
+        elif least > most[factor]:
+            yield f"gate on {name} at {least / 100}: no one can pass, it scores {most[factor] / 100} at most"
+
+
+def most_points(policy: Policy) -> tuple[int, ...]:
+    """The most points (hundredths) that each factor can score."""
+    curves = {VOLUME: policy.volume, GROWTH: policy.growth, MARGIN: policy.margin}
+    tops = {factor: curve[-1][1] for factor, curve in curves.items()} | {PAYMENT: policy.payment[0]}
+    return tuple(max(tops.get(factor, MOST), policy.unknown) for factor in range(len(FACTORS)))
 
 
 def _between(above: Rung, below: Rung) -> Iterator[str]:

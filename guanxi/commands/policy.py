@@ -1,0 +1,125 @@
+"""Policies: check a file, compare two, see who would move, adopt one for a day, list what was adopted."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from guanxi.console import fail, say
+from guanxi.policy_tools.difference import differences
+from guanxi.policy_tools.files import PolicyFile, read_file
+from guanxi.policy_tools.versions import Version, adopt_file, text_of, versions
+from guanxi.reading.connection import as_json, read
+from shared.errors import Malformed
+from shared.mongo import Database
+from shared.mongo.policies import all_adopted
+from shared.policies.adoption import begins_at
+from shared.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+_File = Annotated[Path, typer.Argument(help="A policy file.", show_default=False)]
+_Machine = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@app.command()
+def check(file: _File) -> None:
+    """Say what is wrong with a file, each with its line, and what it probably does not mean. Asks no server."""
+    found = _read(file)
+    _warn(found)
+    policy = found.policy
+    holds = f"from {policy.effective_on}, unless it is adopted for another day"
+    say(f"{file.name} is a policy: {policy.name} version {policy.version}, {holds}")
+
+
+@app.command()
+def diff(
+    one: Annotated[str, typer.Argument(help="A file, or an adopted version such as default-cny/1.")],
+    other: Annotated[str, typer.Argument(help="Another one.")],
+) -> None:
+    """Show what two policies say differently: files, or adopted versions such as default-cny/1."""
+    found = differences(_text(one), _text(other))
+    if not found:
+        say("they say the same")
+    width = max((len(line.place) for line in found), default=0)
+    for line in found:
+        say(f"{line.place:<{width}}  {line.one}  ->  {line.other}")
+
+
+@app.command()
+def adopt(
+    file: _File,
+    on: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The first day on which it decides [default: its effective_on]."),
+    ] = None,
+) -> None:
+    """Adopt a policy: from a day on it decides, everywhere, without a restart. An hour ahead at the least.
+
+    Doing it again changes nothing. A version that has been adopted is never edited or taken back: to change something,
+    adopt a higher version, for the same day if that has not come yet.
+    """
+    found = _read(file)
+    _warn(found)
+    day = found.policy.effective_on if on is None else on.date()
+    new = found.adopted_for(day)
+    is_new = read(lambda database, settings: adopt_file(database, found, new, settings.zone))
+    begins = begins_at(day, Settings().zone)
+    say(f"{new.name} version {new.version} {'is adopted' if is_new else 'was adopted already'}: it decides from {day}")
+    if is_new:
+        say(f"that day begins at {begins:%Y-%m-%d %H:%M} UTC; every customer is reviewed then, the services stay up")
+
+
+@app.command("list")
+def list_(*, as_machine: _Machine = False) -> None:
+    """List all adopted versions: which one decides now, which ones will."""
+    found = read(_versions)
+    if as_machine:
+        say(as_json(found))
+    elif not found:
+        say("no policy is adopted yet: run 'guanxi setup'")
+    else:
+        say(f"{'policy':<28}{'from':<14}{'state':<14}adopted")
+        for one in found:
+            say(f"{one.name}/{one.version:<{27 - len(one.name)}}{_from(one, found):<14}{one.state:<14}{_utc(one)}")
+
+
+async def _versions(database: Database, settings: Settings) -> list[Version]:
+    return versions(await all_adopted(database), datetime.now(UTC), settings.zone)
+
+
+def _from(one: Version, found: list[Version]) -> str:
+    """The first version also decides what was before its day."""
+    first = min(date.fromisoformat(version.effective_on) for version in found)
+    return "the beginning" if date.fromisoformat(one.effective_on) == first else one.effective_on
+
+
+def _utc(one: Version) -> str:
+    return f"{one.adopted_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _read(path: Path) -> PolicyFile:
+    try:
+        return read_file(path)
+    except Malformed as error:
+        fail(str(error).replace("\n", "\nguanxi: "))
+
+
+def _warn(found: PolicyFile) -> None:
+    for warning in found.warned:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def _text(wanted: str) -> str:
+    """Of a file where there is one of that name, else of an adopted version."""
+    path = Path(wanted)
+    if path.exists() or "/" not in wanted:
+        return _read(path).text
+    text = read(lambda database, _: _adopted(database, wanted))
+    if text is None:
+        fail(f"{wanted}: there is no such file, and no such version has been adopted; see 'guanxi policy list'")
+    return text
+
+
+async def _adopted(database: Database, wanted: str) -> str | None:
+    return text_of(await all_adopted(database), wanted)
