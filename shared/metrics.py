@@ -96,8 +96,12 @@ BACKLOG_COUNTED_AT = Gauge(
     "guanxi_backlog_counted_timestamp_seconds", "When the four gauges before were counted last.", registry=REGISTRY
 )
 REVIEWS = Counter("guanxi_reviews_sent", "Reviews that sweeps have sent to the inbox.", registry=REGISTRY)
-SWEPT_AT = Gauge("guanxi_sweep_success_timestamp_seconds", "End of the last sweep that succeeded.", registry=REGISTRY)
-SWEEP_WAITS = Gauge("guanxi_sweep_waits", "1 while sweeps wait for a backfill.", registry=REGISTRY)
+SWEPT_AT = Gauge(
+    "guanxi_sweep_success_timestamp_seconds",
+    "When the sweep last looked who is due, and sent what was to be sent, without an error.",
+    registry=REGISTRY,
+)
+SWEEP_WAITS = Gauge("guanxi_sweep_waits", "1 while sweeps wait for a backfill or for partitions.", registry=REGISTRY)
 
 # Reading a topic --------------------------------------------------------------------------------------------------
 

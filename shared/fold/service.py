@@ -12,8 +12,10 @@ from shared.kafka.batches import Appender
 from shared.kafka.connection import Broker, Record, make_broker
 from shared.kafka.reader import TopicReader
 from shared.mongo import Database
+from shared.mongo.backlog import BacklogGauges
 from shared.mongo.due import BackfillMarks, DueDocuments
 from shared.mongo.generations import current_generation
+from shared.mongo.ping import mongo_check
 from shared.mongo.policies import PolicyWatch
 from shared.mongo.states import StateStore
 from shared.process import Process
@@ -107,6 +109,8 @@ async def fold_service(
         now=now,
         policies=policies,
     )
-    process.tasks.append(sweep.run)
+    process.health.checks["mongodb"] = mongo_check(database)
+    gauges = BacklogGauges(store, due_collection, lambda: reader.owned, now)
+    process.tasks += [sweep.run, gauges.run]
     process.closing += [appender.close, reviews.close]
     return Folding(broker, reader, processor, sweep)

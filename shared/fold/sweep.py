@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from pydantic_core import to_json
 
+from shared import metrics
 from shared.errors import Transient
 from shared.events.codec import CONTENT_TYPE, format_instant
 from shared.events.registry import REVIEWED
@@ -78,6 +79,7 @@ class Sweep:
             try:
                 if await self._is_time():
                     await self.once()
+                metrics.SWEPT_AT.set(self._now().timestamp())
             except Transient as error:
                 log.warning("sweep: %s; trying again", error)
             await asyncio.sleep(min(every, LOOK_EVERY_SECONDS))
@@ -96,12 +98,15 @@ class Sweep:
         owned = sorted(self._owned())
         if not owned or await self._backfills.running(now - BACKFILL_STALE_AFTER):
             log.debug("sweep: waits for partitions, or for a backfill")
+            metrics.SWEEP_WAITS.set(1)
             return 0
+        metrics.SWEEP_WAITS.set(0)
         begun, sent, self._stuck = self._last_begin(now), 0, False
         limit = self._settings.sweep_max_reviews
         async for keys in self._due.keys(owned, now, limit=limit, chunk=CHUNK, begun=begun):
             await self._appender.append(INBOX.full_name(self._settings), [self._review(key, now) for key in keys])
             sent += len(keys)
+            metrics.REVIEWS.inc(len(keys))
             await self._folded(keys, now, begun)
         self.sent += sent
         if sent:
