@@ -1,7 +1,8 @@
 """What a service needs in MongoDB, declared: indexes, validators aside, and the views that readers see."""
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
@@ -58,6 +59,21 @@ class Schema:
     views: tuple[View, ...] = ()
 
 
+def pinned(view: str, generation: int) -> str:
+    """The name of a view that stays with one generation, for readers that page: `customers.g2`."""
+    return f"{view}.g{generation}"
+
+
+async def point(database: Database, schema: Schema, generation: int) -> None:
+    """Point the views at this generation, all at once."""
+
+    def name(base: str) -> str:
+        return f"{base}_g{generation}"
+
+    async with transient_errors():
+        await asyncio.gather(*(_point(database, view, name) for view in schema.views))
+
+
 async def apply(database: Database, schema: Schema, generation: int, *, with_views: bool = True) -> None:
     """Make what is missing, and point the views at this generation. Doing it again changes nothing."""
 
@@ -75,9 +91,10 @@ async def apply(database: Database, schema: Schema, generation: int, *, with_vie
                 await database[collection].create_indexes([index.model()])
             except OperationFailure as error:
                 raise Stop(f"MongoDB has another index than guanxi expects on {collection}: {error}") from error
-        if with_views:
-            for view in schema.views:
-                await _point(database, view, name)
+        for view in schema.views:
+            await _point(database, replace(view, name=pinned(view.name, generation)), name)
+    if with_views:
+        await point(database, schema, generation)
 
 
 async def _create(database: Database, collection: str) -> None:
