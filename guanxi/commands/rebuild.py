@@ -1,64 +1,77 @@
-"""Fold the log again from its beginning, beside the live views, and say whether both are the same."""
+"""Build a service's views anew from the log, compare, and swap them in while everything goes on."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from guanxi.console import fail, say
-from services.engagement.app import make_domain as make_engagement
-from services.engagement.store import SCHEMA as ENGAGEMENT
-from services.tiering.app import make_domain as make_tiering
-from services.tiering.store import SCHEMA as TIERING
+from guanxi.rebuilding.run import Asked, Outcome, now, run
+from guanxi.rebuilding.services import FOLDING
+from guanxi.stack.current import use_current
 from shared.errors import GuanxiError
-from shared.fold.domain import Domain
-from shared.fold.rebuild import Difference, differences, rebuild
-from shared.mongo import Database, connect, transient_errors
-from shared.mongo.generations import current_generation
-from shared.mongo.schema import Schema, apply
-from shared.mongo.states import StateStore
+from shared.fold.rebuild import clean as clean_kept
+from shared.mongo import Database, connect
+from shared.mongo.generations import Generations
 from shared.settings import Settings
 
-MakeDomain = Callable[[Database, Settings], Awaitable[Domain[Any, Any]]]
-SERVICES: dict[str, tuple[Schema, MakeDomain]] = {
-    "tiering": (TIERING, make_tiering),
-    "engagement": (ENGAGEMENT, make_engagement),
-}
 MAX_SHOWN = 20
+T = TypeVar("T")
 
 
-async def _rebuild(settings: Settings, service: str, *, keep: bool) -> list[Difference]:
-    schema, make_domain = SERVICES[service]
-    database = connect(settings)
+def _with_database(work: Callable[[Settings, Database], Awaitable[T]]) -> T:
+    use_current()
+    settings = Settings()
+
+    async def working() -> T:
+        database = connect(settings)
+        try:
+            return await work(settings, database)
+        finally:
+            database.client.close()
+
     try:
-        live = await current_generation(database, service)
-        log_generation = await current_generation(database, "log")
-        other = live + 1
-        await apply(database, schema, other, with_views=False)
-        store = StateStore(database, service, other, log_generation)
-        live_store = StateStore(database, service, live, log_generation)
-        stored = await live_store.progress(range(settings.partitions))
-        until = {partition: progress.offset for partition, progress in stored.items()}
-        with Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        ) as progress:
-            task = progress.add_task(f"folding {service}", total=sum(until.values()))
-            domain = await make_domain(database, settings)
-            async for done in rebuild(settings, domain, store, until, now=lambda: datetime.now(UTC)):
-                progress.update(task, completed=done)
-        found = [d async for d in differences(database, schema.collections, live, other, until)]
-        if not keep:
-            async with transient_errors():
-                for collection in schema.collections:
-                    await store.collection(collection).drop()
-                await database[f"{service}_positions"].delete_many({"_id": {"$regex": f"^g{other}/"}})
-                await database[f"{service}_quarantine"].delete_many({"_id": {"$regex": f"^g{other}/"}})
-        return found
-    finally:
-        database.client.close()
+        return asyncio.run(working())
+    except GuanxiError as error:
+        fail(str(error))
+
+
+async def _clean(database: Database, service: str, *, all_of_them: bool) -> None:
+    gone = await clean_kept(database, FOLDING[service].schema, now(), all_of_them=all_of_them)
+    for generation in gone:
+        say(f"generation {generation} of {service} removed")
+    for one in await Generations(database, service).kept():
+        say(f"generation {one.generation} of {service} stays until {one.until:%Y-%m-%d %H:%M} UTC")
+    if not gone:
+        say("nothing to remove")
+
+
+def _tell(asked: Asked, outcome: Outcome) -> None:
+    compared = outcome.compared
+    if outcome.records:
+        rate = outcome.records / max(outcome.seconds, 1e-3)
+        say(f"{outcome.records:,} records folded in {outcome.seconds:.1f} s, {rate:,.0f}/s")
+    for difference in compared.differences[:MAX_SHOWN]:
+        say(f"differs: {difference.collection} {difference.id}: {', '.join(difference.fields)}")
+    if compared.repaired:
+        say(f"{compared.repaired:,} frozen ones are whole again in the rebuilt views")
+    if compared.later:
+        say(f"{len(compared.later):,} changed too often to be compared")
+    if compared.differing and outcome.handed_over is None:
+        what = "" if asked.check else "; nothing was swapped (--accept swaps all the same, --fresh begins anew)"
+        fail(f"{compared.differing:,} documents differ from the live ones{what}")
+    if compared.differing:
+        say(f"{compared.differing:,} documents differ from the former ones")
+    else:
+        say(f"the rebuilt {asked.service} equals the live one: {compared.documents:,} documents and their rows")
+    swapped = outcome.handed_over
+    if swapped is not None:
+        say(
+            f"{asked.service} is at generation {outcome.target} now: the live service waited "
+            f"{swapped.closed_seconds:.2f} s, the views were pointed within {swapped.views_seconds:.2f} s"
+        )
+        say(f"generation {outcome.live} stays for a day; 'guanxi rebuild {asked.service} --rollback' brings it back")
 
 
 def register(app: typer.Typer) -> None:
@@ -68,23 +81,36 @@ def register(app: typer.Typer) -> None:
     def rebuild_command(
         service: Annotated[str, typer.Argument(help="tiering or engagement")],
         *,
-        keep: Annotated[
-            bool, typer.Option("--keep", help="Leave the rebuilt collections beside the live ones.")
+        check: Annotated[bool, typer.Option("--check", help="Compare only; swap nothing.")] = False,
+        rollback: Annotated[
+            bool, typer.Option("--rollback", help="Bring the generation back that was replaced last.")
         ] = False,
+        clean: Annotated[
+            bool, typer.Option("--clean", help="Remove replaced generations whose day is over, and do nothing else.")
+        ] = False,
+        now_already: Annotated[
+            bool, typer.Option("--now", help="With --clean: remove them although their day is not over.")
+        ] = False,
+        fresh: Annotated[
+            bool, typer.Option("--fresh", help="Begin anew instead of going on with an interrupted run.")
+        ] = False,
+        accept: Annotated[bool, typer.Option("--accept", help="Swap although documents differ.")] = False,
+        keep: Annotated[
+            bool, typer.Option("--keep", help="With --check: leave what was built beside the live views.")
+        ] = False,
+        pace: Annotated[
+            float, typer.Option(min=0.05, max=1.0, help="Share of the time in which it works; the rest is live's.")
+        ] = 1.0,
     ) -> None:
-        """Fold the log again from its beginning, beside the live views, and say whether both are the same.
+        """Build a service's views anew from the log, compare, and swap them in while everything goes on.
 
-        The live service may go on; what it folds meanwhile is left out of the comparison. Ends with 1 when a document
-        differs.
+        Ends with 1, and swaps nothing, when a document differs from the live one. An interrupted run goes on where it
+        stopped. See docs/rebuilding.md.
         """
-        if service not in SERVICES:
-            fail(f"no such service: {service}; it is one of {', '.join(SERVICES)}", 2)
-        try:
-            found = asyncio.run(_rebuild(Settings(), service, keep=keep))
-        except GuanxiError as error:
-            fail(str(error))
-        for difference in found[:MAX_SHOWN]:
-            say(f"differs: {difference.collection} {difference.id}: {', '.join(difference.fields)}")
-        if found:
-            fail(f"{len(found)} documents differ from the live ones")
-        say(f"the rebuilt {service} equals the live one, document by document")
+        if service not in FOLDING:
+            fail(f"no such service: {service}; it is one of {', '.join(FOLDING)}", 2)
+        if clean:
+            _with_database(lambda _, database: _clean(database, service, all_of_them=now_already))
+            return
+        asked = Asked(service, check, keep, fresh, rollback, accept, pace)
+        _tell(asked, _with_database(lambda settings, database: run(settings, database, asked)))

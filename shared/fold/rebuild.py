@@ -1,86 +1,198 @@
-"""Folding the log from its beginning into another generation of the views, and comparing it with the live one.
+"""Folding the log from its beginning into another generation of the views, beside the live one.
 
-A rebuild folds and never decides (architecture.md, invariant 6): the decisions are on the log.
+A rebuild folds and never decides (architecture.md, invariant 6): the decisions are on the log. It never passes the
+live reader, since it takes over at exactly the offset that the live reader has committed (shared/fold/handover.py).
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
 
+from shared.errors import Stop, Transient
 from shared.fold.domain import Domain
 from shared.fold.processor import LogProcessor
 from shared.kafka.batches import Appender
-from shared.kafka.scan import scan
-from shared.mongo import Database, Document, transient_errors
+from shared.kafka.tail import Tail
+from shared.mongo import Database, transient_errors
+from shared.mongo.generations import BUILDING, RETIRED, Generations, current_generation
+from shared.mongo.schema import Schema, apply, pinned
 from shared.mongo.states import StateStore
 from shared.settings import Settings
 from shared.topics import LOG
 
 FRESHNESS = ("projected_at", "generation")
 """Fields that differ between two generations although they say the same."""
+BATCH_RECORDS = 2_000
+"""Records in one transaction: twice those of the live reader, as nobody waits for one batch."""
+STALE_AFTER = timedelta(seconds=60)
+"""A rebuild that has given no sign of life for so long has died, and another one may go on with its work."""
+ALIVE_EVERY_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A document that is not the same in two generations; `fields` are the top-level ones that differ."""
+class Rebuild:
+    """Builds a generation of one service's views, or brings a replaced one up to date. Enter it to begin: it then goes
+    on where an earlier one of the same program on the same log stopped, unless `fresh`. One at a time per service.
 
-    collection: str
-    id: str
-    fields: tuple[str, ...]
-
-
-async def rebuild(
-    settings: Settings,
-    domain: Domain[Any, Any],
-    store: StateStore,
-    until: Mapping[int, int],
-    *,
-    now: Callable[[], datetime],
-) -> AsyncIterator[int]:
-    """Fold each partition up to the offset in `until` into the store's generation, going on where an earlier run
-    stopped; gives the number of records folded so far, after each batch. Raises Transient like the live reader.
+    back: bring the generation back that was replaced last, instead of a new one.
+    pace: the share of the time in which it works; the rest is left to the live service.
     """
-    topic = LOG.full_name(settings)
-    appender = Appender(settings)  # never used: nothing is decided
-    processor = LogProcessor(domain, store, appender, topic, now=now, deciding=False)
-    positions = await processor.positions(list(until))
-    done = 0
-    async for batches in scan(settings, topic, positions, until, max_records=settings.batch_max_records):
-        await processor.process(batches)
-        done += sum(map(len, batches.values()))
-        yield done
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        schema: Schema,
+        domain: Domain[Any, Any],
+        *,
+        token: str,
+        now: Callable[[], datetime],
+        fresh: bool = False,
+        back: bool = False,
+        pace: float = 1.0,
+    ) -> None:
+        self.settings, self.database, self.schema, self.domain = settings, database, schema, domain
+        self.token, self.now = token, now
+        self.generations = Generations(database, domain.service)
+        self.live = self.target = self.log_generation = 0
+        self.resumed = False
+        self.tail = Tail(settings, LOG.full_name(settings))
+        self._fresh, self._back, self._pace = fresh, back, pace
+        self._alive_at = 0.0
+        self._processor: LogProcessor[Any, Any] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.generations.lease(self.token, self.now(), STALE_AFTER)
+        try:
+            await self._begin()
+            await self.tail.__aenter__()
+        except BaseException:
+            await self.generations.release(self.token)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.tail.__aexit__(kind, error, trace)
+        await self.generations.release(self.token)
+
+    async def _begin(self) -> None:
+        self.log_generation = await current_generation(self.database, "log")
+        known = await self.generations.read()
+        self.live = known["current"]
+        kept = [one["generation"] for one in known.get("kept", ())]
+        build = known.get("build")
+        wanted = {"fold_version": self.domain.fold_version, "log_generation": self.log_generation}
+        if build is not None and build["generation"] in kept and not self._back:
+            await self.generations.mark(build["generation"], RETIRED)  # a rollback that was not finished
+            build = None
+        if self._back:
+            self.target = await self._bring_back(kept)
+        elif build is not None and not self._fresh and wanted.items() <= build.items():
+            self.target, self.resumed = build["generation"], True
+        else:
+            if build is not None:
+                await self._remove(build["generation"])
+            self.target = await self.generations.begin_build(**wanted)
+        await apply(self.database, self.schema, self.target, with_views=False)
+        store = self.store(self.target, mark=BUILDING)
+        appender = Appender(self.settings)  # never used: nothing is decided
+        self._processor = LogProcessor(self.domain, store, appender, "", now=self.now, deciding=False)
+
+    async def _bring_back(self, kept: list[int]) -> int:
+        if not kept:
+            raise Stop(f"no earlier generation of {self.domain.service} is kept")
+        target = kept[-1]
+        async with transient_errors():
+            for name in self.schema.collections:
+                other = {"fold_version": {"$exists": True, "$ne": self.domain.fold_version}}
+                found = await self.database[f"{name}_g{target}"].find_one(other, {"fold_version": 1})
+                if found is not None:
+                    raise Stop(
+                        f"generation {target} was written by fold version {found['fold_version']}, this program's is "
+                        f"{self.domain.fold_version}: run the rollback with that other program"
+                    )
+            query = {"_id": {"$regex": f"^g{target}/"}, "log_generation": {"$ne": self.log_generation}}
+            if await self.database[f"{self.domain.service}_positions"].find_one(query) is not None:
+                raise Stop(f"generation {target} was folded from another log generation")
+        await self.generations.begin_build(self.domain.fold_version, self.log_generation, target=target)
+        await self.generations.mark(target, BUILDING)
+        return target
+
+    def store(self, generation: int, *, mark: str | None = None) -> StateStore:
+        """The service's collections in one generation."""
+        return StateStore(self.database, self.domain.service, generation, self.log_generation, mark=mark)
+
+    async def live_offsets(self) -> dict[int, int]:
+        """How far the live reader has come, by partition."""
+        stored = await self.store(self.live).progress(range(self.settings.partitions))
+        return {partition: progress.offset for partition, progress in stored.items()}
+
+    async def offsets(self) -> dict[int, int]:
+        """How far the new generation has come."""
+        return await self._folding().positions(range(self.settings.partitions))
+
+    async def fold(self, until: Mapping[int, int]) -> AsyncIterator[int]:
+        """Fold up to these offsets; gives the number of records after each batch. Raises Transient like the live
+        reader.
+        """
+        processor, began = self._folding(), await self.offsets()
+        behind = {p: (began[p], end) for p, end in until.items() if began[p] > end}
+        if behind:
+            raise Transient(f"the live reader stands before the new generation: {behind}")
+        async for batches in self.tail.read(began, until, max_records=BATCH_RECORDS):
+            at = time.monotonic()
+            await processor.process(batches)
+            yield sum(map(len, batches.values()))
+            await self._alive()
+            if self._pace < 1.0:
+                await asyncio.sleep((time.monotonic() - at) * (1.0 / self._pace - 1.0))
+
+    async def remove(self) -> None:
+        """Drop what was built; a generation that was brought back is kept as it is."""
+        known = await self.generations.read()
+        if any(one["generation"] == self.target for one in known.get("kept", ())):
+            await self.generations.mark(self.target, RETIRED)
+            await self.generations.forget_build()
+        else:
+            await self._remove(self.target)
+
+    async def _remove(self, generation: int) -> None:
+        await drop(self.database, self.schema, generation)
+        async with transient_errors():
+            await self.database[f"{self.schema.service}_positions"].delete_many(
+                {"_id": {"$regex": f"^g{generation}/"}, "closed": BUILDING}
+            )
+        await self.generations.forget_build()
+
+    async def _alive(self) -> None:
+        if time.monotonic() - self._alive_at > ALIVE_EVERY_SECONDS:
+            self._alive_at = time.monotonic()
+            await self.generations.lease(self.token, self.now(), STALE_AFTER)
+
+    def _folding(self) -> LogProcessor[Any, Any]:
+        assert self._processor is not None, "entered before it is used"
+        return self._processor
 
 
-async def differences(
-    database: Database, collections: Sequence[str], live: int, other: int, until: Mapping[int, int]
-) -> AsyncIterator[Difference]:
-    """Documents that differ between two generations, those aside that have folded something at or after `until`."""
+async def drop(database: Database, schema: Schema, generation: int) -> None:
+    """Drop a generation's collections and what its quarantine holds; its positions stay."""
     async with transient_errors():
-        for name in collections:
-            one, two = database[f"{name}_g{live}"], database[f"{name}_g{other}"]
-            async for document in one.find():
-                if _after(document, until):
-                    continue
-                twin = await two.find_one({"_id": document["_id"]})
-                fields = _differing(document, twin)
-                if fields:
-                    yield Difference(name, str(document["_id"]), fields)
-            async for document in two.find({}, projection={"_id": 1}):
-                if await one.find_one({"_id": document["_id"]}, projection={"_id": 1}) is None:
-                    yield Difference(name, str(document["_id"]), ("only in the rebuilt one",))
+        for view in schema.views:
+            await database[pinned(view.name, generation)].drop()
+        for name in schema.collections:
+            await database[f"{name}_g{generation}"].drop()
+        await database[f"{schema.service}_quarantine"].delete_many({"_id": {"$regex": f"^g{generation}/"}})
 
 
-def _after(document: Document, until: Mapping[int, int]) -> bool:
-    """Whether a document shows something that stands on the log at or after the given offsets."""
-    log = document.get("log")
-    if log is None:
-        return False
-    return bool(log["offset"] >= until[document["partition"] if "partition" in document else log["partition"]])
-
-
-def _differing(document: Document, twin: Document | None) -> tuple[str, ...]:
-    if twin is None:
-        return ("only in the live one",)
-    names = (document.keys() | twin.keys()) - set(FRESHNESS)
-    return tuple(sorted(name for name in names if document.get(name) != twin.get(name)))
+async def clean(database: Database, schema: Schema, now: datetime, *, all_of_them: bool = False) -> list[int]:
+    """Remove the replaced generations whose time has passed, or all of them; gives which."""
+    generations = Generations(database, schema.service)
+    gone = [one.generation for one in await generations.kept() if all_of_them or one.until <= now]
+    for generation in gone:
+        await drop(database, schema, generation)
+        await generations.removed(generation)
+    return gone

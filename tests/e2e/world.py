@@ -57,8 +57,8 @@ class World:
         return refused
 
     async def rebuild(self, service: str) -> Path:
-        """`guanxi rebuild`, which fails with StackError when a document differs; gives what it said."""
-        return await self.services.command("rebuild", service, timeout_s=SETTLE_SECONDS)
+        """`guanxi rebuild --check`, which fails with StackError when a document differs; gives what it said."""
+        return await self.services.command("rebuild", service, "--check", timeout_s=SETTLE_SECONDS)
 
     async def settled(self) -> None:
         """Wait until all of the log is folded and every customer's time has passed up to now."""
