@@ -1,11 +1,18 @@
-"""Settings that every service shares, read once from the environment (prefix GUANXI_)."""
+"""Settings that every service shares, read once from the environment (prefix GUANXI_), secrets from files as well."""
 
+import os
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+SECRETS_DIR = "GUANXI_SECRETS_DIR"
+"""Names a folder with one file per secret, called as its variable in lower case: guanxi_kafka_password. So a password
+need not stand in the environment, which `docker inspect` and every child process show. The environment wins.
+"""
 
 
 def _known_zone(name: str) -> str:
@@ -24,8 +31,14 @@ class Settings(BaseSettings):
     kafka_bootstrap: str = "127.0.0.1:9092"
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
-    kafka_ca_file: str | None = None
+    kafka_ca_file: Path | None = None
+    """Certificates of who signed the brokers' ones; set, Kafka is spoken to by TLS only."""
     mongo_uri: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=guanxi")
+    mongo_username: str | None = None
+    """A user of the database itself, not of `admin`."""
+    mongo_password: SecretStr | None = None
+    mongo_ca_file: Path | None = None
+    """As kafka_ca_file, for MongoDB."""
     mongo_database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,38}$")] = "guanxi"
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,60}$")] = ""
     partitions: Annotated[int, Field(ge=1, le=1000)] = 12
@@ -44,6 +57,21 @@ class Settings(BaseSettings):
     sweep_every_seconds: Annotated[float, Field(gt=0)] = 3600.0
     sweep_max_reviews: Annotated[int, Field(ge=1)] = 20_000
     """Most reviews of one sweep; the rest comes with the next one."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the files of the folder that GUANXI_SECRETS_DIR names."""
+        del dotenv_settings, file_secret_settings
+        folder = os.environ.get(SECRETS_DIR)
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
+        return init_settings, env_settings, *files
 
     @cached_property
     def zone(self) -> ZoneInfo:

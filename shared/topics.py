@@ -43,7 +43,7 @@ INBOX = Topic(
     7 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
-    writers=("upstream", "ingest", "importer", "tiering", "engagement"),
+    writers=("upstream", "ingest", "operator", "tiering", "engagement"),
     readers=("ingest",),
 )
 LOG = Topic(
@@ -62,7 +62,7 @@ REJECTED = Topic(
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
     writers=("ingest",),
-    readers=("operators",),
+    readers=("operator",),
 )
 TIERS = Topic(
     "guanxi.tiers",

@@ -1,6 +1,7 @@
-"""Make topics, collections, indexes and views, and adopt the policy. Doing it again changes nothing."""
+"""Make topics, users, rights, collections, indexes and views; adopt the policy. Doing it again changes nothing."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,12 @@ from services.ingest.store import SCHEMA as INGEST
 from services.tiering.policy_file import read_policy
 from services.tiering.store import SCHEMA as TIERING
 from shared.errors import GuanxiError, Stop, Transient
+from shared.kafka.access import set_passwords, set_rights, wanted_acls
 from shared.kafka.admin import make_topics
+from shared.kafka.requests import Acl
 from shared.mongo import Database, connect
+from shared.mongo.access import SETUP, set_roles, set_users, wanted_roles
+from shared.mongo.applied import last_applied, note_applied
 from shared.mongo.generations import begin_generations, current_generation
 from shared.mongo.policies import adopt, adopted, all_adopted
 from shared.mongo.schema import apply
@@ -24,6 +29,7 @@ from shared.policies.adoption import Adopted
 from shared.settings import Settings
 
 SCHEMAS = (INGEST, TIERING, ENGAGEMENT)
+KAFKA_RIGHTS = "Kafka rights"
 WAIT_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
 
@@ -32,6 +38,19 @@ class SetupSettings(Settings):
     """What set-up needs beyond what every process does."""
 
     policy: Path | None = None
+    users_dir: Path | None = None
+    """A folder for each user of Kafka or MongoDB, with its guanxi_kafka_password and guanxi_mongo_password. Unset,
+    users and rights are somebody else's business.
+    """
+    upstreams: str = "upstream"
+    """Users of Kafka that may write the inbox, separated by commas."""
+    downstreams: str = "downstream"
+    """Users of Kafka that may read guanxi.tiers."""
+
+    def passwords(self, of: str) -> dict[str, str]:
+        """The passwords of all users but set-up's own; `of`: kafka or mongo."""
+        files = sorted(self.users_dir.glob(f"*/guanxi_{of}_password")) if self.users_dir else []
+        return {file.parent.name: file.read_text().strip() for file in files if file.parent.name != SETUP}
 
 
 async def set_up(settings: SetupSettings) -> list[str]:
@@ -44,10 +63,26 @@ async def set_up(settings: SetupSettings) -> list[str]:
         await begin_generations(database, ("inbox", "log", *(schema.service for schema in SCHEMAS)))
         for schema in SCHEMAS:
             await apply(database, schema, await current_generation(database, schema.service))
+        if settings.users_dir is not None:
+            done += await _grant(settings, database)
         done += await _adopt_first(database, settings.policy)
         await refresh_weeks(database, await adopted(database), settings, datetime.now(UTC))
     finally:
         database.client.close()
+    return done
+
+
+async def _grant(settings: SetupSettings, database: Database) -> list[str]:
+    """Users and rights, of MongoDB and of Kafka."""
+    generations = {schema.service: await current_generation(database, schema.service) for schema in SCHEMAS}
+    done = await set_roles(database, wanted_roles(SCHEMAS, generations))
+    done += await set_users(settings, database, settings.passwords("mongo"))
+    done += await set_passwords(settings, settings.passwords("kafka"))
+    wanted = wanted_acls(settings, settings.upstreams.split(","), settings.downstreams.split(","))
+    ours = {Acl(*one) for one in await last_applied(database, KAFKA_RIGHTS) or ()}
+    done += await set_rights(settings, wanted, ours)
+    if wanted != ours:
+        await note_applied(database, KAFKA_RIGHTS, sorted(wanted))
     return done
 
 
@@ -94,11 +129,12 @@ def register(app: typer.Typer) -> None:
     def setup(
         wait: Annotated[float, typer.Option(help="Seconds to wait for Kafka and MongoDB.")] = WAIT_SECONDS,
     ) -> None:
-        """Make topics, collections, indexes and views, and adopt the policy. Doing it again changes nothing.
+        """Make topics, users, rights, collections, indexes and views; adopt the policy. Again changes nothing.
 
         Where Kafka and MongoDB are, and which policy file is adopted first, comes from the environment:
         GUANXI_KAFKA_BOOTSTRAP, GUANXI_MONGO_URI, GUANXI_MONGO_DATABASE, GUANXI_POLICY.
         """
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each password that Kafka does not know
         try:
             done = asyncio.run(_wait_and_set_up(SetupSettings(), wait))
         except GuanxiError as error:

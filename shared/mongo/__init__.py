@@ -28,6 +28,15 @@ def connect(settings: Settings) -> Database:
     """The database of the settings; connects at first use. Times are aware and in UTC; writes are acknowledged by a
     journalled majority. retryWrites is off, since each write here is fenced or idempotent and retried as a whole.
     """
+    options: dict[str, Any] = {}
+    if settings.mongo_username and settings.mongo_password:
+        options |= {
+            "username": settings.mongo_username,
+            "password": settings.mongo_password.get_secret_value(),
+            "authSource": settings.mongo_database,
+        }
+    if settings.mongo_ca_file:
+        options |= {"tls": True, "tlsCAFile": str(settings.mongo_ca_file)}
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
         settings.mongo_uri.get_secret_value(),
         tz_aware=True,
@@ -38,6 +47,7 @@ def connect(settings: Settings) -> Database:
         appname="guanxi",
         w="majority",
         journal=True,
+        **options,
     )
     return client.get_database(settings.mongo_database)
 

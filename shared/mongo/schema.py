@@ -1,8 +1,8 @@
-"""What a service needs in MongoDB, declared: indexes, validators aside, and the views that readers see."""
+"""What a service needs in MongoDB, declared: collections, validators, indexes, and the views that readers see."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
@@ -10,6 +10,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 
 from shared.errors import Stop
 from shared.mongo import Database, transient_errors
+from shared.mongo.applied import must_change, note_applied
 
 Name = Callable[[str], str]
 """Gives the real name of a collection of the current generation from its base name."""
@@ -18,7 +19,7 @@ Name = Callable[[str], str]
 @dataclass(frozen=True, slots=True)
 class Index:
     """An index on a collection; `generational` when the collection's name carries the generation; a
-    `sparse` one costs nothing for documents without the field.
+    `sparse` one costs nothing for documents without the field, a `partial` one for those that do not meet its filter.
     """
 
     collection: str
@@ -26,6 +27,7 @@ class Index:
     unique: bool = False
     expire_after_seconds: int | None = None
     sparse: bool = False
+    partial: dict[str, Any] | None = None
     generational: bool = True
 
     def model(self) -> IndexModel:
@@ -33,30 +35,36 @@ class Index:
         options: dict[str, Any] = {name: True for name in ("unique", "sparse") if getattr(self, name)}
         if self.expire_after_seconds is not None:
             options["expireAfterSeconds"] = self.expire_after_seconds
-        return IndexModel([(field, ASCENDING) for field in self.fields], **options)
+        if self.partial is not None:
+            options["partialFilterExpression"] = self.partial
+        return IndexModel([(name, ASCENDING) for name in self.fields], **options)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """A view that readers are granted: `pipeline` gets the names of the current generation; `generational` when the
-    name of the collection that it begins with carries the generation.
+    name of the collection that it begins with carries the generation; a `confidential` one needs a role of its own.
     """
 
     name: str
     on: str
     pipeline: Callable[[Name], list[dict[str, Any]]]
     generational: bool = True
+    confidential: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Everything of one service. `collections` are made beforehand, since a transaction should not have to."""
+    """Everything of one service. `collections` are made beforehand, since a transaction should not have to.
+    `validators` are JSON Schemas of plain collections, for what a person may put in by hand.
+    """
 
     service: str
     collections: tuple[str, ...] = ()
     plain_collections: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
     views: tuple[View, ...] = ()
+    validators: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def pinned(view: str, generation: int) -> str:
@@ -91,6 +99,8 @@ async def apply(database: Database, schema: Schema, generation: int, *, with_vie
                 await database[collection].create_indexes([index.model()])
             except OperationFailure as error:
                 raise Stop(f"MongoDB has another index than guanxi expects on {collection}: {error}") from error
+        for collection, validator in schema.validators.items():
+            await _validate(database, collection, validator)
         for view in schema.views:
             await _point(database, replace(view, name=pinned(view.name, generation)), name)
     if with_views:
@@ -104,12 +114,23 @@ async def _create(database: Database, collection: str) -> None:
         return  # another set-up was quicker
 
 
+async def _validate(database: Database, collection: str, json_schema: dict[str, Any]) -> None:
+    """Have MongoDB refuse documents of another shape, whoever writes them. Raises Stop when somebody changed that."""
+    wanted = {"$jsonSchema": json_schema}
+    options = (await (await database.list_collections(filter={"name": collection})).to_list(1))[0]["options"]
+    what = f"validator {collection}"
+    if await must_change(database, what, options.get("validator"), wanted):
+        await database.command({"collMod": collection, "validator": wanted, "validationLevel": "strict"})
+        await note_applied(database, what, wanted)
+
+
 async def _point(database: Database, view: View, name: Name) -> None:
     target = {"viewOn": name(view.on) if view.generational else view.on, "pipeline": view.pipeline(name)}
     found: Sequence[Any] = await (await database.list_collections(filter={"name": view.name})).to_list(1)
-    if not found:
-        await database.command({"create": view.name, **target})
-    elif found[0]["type"] != "view":
+    if found and found[0]["type"] != "view":
         raise Stop(f"{view.name} is a collection in this database, but should be a view of guanxi's")
-    elif {key: found[0]["options"].get(key) for key in target} != target:
-        await database.command({"collMod": view.name, **target})
+    is_now = {key: found[0]["options"].get(key) for key in target} if found else None
+    what = f"view {view.name}"
+    if await must_change(database, what, is_now, target):
+        await database.command({"collMod" if found else "create": view.name, **target})
+        await note_applied(database, what, target)

@@ -1,0 +1,176 @@
+"""Who may do what in MongoDB: a role and a user for each service, readers of views, the operator.
+
+All of them live in guanxi's database and have rights in it alone. A service has its own collections, for its current
+generation and those to come, and reads what it needs of others'. A reader has views, never a collection.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+from pymongo.errors import OperationFailure
+
+from shared.errors import Stop
+from shared.mongo import Database, connect, transient_errors
+from shared.mongo.applied import must_change, note_applied
+from shared.mongo.due import BACKFILLS
+from shared.mongo.generations import COLLECTION as GENERATIONS
+from shared.mongo.policies import COLLECTION as POLICIES
+from shared.mongo.schema import Schema, pinned
+from shared.settings import Settings
+
+READ = ("find",)
+WRITE = ("find", "insert", "remove", "update")
+GENERATIONS_AHEAD = 8
+"""Rebuilds that may hand over before set-up runs again (it runs at every start): rights name collections."""
+SETUP, OPERATOR, READER, CONFIDENTIAL = "setup", "operator", "reader", "confidential"
+_WRONG_PASSWORD = 18
+
+Privileges = dict[str, tuple[str, ...]]
+"""Actions by collection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role of this database: what it may do with which collections, and the built-in roles that it has besides."""
+
+    name: str
+    privileges: Privileges = field(default_factory=dict)
+    inherits: tuple[str, ...] = ()
+
+
+def wanted_roles(schemas: Sequence[Schema], generations: Mapping[str, int]) -> list[Role]:
+    """All roles; `generations` are the current ones by service."""
+    views = {
+        name: view.confidential
+        for schema in schemas
+        for view in schema.views
+        for name in (view.name, *(pinned(view.name, number) for number in _span(generations[schema.service])))
+    }
+    return [
+        *(_service_role(schema, generations[schema.service]) for schema in schemas),
+        Role(role_of(READER), {name: READ for name, confidential in views.items() if not confidential}),
+        Role(role_of(CONFIDENTIAL), dict.fromkeys(views, READ)),
+        # Rebuilds, repairs, backups and the erasure of persons reach everything; users and rights they do not.
+        Role(role_of(OPERATOR), inherits=("dbAdmin", "readWrite")),
+    ]
+
+
+def role_of(user: str) -> str:
+    """The name of the role of a user of ours."""
+    return f"guanxi_{user}"
+
+
+def _span(generation: int) -> range:
+    return range(max(1, generation - 1), generation + GENERATIONS_AHEAD + 1)
+
+
+def _service_role(schema: Schema, generation: int) -> Role:
+    own = [f"{name}_g{number}" for name in schema.collections for number in _span(generation)]
+    # `policies` is declared by tiering and written by set-up and the operator only.
+    own += [name for name in schema.plain_collections if name != POLICIES]
+    privileges: Privileges = dict.fromkeys(own, WRITE)
+    privileges |= {POLICIES: READ, BACKFILLS: READ}
+    # A reader that meets a handover which did not end opens the positions again (shared/mongo/generations.py).
+    privileges[GENERATIONS] = ("find", "update") if schema.collections else READ
+    return Role(role_of(schema.service), privileges)
+
+
+async def set_roles(database: Database, roles: Iterable[Role]) -> list[str]:
+    """Make or update the roles; says what was done. Raises Stop when somebody else changed one."""
+    done: list[str] = []
+    for role in roles:
+        wanted = {"privileges": {name: sorted(role.privileges[name]) for name in role.privileges}}
+        wanted["roles"] = {name: [database.name] for name in sorted(role.inherits)}
+        what = f"role {role.name}"
+        found = await _found_role(database, role.name)
+        if not await must_change(database, what, found, wanted):
+            continue
+        async with transient_errors():
+            await database.command(
+                {
+                    "createRole" if found is None else "updateRole": role.name,
+                    "privileges": [
+                        {"resource": {"db": database.name, "collection": name}, "actions": list(actions)}
+                        for name, actions in role.privileges.items()
+                    ],
+                    "roles": [{"role": name, "db": database.name} for name in role.inherits],
+                }
+            )
+        await note_applied(database, what, wanted)
+        done.append(f"MongoDB {what} {'made' if found is None else 'updated'}")
+    return done
+
+
+async def _found_role(database: Database, name: str) -> dict[str, Any] | None:
+    async with transient_errors():
+        answer = await database.command({"rolesInfo": name, "showPrivileges": True})
+    if not answer["roles"]:
+        return None
+    role = answer["roles"][0]
+    privileges = {}
+    for one in role["privileges"]:
+        resource = one["resource"]
+        ours = resource.get("db") == database.name and resource.get("collection")
+        privileges[resource["collection"] if ours else str(resource)] = sorted(one["actions"])
+    inherits: dict[str, list[str]] = {}
+    for one in role["roles"]:
+        inherits.setdefault(one["role"], []).append(one["db"])
+    return {"privileges": privileges, "roles": inherits}
+
+
+async def set_users(settings: Settings, database: Database, passwords: Mapping[str, str]) -> list[str]:
+    """Make the users with these passwords, each with the role of its name; says what was done. Others may exist if they
+    have readers' roles only. Raises Stop when one has rights that it should not have.
+    """
+    async with transient_errors():
+        found = {one["user"]: one for one in (await database.command({"usersInfo": 1}))["users"]}
+    _refuse_strangers(database, found, passwords)
+    done: list[str] = []
+    for name, password in passwords.items():
+        roles = [{"role": role_of(name), "db": database.name}]
+        if name not in found:
+            async with transient_errors():
+                await database.command({"createUser": name, "pwd": password, "roles": roles})
+            done.append(f"MongoDB user {name} made")
+        elif not await _can_log_in(settings, name, password):
+            async with transient_errors():
+                await database.command({"updateUser": name, "pwd": password})
+            done.append(f"MongoDB user {name} has a new password")
+    return done
+
+
+def _refuse_strangers(database: Database, found: Mapping[str, Any], ours: Mapping[str, str]) -> None:
+    """A user of ours has its role and no other; one that somebody else made may read views."""
+    readers = {(role_of(name), database.name) for name in (READER, CONFIDENTIAL)}
+    for name, user in found.items():
+        has = {(role["role"], role["db"]) for role in user["roles"]}
+        may = {("dbOwner", database.name)} if name == SETUP else readers
+        if name in ours:
+            may = {(role_of(name), database.name)}
+        if has - may or (name in ours and has != may):
+            raise Stop(
+                f"the MongoDB user {name} has the roles {_roles(has)}, guanxi expects "
+                f"{'' if name in ours else 'at most '}{_roles(may)}; correct it with db.updateUser, or drop the user"
+            )
+
+
+def _roles(roles: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(sorted(f"{name}@{database}" for name, database in roles)) or "none"
+
+
+async def _can_log_in(settings: Settings, user: str, password: str) -> bool:
+    theirs = settings.model_copy(update={"mongo_username": user, "mongo_password": SecretStr(password)})
+    database = connect(theirs)
+    try:
+        async with transient_errors():
+            try:
+                await database.command("ping")
+            except OperationFailure as error:
+                if error.code == _WRONG_PASSWORD:
+                    return False
+                raise
+        return True
+    finally:
+        database.client.close()
