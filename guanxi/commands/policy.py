@@ -1,16 +1,25 @@
 """Policies: check a file, compare two, see who would move, adopt one for a day, list what was adopted."""
 
+import sys
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from guanxi.console import fail, say
+from guanxi.policy_tools import report
 from guanxi.policy_tools.difference import differences
 from guanxi.policy_tools.files import PolicyFile, read_file
+from guanxi.policy_tools.simulate import Trial
+from guanxi.policy_tools.simulate import simulate as simulate_file
+from guanxi.policy_tools.tally import summary
 from guanxi.policy_tools.versions import Version, adopt_file, text_of, versions
 from guanxi.reading.connection import as_json, read
+from guanxi.reading.console import make_console
 from shared.errors import Malformed
 from shared.mongo import Database
 from shared.mongo.policies import all_adopted
@@ -68,6 +77,69 @@ def adopt(
     say(f"{new.name} version {new.version} {'is adopted' if is_new else 'was adopted already'}: it decides from {day}")
     if is_new:
         say(f"that day begins at {begins:%Y-%m-%d %H:%M} UTC; every customer is reviewed then, the services stay up")
+
+
+@app.command()
+def simulate(
+    file: _File,
+    *,
+    on: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="As if adopted for this day, past or to come [default: always in force]."
+        ),
+    ] = None,
+    to_csv: Annotated[Path | None, typer.Option("--csv", help="Write all who would move to this file.")] = None,
+    as_machine: _Machine = False,
+) -> None:
+    """Decide again over the log by another policy, and say who would move and what that would cost. Writes nothing.
+
+    Takes the present tiers from the decisions on the log. A day to come is reached by time alone, without new events.
+    """
+    found = _read(file)
+    _warn(found)
+    trial = _try(found, None if on is None else on.date())
+    if to_csv is not None:
+        try:
+            report.write_csv(to_csv, trial.moves)
+        except OSError as error:
+            fail(f"{to_csv}: {error.strerror}")
+    if as_machine:
+        machine = summary(trial.tally, trial.adopted, trial.tried, trial.as_of.isoformat())
+        for part in report.json_parts(machine, trial.moves):
+            sys.stdout.write(part)
+        return
+    since = "as if always in force" if on is None else f"as if adopted for {on.date()}"
+    say(report.headline(trial.tally, trial.adopted, trial.tried, since, trial.as_of.isoformat()))
+    say("")
+    make_console(sys.stdout).print(report.matrix(trial.tally))
+    say("")
+    for line in (*report.lines(trial.tally, trial.adopted, trial.tried), "", *report.largest(trial.tally)):
+        say(line)
+    rate = trial.records / max(trial.seconds, 0.001)
+    say(f"\n{trial.records:,} records of the log in {trial.seconds:.1f} s ({rate:,.0f} a second); nothing was written")
+
+
+def _try(file: PolicyFile, on: date | None) -> Trial:
+    """With a bar on a terminal."""
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task, began = bar.add_task("deciding again", total=None, rate=""), time.monotonic()
+
+        def show(done: int, total: int) -> None:
+            rate = done / max(time.monotonic() - began, 0.001)
+            bar.update(task, completed=done, total=total, rate=f"{rate:,.0f} records/s")
+
+        return read(lambda database, settings: simulate_file(database, settings, file, on, datetime.now(UTC), show))
 
 
 @app.command("list")
