@@ -61,7 +61,7 @@ class Views:
         """The first rows of the contact plan."""
         match: Document = {"status": status} if status else {}
         if owner:
-            match["$or"] = [{"owners.account_manager": owner}, {"owners.product_manager": owner}]
+            match["owned_by"] = owner
         return await self._aggregate("contact_plan", [{"$match": match}, {"$limit": count}])
 
     async def lapsed(self) -> list[Document]:

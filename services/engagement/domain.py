@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic_core import from_json, to_json
+
 from services.engagement.projection import customer_row, representative_row
 from services.engagement.rules.concerns import Concerns
 from services.engagement.rules.coverage import account_rows, visit_rows
@@ -46,7 +48,7 @@ class Engagement:
     """The domain of the log processor (shared/fold/domain.py). Nothing is decided about representatives."""
 
     service = "engagement"
-    fold_version = 1
+    fold_version = 2
     folds = CUSTOMER_FOLDS | REPRESENTATIVE_FOLDS
     decides = frozenset(NAMES[kind] for kind in (ContactLapsed, ContactResumed, SatisfactionDropped, ConcernOverdue))
 
@@ -116,7 +118,7 @@ class Engagement:
         stored = document["fold"]
         if kind == "representative":
             return _load_representative(subject, stored), Standing()
-        return _load_customer(subject, stored), Standing.load(stored["standing"])
+        return _load_customer(subject, stored)
 
     def rows(self, state: State) -> Sequence[Row]:
         """The rows of visits and accounts that changed since the last call; the call forgets them."""
@@ -133,40 +135,40 @@ class Engagement:
         return None
 
 
-def _dump_customer(customer: Customer, standing: Standing) -> dict[str, Any]:
-    return {
-        "clock": customer.clock,
-        "today": customer.today,
-        "profile": customer.profile.dump(),
-        "tiers": customer.tiers.dump(),
-        "owners": customer.owners.dump(),
-        "visits": customer.visits.dump(),
-        "answers": customer.answers.dump(),
-        "concerns": customer.concerns.dump(),
-        "persons": customer.persons.dump(),
-        "goals": customer.goals.dump(),
-        "lapse": None if customer.lapse is None else list(customer.lapse),
-        "resumption": None if customer.resumption is None else list(customer.resumption),
-        "standing": standing.dump(customer),
-    }
+def _dump_customer(customer: Customer, standing: Standing) -> str:
+    """The private fold as JSON text, without its empty parts. No view reads it, and as one text it costs the driver
+    and MongoDB a third of what lists cost.
+    """
+    parts = {name: part.dump() for name in _PARTS if (part := getattr(customer, name))}
+    fold: dict[str, Any] = {"clock": customer.clock, "today": customer.today, **parts}
+    if customer.lapse is not None:
+        fold["lapse"] = customer.lapse
+    if customer.resumption is not None:
+        fold["resumption"] = customer.resumption
+    if standing.version:
+        fold["standing"] = standing.dump(customer)
+    return to_json(fold).decode()
 
 
-def _load_customer(subject: str, stored: dict[str, Any]) -> Customer:
-    return Customer(
-        id=subject,
-        clock=stored["clock"],
-        today=stored["today"],
-        profile=Fields.load(stored["profile"]),
-        tiers=Tiers.load(stored["tiers"]),
-        owners=Owners.load(stored["owners"]),
-        visits=Visits.load(stored["visits"]),
-        answers=Answers.load(stored["answers"]),
-        concerns=Concerns.load(stored["concerns"]),
-        persons=KeyPersons.load(stored["persons"]),
-        goals=Goals.load(stored["goals"]),
-        lapse=None if stored["lapse"] is None else Lapse(*stored["lapse"]),
-        resumption=None if stored["resumption"] is None else Resumption(*stored["resumption"]),
-    )
+_PARTS = ("profile", "tiers", "owners", "visits", "answers", "concerns", "persons", "goals")
+
+
+def _load_customer(subject: str, text: str) -> tuple[Customer, Standing]:
+    stored = from_json(text)
+    customer = Customer(subject, stored["clock"], stored["today"])
+    for name, part in _LOADED:
+        if name in stored:
+            setattr(customer, name, part.load(stored[name]))
+    if "lapse" in stored:
+        customer.lapse = Lapse(*stored["lapse"])
+    if "resumption" in stored:
+        customer.resumption = Resumption(*stored["resumption"])
+    return customer, Standing.load(stored["standing"]) if "standing" in stored else Standing()
+
+
+_LOADED: tuple[tuple[str, Any], ...] = tuple(
+    zip(_PARTS, (Fields, Tiers, Owners, Visits, Answers, Concerns, KeyPersons, Goals), strict=True)
+)
 
 
 def _dump_representative(representative: Representative) -> dict[str, Any]:

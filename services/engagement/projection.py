@@ -1,20 +1,28 @@
 """What readers see of a customer and of a representative: public fields from the state, as of its clock."""
 
-from bisect import bisect_left, bisect_right
-from collections import Counter
+from bisect import bisect_right
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
 from services.engagement.rules.concerns import KINDS as CONCERN_KINDS
 from services.engagement.rules.concerns import SEVERITIES
+from services.engagement.rules.contact import Contact
 from services.engagement.rules.customer import PROFILE_FIELDS, Customer, CustomerRules
 from services.engagement.rules.days import iso, iso_or_none, to_instant
 from services.engagement.rules.figures import number
 from services.engagement.rules.owners import OWNING_ROLES
-from services.engagement.rules.relationship import DECIDING_ROLES, MET_DAYS, YEAR_DAYS, key_relationship, met
+from services.engagement.rules.relationship import (
+    DECIDING_ROLES,
+    MET_DAYS,
+    YEAR_DAYS,
+    KeyPerson,
+    key_relationship,
+    met,
+)
 from services.engagement.rules.representative import Representative
 from services.engagement.rules.satisfaction import INSTRUMENTS, Figure
+from services.engagement.rules.shown import NO_ANSWERS, NO_RELATIONSHIP, said
 from services.engagement.rules.tiers import PARTNER
 from services.engagement.rules.visits import CHANNELS, COMPANY_TOUR, EXECUTIVE, KINDS, Ref, Revision
 from shared.events.types import TIERS
@@ -24,48 +32,95 @@ _STRATEGIC = len(TIERS) - 1
 
 
 def customer_row(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
-    """The public fields of a customer's document."""
+    """The public fields of a customer's document. What is absent, empty or none is left out; the views fill it in, and
+    show `status`, `due_on` and `cadence_days` as fields of `contact`. Those stand at the top for the indexes, as does
+    `owned_by`, both owners; `has` names the sections that lists are made from.
+    """
     today = customer.today
-    visits = sorted(customer.visits.standing(), key=lambda entry: (entry[1].day, entry[1].time, entry[0]))
-    past = [entry for entry in visits if entry[1].day <= today]
     contact = rules.contact(customer)
-    concerns = _concerns(customer, rules)
-    return {
-        "id": customer.id,
-        "registered": customer.profile.get("name") is not None,
-        "rated": customer.profile.stamp("rated_on") is not None,
-        **{name: customer.profile.get(name) for name in PROFILE_FIELDS},
+    row: dict[str, Any] = {
         "as_of": None if customer.clock is None else to_instant(customer.clock),
         "tier": customer.tiers.name,
         "tier_order": _STRATEGIC - customer.tiers.rank,
-        "tier_version": customer.tiers.version,
-        "owners": {role: customer.owners.at(role, today) for role in OWNING_ROLES},
-        "contact": {
-            "last_on": iso_or_none(contact.last_on),
-            "due_on": iso_or_none(contact.due_on),
-            "status": contact.status,
-            "ever_met": contact.last_on is not None,
-            "cadence_days": contact.cadence_days,
-            "adherence": None
-            if customer.clock is None
-            else number(rules.measure(customer, "adherence", customer.clock, today)),
-            "visits_90d": _counts(past, today - 89),
-            "visits_365d": _counts(past, today - 364),
-        },
+        "status": contact.status,
+        "due_on": iso_or_none(contact.due_on),
+    }
+    if contact.cadence_days is not None:
+        row["cadence_days"] = contact.cadence_days
+    if customer.tiers.version:
+        row["tier_version"] = customer.tiers.version
+    if customer.profile:
+        row |= _profile(customer)
+    owners = {role: owner for role in OWNING_ROLES if (owner := customer.owners.at(role, today)) is not None}
+    if owners:
+        row["owners"], row["owned_by"] = owners, sorted(set(owners.values()))
+    past: list[tuple[Ref, Revision]] = []
+    if len(customer.visits):
+        visits = sorted(customer.visits.standing(), key=lambda entry: (entry[1].day, entry[1].time, entry[0]))
+        past = [entry for entry in visits if entry[1].day <= today]
+    sections = {
+        "contact": _contact(customer, rules, contact, past),
         "last_visit": _last_visit(past),
         "relationship": _relationship(customer, rules, [visit for _, visit in past]),
-        "satisfaction": _satisfaction(customer),
-        "concerns": concerns,
-        "goals": _goals(customer, rules),
+        "satisfaction": _satisfaction(customer) if customer.answers else None,
+        "concerns": _concerns(customer, rules) if customer.concerns else None,
+        "goals": _goals(customer, rules) if customer.goals else None,
     }
+    row |= {name: section for name, section in sections.items() if section}
+    has = [name for name in LISTED if name in row] + (["key_persons"] if customer.persons else [])
+    if has:
+        row["has"] = has
+    return row
 
 
-def _counts(past: list[tuple[Ref, Revision]], first_day: int) -> dict[str, Any]:
-    """Visits from a day on, by kind and by channel; those without any are left out."""
-    recent = [visit for _, visit in past[bisect_left(past, first_day, key=lambda entry: entry[1].day) :]]
-    kinds = Counter(KINDS[visit.kind] for visit in recent)
-    channels = Counter(CHANNELS[visit.channel] for visit in recent)
-    return {"total": len(recent), "by_kind": dict(sorted(kinds.items())), "by_channel": dict(sorted(channels.items()))}
+LISTED = ("satisfaction", "concerns", "goals")
+"""Sections that views read of those customers alone that have them."""
+
+
+def _profile(customer: Customer) -> dict[str, Any]:
+    profile = customer.profile
+    row = {name: value for name in PROFILE_FIELDS if (value := profile.get(name)) is not None}
+    if profile.get("name") is not None:
+        row["registered"] = True
+    if (profile.get("rated_until") or 0) >= customer.today:
+        row["rated"] = True
+    return row
+
+
+def _contact(
+    customer: Customer, rules: CustomerRules, contact: Contact, past: list[tuple[Ref, Revision]]
+) -> dict[str, Any]:
+    today = customer.today
+    shown: dict[str, Any] = {}
+    if contact.last_on is not None:
+        shown["last_on"] = iso(contact.last_on)
+    if contact.cadence_days is not None and customer.clock is not None:
+        adherence = rules.measure(customer, "adherence", customer.clock, today)
+        if adherence is not None:
+            shown["adherence"] = number(adherence)
+    for name, days in (("visits_365d", 365), ("visits_90d", 90)):
+        counts = _counts(past, today - days + 1)
+        if counts is None:
+            break
+        shown[name] = counts
+    return shown
+
+
+def _counts(past: list[tuple[Ref, Revision]], first_day: int) -> dict[str, Any] | None:
+    """Visits from a day on, by kind and by channel; those without any are left out. None: there was no visit."""
+    kinds: dict[str, int] = {}
+    channels: dict[str, int] = {}
+    total = 0
+    for _, visit in reversed(past):
+        if visit.day < first_day:
+            break
+        kind, channel = KINDS[visit.kind], CHANNELS[visit.channel]
+        kinds[kind] = kinds.get(kind, 0) + 1
+        channels[channel] = channels.get(channel, 0) + 1
+        total += 1
+    if not total:
+        return None
+    return {"total": total, "by_kind": dict(sorted(kinds.items())), "by_channel": dict(sorted(channels.items()))}
 
 
 def _last_visit(past: list[tuple[Ref, Revision]]) -> dict[str, Any] | None:
@@ -84,22 +139,32 @@ def _last_visit(past: list[tuple[Ref, Revision]]) -> dict[str, Any] | None:
 
 def _relationship(customer: Customer, rules: CustomerRules, past: list[Revision]) -> dict[str, Any]:
     today = customer.today
-    people, departments = met(past, today)
-    persons = customer.persons.present(today, people)
+    shown: dict[str, Any] = {}
+    people: dict[str, int] = {}
+    if customer.tiers.rank:
+        owed = rules.entitlements.at(date.fromordinal(today))[customer.tiers.rank].executive_meetings if today else 0
+        shown = {"executive_meetings_owed": owed, "assessment_due": customer.tiers.rank >= PARTNER}
+    if past:
+        people, departments = met(past, today)
+        this_year = past[bisect_right(past, today - YEAR_DAYS, key=lambda visit: visit.day) :]
+        shown |= {
+            "persons_met_365d": sum(day > today - YEAR_DAYS for day in people.values()),
+            "departments_met_365d": sorted(departments),
+            "executive_meetings_365d": sum(visit.kind == EXECUTIVE for visit in this_year),
+            "company_tours_365d": sum(visit.kind == COMPANY_TOUR for visit in this_year),
+        }
+    if customer.persons:
+        shown |= _key_persons(customer.persons.present(today, people), today)
+    return said(shown, NO_RELATIONSHIP)
+
+
+def _key_persons(persons: list[KeyPerson], today: int) -> dict[str, Any]:
     deciding = [person for person in persons if person.decision_role in DECIDING_ROLES]
-    this_year = past[bisect_right(past, today - YEAR_DAYS, key=lambda visit: visit.day) :]
-    owed = rules.entitlements.at(date.fromordinal(today))[customer.tiers.rank].executive_meetings if today else 0
     return {
-        "persons_met_365d": sum(day > today - YEAR_DAYS for day in people.values()),
-        "departments_met_365d": sorted(departments),
         "key_relationship": number(key_relationship(persons)),
         "deciders": len(deciding),
         "deciders_met_90d": sum((person.last_met_on or 0) > today - MET_DAYS for person in deciding),
         "deciders_never_met": [person.person_id for person in deciding if person.last_met_on is None],
-        "executive_meetings_365d": sum(visit.kind == EXECUTIVE for visit in this_year),
-        "executive_meetings_owed": owed,
-        "company_tours_365d": sum(visit.kind == COMPANY_TOUR for visit in this_year),
-        "assessment_due": customer.tiers.rank >= PARTNER,
         "key_persons": [
             {
                 "person_id": person.person_id,
@@ -138,14 +203,14 @@ def _satisfaction(customer: Customer) -> dict[str, Any]:
             "last_year": _figure(before),
             "dropped": turn is not None and turn.down,
         }
-    return shown
+    return said(shown, NO_ANSWERS)
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
     return {"n": figure.n, "value": number(figure.value), "gap": number(figure.gap), "sum": figure.total}
 
 
-def _concerns(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
+def _concerns(customer: Customer, rules: CustomerRules) -> dict[str, Any] | None:
     by_severity = dict.fromkeys(SEVERITIES, 0)
     in_time = overdue = reopened = overdue_open = 0
     shown = []
@@ -177,6 +242,8 @@ def _concerns(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
             }
         )
     judged, closed = customer.concerns.loops(customer.today, customer.tiers, rules.entitlements, rules.time)
+    if not (in_time or overdue or shown or judged or reopened):
+        return None
     shown.sort(key=lambda concern: (SEVERITIES.index(concern["severity"]), concern["raised_on"], concern["concern_id"]))
     return {
         "open": sum(by_severity.values()),

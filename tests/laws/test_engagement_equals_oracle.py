@@ -19,6 +19,7 @@ from tests.laws.shown import expected_contact, expected_satisfaction, shown_cont
 from tests.oracle.engagement import Lapsed, Resumed, engagement
 from tests.oracle.facts import Logged
 from tests.oracle.satisfaction import Dropped
+from tests.services.engagement.filled import filled
 
 pytestmark = pytest.mark.timeout(600)  # a failure is shrunk for up to five minutes
 EXAMPLES = max(5, settings.default.max_examples // 2) if settings.default else 10
@@ -56,7 +57,7 @@ def check(log: Sequence[Logged], as_of: Sequence[datetime]) -> None:
     driven = drive(Engagement(ENTITLEMENTS, SHANGHAI), log)
     for instant in as_of:
         driven.review(instant)
-        expected, document = engagement(log, SHANGHAI, instant), driven.document()
+        expected, document = engagement(log, SHANGHAI, instant), filled(driven.document())
         assert document["tier"] == expected.tier
         assert shown_contact(document["contact"]) == expected_contact(expected)
         assert told(driven.decisions) == expected.decisions

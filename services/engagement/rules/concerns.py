@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, NamedTuple, get_args
 
 from services.engagement.rules.days import HOUR_MICROS, BusinessTime, first_kept_day, to_micros
-from services.engagement.rules.tiers import Tiers
+from services.engagement.rules.tiers import POTENTIAL, Tiers
 from shared.events.event import Event
 from shared.events.facts import ConcernConfirmed, ConcernRaised, ConcernResolved, RecordVoided
 from shared.policies.entitlements import Entitlements
@@ -189,8 +189,8 @@ class Concerns:
 
 
 def _answer_micros(raised: Raised, rank: int, entitlements: Entitlements) -> int | None:
-    """The time to answer, by the tier and the policy of the day of raising; critical: half."""
+    """The time to answer, by the tier and the policy of the day of raising; critical: half; below general none."""
     hours = entitlements.at(date.fromordinal(raised.day))[rank].answer_hours
-    if hours is None:
+    if hours is None or rank == POTENTIAL:
         return None
     return hours * HOUR_MICROS // (2 if SEVERITIES[raised.severity] == "critical" else 1)

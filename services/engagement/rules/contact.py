@@ -3,9 +3,10 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from services.engagement.rules.tiers import TierStep
+from services.engagement.rules.tiers import POTENTIAL, TierStep
 from shared.policies.entitlements import Entitlements
 
 ADHERENCE_DAYS = 90
@@ -30,32 +31,34 @@ class Contact(NamedTuple):
 
 def cadence_steps(tiers: Sequence[TierStep], entitlements: Entitlements, clock: int, today: int) -> list[CadenceStep]:
     """How the cadence changed up to the clock, by tier changes and policy versions in the order in which they take
-    effect; of one day, the policy first. A step that changes nothing is left out; before the first, no contact is owed.
+    effect; of one day, the policy first. A step that changes nothing is left out; before the first, no contact is owed,
+    nor ever below general, whatever a policy says.
 
     Tier changes decided after the clock are left out although they are on the log: what is due in between is decided
     by the tier then, as it would have been had a sweep come by.
     """
     versions = entitlements.versions
-    cadences = [[entitlement.cadence_days for entitlement in version.by_rank] for version in versions]
-    changes = [
-        (version.effective_on.toordinal(), 0, index)
-        for index, version in enumerate(versions)
-        if index and version.effective_on.toordinal() <= today
-    ]
-    changes += [(step.effective_on, 1, step.rank) for step in tiers if step.at <= clock]
-    changes.sort(key=lambda change: change[:2])  # stable: tier changes of one day stay in order of version
+    changes = [(step.effective_on, 1, step.rank) for step in tiers if step.at <= clock]
+    if len(versions) > 1:
+        changes += [
+            (begins, 0, index)
+            for index, version in enumerate(versions)
+            if index and (begins := version.effective_on.toordinal()) <= today
+        ]
+        changes.sort(key=lambda change: change[:2])  # stable: tier changes of one day stay in order of version
+    elif any(earlier[0] > later[0] for earlier, later in pairwise(changes)):
+        changes.sort(key=lambda change: change[0])
     steps: list[CadenceStep] = []
-    policy = rank = 0
-    present: int | None = cadences[0][0]
-    if present is not None:
-        steps.append(CadenceStep(0, present))
+    by_rank, rank = versions[0].by_rank, POTENTIAL
+    present: int | None = None
     for day, is_tier, value in changes:
         if is_tier:
             rank = value
         else:
-            policy = value
-        if cadences[policy][rank] != present:
-            present = cadences[policy][rank]
+            by_rank = versions[value].by_rank
+        cadence = None if rank == POTENTIAL else by_rank[rank].cadence_days
+        if cadence != present:
+            present = cadence
             steps.append(CadenceStep(day, present))
     return steps
 

@@ -50,6 +50,16 @@ class Resumption(NamedTuple):
     lapsed_due_on: int
 
 
+class KnownContact(NamedTuple):
+    """The contact as last worked out, and from what."""
+
+    clock: int
+    tier_version: int
+    contacts: list[int]
+    entitlements: Entitlements
+    contact: Contact
+
+
 @dataclass(slots=True)
 class Customer:
     """All of one customer. `clock` in microseconds; `today` is its business day."""
@@ -67,6 +77,7 @@ class Customer:
     goals: Goals = field(default_factory=Goals)
     lapse: Lapse | None = None
     resumption: Resumption | None = None
+    known_contact: KnownContact | None = field(default=None, compare=False)
     touched_visits: set[VisitKey] = field(default_factory=set)
     touched_accounts: set[AccountKey] = field(default_factory=set)
 
@@ -85,15 +96,25 @@ class CustomerRules:
 
     # ------------------------------------------------------------------------------------------------------- figures
 
-    def contact(self, customer: Customer, clock: int | None = None, today: int | None = None) -> Contact:
-        """The contact as of the customer's clock, or of an earlier one."""
-        clock = customer.clock if clock is None else clock
-        today = customer.today if today is None else today
+    def contact(self, customer: Customer) -> Contact:
+        """The contact as of the customer's clock."""
+        clock, contacts = customer.clock, customer.visits.contacts()
         if clock is None:
             return Contact(None, None, None, None)
-        steps = cadence_steps(customer.tiers.steps, self.entitlements, clock, today)
-        last_on = next((day for day in reversed(customer.visits.contacts()) if day <= today), None)
-        return contact_as_of(today, last_on, steps)
+        # Asked several times an event; a list of contacts that has changed is another list.
+        known = customer.known_contact
+        if (
+            known is not None
+            and (known.clock, known.tier_version) == (clock, customer.tiers.version)
+            and known.contacts is contacts
+            and known.entitlements is self.entitlements
+        ):
+            return known.contact
+        steps = cadence_steps(customer.tiers.steps, self.entitlements, clock, customer.today)
+        last_on = next((day for day in reversed(contacts) if day <= customer.today), None)
+        contact = contact_as_of(customer.today, last_on, steps)
+        customer.known_contact = KnownContact(clock, customer.tiers.version, contacts, self.entitlements, contact)
+        return contact
 
     def measure(self, customer: Customer, metric: str, clock: int, today: int) -> Fraction | None:
         """A goal's metric as of a day; None for those that engagement does not know."""

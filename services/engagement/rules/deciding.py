@@ -58,15 +58,14 @@ class Standing:
         again.
         """
         answers, concerns = customer.answers.refs(), customer.concerns.refs()
-        return {
-            "version": self.version,
-            "last": self.last_id,
-            "lapsed": list(self.lapsed),
+        kept = {
+            "lapsed": self.lapsed,
             "resumed": self.resumed,
-            "turns": [list(turn) for turn in self.turns],
-            "low": [list(ref) for ref in sorted(self.low) if ref in answers],
-            "overdue": [list(entry) for entry in sorted(self.overdue) if entry[:2] in concerns],
+            "turns": self.turns,
+            "low": [ref for ref in sorted(self.low) if ref in answers],
+            "overdue": [entry for entry in sorted(self.overdue) if entry[:2] in concerns],
         }
+        return {"version": self.version, "last": self.last_id} | {name: part for name, part in kept.items() if part}
 
     @classmethod
     def load(cls, stored: dict[str, Any]) -> "Standing":
@@ -74,11 +73,11 @@ class Standing:
         return cls(
             stored["version"],
             stored["last"],
-            tuple(stored["lapsed"]),
-            stored["resumed"],
-            tuple((instrument, turn) for instrument, turn in stored["turns"]),
-            frozenset((source, id_) for source, id_ in stored["low"]),
-            frozenset((source, id_, number) for source, id_, number in stored["overdue"]),
+            tuple(stored.get("lapsed", ())),
+            stored.get("resumed", 0),
+            tuple((instrument, turn) for instrument, turn in stored.get("turns", ())),
+            frozenset((source, id_) for source, id_ in stored.get("low", ())),
+            frozenset((source, id_, number) for source, id_, number in stored.get("overdue", ())),
         )
 
 

@@ -10,6 +10,9 @@ from shared.events.decisions import Decision
 from shared.events.event import Event
 from shared.events.facts import RecordVoided, VisitLogged
 
+RATING_DAYS = 365
+"""A rating counts through its day + 364 (domain.md, Tiering)."""
+
 
 def fold(rules: CustomerRules, customer: Customer, event: Event) -> None:
     """Fold one fact, or a decision of tiering. The clock has been advanced to a fact's already."""
@@ -23,7 +26,10 @@ def _registered(_: CustomerRules, customer: Customer, event: Event) -> None:
 
 
 def _rated(rules: CustomerRules, customer: Customer, event: Event) -> None:
-    customer.profile.put_value(stamp_of(event), "rated_on", rules.time.day_of(event))
+    until = rules.time.day_of(event) + RATING_DAYS - 1
+    if event.data.valid_until is not None:
+        until = min(until, event.data.valid_until.toordinal())
+    customer.profile.put_value(stamp_of(event), "rated_until", until)
 
 
 def _assigned(rules: CustomerRules, customer: Customer, event: Event) -> None:

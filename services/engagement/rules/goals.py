@@ -46,6 +46,9 @@ class Goals:
     def __init__(self, by_metric: dict[str, Goal] | None = None) -> None:
         self.by_metric = by_metric or {}
 
+    def __bool__(self) -> bool:
+        return bool(self.by_metric)
+
     def fold(self, event: Event) -> None:
         """Fold a GoalSet."""
         fact = event.data

@@ -39,6 +39,9 @@ class Owners:
 
     by_role: dict[str, list[Assignment]] = field(default_factory=lambda: {role: [] for role in OWNING_ROLES})
 
+    def __bool__(self) -> bool:
+        return any(self.by_role.values())
+
     def fold(self, event: Event, time: BusinessTime) -> None:
         """Fold an AccountAssigned; a role that it does not name stays as it is."""
         for role in OWNING_ROLES:

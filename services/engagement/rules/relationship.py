@@ -35,6 +35,9 @@ class KeyPersons:
     def __init__(self, people: dict[str, Fields] | None = None) -> None:
         self._people = people or {}
 
+    def __bool__(self) -> bool:
+        return bool(self._people)
+
     def fold(self, event: Event, time: BusinessTime) -> None:
         """Fold a KeyPersonAssessed."""
         fields = self._people.setdefault(event.data.person_id, Fields())

@@ -72,6 +72,9 @@ class Answers:
         self._records = records or {}
         self.turns = turns or {}
 
+    def __bool__(self) -> bool:
+        return bool(self._records or self.turns)
+
     def refs(self) -> AbstractSet[Ref]:
         """Source and id of each that is known."""
         return self._records.keys()

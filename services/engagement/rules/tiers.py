@@ -32,6 +32,9 @@ class Tiers:
     version: int = 0
     last_id: str | None = None
 
+    def __bool__(self) -> bool:
+        return self.version > 0
+
     @property
     def rank(self) -> int:
         """The tier of the highest version, as a position in TIERS."""

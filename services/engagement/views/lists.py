@@ -5,9 +5,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from services.engagement.rules.shown import NO_RELATIONSHIP
 from services.engagement.rules.tiers import PARTNER, STRATEGIC
 from services.engagement.views.contact_plan import FRESHNESS
 from services.engagement.views.expressions import Expression
+from services.engagement.views.filled import or_else, owners
+from services.engagement.views.freshness import latest
 
 Stage = dict[str, Any]
 _OF_TIERING = ["score", "net_365d"]
@@ -16,30 +19,52 @@ _OF_WEEKS = ["counted", "coverage_90d"]
 """Goal metrics of representatives; they are read from rep_weeks."""
 
 
+_CONCERN = (
+    "source",
+    "concern_id",
+    "kind",
+    "severity",
+    "about",
+    "raised_on",
+    "deadline",
+    "answered_at",
+    "overdue",
+    "reopened",
+    "tier",
+)
+_KEY_PERSON = ("person_id", "decision_role", "department", "attitude", "last_met_on")
+
+
 def concerns() -> list[Stage]:
     """One row for each open concern."""
     return [
-        {"$match": {"concerns.open": {"$gt": 0}}},
+        {"$match": {"has": "concerns", "concerns.open": {"$gt": 0}}},
         {"$unwind": "$concerns.list"},
-        {"$replaceWith": {"$mergeObjects": ["$concerns.list", _customer(), _freshness()]}},
+        {"$project": {"_id": 0, **{field: f"$concerns.list.{field}" for field in _CONCERN}, **_customer()}},
     ]
 
 
 def key_persons() -> list[Stage]:
     """One row for each present key person of a customer. Confidential."""
+    path = "relationship.key_persons"
     return [
-        {"$unwind": "$relationship.key_persons"},
-        {"$replaceWith": {"$mergeObjects": ["$relationship.key_persons", _customer(), _freshness()]}},
+        {"$match": {"has": "key_persons"}},
+        {"$unwind": f"${path}"},
+        {"$project": {"_id": 0, **{field: f"${path}.{field}" for field in _KEY_PERSON}, **_customer()}},
     ]
 
 
 def relationship_assessments() -> list[Stage]:
     """The key-customer relationship assessment table: one row for each strategic and partner customer. Confidential."""
+    assessed = {
+        field: or_else(f"relationship.{field}", nothing)
+        for field, nothing in NO_RELATIONSHIP.items()
+        if field != "assessment_due"
+    }
     return [
         {"$match": {"tier_order": {"$lte": STRATEGIC - PARTNER}}},
         {"$sort": {"tier_order": 1, "_id": 1}},
-        {"$unset": ["relationship.assessment_due"]},
-        {"$replaceWith": {"$mergeObjects": [{"_id": "$_id"}, "$relationship", _customer(), _freshness()]}},
+        {"$project": {**assessed, **_customer()}},
     ]
 
 
@@ -50,6 +75,7 @@ def goals(name: Callable[[str], str]) -> list[Stage]:
     representative's weeks from rep_weeks, that of today for the value and that of the last day for the outcome.
     """
     return [
+        {"$match": {"has": "goals"}},
         *_unwound("customer"),
         {"$lookup": {"from": "customers", "localField": "tiering_id", "foreignField": "_id", "as": "tiering"}},
         {
@@ -83,17 +109,15 @@ def _unwound(scope: str) -> list[Stage]:
     tiering_id = {"$cond": [{"$in": ["$goals.metric", _OF_TIERING]}, "$_id", None]}
     subject = {"subject": "$_id", "scope": scope, "tiering_id": tiering_id}
     return [
-        {"$match": {"goals.metric": {"$exists": True}}},
         {"$unwind": "$goals"},
         {"$replaceWith": {"$mergeObjects": ["$goals", subject, _freshness()]}},
     ]
 
 
 def _of_representatives(name: Callable[[str], str]) -> list[Stage]:
-    latest = [{"$sort": {"as_of": -1}}, {"$limit": 1}, {"$project": {"_id": 0, "as_of": 1}}]
     running = {
-        "now": {"$lte": [{"$first": "$day_starts"}, "$$as_of"]},
-        "due": {"$and": [{"$lte": ["$from_on", "$$due_on"]}, {"$lt": ["$closes_at", "$$as_of"]}]},
+        "now": {"$lte": ["$begins_at", "$$as_of"]},
+        "due": {"$and": [{"$lte": ["$begins_at", "$$as_of"]}, {"$lte": ["$from_on", "$$due_on"]}]},
     }
     week = {
         which: {
@@ -102,9 +126,9 @@ def _of_representatives(name: Callable[[str], str]) -> list[Stage]:
                 "let": {"as_of": "$as_of", "due_on": "$due_on"},
                 "pipeline": [
                     {"$match": {"$expr": condition}},
-                    {"$sort": {"week": -1}},
+                    {"$sort": {"begins_at": -1}},
                     {"$limit": 1},
-                    {"$match": {"$expr": {"$gte": ["$to_on", "$$due_on"]}} if which == "due" else {}},
+                    {"$match": {"$expr": {"$lt": ["$closes_at", "$$as_of"]}} if which == "due" else {}},
                 ],
                 "as": which,
             }
@@ -112,9 +136,10 @@ def _of_representatives(name: Callable[[str], str]) -> list[Stage]:
         for which, condition in running.items()
     }
     return [
+        {"$match": {"goals.metric": {"$exists": True}}},
         *_unwound("representative"),
         {"$unset": "tiering_id"},
-        {"$lookup": {"from": name("engagement"), "pipeline": latest, "as": "latest"}},
+        latest(name("engagement"), "latest"),
         {"$set": {"as_of": {"$max": ["$as_of", {"$first": "$latest.as_of"}]}}},
         *week.values(),
         *(_row_of(which) for which in week),
@@ -128,13 +153,11 @@ def _row_of(which: str) -> Stage:
     return {
         "$lookup": {
             "from": "rep_weeks",
-            "let": {"week": {"$ifNull": [{"$first": f"${which}.week"}, None]}, "subject": "$subject"},
+            "localField": f"{which}.week",
+            "foreignField": "week",
+            "let": {"subject": "$subject"},
             "pipeline": [
-                {
-                    "$match": {
-                        "$expr": {"$and": [{"$eq": ["$week", "$$week"]}, {"$eq": ["$representative", "$$subject"]}]}
-                    }
-                },
+                {"$match": {"$expr": {"$eq": ["$representative", "$$subject"]}}},
                 {"$project": dict.fromkeys(_OF_WEEKS, 1)},
             ],
             "as": which,
@@ -161,7 +184,15 @@ def _progress(value: str) -> Expression:
 
 
 def _customer() -> Stage:
-    return {"customer": "$_id", "name": "$name", "customer_tier": "$tier", "owners": "$owners"}
+    """Whose row it is. A condition on `customer`, `owned_by` or `customer_tier` can use an index."""
+    return {
+        "customer": "$_id",
+        "name": or_else("name"),
+        "customer_tier": "$tier",
+        "owners": owners(),
+        "owned_by": 1,
+        **dict.fromkeys(FRESHNESS, 1),
+    }
 
 
 def _freshness() -> Stage:

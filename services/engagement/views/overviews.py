@@ -1,5 +1,5 @@
 """`tier_care`: satisfaction and concerns by tier; `staffing`: the visits a week that the tiers ask for against what the
-roster can do. Both read every customer.
+roster can do. How many customers there are is counted in the index; read are those who answered or complained.
 """
 
 from collections.abc import Callable
@@ -7,56 +7,62 @@ from typing import Any
 
 from services.engagement.rules.concerns import SEVERITIES
 from services.engagement.rules.satisfaction import INSTRUMENTS
+from services.engagement.views import freshness
 from services.engagement.views.expressions import Expression
+from shared.events.types import TIERS
 
 Stage = dict[str, Any]
 VISITS_A_WEEK = 5
 _OWING_ROLES = ["account_manager", "product_manager"]
-_FRESHNESS = ("as_of", "recorded_at", "projected_at", "generation")
+_BELOW_GENERAL = len(TIERS) - 1
+_YEARS = ("this_year", "last_year")
+_COUNTED = ("open", "open_overdue", "answered_in_time", "overdue", "reopened")
 
 
-def tier_care() -> list[Stage]:
+def tier_care(name: Callable[[str], str]) -> list[Stage]:
     """One row for each tier: answers of all its customers together, by instrument and year; open concerns; loops."""
-    years = ("this_year", "last_year")
     tallies = {
-        f"{instrument}_{year}_{part}": {"$sum": f"$satisfaction.{instrument}.{year}.{part}"}
+        f"{instrument}_{year}_{part}": f"$satisfaction.{instrument}.{year}.{part}"
         for instrument in INSTRUMENTS
-        for year in years
+        for year in _YEARS
         for part in ("n", "sum")
     }
-    counted = ("open", "open_overdue", "answered_in_time", "overdue", "reopened")
-    concerns = {name: {"$sum": f"$concerns.{name}"} for name in counted}
-    concerns |= {name: {"$sum": f"$concerns.open_by_severity.{name}"} for name in SEVERITIES}
-    concerns |= {name: {"$sum": f"$concerns.loop.{name}"} for name in ("judged", "closed")}
+    tallies |= {counted: f"$concerns.{counted}" for counted in _COUNTED}
+    tallies |= {severity: f"$concerns.open_by_severity.{severity}" for severity in SEVERITIES}
+    tallies |= {part: f"$concerns.loop.{part}" for part in ("judged", "closed")}
+    customers = [
+        {"$match": {"tier_order": {"$gte": 0}}},
+        {"$group": {"_id": "$tier_order", "customers": {"$sum": 1}}},
+    ]
     return [
-        {
-            "$group": {
-                "_id": "$tier",
-                "tier_order": {"$first": "$tier_order"},
-                "customers": {"$sum": 1},
-                **tallies,
-                **concerns,
-                **{field: {"$max": f"${field}"} for field in _FRESHNESS},
-            }
-        },
-        {"$sort": {"tier_order": 1}},
+        {"$match": {"has": {"$in": ["satisfaction", "concerns"]}}},
+        {"$group": {"_id": "$tier_order", **{tally: {"$sum": path} for tally, path in tallies.items()}}},
+        {"$unionWith": {"coll": name("engagement"), "pipeline": customers}},
+        {"$group": {"_id": "$_id", **{tally: {"$sum": f"${tally}"} for tally in ("customers", *tallies)}}},
+        {"$sort": {"_id": 1}},
+        *freshness.of_customers(name),
         {
             "$project": {
-                "tier": "$_id",
+                "_id": _tier("$_id"),
+                "tier": _tier("$_id"),
                 "customers": 1,
                 **{
-                    instrument: {year: _pooled(instrument, f"{instrument}_{year}") for year in years}
+                    instrument: {year: _pooled(instrument, f"{instrument}_{year}") for year in _YEARS}
                     for instrument in INSTRUMENTS
                 },
                 "concerns": {
-                    **{name: f"${name}" for name in counted},
-                    "open_by_severity": {name: f"${name}" for name in SEVERITIES},
+                    **{counted: f"${counted}" for counted in _COUNTED},
+                    "open_by_severity": {severity: f"${severity}" for severity in SEVERITIES},
                     "loop_rate": _ratio("$closed", "$judged"),
                 },
-                **dict.fromkeys(_FRESHNESS, 1),
+                **dict.fromkeys(freshness.FIELDS, 1),
             }
         },
     ]
+
+
+def _tier(order: str) -> Expression:
+    return {"$arrayElemAt": [list(reversed(TIERS)), order]}
 
 
 def _pooled(instrument: str, tally: str) -> Expression:
@@ -73,40 +79,43 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
     `short_per_week` is what is lacking.
     """
     in_service = [
-        {"$match": {"role": {"$in": _OWING_ROLES}}},
+        {"$match": {"fold.spans.role": {"$in": _OWING_ROLES}, "role": {"$in": _OWING_ROLES}}},
         {"$match": {"$expr": {"$lte": ["$active_from", "$$today"]}}},
         {"$match": {"$expr": {"$gte": [{"$ifNull": ["$active_until", "9999"]}, "$$today"]}}},
         {"$group": {"_id": None, "representatives": {"$sum": 1}, "fte": {"$sum": "$fte"}}},
     ]
-    asked = {"$divide": [7, "$contact.cadence_days"]}
     can = {"$multiply": [VISITS_A_WEEK, {"$ifNull": [{"$first": "$roster.fte"}, 0]}]}
     return [
-        {"$match": {"contact.cadence_days": {"$gt": 0}}},
+        {"$match": {"tier_order": {"$lt": _BELOW_GENERAL}, "cadence_days": {"$gt": 0}}},
+        {"$group": {"_id": {"tier": "$tier_order", "cadence": "$cadence_days"}, "customers": {"$sum": 1}}},
         {
             "$group": {
-                "_id": "$tier",
-                "tier_order": {"$first": "$tier_order"},
-                "customers": {"$sum": 1},
-                "asked": {"$sum": asked},
-                **{field: {"$max": f"${field}"} for field in _FRESHNESS},
+                "_id": "$_id.tier",
+                "customers": {"$sum": "$customers"},
+                "asked": {"$sum": {"$divide": [{"$multiply": [7, "$customers"]}, "$_id.cadence"]}},
             }
         },
-        {"$sort": {"tier_order": 1}},
+        {"$sort": {"_id": 1}},
         {
             "$group": {
                 "_id": "all",
                 "customers": {"$sum": "$customers"},
                 "asked_per_week": {"$sum": "$asked"},
                 "tiers": {
-                    "$push": {"tier": "$_id", "customers": "$customers", "asked_per_week": {"$round": ["$asked", 2]}}
+                    "$push": {
+                        "tier": _tier("$_id"),
+                        "customers": "$customers",
+                        "asked_per_week": {"$round": ["$asked", 2]},
+                    }
                 },
-                **{field: {"$max": f"${field}"} for field in _FRESHNESS},
             }
         },
+        *freshness.of_customers(name),
+        _week_of("$as_of"),
         {
             "$lookup": {
                 "from": name("representatives"),
-                "let": {"today": {"$dateToString": {"date": "$as_of", "format": "%Y-%m-%d"}}},
+                "let": {"today": _today()},
                 "pipeline": in_service,
                 "as": "roster",
             }
@@ -120,7 +129,25 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
                 "fte": {"$round": [{"$ifNull": [{"$first": "$roster.fte"}, 0]}, 2]},
                 "can_per_week": {"$round": [can, 2]},
                 "short_per_week": {"$round": [{"$max": [0, {"$subtract": ["$asked_per_week", can]}]}, 2]},
-                **dict.fromkeys(_FRESHNESS, 1),
+                **dict.fromkeys(freshness.FIELDS, 1),
             }
         },
     ]
+
+
+def _week_of(instant: str) -> Stage:
+    """Look up the business week of an instant."""
+    begun = [
+        {"$match": {"$expr": {"$lte": ["$begins_at", "$$at"]}}},
+        {"$sort": {"begins_at": -1}},
+        {"$limit": 1},
+    ]
+    return {"$lookup": {"from": "weeks", "let": {"at": instant}, "pipeline": begun, "as": "week"}}
+
+
+def _today() -> Expression:
+    """The business day of `as_of`, such as "2026-03-01", by the week's days."""
+    begun = {"$filter": {"input": {"$first": "$week.day_starts"}, "as": "day", "cond": {"$lte": ["$$day", "$as_of"]}}}
+    monday = {"$dateFromString": {"dateString": {"$first": "$week.from_on"}}}
+    later = {"$multiply": [{"$subtract": [{"$size": {"$ifNull": [begun, []]}}, 1]}, 86_400_000]}
+    return {"$dateToString": {"date": {"$add": [monday, later]}, "format": "%Y-%m-%d"}}

@@ -16,13 +16,14 @@ from services.engagement.views.expressions import (
     first_where,
     holds_on,
 )
+from services.engagement.views.freshness import FIELDS as _FRESHNESS
+from services.engagement.views.freshness import latest
 from services.engagement.views.judging import burst, judged
 
 OWING_ROLES = ["account_manager", "product_manager"]
 COVERAGE_DAYS = 90
 _KEPT_MS = (KEPT_WEEKS - 1) * 7 * 86_400_000
 Stage = dict[str, Any]
-_FRESHNESS = ("as_of", "recorded_at", "projected_at", "generation")
 
 
 def rep_weeks(name: Callable[[str], str]) -> list[Stage]:
@@ -61,10 +62,9 @@ def _is_as_closed() -> Expression:
 
 def _clock(name: Callable[[str], str]) -> list[Stage]:
     """The latest clock of all customers and representatives says up to which week there are rows."""
-    latest = [{"$sort": {"as_of": -1}}, {"$limit": 1}, {"$project": dict.fromkeys(_FRESHNESS, 1)}]
     return [
-        {"$lookup": {"from": name("engagement"), "pipeline": latest, "as": "customer_clock"}},
-        {"$lookup": {"from": name("representatives"), "pipeline": latest, "as": "representative_clock"}},
+        latest(name("engagement"), "customer_clock"),
+        latest(name("representatives"), "representative_clock"),
         {
             "$set": {
                 field: {"$max": {"$concatArrays": [f"$customer_clock.{field}", f"$representative_clock.{field}"]}}
@@ -75,7 +75,7 @@ def _clock(name: Callable[[str], str]) -> list[Stage]:
             "$match": {
                 "$expr": {
                     "$and": [
-                        {"$lte": [{"$first": "$day_starts"}, "$as_of"]},
+                        {"$lte": ["$begins_at", "$as_of"]},
                         {"$gt": ["$closes_at", {"$subtract": ["$as_of", _KEPT_MS]}]},
                     ]
                 }

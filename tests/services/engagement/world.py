@@ -21,6 +21,7 @@ from shared.events.registry import NAMES, VOIDED
 from shared.events.types import TIERS
 from shared.fold.entity import Entity, load_entity, new_entity
 from shared.policies.entitlements import Entitlements, make_entitlements
+from tests.services.engagement.filled import filled
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 LONDON = ZoneInfo("Europe/London")
@@ -214,9 +215,15 @@ class World:
         fact = facts.ConcernConfirmed(concern_id=concern_id, accepted=accepted, confirmed_by="p1")
         self.tell(fact, on, **env)
 
-    def assess(self, on: str, person_id: str = "p1", **fields: Any) -> None:
+    def customer_registered(self, on: str, customer: str = CUSTOMER, **fields: Any) -> None:
+        self.tell(facts.CustomerRegistered.model_validate(fields), on, subject=customer)
+
+    def rate(self, on: str, customer: str = CUSTOMER, **fields: Any) -> None:
+        self.tell(facts.AccountRated.model_validate({"rated_by": "ann"} | fields), on, subject=customer)
+
+    def assess(self, on: str, person_id: str = "p1", *, subject: str = CUSTOMER, **fields: Any) -> None:
         given = {"decision_role": "decide", "assessed_by": REP, "person_id": person_id} | fields
-        self.tell(facts.KeyPersonAssessed.model_validate(given), on)
+        self.tell(facts.KeyPersonAssessed.model_validate(given), on, subject=subject)
 
     def goal(self, on: str, metric: str, baseline: str, target: str, due_on: str, **env: Any) -> None:
         given = {"metric": metric, "baseline": Decimal(baseline), "target": Decimal(target), "due_on": due_on}
@@ -229,7 +236,8 @@ class World:
     # ------------------------------------------------------------------------------------------------------- reading
 
     def row(self, customer: str = CUSTOMER) -> dict[str, Any]:
-        return self.entities[f"customer:{customer}"].document()
+        """A customer's document, as readers see it and with its private part."""
+        return filled(self.entities[f"customer:{customer}"].document())
 
     def contact(self) -> dict[str, Any]:
         contact: dict[str, Any] = self.row()["contact"]
