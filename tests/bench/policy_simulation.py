@@ -63,7 +63,7 @@ async def _simulate(environment: dict[str, str], file: Path, records: int) -> No
     words = [sys.executable, "-m", "guanxi", "policy", "simulate", str(file)]
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        *words, env=full, stdout=asyncio.subprocess.PIPE
+        *words, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE
     )
     peak_kb = 0
     while process.returncode is None:
