@@ -82,11 +82,14 @@ def parse(record: Record) -> Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What to read of the topic: from and up to which offset of each partition; `left_out` older records aside."""
+    """What to read of the topic: from and up to which offset of each partition; `left_out` older records aside, and
+    `expired` ones that were there once: the topic keeps 30 days.
+    """
 
     begins: dict[int, int]
     ends: dict[int, int]
     left_out: int
+    expired: int
 
 
 async def newest(
@@ -97,7 +100,8 @@ async def newest(
     ends = {p: end for p, end in held.ends.items() if partitions is None or p in partitions}
     each = max_records // max(1, len(ends))
     begins = {p: max(held.begins[p], end - each) for p, end in ends.items()}
-    return Window(begins, ends, sum(begin - held.begins[p] for p, begin in begins.items()))
+    expired = sum(held.begins[p] for p in ends)  # each offset held a record: nobody writes here in transactions
+    return Window(begins, ends, sum(begin - held.begins[p] for p, begin in begins.items()), expired)
 
 
 async def read_rejections(settings: Settings, window: Window) -> AsyncIterator[Rejection]:

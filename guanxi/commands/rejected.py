@@ -1,25 +1,38 @@
-"""What admission refused: list it by reason, show a record, put records back on the inbox after a fix."""
+"""What admission refused: list it by reason, show a record, put records back on the inbox after a fix, or corrected."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from guanxi.console import fail, say
+from guanxi.fixes import fixed, read_fix
 from guanxi.rejections import Rejection, newest, parse_position, read_rejections, safe_text
 from guanxi.stack.running import run
 from shared.errors import GuanxiError, Malformed
 from shared.events.event import Position
-from shared.events.refusal import Reason
-from shared.kafka.batches import Appender
+from shared.events.refusal import Reason, Refused
+from shared.kafka.batches import Appender, Outgoing
 from shared.settings import Settings
 from shared.topics import INBOX, MAX_INBOX_RECORD_BYTES
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 REPLAY_CHUNK = 500
+REPLAY_AT_MOST = 10_000
+"""Records put back by one command unless it is told otherwise: a slip must not flood the inbox."""
+MAX_STILL_REFUSED_SHOWN = 10
 OfReason = Annotated[Reason | None, typer.Option("--reason", help="Those refused for this reason only.")]
+Positions = Annotated[list[str] | None, typer.Argument(help="As the list shows them.", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="All that are kept.")]
+AtMost = Annotated[int, typer.Option("--limit", min=1, help="Put back nothing if there are more.")]
+Make = Callable[[Rejection], Outgoing | Refused | None]
+"""What to put on the inbox for a refusal: a record, nothing since it would be refused again, or nothing at all."""
 
 
 @dataclass(slots=True)
@@ -50,11 +63,13 @@ async def _list_all(settings: Settings) -> None:
         group = groups.setdefault((one.reason, one.field), _Group(0, one.appended_at, one.appended_at, one))
         group.count += 1
         group.first, group.last = min(group.first, one.appended_at), max(group.last, one.appended_at)
+    if window.expired:
+        say(f"{window.expired:,} older ones have expired: refusals are kept for 30 days")
     if not groups:
         say("nothing was refused")
         return
-    for (reason, field), group in sorted(groups.items(), key=lambda item: -item[1].count):
-        say(f"{group.count:>8,}  {reason}  {_safe(field)}")
+    for (reason, where), group in sorted(groups.items(), key=lambda item: -item[1].count):
+        say(f"{group.count:>8,}  {reason}  {_safe(where)}")
         say(f"          from {_minute(group.first)} to {_minute(group.last)}, for example {group.example.place}:")
         say(f"          {_safe(group.example.hint)}")
     if window.left_out:
@@ -98,62 +113,129 @@ def show(position: Annotated[str, typer.Argument(help="As the list shows it, suc
 
 
 async def _find(settings: Settings, position: Position) -> Rejection:
-    async for one in read_rejections(settings, await newest(settings, partitions=[position.partition])):
+    window = await newest(settings, partitions=[position.partition])
+    async for one in read_rejections(settings, window):
         if one.position == position:
             return one
-    raise Malformed("there is no refused record of this position among those that are kept (30 days)")
+    raise Malformed(
+        "there is no refused record of this position among those that are kept for 30 days; "
+        f"{window.expired:,} of its partition have expired"
+    )
 
 
 @app.command()
 def replay(
-    positions: Annotated[list[str] | None, typer.Argument(help="As the list shows them.", show_default=False)] = None,
-    reason: OfReason = None,
+    positions: Positions = None, *, reason: OfReason = None, all_: All = False, limit: AtMost = REPLAY_AT_MOST
 ) -> None:
     """Put originals back on the inbox, unchanged. What was admitted meanwhile is a duplicate and counts
     once.
     """
-    if bool(positions) == (reason is not None):
-        fail("name positions, or a --reason", 2)
+    _again(positions, reason, limit, Rejection.original, all_=all_)
+
+
+@app.command()
+def fix(
+    file: Annotated[Path, typer.Argument(help="What to change: see docs/integrators.md.")],
+    positions: Positions = None,
+    *,
+    reason: OfReason = None,
+    all_: All = False,
+    limit: AtMost = REPLAY_AT_MOST,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it and do nothing.")] = False,
+) -> None:
+    """Put corrected events on the inbox. Which ones, the file's `when` says, a --reason, or positions. What would be
+    refused again is left where it is and counted. A second time changes nothing: events keep their ids.
+    """
+    settings = Settings()
+    try:
+        correction = read_fix(file)
+    except GuanxiError as error:
+        fail(str(error), 2)
+    now, zone, partitions = datetime.now(UTC), settings.zone, settings.partitions
+
+    def make(one: Rejection) -> Outgoing | Refused | None:
+        return fixed(correction, one, now=now, zone=zone, partitions=partitions)
+
+    chosen_by_file = correction.when.reason is not None
+    _again(positions, reason, limit, make, all_=all_ or (chosen_by_file and not positions and not reason), dry=dry_run)
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """What is to be put back, and what is not: cut originals, and what would be refused again, by reason."""
+
+    records: list[Outgoing] = field(default_factory=list)
+    incomplete: int = 0
+    refused: Counter[Reason] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    contents: set[bytes] = field(default_factory=set)
+
+    def take(self, one: Rejection, make: Make) -> None:
+        """The same original refused many times is taken once."""
+        content = sha256(repr((one.key, one.value, one.headers)).encode()).digest()
+        if content in self.contents:
+            return
+        self.contents.add(content)
+        if not one.complete:
+            self.incomplete += 1
+            return
+        made = make(one)
+        if isinstance(made, Refused):
+            self.refused[made.reason] += 1
+            if len(self.examples) < MAX_STILL_REFUSED_SHOWN:
+                self.examples.append(f"{one.place}: {_safe(made.field)}: {_safe(made.hint)}")
+        elif made is not None:
+            self.records.append(made)
+
+
+def _again(
+    positions: list[str] | None, reason: Reason | None, limit: int, make: Make, *, all_: bool, dry: bool = False
+) -> None:
+    if sum((bool(positions), reason is not None, all_)) != 1:
+        fail("name positions, or a --reason, or --all", 2)
     try:
         wanted = {parse_position(text) for text in positions or ()}
-        sent, left_out = run(_replay(Settings(), wanted, reason))
+        chosen = run(_choose_and_send(Settings(), wanted, reason, make, limit, dry=dry))
     except GuanxiError as error:
         fail(str(error))
-    if left_out:
-        say(f"{left_out} not replayed: too large to have been kept whole")
-    say(f"{sent} put back on the inbox; 'guanxi rejected list' shows what is refused again")
+    if chosen.incomplete:
+        say(f"{chosen.incomplete} not replayed: too large to have been kept whole")
+    for why, count in chosen.refused.most_common():
+        say(f"{count} not put back: {why} still, or now")
+    for example in chosen.examples:
+        say(f"  {example}")
+    if dry:
+        say(f"{len(chosen.records)} would be put back on the inbox")
+    else:
+        say(f"{len(chosen.records)} put back on the inbox; 'guanxi rejected list' shows what is refused again")
 
 
-async def _replay(settings: Settings, wanted: set[Position], reason: Reason | None) -> tuple[int, int]:
-    """How many were sent, and how many could not be. The same original refused many times is sent once."""
-    partitions = {position.partition for position in wanted} or None
-    chosen: list[Rejection] = []
-    contents: set[bytes] = set()
-    found: set[Position] = set()
-    left_out = 0
-    async for one in read_rejections(settings, await newest(settings, partitions=partitions)):
-        if one.position not in wanted and one.reason != reason:
-            continue
-        found.add(one.position)
-        content = sha256(repr((one.key, one.value, one.headers)).encode()).digest()
-        if content in contents:
-            continue
-        contents.add(content)
-        if one.complete:
-            chosen.append(one)
-        else:
-            left_out += 1
+async def _choose_and_send(
+    settings: Settings, wanted: set[Position], reason: Reason | None, make: Make, limit: int, *, dry: bool
+) -> _Chosen:
+    """Nothing is sent when something is wrong."""
+    window = await newest(settings, partitions={position.partition for position in wanted} or None)
+    chosen, found = _Chosen(), set[Position]()
+    async for one in read_rejections(settings, window):
+        if (not wanted or one.position in wanted) and reason in {None, one.reason}:
+            found.add(one.position)
+            chosen.take(one, make)
     if missing := wanted - found:
-        raise Malformed(f"{len(missing)} of the positions are not among the refused records; nothing was replayed")
-    await _put_back(settings, chosen)
-    return len(chosen), left_out
+        raise Malformed(
+            f"{len(missing)} of the positions are not among the refused records that are kept for 30 days "
+            f"({window.expired:,} have expired); nothing was replayed"
+        )
+    if len(chosen.records) > limit:
+        raise Malformed(f"that would put back {len(chosen.records):,} records; say --limit to put back so many")
+    if not dry:
+        await _put_back(settings, chosen.records)
+    return chosen
 
 
-async def _put_back(settings: Settings, chosen: list[Rejection]) -> None:
+async def _put_back(settings: Settings, records: list[Outgoing]) -> None:
     appender = Appender(settings, max_record_bytes=MAX_INBOX_RECORD_BYTES)
     try:
-        for start in range(0, len(chosen), REPLAY_CHUNK):
-            records = [one.original() for one in chosen[start : start + REPLAY_CHUNK]]
-            await appender.append(INBOX.full_name(settings), records)
+        for start in range(0, len(records), REPLAY_CHUNK):
+            await appender.append(INBOX.full_name(settings), records[start : start + REPLAY_CHUNK])
     finally:
         await appender.close()

@@ -146,7 +146,31 @@ async def test_refused_records_are_listed_shown_and_replayed(
         await until(early_is_replayed)
         assert (await running.guanxi("rejected", "replay", "--reason", "in_future")).code == 0
         await until(servers.admitted_all)
+        too_many = await running.guanxi("rejected", "replay", "--all", "--limit", "1")
+        assert (too_many.code, "--limit" in too_many.err) == (1, True)
     log = await servers.read(LOG)
     assert [json.loads(record.value or b"")["id"] for partition in log for record in partition] == ["early"]
     inbox = [record for partition in await servers.read(INBOX) for record in partition if record.value == raw(early)]
     assert {(record.key, tuple(record.headers)) for record in inbox} == {(b"customer:00042", ())}
+
+
+async def test_refused_records_are_corrected_by_a_mapping_and_count_once(
+    servers: Servers, stack_settings: dict[str, str], tmp_path: Path
+) -> None:
+    wrong = [json.loads(one) for one in map(raw, purchases("a", "b", "c"))]
+    wrong = [{**one, "data": {**one["data"], "currency": "£"}} for one in wrong]
+    wrong[2]["data"]["amount"] = "nothing"
+    await servers.send([Outgoing(number, None, raw(one), []) for number, one in enumerate(wrong)])
+    fix = tmp_path / "fix.yaml"
+    fix.write_text("when: {source: erp}\nvalues: {data.currency: {£: GBP}}\n", encoding="utf-8")
+    async with ingest(stack_settings, tmp_path) as running:
+        await until(servers.admitted_all)
+        tried = await running.guanxi("rejected", "fix", str(fix), "--all", "--dry-run")
+        assert "2 would be put back" in tried.out
+        assert "1 not put back: invalid_amount" in tried.out
+        assert not any(await servers.read(LOG))
+        for _ in range(2):
+            assert "2 put back" in (await running.guanxi("rejected", "fix", str(fix), "--all")).out
+            await until(servers.admitted_all)
+    facts = [fact.id for partition in read_log(await servers.read_outgoing(LOG)) for _, fact in partition]
+    assert sorted(facts) == ["a", "b"]
