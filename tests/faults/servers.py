@@ -126,7 +126,7 @@ class MongoNodes:
         for port in self.ports:
             await self.start_node(port)
         async with asyncio.timeout(START_SECONDS):
-            while not all([await asyncio.to_thread(_says, port, "ping", "ok") for port in self.ports]):
+            while not all([await asyncio.to_thread(_says, port, "ping", "ok") for port in self.ports]):  # noqa: ASYNC110
                 await asyncio.sleep(POLL_SECONDS)
         await asyncio.to_thread(self._initiate)
         await self.primary()

@@ -115,5 +115,7 @@ class Upstream:
             raw = await reader.read()
         finally:
             writer.transport.abort() if hang_up or leave else writer.close()
-        head_bytes, _, rest = raw.partition(b"\r\n\r\n")
+        head_bytes, end, rest = raw.partition(b"\r\n\r\n")
+        if not end:
+            return 0, {}  # whoever should have answered is gone
         return int(head_bytes.split(b" ", 2)[1]), json.loads(rest) if rest else {}
