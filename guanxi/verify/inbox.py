@@ -1,0 +1,216 @@
+"""What became of each record that the inbox still holds: on the log, refused, or a duplicate; nothing else.
+
+And what admission remembers (the claims) against the log, both ways.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from guanxi.rejections import parse
+from guanxi.verify.findings import Report
+from guanxi.verify.log import OnLog
+from guanxi.verify.meter import Meter
+from guanxi.verify.positions import Offsets, Positions, Source
+from guanxi.verify.sample import Wants
+from services.ingest.admission import read
+from services.ingest.domain import Candidate, Duplicate, judge
+from services.ingest.store import CLAIMS, MongoClaims
+from shared.errors import Malformed
+from shared.events.codec import type_and_position
+from shared.events.event import Position
+from shared.events.refusal import Reason, Refused
+from shared.kafka.connection import Record
+from shared.kafka.follow import Follower
+from shared.kafka.scan import Bounds
+from shared.mongo import Database, transient_errors
+from shared.settings import Settings
+from shared.topics import INBOX, LOG, REJECTED
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLAIMS_AT_ONCE = 5000
+MAX_PLACED = 100
+"""Differences of whose records the place on the log is looked up; of more, the inbox position must do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """How far admission had come before the log was read: so all of it is on the log, or a duplicate, or refused."""
+
+    generation: int
+    positions: Mapping[int, int]
+    inbox: Bounds
+
+
+async def refusals(settings: Settings, held: Bounds, on_log: OnLog, meter: Meter, report: Report) -> Positions:
+    """The positions on the inbox of what stands on the topic of refusals."""
+    found = Positions()
+    meter.begin("reading refusals", sum(held.ends.values()) - sum(held.begins.values()))
+    async with Follower(settings, REJECTED.full_name(settings)) as follower:
+        for partition, end in held.ends.items():
+            follower.seek(partition, held.begins[partition])
+            async for records in follower.read(end):
+                meter.add(len(records))
+                for record in records:
+                    try:
+                        rejection = parse(record)
+                    except Malformed:
+                        continue  # somebody else's record
+                    found.add(rejection.position)
+                    if rejection.position in on_log.admitted and rejection.reason != Reason.INTERNAL_ERROR:
+                        said = f"is on the log although it was refused ({rejection.reason})"
+                        report.found("log", "refused_and_admitted", _name(rejection.position), None, said)
+    return found
+
+
+async def check_inbox(
+    settings: Settings,
+    database: Database,
+    admitted: Admitted,
+    on_log: OnLog,
+    refused: Positions,
+    meter: Meter,
+    report: Report,
+) -> None:
+    """Each record of the inbox below admission's position that is on neither topic must be a duplicate."""
+    claims = MongoClaims(database)
+    async with Follower(settings, INBOX.full_name(settings)) as follower:
+        for partition, end in admitted.positions.items():
+            begin = admitted.inbox.begins.get(partition, 0)
+            source: Source = (admitted.generation, partition)
+            report.looked_at["records of the inbox"] += max(0, end - begin)
+            rest = Offsets()
+            for offset in Offsets.all_of(begin, end).without(on_log.admitted.of(source), begin, end):
+                if offset not in refused.of(source):
+                    rest.add(offset)
+            offsets = list(rest.without(Offsets(), begin, end))
+            if not offsets:
+                continue
+            meter.begin(f"inbox partition {partition}", offsets[-1] + 1 - offsets[0])
+            follower.seek(partition, offsets[0])
+            async for records in follower.read(offsets[-1] + 1):
+                meter.add(len(records))
+                unknown = [record for record in records if record.offset in rest]
+                await _judge(unknown, admitted.generation, settings, claims, report)
+
+
+async def _judge(
+    records: Sequence[Record], generation: int, settings: Settings, claims: MongoClaims, report: Report
+) -> None:
+    """What admission would say of records now, given everything that it has claimed."""
+    judged = [
+        (
+            Position(generation, record.partition, record.offset),
+            read(record, EPOCH + timedelta(milliseconds=record.timestamp), settings.zone),
+        )
+        for record in records
+    ]
+    identities = {one.identity for _, one in judged if isinstance(one, Candidate) and one.claimed}
+    known = await claims.find(list(identities))
+    for position, one in judged:
+        if isinstance(one, Refused):
+            said = f"would be refused ({one.reason}), but is not among what was refused"
+            report.found("log", "lost_refusal", _name(position), None, said)
+            continue
+        verdict = judge(known.get(one.identity), one, position)
+        if isinstance(verdict, Duplicate):
+            report.looked_at["duplicates on the inbox"] += 1
+        elif isinstance(verdict, Refused):
+            said = f"{one.type} {one.id} would be refused ({verdict.reason}), but is not among what was refused"
+            report.found("log", "lost_refusal", one.key, _name(position), said)
+        else:
+            how = "is claimed" if verdict.claim is None and one.claimed else "is new"
+            said = f"{one.type} {one.id} of {one.source} {how}, but admission went past it and it is not on the log"
+            report.found("log", "skipped", one.key, _name(position), said)
+
+
+async def check_claims(
+    settings: Settings,
+    database: Database,
+    admitted: Admitted,
+    on_log: OnLog,
+    log_ends: Mapping[int, int],
+    wants: Wants,
+    meter: Meter,
+    report: Report,
+) -> None:
+    """What is claimed is on the log, and what is on the log is claimed."""
+    claimed = Positions()
+    meter.begin("claims", await _count(database))
+    async for some in _claims(database):
+        meter.add(len(some))
+        for claim in some:
+            if not wants(claim["key"]):
+                continue
+            report.looked_at["claims"] += 1
+            for entry in claim["entries"]:
+                position = Position(*map(int, entry["position"].split("/")))
+                claimed.add(position)
+                if position not in on_log.admitted and _is_past(position, admitted):
+                    said = f"revision {entry['revision']} is claimed, but is not on the log: sent again, it is refused"
+                    report.found("log", "claimed_not_logged", claim["key"], _name(position), said + " as a duplicate")
+    await _report_unclaimed(settings, on_log.to_be_claimed, claimed, log_ends, meter, report)
+
+
+async def _count(database: Database) -> int:
+    async with transient_errors():
+        return int(await database[CLAIMS].estimated_document_count())
+
+
+async def _claims(database: Database) -> AsyncIterator[list[dict[str, Any]]]:
+    projection = {"_id": 0, "key": 1, "entries.position": 1, "entries.revision": 1}
+    async with transient_errors():
+        cursor = database[CLAIMS].find({}, projection=projection, batch_size=CLAIMS_AT_ONCE)
+        while some := await cursor.to_list(length=CLAIMS_AT_ONCE):
+            yield some
+
+
+def _is_past(position: Position, admitted: Admitted) -> bool:
+    """Whether admission had gone past it before the log was read."""
+    if position.generation != admitted.generation:
+        return position.generation < admitted.generation
+    return position.offset < admitted.positions.get(position.partition, 0)
+
+
+async def _report_unclaimed(
+    settings: Settings,
+    to_be_claimed: Positions,
+    claimed: Positions,
+    log_ends: Mapping[int, int],
+    meter: Meter,
+    report: Report,
+) -> None:
+    missing = set()
+    said = "is on the log, but no claim knows of it: sent again, it counts twice"
+    for number, position in enumerate(to_be_claimed.without(claimed)):
+        if number < MAX_PLACED:
+            missing.add(position)
+        else:
+            report.found("log", "logged_not_claimed", _name(position), None, said)
+    if not missing:
+        return
+    meter.begin("finding the records without a claim", sum(log_ends.values()))
+    async with Follower(settings, LOG.full_name(settings)) as follower:
+        for partition, end in log_ends.items():
+            follower.seek(partition, 0)
+            async for records in follower.read(end):
+                meter.add(len(records))
+                for record in records:
+                    try:
+                        name, at = type_and_position(record.headers)
+                    except Malformed:
+                        continue
+                    if at is None or at._replace(output=0) not in missing:
+                        continue
+                    position = at._replace(output=0)
+                    missing.discard(position)
+                    key = (record.key or b"").decode(errors="replace")
+                    place = f"log partition {partition} offset {record.offset}, from {_name(position)}"
+                    report.found("log", "logged_not_claimed", key, place, f"{name} {said}")
+                if not missing:
+                    return
+
+
+def _name(position: Position) -> str:
+    return f"inbox {position.generation}/{position.partition}/{position.offset}"
