@@ -17,7 +17,7 @@ READY_LAG_SECONDS = 60.0
 """A reader that may have left a record unread for longer is not ready, however few there are."""
 CHECK_SECONDS = 1.5
 """How long an answer of a store is waited for: images' health checks give up after 2.5 s."""
-KEEP_SECONDS = 1.0
+KEEP_SECONDS = 0.25
 """A report is given again for so long: anyone may ask /readyz, and each check asks a store."""
 
 Check = Callable[[], Awaitable[str | None]]

@@ -1,17 +1,28 @@
-"""Whether everything runs, how far each reader has come, how fresh the views are."""
+"""Whether everything runs, how far each reader has come, how fresh the views are: one screen."""
 
+import asyncio
+import logging
+import os
+import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from guanxi.console import fail, say
-from guanxi.reading.connection import as_json, read
-from guanxi.reading.progress import Progress, progress
-from guanxi.reading.status import Answer, Fresh, ask_services, freshness, is_well, screen
+from guanxi.reading.connection import as_json
+from guanxi.reading.services import addresses, parse_addresses, resolve
+from guanxi.reading.status import Status, find_status
+from guanxi.reading.status_screen import screen
 from guanxi.stack.current import use_current
-from shared.mongo import Database
+from shared.errors import Malformed
+from shared.mongo import connect
 from shared.settings import Settings
+
+_CLEAR = "\x1b[H\x1b[2J"
+_LIBRARIES = ("aiokafka", "pymongo", "asyncio")
+"""They log what does not answer, which the screen says in words."""
 
 
 def register(app: typer.Typer) -> None:
@@ -24,33 +35,54 @@ def register(app: typer.Typer) -> None:
         ] = None,
         *,
         as_machine: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+        watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+        every: Annotated[float, typer.Option(help="Seconds between two looks with --watch.", min=0.5)] = 2.0,
     ) -> None:
-        """Whether everything runs, how far each reader has come, how fresh the views are. Ends with 1 when not well."""
+        """Whether everything runs, how far each reader has come, how fresh the views are.
+
+        Services are found where 'guanxi up' runs them, by GUANXI_SERVICES, or by their names in Compose. Ends with 1
+        when anything does not answer, a service is not ready, or a customer is frozen.
+        """
         current = use_current()
-        urls = dict(current.services) if current else {}
-        urls |= dict(_named(one) for one in url or ())
-        answers, readers, views = read(lambda database, settings: _ask(database, settings, urls))
-        if as_machine:
-            say(as_json({"services": answers, "readers": readers, "views": views}))
-        else:
-            settings = Settings()
-            say(screen(answers, readers, views, f"Kafka {settings.kafka_bootstrap}, time zone {settings.time_zone}"))
-        if not is_well(answers, views):
+        for name in _LIBRARIES:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            given, settings = parse_addresses(url or ()), Settings()
+            found = asyncio.run(_look(settings, dict(current.services) if current else None, given))
+            while watch:
+                _show(found, settings, as_machine=as_machine, clear=sys.stdout.isatty())
+                found = asyncio.run(_look(settings, dict(current.services) if current else None, given, after=every))
+        except Malformed as error:
+            fail(str(error), 2)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            fail(f"GUANXI_{'_'.join(map(str, first['loc'])).upper()}: {first['msg']}", 2)
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
+        _show(found, settings, as_machine=as_machine)
+        if not found.well:
             raise typer.Exit(1)
 
 
-def _named(text: str) -> tuple[str, str]:
-    name, equals, url = text.partition("=")
-    if not (name and equals and url.startswith(("http://", "https://"))):
-        fail(f"--url {text}: NAME=http://... is expected", 2)
-    return name, url.rstrip("/")
+async def _look(
+    settings: Settings, running: dict[str, str] | None, given: dict[str, str], *, after: float = 0.0
+) -> Status:
+    await asyncio.sleep(after)
+    urls = running if running is not None else {}
+    if not urls and not given:
+        urls = await addresses(os.environ, settings.http_port, resolve)
+    database = connect(settings)
+    try:
+        return await find_status(settings, database, urls | given, datetime.now(UTC))
+    finally:
+        database.client.close()
 
 
-async def _ask(
-    database: Database, settings: Settings, urls: dict[str, str]
-) -> tuple[list[Answer], list[Progress], list[Fresh]]:
-    return (
-        await ask_services(urls),
-        await progress(settings, database),
-        await freshness(database, datetime.now(UTC)),
-    )
+def _show(found: Status, settings: Settings, *, as_machine: bool, clear: bool = False) -> None:
+    if as_machine:
+        say(as_json({"well": found.well, **{name: getattr(found, name) for name in Status.__slots__}}))
+        return
+    where = f"Kafka {settings.kafka_bootstrap}, time zone {settings.time_zone}"
+    say((_CLEAR if clear else "") + screen(found, where))
+    if found.problems and not found.services:
+        say("\nIs it running? Start it with 'guanxi up', or name its servers in GUANXI_KAFKA_BOOTSTRAP and others.")

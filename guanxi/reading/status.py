@@ -1,101 +1,144 @@
-"""`guanxi status`: whether everything runs, how far each reader has come, how fresh the views are."""
+"""What `guanxi status` finds out. Each part stands alone: what does not answer is said, the rest is shown."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-import httpx
-
-from guanxi.reading.progress import Progress
-from guanxi.reading.words import instant
+from guanxi.reading.progress import Progress, compare, stored_positions, topic_ends
+from guanxi.reading.services import Answer, ask_services
+from shared.errors import GuanxiError, Transient
+from shared.kafka.scan import appended_since
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
+from shared.settings import Settings
+from shared.topics import REJECTED
 
-ANSWER_SECONDS = 3.0
-VIEWS = (("customers", "tiering", "tiering"), ("engagement", "engagement", "engagement"))
-"""Name of the view, of its collection without the generation, of its service."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a service says of itself: ready, or why not."""
-
-    service: str
-    url: str
-    ready: bool
-    problems: tuple[str, ...]
+_T = TypeVar("_T")
+PART_SECONDS = 7.0
+"""How long a part may take: a little more than the driver looks for MongoDB's primary."""
+MAX_QUERY_MS = 3_000
+MAX_COUNTED = 100_000
+MAX_WORDS_CHARS = 160
+VIEWS = (("customers", "tiering"), ("engagement", "engagement"))
+"""Name of the view, and of its service, which its collection is called after."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """How new a view is: its documents, frozen ones among them, those whose day has come, the last event it has."""
+    """How new a view is: its documents; customers that are frozen and records in quarantine; customers whose day has
+    come; the newest event in it. The two instants are None where there is none, or where looking takes too long.
+    """
 
     view: str
     documents: int
     frozen: int
+    quarantined: int
     due: int
     recorded_at: datetime | None
     projected_at: datetime | None
 
 
-async def ask_services(urls: Mapping[str, str]) -> list[Answer]:
-    """Each service's /readyz, all at once."""
-    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS) as client:
-        return await asyncio.gather(*(_ask(client, name, url) for name, url in urls.items()))
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Records that admission has refused: all that are kept, those of the last hour, those of the last day."""
+
+    kept: int
+    last_hour: int
+    last_day: int
 
 
-async def _ask(client: httpx.AsyncClient, service: str, url: str) -> Answer:
+@dataclass(slots=True)
+class Status:
+    """Everything. A part is empty or None where what it asks did not answer; `problems` says so."""
+
+    at: datetime
+    services: list[Answer] = field(default_factory=list)
+    readers: list[Progress] = field(default_factory=list)
+    views: list[Fresh] = field(default_factory=list)
+    rejected: Rejected | None = None
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def well(self) -> bool:
+        """Everything that was asked answers and is ready, and no customer is frozen."""
+        ready = all(answer.ready for answer in self.services)
+        return ready and not self.problems and not any(view.frozen or view.quarantined for view in self.views)
+
+
+async def find_status(settings: Settings, database: Database, urls: Mapping[str, str], now: datetime) -> Status:
+    """Ask everybody at once, each for `PART_SECONDS` at most. Raises nothing for what does not answer."""
+    status = Status(now)
+    kafka, mongo = f"Kafka at {settings.kafka_bootstrap}", "MongoDB"
+    status.services, stored, views = await asyncio.gather(
+        ask_services(urls),
+        _part(status, mongo, stored_positions(database)),
+        _part(status, mongo, freshness(database, settings.partitions, now)),
+    )
+    # After the positions: nothing is shown as caught up that was not.
+    ends, rejected = await asyncio.gather(
+        _part(status, kafka, topic_ends(settings)), _part(status, kafka, _rejected(settings, now))
+    )
+    status.views, status.rejected = views or [], rejected
+    if stored is not None and ends is not None:
+        status.readers = compare(settings, stored, ends)
+    status.problems = list(dict.fromkeys(status.problems))
+    return status
+
+
+async def _part(status: Status, whom: str, question: Coroutine[Any, Any, _T]) -> _T | None:
     try:
-        body: dict[str, Any] = (await client.get(f"{url}/readyz")).json()
-    except (httpx.HTTPError, ValueError) as error:
-        return Answer(service, url, False, (f"does not answer: {type(error).__name__}",))
-    return Answer(service, url, bool(body.get("ready")), tuple(body.get("problems", ())))
+        async with asyncio.timeout(PART_SECONDS):
+            return await question
+    except TimeoutError:
+        status.problems.append(f"{whom} does not answer within {PART_SECONDS:.0f} s")
+    except GuanxiError as error:
+        status.problems.append(_words(whom, str(error)))
+    return None
 
 
-async def freshness(database: Database, now: datetime) -> list[Fresh]:
+def _words(whom: str, error: str) -> str:
+    """A driver's error as people need it."""
+    if "KafkaConnectionError" in error:
+        return f"{whom} is not reached: it does not run, or not there"
+    error = error.partition(" (configured")[0].removeprefix("MongoDB: ").removeprefix("Kafka: ")
+    refused = "refused" in error or "timed out" in error or "Name or service" in error
+    return f"{whom} {'is not reached' if refused else 'says'}: {error[:MAX_WORDS_CHARS]}"
+
+
+async def _rejected(settings: Settings, now: datetime) -> Rejected:
+    since = [now - timedelta(hours=1), now - timedelta(days=1)]
+    kept, last_hour, last_day = await appended_since(settings, REJECTED.full_name(settings), since)
+    return Rejected(kept, last_hour, last_day)
+
+
+async def freshness(database: Database, partitions: int, now: datetime) -> list[Fresh]:
     """Of the views that hold a document per customer. Raises Transient."""
-    return [await _fresh(database, *view, now) for view in VIEWS]
+    return [await _fresh(database, view, service, partitions, now) for view, service in VIEWS]
 
 
-async def _fresh(database: Database, view: str, name: str, service: str, now: datetime) -> Fresh:
-    collection = database[f"{name}_g{await current_generation(database, service)}"]
-    latest: list[dict[str, Any]] = []
+async def _fresh(database: Database, view: str, service: str, partitions: int, now: datetime) -> Fresh:
+    generation = await current_generation(database, service)
+    collection, quarantine = database[f"{service}_g{generation}"], database[f"{service}_quarantine"]
+    stopped = {"_id": {"$regex": f"^g{generation}/"}}
+    is_due = {"partition": {"$in": list(range(partitions))}, "due_at": {"$lte": now}}  # as the index has it
     async with transient_errors():
         documents = await collection.estimated_document_count()
-        frozen = await collection.count_documents({"incomplete_since": {"$exists": True}})
-        due = await collection.count_documents({"due_at": {"$lte": now}})
-        pipeline = [
-            {"$group": {"_id": None, "recorded": {"$max": "$recorded_at"}, "projected": {"$max": "$projected_at"}}}
-        ]
-        latest = [one async for one in collection.aggregate(pipeline)]
-    recorded, projected = (latest[0]["recorded"], latest[0]["projected"]) if latest else (None, None)
-    return Fresh(view, documents, frozen, due, recorded, projected)
+        frozen = [key for key in await quarantine.distinct("key", stopped) if key]
+        quarantined = await quarantine.count_documents(stopped)
+        due = await collection.count_documents(is_due, limit=MAX_COUNTED)
+    last = await _newest(collection)
+    return Fresh(view, documents, len(frozen), quarantined, due, last.get("recorded_at"), last.get("projected_at"))
 
 
-def screen(answers: Sequence[Answer], readers: Sequence[Progress], views: Sequence[Fresh], where: str) -> str:
-    """One screen of text, at most 100 columns."""
-    lines = [where, "", "services"]
-    if not answers:
-        lines.append("  (their addresses are not known: start them with 'guanxi up', or give --url NAME=http://...)")
-    for answer in answers:
-        lines.append(f"  {answer.service:<12}{'ready' if answer.ready else 'NOT READY':<12}{answer.url}")
-        lines += [f"  {'':<12}{problem}" for problem in answer.problems]
-    lines += ["", f"{'readers':<14}{'topic':<24}{'records':>12}{'to go':>10}"]
-    for reader in readers:
-        lines.append(f"  {reader.reader:<12}{reader.topic:<24}{reader.end:>12,}{reader.behind:>10,}{_where(reader)}")
-    lines += ["", f"{'views':<14}{'documents':>12}{'frozen':>8}{'due':>8}   last event recorded / shown"]
-    for view in views:
-        counts = f"{view.documents:>12,}{view.frozen:>8,}{view.due:>8,}"
-        lines.append(f"  {view.view:<12}{counts}   {instant(view.recorded_at)} / {instant(view.projected_at)}")
-    return "\n".join(lines)
-
-
-def _where(reader: Progress) -> str:
-    return f"  on {reader.partitions_behind} partitions" if reader.behind else ""
-
-
-def is_well(answers: Sequence[Answer], views: Sequence[Fresh]) -> bool:
-    """Every service that was asked is ready, and no customer is frozen."""
-    return all(answer.ready for answer in answers) and not any(view.frozen for view in views)
+async def _newest(collection: Any) -> dict[str, Any]:
+    """Looks through all documents, which is too much for a screen where there are millions."""
+    fields = {"recorded_at": 1, "projected_at": 1}
+    try:
+        async with transient_errors():
+            cursor = collection.find({}, fields).sort("recorded_at", -1).limit(1).max_time_ms(MAX_QUERY_MS)
+            found = await cursor.to_list(1)
+    except Transient:
+        return {}
+    return dict(found[0]) if found else {}

@@ -88,6 +88,8 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         health.checks["kafka"] = lambda: self._watch.look(self._consumer)
         health.checks[label] = self._problem
         health.details[f"lag_records:{topic}"] = self.lag_records
+        health.details["partitions"] = lambda: len(self._assigned or ())
+        health.details["lag_seconds"] = self._watch.lag_seconds
         health.exports.append(self._watch.export)
 
     def register(self, broker: KafkaBroker) -> None:

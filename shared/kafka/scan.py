@@ -1,6 +1,7 @@
 """Reading a topic from one position to another, for tools: rebuilds, checks, lists."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -32,6 +33,24 @@ async def bounds(settings: Settings, topic: str) -> Bounds:
         raise Transient(f"Kafka: {topic}: {error or type(error).__name__}") from error
     finally:
         await consumer.stop()
+
+
+async def appended_since(settings: Settings, topic: str, instants: Sequence[datetime]) -> list[int]:
+    """How many records a topic holds, and how many of them were appended at each instant or later. Raises Transient."""
+    consumer = make_consumer(settings)
+    try:
+        await consumer.start()
+        held = await _bounds(consumer, topic)
+        counts = [sum(end - held.begins[partition] for partition, end in held.ends.items())]
+        for instant in instants:
+            wanted = {TopicPartition(topic, partition): int(instant.timestamp() * 1000) for partition in held.ends}
+            found = await consumer.offsets_for_times(wanted)
+            counts.append(sum(held.ends[tp.partition] - one.offset for tp, one in found.items() if one is not None))
+    except (KafkaError, OSError) as error:
+        raise Transient(f"Kafka: {topic}: {error or type(error).__name__}") from error
+    finally:
+        await consumer.stop()
+    return counts
 
 
 async def scan(

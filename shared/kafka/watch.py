@@ -62,10 +62,14 @@ class Watch:
 
     def behind(self) -> str | None:
         """What is too old for a ready process, in a sentence."""
-        seconds = max(self._lag.seconds(time.time(), LOOKED_WITHIN_SECONDS).values(), default=0.0)
+        seconds = self.lag_seconds()
         if seconds > READY_LAG_SECONDS:
             return f"{self._topic}: {seconds:.0f} s behind, {READY_LAG_SECONDS:.0f} s are allowed"
         return None
+
+    def lag_seconds(self) -> float:
+        """Of the partition that is furthest behind."""
+        return round(max(self._lag.seconds(time.time(), LOOKED_WITHIN_SECONDS).values(), default=0.0), 3)
 
     async def look(self, consumer: AIOKafkaConsumer | None) -> str | None:
         """Ask Kafka how far the topic goes; gives what is wrong with Kafka, or None."""
