@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guanxi.stack import containers
@@ -24,6 +24,10 @@ from shared.topics import TOPICS
 
 Say = Callable[[str], None]
 _MEMORY = "stack.json"
+_TRIES_AT_PORTS = 3
+"""Between our look at a port and a server's bind, seconds later, another program may take it."""
+_PORT_TAKEN = ("already in use", "already allocated", '"exitCode":48')
+"""In the last lines of Kafka's, Docker's and mongod's log; 48 is how mongod ends when it can't listen."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ async def _start(
 
     async def started(name: str, kind: Kind) -> Server:
         ask = Ask(folder, folder / "logs", keep=keep, wanted_port=ports.get(name))
-        server = await _start_one(name, kind, ask, say)
+        server = await _start_somewhere(name, kind, ask, say)
         if server.process:
             running.push_async_callback(server.process.stop)
         return server
@@ -108,6 +112,19 @@ async def _start(
 def _first_of(errors: ExceptionGroup[StackError]) -> StackError:
     first = errors.exceptions[0]
     return _first_of(first) if isinstance(first, ExceptionGroup) else first
+
+
+async def _start_somewhere(name: str, kind: Kind, ask: Ask, say: Say) -> Server:
+    """Starts it on another port where somebody else was quicker to take the one chosen."""
+    for left in reversed(range(_TRIES_AT_PORTS)):
+        try:
+            return await _start_one(name, kind, ask, say)
+        except StackError as error:
+            if not left or not any(words in str(error) for words in _PORT_TAKEN):
+                raise
+            say(f"{name}: somebody else took its port; trying another")
+            ask = replace(ask, wanted_port=None)
+    raise AssertionError
 
 
 async def _start_one(name: str, kind: Kind, ask: Ask, say: Say) -> Server:

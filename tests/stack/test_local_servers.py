@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from guanxi.stack import kafka, mongod
+from guanxi.stack import kafka, mongod, ports
 from guanxi.stack.backing import Backing, backing
 from guanxi.stack.choose import Kind
 from guanxi.stack.errors import StackError
@@ -54,6 +55,32 @@ async def test_two_stacks_side_by_side_know_nothing_of_each_other(tmp_path: Path
     assert not (tmp_path / "one" / "kafka").exists()
     assert not (tmp_path / "one" / "mongod").exists()
     assert (tmp_path / "one" / "logs" / "kafka.log").exists()
+
+
+async def test_a_port_that_another_program_takes_meanwhile_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        for module in (kafka, mongod):
+            monkeypatch.setattr(module, "free_port", _first(taken.getsockname()[1], then=ports.free_port))
+        said: list[str] = []
+        async with backing(said.append, order=[Kind.LOCAL], data=tmp_path) as servers:
+            await make_topic(servers, "t")
+            await asyncio.to_thread(insert_in_transaction, servers.mongo_uri, "here")
+    assert sum("trying another" in line for line in said) == 2
+
+
+def _first(port: int, *, then: Callable[..., int]) -> Callable[..., int]:
+    """A choice of ports that falls on `port` the first time."""
+    chosen: list[int] = []
+
+    def choose(*wanted: int | None) -> int:
+        chosen.append(port if not chosen else then(*wanted))
+        return chosen[-1]
+
+    return choose
 
 
 async def test_kept_data_are_gone_on_with_even_on_other_ports(tmp_path: Path) -> None:
