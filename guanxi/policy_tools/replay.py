@@ -82,19 +82,21 @@ class Replay:
 
     @staticmethod
     def dump(twin: Twin) -> dict[str, Any]:
-        """For storage while others are worked on."""
+        """For storage, as JSON, while others are worked on."""
         trial = twin.trial
         proposal = None if trial.proposal is None else list(trial.proposal)
         clock = twin.state.clock
         return {
-            "as_of": None if clock is None else clock.replace(microsecond=clock.microsecond // 1000 * 1000),
+            "as_of": None if clock is None else clock.isoformat(timespec="milliseconds"),
             "fold": stored.dump(twin.state, twin.real),
             "trial": [trial.rank, trial.computed, proposal],
         }
 
     def load(self, key: str, dumped: dict[str, Any]) -> Twin:
         """What `dump` gave."""
-        state, real = self._domain.load(key, dumped)
+        clock = dumped["as_of"]
+        as_of = None if clock is None else datetime.fromisoformat(clock)
+        state, real = self._domain.load(key, {"fold": dumped["fold"], "as_of": as_of})
         rank, computed, proposal = dumped["trial"]
         trial = Standing(rank=rank, computed=computed, proposal=None if proposal is None else Proposal(*proposal))
         return Twin(state, real, trial)

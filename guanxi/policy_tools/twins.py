@@ -1,11 +1,11 @@
 """All customers of one partition while they are folded: the latest ones in memory, the others in a temporary file."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from itertools import islice
 
 from guanxi.policy_tools.replay import Replay, Twin
-from shared.mongo.stored import packed, unpacked
 
 NEAR = 40_000
 """Customers in memory; one takes a few KB. Those that were touched longest ago go to the file."""
@@ -37,7 +37,7 @@ class Twins:
         if self._far is not None:
             for key, stored in self._far.execute("SELECT key, twin FROM far"):
                 if key not in self._near:
-                    yield key, self._replay.load(key, unpacked(stored))
+                    yield key, self._replay.load(key, json.loads(stored))
 
     def close(self) -> None:
         """Forget them all."""
@@ -49,15 +49,15 @@ class Twins:
         if self._far is None:
             return None
         found = self._far.execute("SELECT twin FROM far WHERE key = ?", (key,)).fetchone()
-        return None if found is None else self._replay.load(key, unpacked(found[0]))
+        return None if found is None else self._replay.load(key, json.loads(found[0]))
 
     def _move(self) -> None:
         if self._far is None:
             self._far = sqlite3.connect("", isolation_level=None)  # an unnamed database on disk
             self._far.execute("PRAGMA journal_mode = OFF")
-            self._far.execute("CREATE TABLE far (key TEXT PRIMARY KEY, twin BLOB) WITHOUT ROWID")
+            self._far.execute("CREATE TABLE far (key TEXT PRIMARY KEY, twin TEXT) WITHOUT ROWID")
         keys = list(islice(self._near, min(MOVED, self._most)))
-        rows = [(key, packed(self._replay.dump(self._near.pop(key)))) for key in keys]
+        rows = [(key, json.dumps(self._replay.dump(self._near.pop(key)))) for key in keys]
         self._far.execute("BEGIN")
         self._far.executemany("INSERT OR REPLACE INTO far VALUES (?, ?)", rows)
         self._far.execute("COMMIT")
