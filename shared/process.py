@@ -80,6 +80,8 @@ class Process:
             limit_concurrency=512,
             timeout_keep_alive=30,
             server_header=False,
+            ssl_certfile=settings.http_cert_file,
+            ssl_keyfile=settings.http_key_file,
         )
         self._server = uvicorn.Server(config)
         # After draining uvicorn raises the signal again; a drained end is a good one.

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     replication: Annotated[int, Field(ge=1, le=9)] = 1
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    http_cert_file: Path | None = None
+    """With http_key_file: the certificate by which the HTTP port speaks TLS; unset, it speaks in the clear."""
+    http_key_file: Path | None = None
     metrics_port: Annotated[int | None, Field(ge=1, le=65535)] = None
     """Where `/metrics` answers; unset, on the HTTP port."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"

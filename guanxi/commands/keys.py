@@ -35,6 +35,9 @@ def create(
     expires: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) on which it is valid no more.")
     ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Most events a second, over time [default: GUANXI_EVENTS_PER_SECOND].")
+    ] = None,
     file: File = None,
     *,
     first: Annotated[bool, typer.Option("--first", help="Only if the file has no key yet; else do nothing.")] = False,
@@ -46,7 +49,7 @@ def create(
         return
     until = expires.replace(tzinfo=UTC) if expires else None
     try:
-        key, token = create_key(path, source, now=datetime.now(UTC), expires=until)
+        key, token = create_key(path, source, now=datetime.now(UTC), expires=until, events_per_second=rate)
     except Malformed as error:
         fail(str(error))
     typer.echo(f"Key {key.id} for {', '.join(key.sources)}, in {path}. Its token is shown only now:", err=True)
@@ -65,11 +68,12 @@ def list_(file: File = None) -> None:
         say(f"no keys in {path}")
         return
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("id", "sources", "created", "state"):
+    for column in ("id", "sources", "a second", "created", "state"):
         table.add_column(column)
     now = datetime.now(UTC)
     for key in keys:
-        table.add_row(key.id, Text(", ".join(key.sources)), f"{key.created:%Y-%m-%d}", _state(key, now))
+        rate = f"{key.events_per_second:g}" if key.events_per_second else "as all"
+        table.add_row(key.id, Text(", ".join(key.sources)), rate, f"{key.created:%Y-%m-%d}", _state(key, now))
     Console().print(table)
 
 

@@ -9,6 +9,7 @@ from services.ingest.admission import Admission, Place
 from services.ingest.handlers import KafkaInbox
 from services.ingest.http import create_door
 from services.ingest.keys import ApiKeys
+from services.ingest.limits import DoorLimits
 from services.ingest.settings import IngestSettings
 from services.ingest.store import MongoClaims, MongoStore
 from shared.errors import Malformed
@@ -52,6 +53,7 @@ def door_routes(settings: IngestSettings, database: Database, inbox: KafkaInbox,
         zone=settings.zone,
         now=lambda: datetime.now(UTC),
         claims=MongoClaims(database),
+        limits=DoorLimits(events_per_second=settings.events_per_second),
     )
     return [Mount("/", app=door)]
 

@@ -99,7 +99,7 @@ class Door:
     rate: RateLimit = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rate = RateLimit(self.limits.events_per_second, self.limits.events_burst)
+        self.rate = RateLimit(self.limits.burst_seconds)
 
     async def post_events(self, request: Request) -> Response:
         """Answers a request for each of its events (docs/reference/openapi.json says how)."""
@@ -114,10 +114,14 @@ class Door:
             events = await self._read(request)
             if isinstance(events, Problem):
                 return events.response()
-            self.rate.charge(key.id, len(events), time.monotonic())
-            return await self._take(events, key, valid_traceparent(request.headers.get("traceparent")))
+            self.rate.charge(key.id, self._per_second(key), len(events), time.monotonic())
+            return await self._take(events, key, _traceparent(request))
         finally:
             self.in_flight -= 1
+
+    def _per_second(self, key: ApiKey) -> float:
+        """The key's own limit, else the one of all."""
+        return key.events_per_second or self.limits.events_per_second
 
     def _busy(self, key: ApiKey) -> Problem | None:
         if self.in_flight >= self.limits.max_in_flight:
@@ -125,10 +129,10 @@ class Door:
             return Problem(
                 HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", hint, retry_after(RETRY_AFTER_BUSY_SECONDS)
             )
-        wait_seconds = self.rate.wait_seconds(key.id, time.monotonic())
+        wait_seconds = self.rate.wait_seconds(key.id, self._per_second(key), time.monotonic())
         if wait_seconds <= 0:
             return None
-        hint = f"this key sends more than {self.limits.events_per_second:g} events a second; send again later"
+        hint = f"this key sends more than {self._per_second(key):g} events a second; send again later"
         return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", hint, retry_after(wait_seconds))
 
     async def _read(self, request: Request) -> list[bytes] | Problem:

@@ -42,6 +42,8 @@ class ApiKey(BaseModel):
     created: AwareDatetime
     expires: AwareDatetime | None = None
     revoked: AwareDatetime | None = None
+    events_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] | None = None
+    """Its own limit; None: the one of all keys (GUANXI_EVENTS_PER_SECOND)."""
 
     @field_validator("sources")
     @classmethod

@@ -24,7 +24,12 @@ _NEW_FILE_MODE = 0o600
 
 
 def create_key(
-    path: Path, sources: Sequence[str], *, now: datetime, expires: datetime | None = None
+    path: Path,
+    sources: Sequence[str],
+    *,
+    now: datetime,
+    expires: datetime | None = None,
+    events_per_second: float | None = None,
 ) -> tuple[ApiKey, str]:
     """Add a key; gives it and its token, which is nowhere kept. Raises Malformed on a bad source or file."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
@@ -36,6 +41,7 @@ def create_key(
             sources=tuple(sources),
             created=now.replace(microsecond=0),
             expires=expires,
+            events_per_second=events_per_second,
         )
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]

@@ -16,9 +16,9 @@ LOOK_SECONDS = 0.15
 MAX_IN_FLIGHT = 64
 """Requests in work: 64 bodies of 1 MiB and what they become stay well under the memory of a service."""
 EVENTS_PER_SECOND = 2000.0
-"""Per key, over time."""
-EVENTS_BURST = 10_000.0
-"""Per key, at once after a quiet time."""
+"""Per key, over time: a third of what admission takes, so that one upstream gone wild leaves room for the others."""
+BURST_SECONDS = 5.0
+"""How many seconds' worth a key may send at once after a quiet time."""
 MAX_BUCKETS = 1000
 RETRY_AFTER_BUSY_SECONDS = 1
 RETRY_AFTER_UNAVAILABLE_SECONDS = 5
@@ -30,7 +30,7 @@ class DoorLimits:
 
     max_in_flight: int = MAX_IN_FLIGHT
     events_per_second: float = EVENTS_PER_SECOND
-    events_burst: float = EVENTS_BURST
+    burst_seconds: float = BURST_SECONDS
     body_seconds: float = BODY_SECONDS
     write_seconds: float = WRITE_SECONDS
     look_seconds: float = LOOK_SECONDS
@@ -47,25 +47,25 @@ class RateLimit:
     """A token bucket per key. How many events a request holds is known only after it is read, so a request is
     let in while the bucket is not empty, and charged afterwards; the debt is worked off before the next one.
 
-    Times are seconds of a monotonic clock.
+    Times are seconds of a monotonic clock; `per_second` is the limit of this key.
     """
 
-    per_second: float
-    burst: float
+    burst_seconds: float
     _buckets: OrderedDict[str, _Bucket] = field(default_factory=OrderedDict)
 
-    def wait_seconds(self, key: str, now_seconds: float) -> float:
+    def wait_seconds(self, key: str, per_second: float, now_seconds: float) -> float:
         """0 when a request may come in now, else how long until it may."""
-        tokens = self._bucket(key, now_seconds).tokens
-        return 0.0 if tokens > 0 else (1 - tokens) / self.per_second
+        tokens = self._bucket(key, per_second, now_seconds).tokens
+        return 0.0 if tokens > 0 else (1 - tokens) / per_second
 
-    def charge(self, key: str, events: int, now_seconds: float) -> None:
+    def charge(self, key: str, per_second: float, events: int, now_seconds: float) -> None:
         """Count the events of a request that was let in."""
-        self._bucket(key, now_seconds).tokens -= events
+        self._bucket(key, per_second, now_seconds).tokens -= events
 
-    def _bucket(self, key: str, now_seconds: float) -> _Bucket:
-        bucket = self._buckets.pop(key, None) or _Bucket(self.burst, now_seconds)
-        bucket.tokens = min(self.burst, bucket.tokens + (now_seconds - bucket.at_seconds) * self.per_second)
+    def _bucket(self, key: str, per_second: float, now_seconds: float) -> _Bucket:
+        burst = self.burst_seconds * per_second
+        bucket = self._buckets.pop(key, None) or _Bucket(burst, now_seconds)
+        bucket.tokens = min(burst, bucket.tokens + (now_seconds - bucket.at_seconds) * per_second)
         bucket.at_seconds = now_seconds
         self._buckets[key] = bucket
         if len(self._buckets) > MAX_BUCKETS:

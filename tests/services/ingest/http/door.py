@@ -65,9 +65,18 @@ class MemoryClaims:
 class Door:
     """The door under test. Its one key may send erp and everything that begins with crm/."""
 
-    def __init__(self, folder: Path, *, claims: MemoryClaims | None = None, limits: DoorLimits | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        claims: MemoryClaims | None = None,
+        limits: DoorLimits | None = None,
+        events_per_second: float | None = None,
+    ) -> None:
         self.keys_file = folder / "keys.yaml"
-        _, self.token = create_key(self.keys_file, ["erp", "crm/*"], now=OLD_KEY_DAY)
+        _, self.token = create_key(
+            self.keys_file, ["erp", "crm/*"], now=OLD_KEY_DAY, events_per_second=events_per_second
+        )
         self.inbox = MemoryInbox()
         self.app = create_door(
             self.inbox, ApiKeys(self.keys_file), zone=ZONE, now=lambda: NOW, claims=claims, limits=limits

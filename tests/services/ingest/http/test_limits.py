@@ -35,11 +35,22 @@ async def test_more_requests_than_fit_are_429_and_the_others_go_on(tmp_path: Pat
 
 
 async def test_a_key_that_sends_too_much_is_429(tmp_path: Path) -> None:
-    door = Door(tmp_path, limits=DoorLimits(events_per_second=0.001, events_burst=3))
+    door = Door(tmp_path, limits=DoorLimits(events_per_second=0.001, burst_seconds=3000))
     assert (await door.post(purchases("a", "b", "c", "d"))).status_code == 202
     answer = await door.post(purchases("e"))
     assert is_problem(answer, 429, "too_many_requests")
     assert int(answer.headers["retry-after"]) > 100
+
+
+async def test_a_key_with_a_limit_of_its_own_has_that_one(tmp_path: Path) -> None:
+    tight = Door(tmp_path, events_per_second=0.1, limits=DoorLimits(events_per_second=1_000_000))
+    assert (await tight.post(purchases("a"))).status_code == 202
+    answer = await tight.post(purchases("b"))
+    assert is_problem(answer, 429, "too_many_requests")
+    assert int(answer.headers["retry-after"]) > 5
+    (tmp_path / "wide").mkdir()
+    wide = Door(tmp_path / "wide", events_per_second=1000, limits=DoorLimits(events_per_second=0.001))
+    assert [(await wide.post(purchases(name))).status_code for name in "abc"] == [202, 202, 202]
 
 
 async def test_a_body_that_does_not_come_is_408(tmp_path: Path) -> None:
@@ -95,20 +106,20 @@ async def test_damaged_gzip_is_400(door: Door, damage: Any) -> None:
 
 
 def test_a_bucket_fills_again_with_time() -> None:
-    rate = RateLimit(per_second=10, burst=20)
-    assert rate.wait_seconds("key", 0) == 0
-    rate.charge("key", 40, 0)
-    assert rate.wait_seconds("key", 0) == pytest.approx(2.1)
-    assert rate.wait_seconds("other", 0) == 0
-    assert rate.wait_seconds("key", 1.9) > 0
-    assert rate.wait_seconds("key", 2.1) == 0
-    assert rate.wait_seconds("key", 1000) == 0
-    rate.charge("key", 21, 1000)
-    assert rate.wait_seconds("key", 1000) > 0
+    rate = RateLimit(burst_seconds=2)
+    assert rate.wait_seconds("key", 10, 0) == 0
+    rate.charge("key", 10, 40, 0)
+    assert rate.wait_seconds("key", 10, 0) == pytest.approx(2.1)
+    assert rate.wait_seconds("other", 10, 0) == 0
+    assert rate.wait_seconds("key", 10, 1.9) > 0
+    assert rate.wait_seconds("key", 10, 2.1) == 0
+    assert rate.wait_seconds("key", 10, 1000) == 0
+    rate.charge("key", 10, 21, 1000)
+    assert rate.wait_seconds("key", 10, 1000) > 0
 
 
 def test_buckets_are_bounded() -> None:
-    rate = RateLimit(per_second=10, burst=20)
+    rate = RateLimit(burst_seconds=2)
     for number in range(2 * MAX_BUCKETS):
-        rate.charge(f"key {number}", 1, number)
+        rate.charge(f"key {number}", 10, 1, number)
     assert len(rate._buckets) == MAX_BUCKETS
