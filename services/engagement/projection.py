@@ -56,8 +56,9 @@ def customer_row(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
         row["owners"], row["owned_by"] = owners, sorted(set(owners.values()))
     past: list[tuple[Ref, Revision]] = []
     if len(customer.visits):
-        visits = sorted(customer.visits.standing(), key=lambda entry: (entry[1].day, entry[1].time, entry[0]))
-        past = [entry for entry in visits if entry[1].day <= today]
+        past = customer.visits.standing()
+        while past and past[-1][1].day > today:
+            past.pop()
     sections = {
         "contact": _contact(customer, rules, contact, past),
         "last_visit": _last_visit(past),
@@ -140,12 +141,12 @@ def _last_visit(past: list[tuple[Ref, Revision]]) -> dict[str, Any] | None:
 def _relationship(customer: Customer, rules: CustomerRules, past: list[Revision]) -> dict[str, Any]:
     today = customer.today
     shown: dict[str, Any] = {}
-    people: dict[str, int] = {}
+    people = dict(customer.visits.met_before)
     if customer.tiers.rank:
         owed = rules.entitlements.at(date.fromordinal(today))[customer.tiers.rank].executive_meetings if today else 0
         shown = {"executive_meetings_owed": owed, "assessment_due": customer.tiers.rank >= PARTNER}
     if past:
-        people, departments = met(past, today)
+        people, departments = met(past, today, people)
         this_year = past[bisect_right(past, today - YEAR_DAYS, key=lambda visit: visit.day) :]
         shown |= {
             "persons_met_365d": sum(day > today - YEAR_DAYS for day in people.values()),

@@ -64,10 +64,11 @@ def visit_rows(customer: str, keys: set[VisitKey], visits: Visits, tiers: Tiers,
     """The rows of the given keys; one without an entry left is deleted."""
     entries: dict[VisitKey, list[dict[str, Any]]] = defaultdict(list)
     mondays = {monday for _, monday in keys}
+    first, last = min(mondays, default=0), max(mondays, default=0) + 6
     for ref, revisions in visits.records():
-        if all(monday_of(revision.day) not in mondays for revision in revisions):
+        if len(revisions) == 1 and not first <= revisions[0].day <= last:
             continue
-        for monday in {monday_of(revision.day) for revision in revisions}:
+        for monday in {monday_of(revision.day) for revision in revisions} & mondays:
             for representative, entry in _entries(ref, revisions, monday, tiers, time):
                 if (representative, monday) in keys:
                     entries[representative, monday].append(entry)
@@ -146,11 +147,7 @@ def account_rows(customer: str, keys: set[AccountKey], owners: Owners, tiers: Ti
         return []
     spans = {role: owners.general_spans(role, tiers) for role in OWNING_ROLES}
     closed = {role: owners.general_spans(role, tiers, closed=True) for role in OWNING_ROLES}
-    days: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for _, visit in visits.standing():
-        if flaw(visit, tiers.at(visit.day)) is None:
-            for index, representative in first_listed(visit).items():
-                days[representative][ROLES[index]].add(visit.day)
+    days = _countable_days({representative for _, representative in keys}, visits, tiers)
     rows = []
     for role, representative in sorted(keys):
         document = {
@@ -162,8 +159,36 @@ def account_rows(customer: str, keys: set[AccountKey], owners: Owners, tiers: Ti
             "spans": [span._asdict() for span in spans[role].get(representative, ())],
             "closed_spans": [span._asdict() for span in closed[role].get(representative, ())],
             "visited": [
-                {"role": taken, "days": sorted(days[representative][taken])} for taken in sorted(days[representative])
+                {"role": ROLES[taken], "days": sorted(days[representative, taken])}
+                for taken in _BY_NAME
+                if (representative, taken) in days
             ],
         }
         rows.append(Row(ACCOUNT_ROWS, f"{role}/{len(customer)}/{customer}/{representative}", document))
     return rows
+
+
+_BY_NAME = sorted(range(len(ROLES)), key=ROLES.__getitem__)
+
+
+def _countable_days(representatives: set[str], visits: Visits, tiers: Tiers) -> dict[tuple[str, int], set[int]]:
+    """By representative and role first listed in, the days of visits without a flaw. All visits are gone through with
+    every one, so what repeats is worked out once.
+    """
+    days: dict[tuple[str, int], set[int]] = defaultdict(set)
+    ranks: dict[int, int] = {}
+    listed: dict[tuple[Any, ...], list[tuple[str, int]]] = {}
+    for _, visit in visits.standing():
+        taken = listed.get(visit.participants)
+        if taken is None:
+            taken = [(name, role) for role, name in first_listed(visit).items() if name in representatives]
+            listed[visit.participants] = taken
+        if not taken:
+            continue
+        rank = ranks.get(visit.day)
+        if rank is None:
+            rank = ranks[visit.day] = tiers.at(visit.day)
+        if rank == GENERAL and flaw(visit, rank) is None:
+            for one in taken:
+                days[one].add(visit.day)
+    return days

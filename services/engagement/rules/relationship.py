@@ -91,19 +91,16 @@ def key_relationship(persons: Iterable[KeyPerson]) -> Fraction | None:
     return Fraction(total, weight) if anyone_decides else None
 
 
-def met(visits: Iterable[Revision], today: int) -> tuple[dict[str, int], set[str]]:
-    """Whom of the customer's visits met: the last day by person, ever; and the departments within a year. Any visit up
-    to today counts, exhibitions and video included.
+def met(visits: Iterable[Revision], today: int, before: dict[str, int]) -> tuple[dict[str, int], set[str]]:
+    """Whom these visits, by day, met: the last day by person, ever, beginning with `before`, which is changed; and the
+    departments within a year. Any visit counts, exhibitions and video included.
     """
-    people: dict[str, int] = {}
-    departments: set[str] = set()
+    departments: set[str | None] = set()
     for visit in visits:
-        day = visit.day
-        if day > today:
-            continue
-        for person, department in visit.met:
-            if person is not None and people.get(person, 0) < day:
-                people[person] = day
-            if department is not None and day > today - YEAR_DAYS:
-                departments.add(department)
-    return people, departments
+        attendees, day = visit.attendees, visit.day
+        for person in attendees[::2]:
+            if person is not None and before.get(person, 0) < day:
+                before[person] = day
+        if day > today - YEAR_DAYS:
+            departments.update(attendees[1::2])
+    return before, {department for department in departments if department is not None}

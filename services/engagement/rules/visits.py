@@ -1,7 +1,8 @@
 """The visits of one customer, each with its revisions, whichever order those come in (domain.md, Identity)."""
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from operator import add, sub
 from typing import Any, NamedTuple, get_args
 
 from services.engagement.rules.days import BusinessTime, first_kept_day, known_at, monday_of, to_micros
@@ -13,6 +14,7 @@ CHANNELS: tuple[str, ...] = get_args(Channel)
 ROLES: tuple[str, ...] = get_args(Role)
 VOID = -1
 EXHIBITION = KINDS.index("exhibition")
+_NO_CONTACT = frozenset({VOID, EXHIBITION})
 EXECUTIVE = KINDS.index("executive")
 COMPANY_TOUR = KINDS.index("company_tour")
 IN_PERSON = frozenset({CHANNELS.index("onsite"), CHANNELS.index("hosted")})
@@ -20,8 +22,16 @@ IN_PERSON = frozenset({CHANNELS.index("onsite"), CHANNELS.index("hosted")})
 MAX_NOTE_CHARS = 300
 """What was agreed and promised is kept for the contact plan, cut to this length ..."""
 NOTES_KEPT_WEEKS = 57
-"""... and for this long (400 days): a lapsed general customer's last visit is 90 days back and more."""
+"""... for this long (400 days): a lapsed general customer's last visit is 90 days back and more ..."""
+MAX_NOTED_VISITS = 32
+"""... and for so many last visits that have any: the last one is shown, the others are for when it is voided."""
 MAX_FOLLOW_UPS_KEPT = 5
+MAX_VISITS_KEPT = 10_000
+"""Of one customer, the latest; 27 a day over a year. More would come near MongoDB's limit of a document's size."""
+MAX_REVISIONS_KEPT = 20
+"""Of one visit: the first and the last ones."""
+MAX_MET_KEPT = 1_000
+"""Persons whose last meeting lies in visits that were forgotten, the latest of them."""
 
 Ref = tuple[str, str]
 """Source and visit id."""
@@ -46,8 +56,8 @@ class Revision(NamedTuple):
     channel: int = 0
     outcome: bool = False
     backfill: bool = False
-    participants: Sequence[Any] = ()
-    attendees: Sequence[str | None] = ()
+    participants: tuple[Any, ...] = ()
+    attendees: tuple[str | None, ...] = ()
     notes: Sequence[str | None] = ()
 
     @property
@@ -68,39 +78,47 @@ class Revision(NamedTuple):
     @property
     def is_contact(self) -> bool:
         """Any visit but an exhibition, through any channel."""
-        return self.kind not in {VOID, EXHIBITION}
+        return self.kind not in _NO_CONTACT
 
 
 class Visits:
-    """All visits that state keeps: whole weeks of the last 800 days, and the latest contact before them."""
+    """All visits that state keeps: whole weeks of the last 800 days, and the latest contact before them; and of those
+    forgotten, when each person was met last.
+    """
 
-    __slots__ = ("_contacts", "_records")
+    __slots__ = ("_contacts", "_order", "_records", "met_before")
 
-    def __init__(self, records: dict[Ref, list[Revision]] | None = None) -> None:
+    def __init__(
+        self, records: dict[Ref, list[Revision]] | None = None, met_before: dict[str, int] | None = None
+    ) -> None:
         self._records = records or {}
+        self.met_before = met_before or {}
         self._contacts: list[int] | None = None
+        self._order: list[tuple[Ref, list[Revision]]] | None = None
 
     def __len__(self) -> int:
         return len(self._records)
 
-    def records(self) -> Iterable[tuple[Ref, list[Revision]]]:
-        """Each visit known with its revisions, lowest first; void ones included."""
-        return self._records.items()
+    def records(self) -> list[tuple[Ref, list[Revision]]]:
+        """Each visit known with its revisions, lowest first, void ones included; by day and time of the highest one."""
+        if self._order is None:
+            self._order = sorted(self._records.items(), key=_place)
+        return self._order
 
     def revisions(self, ref: Ref) -> list[Revision]:
         """All known revisions of a visit, lowest first."""
         return self._records.get(ref, [])
 
-    def standing(self) -> Iterator[tuple[Ref, Revision]]:
-        """The visits as they stand now."""
-        for ref, revisions in self._records.items():
-            if revisions[-1].kind != VOID:
-                yield ref, revisions[-1]
+    def standing(self) -> list[tuple[Ref, Revision]]:
+        """The visits as they stand now, by day and time."""
+        return [(ref, revisions[-1]) for ref, revisions in self.records() if revisions[-1].kind != VOID]
 
     def contacts(self) -> list[int]:
         """The days of all contacts, future ones included, ascending; one entry a visit."""
         if self._contacts is None:
-            self._contacts = sorted(visit.day for _, visit in self.standing() if visit.is_contact)
+            self._contacts = [
+                revisions[-1].day for _, revisions in self.records() if revisions[-1].kind not in _NO_CONTACT
+            ]
         return self._contacts
 
     def fold(self, event: Event, time: BusinessTime) -> bool:
@@ -110,45 +128,128 @@ class Visits:
             ref, revision = (event.source, fact.record_id), _void(event, time)
         else:
             ref, revision = (event.source, fact.visit_id), _logged(event, fact, time)
-        revisions = self._records.setdefault(ref, [])
+        order, revisions = self.records(), self._records.setdefault(ref, [])
         if any(known.revision == revision.revision for known in revisions):
             return False
+        if revisions:
+            order.remove((ref, revisions))
         insort(revisions, revision, key=lambda known: known.revision)
+        if len(revisions) > 1:
+            revisions[:-1] = [known._replace(notes=()) if known.notes else known for known in revisions[:-1]]
+            del revisions[1 : len(revisions) - MAX_REVISIONS_KEPT + 1]
+        insort(order, (ref, revisions), key=_place)
         self._contacts = None
         return True
 
     def prune(self, today: int) -> list[tuple[Ref, list[Revision]]]:
         """Forget what lies too far back; gives what was forgotten. Depends on the week of today only."""
-        first, notes_from = first_kept_day(today), oldest_of_interest(today)
-        old: list[Ref] = []
-        for ref, revisions in self._records.items():
-            last = max(revision.day for revision in revisions)
-            if last < notes_from:
-                if revisions[-1].notes:
-                    revisions[-1] = revisions[-1]._replace(notes=[])
-                if last < first:
-                    old.append(ref)
-        if not old:
-            return []
-        kept = max(
-            ((self._records[ref][-1].day, self._records[ref][-1].time, *ref) for ref in old if self._stands(ref)),
-            default=None,
-        )
-        forgotten = [(ref, self._records.pop(ref)) for ref in old if kept is None or ref != kept[2:]]
-        self._contacts = None
+        self._forget_notes(today)
+        old = self._old(today)
+        kept = next((ref for ref, (*_, visit) in reversed(old) if visit.is_contact), None)
+        forgotten = [entry for entry in old if entry[0] != kept]
+        for ref, (*_, visit) in forgotten:
+            del self._records[ref]
+            if visit.stands:
+                self._note_met(visit)
+        if forgotten:
+            self._contacts = self._order = None
         return forgotten
 
-    def _stands(self, ref: Ref) -> bool:
-        return self._records[ref][-1].is_contact
+    def _old(self, today: int) -> list[tuple[Ref, list[Revision]]]:
+        """What lies before the first kept day with all its revisions, or is more than can be kept."""
+        first, too_many = first_kept_day(today), len(self._records) - MAX_VISITS_KEPT
+        old: list[tuple[Ref, list[Revision]]] = []
+        for entry in self.records():
+            if entry[1][-1].day >= first and len(old) >= too_many:
+                break
+            if len(old) < too_many or all(revision.day < first for revision in entry[1]):
+                old.append(entry)
+        return old
 
-    def dump(self) -> list[list[Any]]:
-        """For storage: one flat list a visit, by source and id."""
-        return [[*ref, *map(_dump, self._records[ref])] for ref in sorted(self._records)]
+    def _forget_notes(self, today: int) -> None:
+        notes_from, noted = oldest_of_interest(today), 0
+        for _, revisions in reversed(self.records()):
+            if revisions[-1].notes:
+                noted += 1
+                if noted > MAX_NOTED_VISITS or max(revision.day for revision in revisions) < notes_from:
+                    revisions[-1] = revisions[-1]._replace(notes=())
+
+    def _note_met(self, visit: Revision) -> None:
+        for person, _ in visit.met:
+            if person is not None and self.met_before.get(person, 0) < visit.day:
+                self.met_before[person] = visit.day
+        if len(self.met_before) > MAX_MET_KEPT:
+            latest = sorted(self.met_before.items(), key=lambda entry: (-entry[1], entry[0]))
+            self.met_before = dict(latest[:MAX_MET_KEPT])
+
+    def dump(self) -> dict[str, Any]:
+        """For storage: a column for each field, one entry a revision, so that packing and unpacking hundreds of visits
+        with every event costs little. `known` counts from `time`, whose distance is short. Sources, participants and
+        attendees repeat, so they stand in lists of their own and the columns point to them.
+        """
+        flat = [(source, name, *one) for (source, name), revisions in self.records() for one in revisions]
+        sources, ids, revision, known, time, day, kind, channel, outcome, backfill, parts, met, notes = zip(
+            *flat, strict=True
+        )
+        dumped: dict[str, Any] = {
+            "ids": ids,
+            "revision": revision,
+            "known": list(map(sub, known, time)),
+            "time": time,
+            "day": day,
+            "kind": kind,
+            "channel": channel,
+            "flags": [first + 2 * second for first, second in zip(outcome, backfill, strict=True)],
+            "notes": [(index, noted) for index, noted in enumerate(notes) if noted],
+        }
+        for name, column in (("source", sources), ("participants", parts), ("attendees", met)):
+            seen: dict[Any, int] = {}
+            dumped[name] = [seen.setdefault(one, len(seen)) for one in column]
+            dumped[f"{name}_seen"] = list(seen)
+        if self.met_before:
+            dumped["met_before"] = sorted(self.met_before.items())
+        return dumped
 
     @classmethod
-    def load(cls, stored: list[list[Any]]) -> "Visits":
+    def load(cls, stored: dict[str, Any]) -> "Visits":
         """The inverse of `dump`."""
-        return cls({(source, id_): [Revision(*revision) for revision in kept] for source, id_, *kept in stored})
+        parts, met = (list(map(tuple, stored[f"{name}_seen"])) for name in ("participants", "attendees"))
+        notes: list[Sequence[str | None]] = [()] * len(stored["ids"])
+        for index, noted in stored["notes"]:
+            notes[index] = noted
+        columns = (
+            stored["revision"],
+            map(add, stored["known"], stored["time"]),
+            stored["time"],
+            stored["day"],
+            stored["kind"],
+            stored["channel"],
+            map(_OUTCOME.__getitem__, stored["flags"]),
+            map(_BACKFILL.__getitem__, stored["flags"]),
+            map(parts.__getitem__, stored["participants"]),
+            map(met.__getitem__, stored["attendees"]),
+            notes,
+        )
+        records: dict[Ref, list[Revision]] = {}
+        refs = zip(map(stored["source_seen"].__getitem__, stored["source"]), stored["ids"], strict=True)
+        for ref, revision in zip(refs, map(Revision._make, zip(*columns, strict=True)), strict=True):
+            if ref in records:
+                records[ref].append(revision)
+            else:
+                records[ref] = [revision]
+        visits = cls(records, dict(stored.get("met_before", ())))
+        visits._order = list(records.items())  # as dumped
+        return visits
+
+
+_OUTCOME = (False, True, False, True)
+_BACKFILL = (False, False, True, True)
+"""By the flags of a stored revision."""
+
+
+def _place(entry: tuple[Ref, list[Revision]]) -> tuple[int, int, Ref]:
+    ref, (*_, visit) = entry
+    return visit.day, visit.time, ref
 
 
 def _void(event: Event, time: BusinessTime) -> Revision:
@@ -173,9 +274,9 @@ def _logged(event: Event, fact: VisitLogged, time: BusinessTime) -> Revision:
         CHANNELS.index(fact.channel),
         outcome=bool(fact.consensus and fact.consensus.strip()) or bool(fact.follow_ups),
         backfill=event.backfill,
-        participants=[part for one in fact.participants for part in (one.rep_id, ROLES.index(one.role))],
-        attendees=[part for one in fact.attendees for part in (one.person_id, one.department)],
-        notes=list(map(_cut, texts)) if any(texts) else [],
+        participants=tuple(part for one in fact.participants for part in (one.rep_id, ROLES.index(one.role))),
+        attendees=tuple(part for one in fact.attendees for part in (one.person_id, one.department)),
+        notes=list(map(_cut, texts)) if any(texts) else (),
     )
 
 
@@ -183,7 +284,3 @@ def _cut(text: str | None) -> str | None:
     if text is None or len(text) <= MAX_NOTE_CHARS:
         return text
     return text[: MAX_NOTE_CHARS - 1] + "…"
-
-
-def _dump(visit: Revision) -> list[Any]:
-    return list(visit if visit.kind != VOID else visit[:5])
