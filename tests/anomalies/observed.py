@@ -90,5 +90,5 @@ def named(value: bytes | None) -> tuple[Identity, int] | None:
         if event["type"] == REVIEWED:
             return None
         return identity(event), int(event.get("revision", 1))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -73,6 +73,7 @@ async def run(fault: Fault, servers: Servers, folder: Path, *, seed: int = 0) ->
     if report.not_run:
         return report
     begin = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         try:
             if fault.servers is not None:

@@ -79,7 +79,8 @@ async def poison(stand: Stand) -> None:
     """
     chance = stand.random
     kinds: list[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]] = [
-        (None, None, ()),
+        (b"customer:c1", None, ()),
+        (None, b"", ()),
         (b"\xff\xfe", b"\x00\xff" * 50, (("\ud83d".encode("utf-8", "surrogatepass").decode("latin-1"), b"\xff"),)),
         (b"customer:c1", b"[" * 5_000, ()),
         (b"customer:c1", b'{"specversion":"1.0"}', ()),

@@ -72,7 +72,7 @@ async def stepdown(stand: Stand) -> None:
 async def _disk(folder: Path, megabytes: int) -> AsyncIterator[Path]:
     """A file system of its own."""
     disk = folder / "disk"
-    disk.mkdir(parents=True)
+    disk.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(disk)], check=True)  # noqa: ASYNC221
     try:
         yield disk

@@ -184,7 +184,6 @@ async def a_stand(
 ) -> AsyncIterator[Stand]:
     """Services with a database and topics of their own. own: settings of single processes."""
     name = secrets.token_hex(4)
-    folder.mkdir(parents=True, exist_ok=True)
     keys = folder / "keys.yaml"
     _, token = create_key(keys, [SOURCE], now=datetime.now(UTC))
     environment = {

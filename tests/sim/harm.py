@@ -82,10 +82,14 @@ def draw_actions(
 def _harm(random: Random, service: str, points: Sequence[Point], kinds: Sequence[Kind]) -> list[Action]:
     """Processes that die, stop, lose touch or wait, in most seeds at the same point of their work again and again."""
     focus = random.choice(points) if random.random() < 0.7 else None
-    if "slow" in kinds and random.random() < 0.5:
+    if "slow" in kinds and random.random() < 0.7:
         focus = random.choice(points[-2:])
+        if random.random() < 0.5:
+            focus = points[-1]
+    elif kinds == ("lose",) and random.random() < 0.5:
+        focus = ("append:guanxi.log", False)
     actions = []
-    for _ in range(random.randint(1, 6)):
+    for _ in range(random.randint(3 if "slow" in kinds else 1, 6)):
         kind = random.choice(kinds)
         operation, answer = focus or random.choice(points)
         if kind in {"crash", "pause", "cut"} and random.random() < 0.1:
@@ -98,7 +102,7 @@ def _harm(random: Random, service: str, points: Sequence[Point], kinds: Sequence
                 member=random.randrange(MEMBERS),
                 operation=operation,
                 answer=answer,
-                seconds=random.choice((0.5, 3.0, 6.0, 12.0, 25.0)),
+                seconds=random.choice((6.0, 12.0, 25.0) if kind == "slow" else (0.5, 3.0, 6.0, 12.0, 25.0)),
             )
         )
     rebalances = _some(random, 5, 0.9 if "slow" in kinds else 0.3)

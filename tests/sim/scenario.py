@@ -63,10 +63,16 @@ class Scenario:
         )
         folding = [(service.name, service.documents) for service in self.services]
         actions = draw_actions(random, folding, self.subjects, self.jumps_seconds, disagree=disagree)
+        kinds = {action.kind for action in actions}
+        records, size = (1, 2, 3, 5, 8, 20), random.choice(self.batch_bytes)
+        if "slow" in kinds:  # what is late is missed only by who has gone on meanwhile, over several batches
+            records = (1, 1, 2, 3)
+        elif "lose" in kinds:  # what is lost is missed only where more is sent before anybody knows
+            records, size = (5, 8, 20), min(self.batch_bytes)
         return Plan(
             weather=weather,
-            batch_max_records=random.choice((1, 2, 3, 5, 8, 20)),
-            batch_max_bytes=random.choice(self.batch_bytes),
+            batch_max_records=random.choice(records),
+            batch_max_bytes=size,
             sweep_every_seconds=random.choice((7.0, 20.0)),
             skews_ms=random.choice(((0,), (0, 400), (0, 7_000))),
             policies=self.policies(random, disagree=disagree),
