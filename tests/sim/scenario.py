@@ -64,7 +64,8 @@ class Scenario:
         folding = [(service.name, service.documents) for service in self.services]
         actions = draw_actions(random, folding, self.subjects, self.jumps_seconds, disagree=disagree)
         kinds = {action.kind for action in actions}
-        records, size = (1, 2, 3, 5, 8, 20), random.choice(self.batch_bytes)
+        records: Sequence[int] = (1, 2, 3, 5, 8, 20)
+        size = random.choice(self.batch_bytes)
         if "slow" in kinds:  # what is late is missed only by who has gone on meanwhile, over several batches
             records = (1, 1, 2, 3)
         elif "lose" in kinds:  # what is lost is missed only where more is sent before anybody knows
