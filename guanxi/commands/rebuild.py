@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from guanxi.console import fail, say
+from guanxi.rebuilding.fast import fast_process
 from guanxi.rebuilding.run import Asked, Outcome, now, run
 from guanxi.rebuilding.services import FOLDING
 from guanxi.stack.current import use_current
@@ -32,7 +33,8 @@ def _with_database(work: Callable[[Settings, Database], Awaitable[T]]) -> T:
             database.client.close()
 
     try:
-        return asyncio.run(working())
+        with fast_process():
+            return asyncio.run(working())
     except GuanxiError as error:
         fail(str(error))
 

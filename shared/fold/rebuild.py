@@ -15,6 +15,7 @@ from shared.errors import Stop, Transient
 from shared.fold.domain import Domain
 from shared.fold.processor import LogProcessor
 from shared.kafka.batches import Appender
+from shared.kafka.connection import Record
 from shared.kafka.tail import Tail
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import BUILDING, RETIRED, Generations, current_generation
@@ -26,7 +27,16 @@ from shared.topics import LOG
 FRESHNESS = ("projected_at", "generation")
 """Fields that differ between two generations although they say the same."""
 BATCH_RECORDS = 2_000
-"""Records in one transaction: twice those of the live reader, as nobody waits for one batch."""
+"""Records in one transaction at first, and while following the live reader."""
+MIN_RECORDS, MAX_RECORDS = 200, 20_000
+"""Between these the batch is fitted to what the servers do: of a large one of one partition many events are of the same
+customers, whose documents are then written once."""
+BATCH_SECONDS = 2.0
+"""What a batch should take at full pace: far below the 10 s after which MongoDB ends its transaction."""
+SHORT_BATCH_SECONDS = 0.1
+"""The same at a lower pace, where live batches should not wait for long ones."""
+MAX_FAILURES = 5
+"""Batches that fail one after the other before the rebuild gives up; each next one is half as large."""
 STALE_AFTER = timedelta(seconds=60)
 """A rebuild that has given no sign of life for so long has died, and another one may go on with its work."""
 ALIVE_EVERY_SECONDS = 10.0
@@ -37,7 +47,8 @@ class Rebuild:
     on where an earlier one of the same program on the same log stopped, unless `fresh`. One at a time per service.
 
     back: bring the generation back that was replaced last, instead of a new one.
-    pace: the share of the time in which it works; the rest is left to the live service.
+    pace: the share of the time in which it works, in short batches; the rest is left to the live service. 1: all of
+    it, in long batches, which is fastest and felt by live traffic.
     """
 
     def __init__(
@@ -61,6 +72,8 @@ class Rebuild:
         self.tail = Tail(settings, LOG.full_name(settings))
         self._fresh, self._back, self._pace = fresh, back, pace
         self._alive_at = 0.0
+        self._size = BATCH_RECORDS if pace == 1.0 else MIN_RECORDS
+        self._wanted_seconds = BATCH_SECONDS if pace == 1.0 else SHORT_BATCH_SECONDS
         self._processor: LogProcessor[Any, Any] | None = None
 
     async def __aenter__(self) -> Self:
@@ -139,17 +152,54 @@ class Rebuild:
         """Fold up to these offsets; gives the number of records after each batch. Raises Transient like the live
         reader.
         """
-        processor, began = self._folding(), await self.offsets()
+        began = await self.offsets()
         behind = {p: (began[p], end) for p, end in until.items() if began[p] > end}
         if behind:
             raise Transient(f"the live reader stands before the new generation: {behind}")
-        async for batches in self.tail.read(began, until, max_records=BATCH_RECORDS):
-            at = time.monotonic()
-            await processor.process(batches)
-            yield sum(map(len, batches.values()))
-            await self._alive()
-            if self._pace < 1.0:
-                await asyncio.sleep((time.monotonic() - at) * (1.0 / self._pace - 1.0))
+        left = {p: end for p, end in until.items() if began[p] < end}
+        if sum(end - began[p] for p, end in left.items()) <= BATCH_RECORDS:
+            async for batches in self.tail.read(began, left, max_records=BATCH_RECORDS):
+                await self._folding().process(batches)
+                yield sum(map(len, batches.values()))
+            return
+        for partition, end in left.items():
+            async for records in self._read(partition, began[partition], end):
+                async for count in self._fold_one(partition, records):
+                    yield count
+
+    async def _read(self, partition: int, begin: int, end: int) -> AsyncIterator[list[Record]]:
+        """The records of one partition, as many at a time as make a batch."""
+        held: list[Record] = []
+        async for batches in self.tail.read({partition: begin}, {partition: end}, max_records=MAX_RECORDS):
+            held += batches[partition]
+            if len(held) >= self._size:
+                yield held
+                held = []
+        if held:
+            yield held
+
+    async def _fold_one(self, partition: int, records: list[Record]) -> AsyncIterator[int]:
+        """Fold records of one partition, in batches fitted to the servers; what fails is tried again in smaller."""
+        processor, failures = self._folding(), 0
+        while records:
+            some, at = records[: self._size], time.monotonic()
+            try:
+                await processor.process({partition: some})
+            except Transient:
+                failures += 1
+                if failures > MAX_FAILURES:
+                    raise
+                self._size = max(MIN_RECORDS, self._size // 2)
+                stored = (await processor.positions([partition]))[partition]
+                some = [record for record in records if record.offset < stored]  # it went through after all
+            else:
+                failures, took = 0, time.monotonic() - at
+                self._size = int(max(MIN_RECORDS, min(MAX_RECORDS, self._size * min(2.0, self._wanted_seconds / took))))
+                await self._alive()
+                if self._pace < 1.0:
+                    await asyncio.sleep(took * (1.0 / self._pace - 1.0))
+            records = records[len(some) :]
+            yield len(some)
 
     async def remove(self) -> None:
         """Drop what was built; a generation that was brought back is kept as it is."""
