@@ -1,4 +1,4 @@
-"""One customer's documents of the views, as JSON; for people, see explain."""
+"""One customer's relationship: contact, decision makers, satisfaction, concerns, goals; for the tier, see explain."""
 
 from typing import Annotated
 
@@ -6,16 +6,40 @@ import typer
 
 from guanxi.console import fail, say
 from guanxi.reading.connection import as_json, read
-from guanxi.reading.views import Views
+from guanxi.reading.csvs import as_csv, field_rows
+from guanxi.reading.customer import relationship
+from guanxi.reading.views import Document, Views
+from shared.mongo import Database
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
     @app.command()
-    def customer(name: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")]) -> None:
-        """One customer's documents of the views, as JSON; for people, see explain."""
-        row, history, engagement = read(lambda database, _: Views(database).customer(name))
+    def customer(
+        name: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
+        *,
+        as_machine: Annotated[bool, typer.Option("--json", help="The views' documents as JSON.")] = False,
+        as_table: Annotated[bool, typer.Option("--csv", help="Lines of field and value.")] = False,
+    ) -> None:
+        """One customer's relationship: contact, decision makers, satisfaction, concerns, goals."""
+        row, history, engagement, goals = read(lambda database, _: _find(database, name))
         if row is None and engagement is None:
             fail(f"no event has ever named the customer {name!r}; 'guanxi explain' suggests ids like it")
-        say(as_json({"customer": row, "engagement": engagement, "tier_history": history}))
+        documents = {"customer": row, "engagement": engagement, "goals": goals, "tier_history": history}
+        if as_machine:
+            say(as_json(documents))
+        elif as_table:
+            del documents["tier_history"]
+            say(as_csv(("field", "value"), field_rows(documents)))
+        elif engagement is None:
+            fail(f"engagement has seen nothing of {name} yet, only tiering has; see 'guanxi explain {name}'")
+        else:
+            say(relationship(engagement, goals))
+
+
+async def _find(
+    database: Database, name: str
+) -> tuple[Document | None, list[Document], Document | None, list[Document]]:
+    views = Views(database)
+    return *await views.customer(name), await views.goals(name)

@@ -9,6 +9,7 @@ import typer
 from guanxi.console import say
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.console import make_console
+from guanxi.reading.csvs import PLAN, as_csv, plan_rows
 from guanxi.reading.tables import plan as plan_table
 from guanxi.reading.views import Views
 from shared.settings import Settings
@@ -21,17 +22,26 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def plan(
-        owner: Annotated[str | None, typer.Option(help="Id of an account or product manager.")] = None,
+        owner: Annotated[
+            str | None, typer.Argument(metavar="[REP]", help="Id of an account or product manager; else everybody's.")
+        ] = None,
         *,
-        rows: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = ROWS,
+        rows: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = ROWS,
         lapsed: Annotated[bool, typer.Option("--lapsed", help="Only those that are overdue.")] = False,
+        unowned: Annotated[bool, typer.Option("--unowned", help="Only those whom nobody owns.")] = False,
+        unrated: Annotated[bool, typer.Option("--unrated", help="Only those whom nobody rated in a year.")] = False,
         as_machine: Annotated[bool, typer.Option("--json", help="The view's documents as JSON.")] = False,
+        as_table: Annotated[bool, typer.Option("--csv", help="A line for each customer.")] = False,
     ) -> None:
         """Whom to contact next: by tier, then by the day on which it is due."""
         status = "lapsed" if lapsed else None
-        found = read(lambda database, _: Views(database).plan(rows, status=status, owner=owner))
+        found = read(
+            lambda database, _: Views(database).plan(rows, status=status, owner=owner, unowned=unowned, unrated=unrated)
+        )
         if as_machine:
             say(as_json(found))
+        elif as_table:
+            say(as_csv(PLAN, plan_rows(found)))
         elif not found:
             say("nobody: no contact is owed" + (" that is overdue" if lapsed else ""))
         else:

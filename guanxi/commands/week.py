@@ -10,6 +10,8 @@ import typer
 from guanxi.console import fail, say
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.console import make_console
+from guanxi.reading.csvs import VISITS, WEEK, as_csv, visit_rows, week_rows
+from guanxi.reading.tables import visits as visits_table
 from guanxi.reading.tables import week as week_table
 from guanxi.reading.views import Document, Views
 from guanxi.reading.weeks import last_full_week
@@ -28,22 +30,35 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Argument(metavar="[WEEK]", help="Such as 2026-W47; else the last full one.")
         ] = None,
         *,
+        representative: Annotated[str | None, typer.Option("--rep", help="Only this representative.")] = None,
+        visits: Annotated[
+            bool, typer.Option("--visits", help="Every visit, with the reason where it does not count.")
+        ] = False,
         as_machine: Annotated[bool, typer.Option("--json", help="The view's documents as JSON.")] = False,
+        as_table: Annotated[
+            bool, typer.Option("--csv", help="A line for each representative, with --visits for each visit.")
+        ] = False,
     ) -> None:
         """How the representatives covered their general customers in an ISO week."""
         if name is not None and not _WEEK.fullmatch(name):
             fail(f"{name!r} is no ISO week such as 2026-W47", 2)
-        wanted, rows, names = read(lambda database, settings: _find(database, settings, name))
+        wanted, rows, names = read(lambda database, settings: _find(database, settings, name, representative))
         if as_machine:
             say(as_json(rows))
+        elif as_table:
+            say(as_csv(VISITS, visit_rows(rows)) if visits else as_csv(WEEK, week_rows(rows)))
         elif not rows:
-            fail(f"no row for {wanted}: no representative was registered by its Monday, or it is not known yet")
+            who = f"{representative} was not registered as one who owes visits" if representative else ""
+            who = who or "no representative was registered by its Monday"
+            fail(f"no row for {wanted}: {who}, or it is not known yet")
         else:
             say(f"{wanted}, {rows[0]['from_on']} to {rows[0]['to_on']}\n")
-            make_console(sys.stdout).print(week_table(rows, names))
+            make_console(sys.stdout).print(visits_table(rows) if visits else week_table(rows, names))
 
 
-async def _find(database: Database, settings: Settings, name: str | None) -> tuple[str, list[Document], dict[str, str]]:
+async def _find(
+    database: Database, settings: Settings, name: str | None, representative: str | None
+) -> tuple[str, list[Document], dict[str, str]]:
     views = Views(database)
     wanted = name or last_full_week(datetime.now(settings.zone).date())[0]
-    return wanted, await views.weeks(wanted), await views.names_of_representatives()
+    return wanted, await views.weeks(wanted, representative), await views.names_of_representatives()

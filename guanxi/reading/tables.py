@@ -126,6 +126,19 @@ def week(rows: Sequence[Document], names: Mapping[str, str]) -> Table:
     return table
 
 
+def visits(rows: Sequence[Document]) -> Table:
+    """Every visit of some weeks; those that do not count with the reason."""
+    table = _table("representative", "day", "customer", "kind", "channel", "tier", "counts", wrapped=("customer",))
+    for row in rows:
+        for visit in row["visits"]:
+            counts = "yes" if visit["reason"] is None else f"no: {visit['reason'].replace('_', ' ')}"
+            late = ", late" if visit["late"] else ""
+            who = _short(row["representative"], REPRESENTATIVE_COLUMNS)
+            kind = visit["kind"].replace("_", " ")
+            table.add_row(who, visit["day"], visit["customer"], kind, visit["channel"], visit["tier"], counts + late)
+    return table
+
+
 def plan(rows: Sequence[Document], today: date) -> Table:
     """Whom to contact, in the contact plan's order; "over": days since it was due."""
     table = _table("customer", "name", "tier", "due", "over", "last", "owner", "why", right=("over",), wrapped=("why",))

@@ -53,13 +53,23 @@ class Views:
             ],
         )
 
-    async def weeks(self, week: str) -> list[Document]:
-        """Each representative's row of an ISO week such as 2026-W47."""
-        return await self._aggregate("rep_weeks", [{"$match": {"week": week}}, {"$sort": {"role": 1, "_id": 1}}])
+    async def weeks(self, week: str, representative: str | None = None) -> list[Document]:
+        """Each representative's row of an ISO week such as 2026-W47, or that of one."""
+        match = {"week": week} | ({"representative": representative} if representative else {})
+        return await self._aggregate("rep_weeks", [{"$match": match}, {"$sort": {"role": 1, "_id": 1}}])
 
-    async def plan(self, count: int, *, status: str | None = None, owner: str | None = None) -> list[Document]:
+    async def plan(
+        self,
+        count: int,
+        *,
+        status: str | None = None,
+        owner: str | None = None,
+        unowned: bool = False,
+        unrated: bool = False,
+    ) -> list[Document]:
         """The first rows of the contact plan."""
         match: Document = {"status": status} if status else {}
+        match |= {name: True for name, wanted in (("unowned", unowned), ("unrated", unrated)) if wanted}
         if owner:
             match["owned_by"] = owner
         return await self._aggregate("contact_plan", [{"$match": match}, {"$limit": count}])
@@ -80,6 +90,10 @@ class Views:
             engagement = await self._database["engagement"].find_one({"_id": customer})
         history = await self._aggregate("tier_history", [{"$match": {"customer": customer}}, {"$sort": {"version": 1}}])
         return row, history, engagement
+
+    async def goals(self, subject: str) -> list[Document]:
+        """The goals of a customer or a representative, by metric."""
+        return await self._aggregate("goals", [{"$match": {"subject": subject}}, {"$sort": {"metric": 1}}])
 
     async def near(self, wanted: str) -> list[tuple[str, str | None]]:
         """Ids, with names, that someone may have meant: alike ids, or names that contain the text."""

@@ -13,6 +13,7 @@ from pymongo.database import Database
 from services.engagement.calendar import Calendar
 from services.engagement.store import SCHEMA
 from tests.services.engagement.reading import put, set_up
+from tests.services.engagement.usual import scans, stages, usual
 from tests.services.engagement.world import REP, World
 
 pytestmark = pytest.mark.real
@@ -89,30 +90,7 @@ def test_a_customer_of_few_facts_is_stored_in_few_bytes(world: World, database: 
     assert sizes["potential-5"] < 1200
 
 
-USUAL: list[tuple[str, dict[str, Any]]] = [
-    ("engagement", {"_id": "general-5"}),
-    ("engagement", {"contact.status": "lapsed"}),
-    ("engagement", {"owned_by": REP}),
-    ("contact_plan", {}),
-    ("contact_plan", {"status": "lapsed"}),
-    ("contact_plan", {"owned_by": REP}),
-    ("contact_plan", {"owned_by": REP, "due_on": {"$lte": "2026-03-31"}}),
-    ("contact_plan", {"_id": "general-5"}),
-    ("concerns", {}),
-    ("concerns", {"customer": "general-5"}),
-    ("concerns", {"owned_by": REP}),
-    ("key_persons", {}),
-    ("key_persons", {"customer": "general-5"}),
-    ("relationship_assessments", {}),
-    ("relationship_assessments", {"customer": "partner-5"}),
-    ("tier_care", {}),
-    ("staffing", {}),
-    ("goals", {}),
-    ("goals", {"subject": "general-5"}),
-    ("rep_weeks", {"week": WEEK}),
-    ("rep_weeks", {"week": WEEK, "representative": REP}),
-    ("rep_weeks", {"week": {"$gte": "2026-W01", "$lte": WEEK}, "representative": REP}),
-]
+USUAL = usual("general-5", "partner-5", REP, WEEK, "2026-03-31")
 
 
 @pytest.mark.parametrize(("view", "query"), USUAL, ids=str)
@@ -126,30 +104,3 @@ def test_no_usual_query_scans_a_collection(view: str, query: dict[str, Any], dat
 @pytest.mark.parametrize("view", [view.name for view in SCHEMA.views])
 def test_every_view_has_a_usual_query(view: str) -> None:
     assert view in {name for name, _ in USUAL}
-
-
-def stages(plan: Any) -> Iterator[str]:
-    """The names of all stages of the winning plans."""
-    if isinstance(plan, dict):
-        if "stage" in plan:
-            yield plan["stage"]
-        for name, part in plan.items():
-            if name != "rejectedPlans":
-                yield from stages(part)
-    elif isinstance(plan, list):
-        for part in plan:
-            yield from stages(part)
-
-
-def scans(plan: Any) -> list[str]:
-    """Where a collection is read from end to end: as a stage, or inside a lookup or a union."""
-    found = []
-    if isinstance(plan, dict):
-        if plan.get("stage") == "COLLSCAN":
-            found.append("COLLSCAN")
-        if plan.get("collectionScans"):
-            found.append("a lookup's scan")
-        found += [one for name, part in plan.items() if name != "rejectedPlans" for one in scans(part)]
-    elif isinstance(plan, list):
-        found += [one for part in plan for one in scans(part)]
-    return found
