@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from shared import tracing
 from shared.settings import Settings
 
 FASTSTREAM = "shared.faststream"
@@ -13,15 +14,18 @@ FASTSTREAM = "shared.faststream"
 QUIET = ("aiokafka", "httpx", "pymongo", "uvicorn.access")
 
 
-def configure(settings: Settings) -> None:
-    """Send all logs to standard error, in the settings' format and from its level up; libraries from WARNING up."""
+def configure(settings: Settings, service: str = "") -> None:
+    """Send all logs to standard error, in the settings' format and from its level up; libraries from WARNING up. Each
+    line of JSON names the service; a line of either format names the trace in which it was written, where there is one.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _with_trace,
     ]
     renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        [_named(service), structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
         if settings.log_format == "json"
         else [
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
@@ -30,7 +34,7 @@ def configure(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), _without_colours],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared, _without_colours],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
@@ -41,6 +45,18 @@ def configure(settings: Settings) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It warns at each start that it makes no topics, which is as we want it.
     logging.getLogger(FASTSTREAM).setLevel(logging.ERROR)
+
+
+def _named(service: str) -> structlog.typing.Processor:
+    def add(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**event, "service": service} if service else event
+
+    return add
+
+
+def _with_trace(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A record's own trace, given as `extra`, counts more than the batch's, in which it was met."""
+    return {**tracing.log_ids(), **event}
 
 
 def _without_colours(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -5,7 +5,7 @@ an upstream. The hot path adds up per batch, and measures a step with one readin
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import (
@@ -158,16 +158,18 @@ BUILD = Gauge("guanxi_build_info", "Always 1; the service and its version.", ("s
 class Stopwatch:
     """Times the steps of one batch, one after the other."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("_last", "_tell")
 
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
+    def __init__(self, tell: Callable[[str], None] | None = None) -> None:
+        self._last, self._tell = time.perf_counter(), tell
 
     def step(self, name: str) -> None:
         """What was done since the last call was this step."""
         now = time.perf_counter()
         STEP_SECONDS.labels(name).observe(now - self._last)
         self._last = now
+        if self._tell is not None:
+            self._tell(name)
 
 
 def add(counter: Counter, seen: Mapping[tuple[str, str], int]) -> None:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from shared import logs, metrics
+from shared import logs, metrics, tracing
 from shared.errors import GuanxiError
 from shared.health import Health
 from shared.kafka.connection import DRAIN_SECONDS, Broker
@@ -162,8 +162,12 @@ def main(service: str, settings_type: type[Settings], run: Callable[[Process, An
             name = "_".join(str(part) for part in problem["loc"]).upper()
             sys.stderr.write(f"GUANXI_{name}: {problem['msg']}\n")
         sys.exit(EXIT_MISCONFIGURED)
-    logs.configure(settings)
+    logs.configure(settings, service)
+    if tracing.configure(service):
+        log.info("traces are sent")
     gc.collect()
     gc.freeze()  # what is loaded stays: no later search looks at it again
     gc.set_threshold(*GC_THRESHOLDS)
-    sys.exit(run(Process(service, settings), settings))
+    code = run(Process(service, settings), settings)
+    tracing.stop()
+    sys.exit(code)

@@ -4,6 +4,7 @@ where one is set, so that it is not public with the door.
 
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from prometheus_client.exposition import choose_encoder
@@ -13,10 +14,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
-from shared import metrics
+from shared import metrics, tracing
 from shared.health import Health
 
 METRICS_PATH = "/metrics"
+UNTRACED = ("/livez", "/readyz", METRICS_PATH)
+"""Asked every few seconds, by machines."""
 NO_HANDLER = "none"
 """Label of requests for paths that nobody serves: their names would be endless."""
 
@@ -58,15 +61,28 @@ class Measured:
                 status = message["status"]
             await send(message)
 
+        path = scope["path"]
+        span: AbstractContextManager[tracing.Request] = nullcontext(tracing.NOTHING)
+        if not path.startswith(UNTRACED):
+            span = tracing.request(scope["method"], path, _traceparent(scope))
         began = time.perf_counter()
         metrics.HTTP_IN_FLIGHT.inc()
-        try:
-            await self._app(scope, receive, note)
-        finally:
-            metrics.HTTP_IN_FLIGHT.dec()
-            took = time.perf_counter() - began
-            # 0: the caller went away, or an error came before the answer began
-            metrics.HTTP_SECONDS.labels(_handler(scope.get("endpoint")), status).observe(took)
+        with span as told:
+            try:
+                await self._app(scope, receive, note)
+            finally:
+                metrics.HTTP_IN_FLIGHT.dec()
+                handler, took = _handler(scope.get("endpoint")), time.perf_counter() - began
+                # status 0: the caller went away, or an error came before the answer began
+                metrics.HTTP_SECONDS.labels(handler, status).observe(took)
+                told.answered(handler, status)
+
+
+def _traceparent(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            return str(value, "ascii", "replace")
+    return None
 
 
 def _handler(endpoint: Any) -> str:

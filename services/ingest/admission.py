@@ -1,7 +1,7 @@
 """From the inbox to the log, each record once (architecture.md, invariants 2, 3, 4, 11).
 
-A batch goes through in five steps, and only in this order: every record is judged by itself; judged against the claims
-and claimed; names of persons are stored; what was accepted is appended to the log, what was refused to
+A batch goes through in four steps, and only in this order: every record is judged by itself; judged against the claims
+and claimed; names of persons are stored, while what was accepted is appended to the log, what was refused to
 `guanxi.rejected`; the position on the inbox moves. Whatever fails, the batch comes again from the stored position, and
 since a claim knows the position that made it, the same records leave with the same content.
 
@@ -11,7 +11,8 @@ Nothing here waits for a time or knows a driver, and no clock is read but to mea
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -20,13 +21,14 @@ from zoneinfo import ZoneInfo
 from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, refuse_key
 from services.ingest.rejected import rejected
 from services.ingest.wire import from_kafka
-from shared import metrics
+from shared import metrics, tracing
 from shared.errors import Stop, Transient
 from shared.events.codec import encode
 from shared.events.event import Event, LogPosition, Position
 from shared.events.refusal import Reason, Refused
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import Record, partition_of
+from shared.topics import INBOX
 
 MAX_CLAIM_ROUNDS = 8
 """Rounds of judging and claiming before the batch is put back. Each lost round means that another owner made progress
@@ -138,35 +140,61 @@ class Admission:
     ) -> None:
         self._store, self._log, self._place = store, log, place
         self._pause = pause or _let_others_run
+        self._moving: asyncio.Task[None] | None = None
         self.counts: Counter[str] = Counter()
 
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
         """The next offset to admit of each partition."""
+        await self._moved()
         return await self._store.positions(partitions)
 
     def forget(self) -> None:
-        """Nothing is held between batches."""
+        """Nothing is held between batches but the write of the positions, for which `positions` waits."""
+
+    async def close(self) -> None:
+        """Wait until the last batch's positions are stored; where they can't be, that batch comes again."""
+        with suppress(Transient):
+            await self._moved()
 
     async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
         """Admit records, by partition of the inbox, each partition's beginning at its stored position."""
-        watch = metrics.Stopwatch()
+        with tracing.batch("admit", INBOX.name, sum(map(len, batches.values()))) as batch:
+            await self._process(batches, batch)
+
+    async def _process(self, batches: Mapping[int, Sequence[Record]], batch: tracing.Batch) -> None:
+        watch = metrics.Stopwatch(batch.step if batch.on else None)
         arrived = await self._judge_alone(batches)
+        if batch.on:
+            _tell(batch, arrived)
         watch.step("judge")
         verdicts = await self._claim(arrived)
         watch.step("claim")
+        await _all_of(self._name(verdicts), self._append(verdicts))
+        watch.step("append")
+        await self._moved()
+        moves = {partition: records[-1].offset + 1 for partition, records in batches.items() if records}
+        self._moving = asyncio.create_task(self._store.move(moves))
+        watch.step("position")
+        self._count(verdicts)
+
+    async def _name(self, verdicts: Verdicts) -> None:
         names = [named for candidate, _, _ in verdicts.accepted for named in _names(candidate)]
         if names:
             await self._store.name(names)
-            watch.step("name")
+
+    async def _append(self, verdicts: Verdicts) -> None:
         if verdicts.accepted:
             await self._log.append(self._place.log, await self._encode(verdicts.accepted))
-            watch.step("append")
         if verdicts.refused:
             await self._log.append(self._place.rejected, [_rejected(one, why) for one, why in verdicts.refused])
-            watch.step("reject")
-        await self._store.move({partition: batch[-1].offset + 1 for partition, batch in batches.items() if batch})
-        watch.step("position")
-        self._count(verdicts)
+
+    async def _moved(self) -> None:
+        """Wait until the positions of the batch before are stored. One such write is under way at most, beside the
+        next batch's first steps; a crash before it ends makes that batch come again, as any crash may.
+        """
+        moving, self._moving = self._moving, None
+        if moving is not None:
+            await moving
 
     async def _judge_alone(self, batches: Mapping[int, Sequence[Record]]) -> list[Arrived]:
         arrived: list[Arrived] = []
@@ -182,7 +210,7 @@ class Admission:
                     errors += 1
                     if errors > MAX_ERRORS_PER_BATCH:
                         raise Stop(f"more than {MAX_ERRORS_PER_BATCH} records of a batch set off an error") from error
-                    log.exception("inbox record %d/%d/%d", *position[:3])
+                    log.exception("inbox record %d/%d/%d", *position[:3], extra=tracing.of_record(record.headers))
                     judged = _OUR_ERROR
                 arrived.append(Arrived(record, position, appended_at, judged))
                 if len(arrived) % YIELD_EVERY_RECORDS == 0:
@@ -235,6 +263,8 @@ def read(record: Record, appended_at: datetime, zone: ZoneInfo) -> Candidate | R
     judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True)
     if isinstance(judged, Refused):
         return judged
+    if judged.traceparent is None:
+        judged.traceparent = tracing.header_traceparent(headers)
     return refuse_key(record.key, judged) or judged
 
 
@@ -277,6 +307,20 @@ def log_record(candidate: Candidate, position: Position, replaces: dict[str, Any
     value, headers = encode(event, position, data=data)
     key = candidate.key.encode()
     return Outgoing(partition_of(key, partitions), key, value, headers)
+
+
+def _tell(batch: tracing.Batch, arrived: Iterable[Arrived]) -> None:
+    for one in arrived:
+        candidate = one.judged
+        if isinstance(candidate, Candidate) and candidate.traceparent is not None:
+            batch.saw(candidate.traceparent, candidate.type, f"{one.record.partition}/{one.record.offset}")
+
+
+async def _all_of(*steps: Coroutine[Any, Any, None]) -> None:
+    """Do all at once, and wait for all even when one fails: what is still under way must not meet the next attempt."""
+    for result in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
 
 
 def _names(candidate: Candidate) -> Iterable[Named]:

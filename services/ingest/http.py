@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from services.ingest.http_body import body_kind, read_body
-from services.ingest.http_events import Answer, Judged, judge_events, look_at_claims, valid_traceparent
+from services.ingest.http_events import Answer, Judged, judge_events, look_at_claims
 from services.ingest.http_openapi import EVENTS_PATH, OPENAPI_PATH, openapi
 from services.ingest.inbox import InboxWriter, SeenClaims
 from services.ingest.keys import ApiKey, ApiKeys
@@ -34,6 +34,7 @@ from services.ingest.split import split_body
 from shared import metrics
 from shared.errors import Transient
 from shared.events.refusal import Reason, Refused
+from shared.tracing import TRACEPARENT, current_traceparent, valid_traceparent
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +167,11 @@ class Door:
                 ).response()
         _count(judged)
         return _answer(judged)
+
+
+def _traceparent(request: Request) -> str | None:
+    """Of the span of this request, else of its caller."""
+    return current_traceparent() or valid_traceparent(request.headers.get(TRACEPARENT))
 
 
 def _count(judged: Sequence[Judged], *, lost: bool = False) -> None:

@@ -3,7 +3,6 @@ earlier.
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +19,11 @@ from shared.errors import Transient
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from shared.metrics import UNREAD
+from shared.tracing import TRACEPARENT
 
 _NOT_ON_THE_INBOX = Position(-1, -1, -1)
 _YIELD_EVERY_EVENTS = 50
 """Judging takes tens of microseconds an event; other requests and admission's heartbeat wait meanwhile."""
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _MAX_ECHOED_ID_CHARS = 200
 
 
@@ -88,7 +87,9 @@ class Judged:
         if traceparent and self.candidate.traceparent is None:
             traced = b'{"traceparent":"%s",%s' % (traceparent.encode(), value[1:])
             value = traced if len(traced) <= MAX_EVENT_BYTES else value
-        return InboxRecord(self.candidate.key.encode(), value, [])
+        given = self.candidate.traceparent or traceparent
+        headers = [(TRACEPARENT, given.encode())] if given else []
+        return InboxRecord(self.candidate.key.encode(), value, headers)
 
 
 async def judge_events(events: Sequence[bytes], key: ApiKey, *, now: datetime, zone: ZoneInfo) -> list[Judged]:
@@ -137,8 +138,3 @@ async def look_at_claims(judged: Sequence[Judged], seen: SeenClaims | None, *, s
             one.candidate, one.answer.status = None, "duplicate"
         elif isinstance(verdict, Refused):
             one.refuse(verdict)
-
-
-def valid_traceparent(header: str | None) -> str | None:
-    """The request's traceparent if it is W3C's, else None."""
-    return header if header and _TRACEPARENT.fullmatch(header) else None

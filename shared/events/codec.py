@@ -23,6 +23,8 @@ Headers = list[tuple[str, bytes]]
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=utf-8")
 TYPE_HEADER = "type"
 POSITION_HEADER = "position"
+TRACEPARENT_HEADER = "traceparent"
+"""Repeats the event's, where OpenTelemetry's consumers look for it; nothing here reads it back."""
 
 
 def format_instant(instant: datetime) -> str:
@@ -64,6 +66,8 @@ def encode(
     if event.replaces is not None:
         document["data"] = {**data, "replaces": dump_replaced(event.replaces)}
     headers: Headers = [CONTENT_TYPE, (TYPE_HEADER, event.type.encode())]
+    if event.traceparent:
+        headers.append((TRACEPARENT_HEADER, event.traceparent.encode()))
     if position is not None:
         headers.append((POSITION_HEADER, "/".join(map(str, position)).encode()))
     return to_json(document), headers

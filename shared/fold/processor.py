@@ -14,16 +14,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic
 
-from shared import metrics
+from shared import metrics, tracing
 from shared.errors import Malformed, Stop, Transient
 from shared.events.codec import decode, encode, type_and_position
 from shared.events.event import Event, LogPosition
 from shared.events.registry import MODELS
 from shared.fold.domain import Domain, S, T
+from shared.fold.carry import carry, stored_pending
 from shared.fold.entity import Entity, load_entity, new_entity
+from shared.fold.repair import Refolded, Reread, is_marker, parts, refold
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import Record
-from shared.mongo.states import Move, Progress, Quarantined, StateStore, Writes
+from shared.mongo.states import Move, Progress, Quarantined, StateSession, StateStore, Writes
+from shared.topics import LOG
 
 YIELD_EVERY = 200
 """Records folded before the event loop gets a turn, so that a long fold misses no heartbeat."""
@@ -48,6 +51,7 @@ class Counts:
     unknown: int = 0
     decided: int = 0
     frozen: int = 0
+    repaired: int = 0
     batches: int = 0
 
 
@@ -66,7 +70,8 @@ class LogProcessor(Generic[S, T]):
     """Folds the log into a service's collections.
 
     `now` gives the wall clock for `projected_at` only; no rule reads it. `deciding` is False for a rebuild, which folds
-    the decisions on the log and makes none.
+    the decisions on the log and makes none. `reread` reads the log again, to repair who is frozen
+    (shared/fold/repair.py); without it markers are passed over.
     """
 
     def __init__(
@@ -80,12 +85,15 @@ class LogProcessor(Generic[S, T]):
         deciding: bool = True,
         announce: Announce | None = None,
         announce_topic: str = "",
+        reread: Reread | None = None,
     ) -> None:
         self._domain, self._store, self._appender = domain, store, appender
         self._log_topic, self._now, self._deciding = log_topic, now, deciding
         self._announce, self._announce_topic = announce, announce_topic
+        self._reread = reread if deciding else None
         self._known: dict[int, Progress] = {}
         self._recent_freezes: deque[int] = deque()
+        self._batch: tracing.Batch = tracing.NOTHING
         self._seen: Tally[tuple[str, str]] = Tally()
         """Records of the batch in work, by type and by what became of them."""
         self.counts = Counts()
@@ -106,13 +114,23 @@ class LogProcessor(Generic[S, T]):
             known = self._known.get(partition)
             if known is None or known.offset != records[0].offset:
                 raise Transient(f"the records of partition {partition} do not begin where its stored position is")
-        watch = metrics.Stopwatch()
+        several = list(parts(batches))
+        if len(several) > 1:
+            for part in several:
+                await self.process(part)
+            return
+        with tracing.batch("fold", LOG.name, sum(map(len, batches.values()))) as self._batch:
+            await self._process(batches)
+
+    async def _process(self, batches: Mapping[int, Sequence[Record]]) -> None:
+        watch = metrics.Stopwatch(self._batch.step if self._batch.on else None)
         self._seen.clear()
         moves: dict[int, Move] = {}
         todo: list[tuple[Record, str]] = []
         broken: list[Quarantined] = []
         for partition, records in batches.items():
             moves[partition] = self._select(partition, records, todo, broken)
+        refolded = await self._refold(batches)
         watch.step("select")
         with metrics.transaction():
             async with self._store.moving(moves) as session:
@@ -124,7 +142,8 @@ class LogProcessor(Generic[S, T]):
                     key: self._open(key, loaded.get((self._domain.collection(key), _subject(key)))) for key in keys
                 }
                 writes = Writes(quarantined=broken)
-                decisions = await self._fold(todo, works, writes)
+                decisions = await self._repair(session, refolded, works, writes)
+                decisions += await self._fold(todo, works, writes)
                 self._write(works, writes)
                 watch.step("fold")
                 if decisions:
@@ -203,7 +222,11 @@ class LogProcessor(Generic[S, T]):
                     recorded_at=EPOCH + timedelta(milliseconds=record.timestamp),
                     log=LogPosition(generation, record.partition, record.offset),
                 )
-                decisions.extend((record, decision) for decision in entity.fold(event, deciding=self._deciding))
+                for decision in entity.fold(event, deciding=self._deciding):
+                    decision.traceparent = event.traceparent
+                    decisions.append((record, decision))
+                if self._batch.on and event.traceparent is not None:
+                    self._batch.saw(event.traceparent, event.type, f"{record.partition}/{record.offset}")
                 work.folded.append(event)
                 work.changed = True
                 self._seen[name, "folded"] += 1
@@ -214,6 +237,50 @@ class LogProcessor(Generic[S, T]):
                 self._seen[name, "frozen"] += 1
             self.counts.folded += 1
         self.counts.decided += len(decisions)
+        return decisions
+
+    async def _refold(self, batches: Mapping[int, Sequence[Record]]) -> dict[str, Refolded[S, T]]:
+        """Fold afresh whom a marker names and who is frozen, by key."""
+        found: dict[str, Refolded[S, T]] = {}
+        for records in batches.values():
+            marker = records[0]
+            if self._reread is None or not is_marker(marker) or marker.key is None:
+                continue
+            key = marker.key.decode(errors="replace")
+            if await self._store.is_frozen(self._domain.collection(key), _subject(key)):
+                found[key] = await refold(self._domain, marker, self._reread, self._store.log_generation)
+        return found
+
+    async def _repair(
+        self, session: StateSession, refolded: Mapping[str, Refolded[S, T]], works: dict[str, _Work[S, T]], writes: Writes
+    ) -> list[tuple[Record, Event]]:
+        """Put what was folded afresh into the place of what is frozen, and decide; gives the decisions. Who still can't be
+        folded stays as it is.
+        """
+        decisions: list[tuple[Record, Event]] = []
+        loaded = await session.load((self._domain.collection(key), _subject(key)) for key in refolded) if refolded else {}
+        for key, one in refolded.items():
+            stored = loaded.get((self._domain.collection(key), _subject(key)), {})
+            if stored.get("incomplete_since") is None:
+                continue
+            record, reason = one.failed or (one.marker, "the log holds nothing of it")
+            if one.failed is None and one.entity.log is not None:
+                try:
+                    carry(one.entity, stored_pending(stored))
+                    made = [(one.marker, decision) for decision in one.entity.decide_now(one.name)]
+                except Stop:
+                    raise
+                except Exception as error:  # noqa: BLE001 - as in _fold
+                    reason = f"deciding after the repair: {type(error).__name__}: {error}"
+                else:
+                    works[key] = _Work(stored, one.entity, changed=True)
+                    decisions += made
+                    writes.repaired.append(key)
+                    self.counts.repaired += 1
+                    log.info("%s is repaired at %s/%s", key, one.marker.partition, one.marker.offset)
+                    continue
+            log.error("%s stays frozen: %s/%s: %s", key, record.partition, record.offset, reason)
+            writes.quarantined.append(Quarantined(record.partition, record.offset, key, reason, record.value or b""))
         return decisions
 
     def _write(self, works: dict[str, _Work[S, T]], writes: Writes) -> None:
@@ -246,7 +313,10 @@ class LogProcessor(Generic[S, T]):
         """Put the customer back to just before the record and fold nothing of it any more (invariant 8)."""
         key = _key(record)
         reason = str(error) if isinstance(error, Malformed) else f"{type(error).__name__}: {error}"
-        log.error("%s is frozen at %s/%s: %s", key, record.partition, record.offset, reason, exc_info=error)
+        extra = tracing.of_record(record.headers)
+        log.error(
+            "%s is frozen at %s/%s: %s", key, record.partition, record.offset, reason, exc_info=error, extra=extra
+        )
         assert work.entity is not None, "only an open entity can freeze"
         pending, head = work.entity.pending, work.entity.head
         entity = self._open(key, work.stored).entity
