@@ -10,7 +10,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-real lint sim bench up lock clean
+.PHONY: help demo test test-fast test-real lint sim faults mutants bench up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ lint: $(READY) ## formatting, ruff, mypy, import rules
 sim: $(READY) ## 2,000 seeds of the simulated system, and 400 with the real services in it; SEEDS=... runs more
 	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),2000)
 	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),400) --scenario services
+
+faults: $(READY) ## everything broken in turn on a real Kafka and MongoDB, in one table: docs/faults.md; FAULTS="kills cuts" for some
+	$(BIN)/python -m tests.faults $(if $(FAULTS),$(FAULTS),--write docs/faults.md)
+
+mutants: $(READY) ## small changes of the core's code, and whether a test notices; MUTANTS=0 for all of them
+	$(BIN)/python -m tests.mutants --sample $(or $(MUTANTS),12)
 
 bench: $(READY) ## events per second, latency, and where the time goes, in one table
 	$(BIN)/python -m tests.bench
