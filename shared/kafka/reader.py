@@ -150,6 +150,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._health.stopped:
             return
         self._busy = True
+        begun = asyncio.get_running_loop().time()
         try:
             batches = await self._trim(records)
             if batches:
@@ -165,6 +166,9 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._failed(error)
         finally:
             self._busy = False
+        # Batches of a few records cost nearly as much as batches of many. At a steady trickle each would find a few
+        # only, and three services on one machine would be busy with nothing but beginning and ending batches.
+        await asyncio.sleep(begun + self._settings.batch_every_ms / 1000 - asyncio.get_running_loop().time())
 
     async def _trim(self, records: Sequence[Record]) -> dict[int, list[Record]]:
         """By partition, only what begins at the stored position; anything else is a leftover of another assignment."""

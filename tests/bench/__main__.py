@@ -69,8 +69,8 @@ async def _on_stack(ground: Arena, options: argparse.Namespace) -> list[Part]:
         parts += throughput.parts(ground, first, mixed, customers, verified)
     if part in {"all", "latency"}:
         _say(f"door to view for {LATENCY_SECONDS} s")
-        found, _ = await latency.measure(ground, customers, LATENCY_SECONDS, seed)
-        parts.append(latency.part(found))
+        found, cores = await latency.measure(ground, customers, LATENCY_SECONDS, seed)
+        parts.append(latency.part(found, cores))
     if part in {"all", "naive"}:
         _say(f"naive handler, {options.naive_events:,} events")
         async with naive_run.naive_service(ground) as naive:

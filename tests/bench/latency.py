@@ -1,28 +1,29 @@
 """Door to view at a steady rate through HTTP, every event for another customer."""
 
+import os
 from datetime import UTC, datetime
 
 from guanxi.demo.latency import Latencies, Probe, door_to_view, over_http, percentile
 from shared.mongo.generations import current_generation
 from tests.bench import load
 from tests.bench.arena import Arena
-from tests.bench.load import Load
+from tests.bench.processes import Usage
 from tests.bench.table import Line, Part
 
 EVENTS_PER_SECOND = 500.0
-EVENTS_PER_REQUEST = 5
+EVENTS_PER_REQUEST = 10
 WARM_UP_SECONDS = 3
 
 
-async def probes(arena: Arena, loads: list[Load]) -> list[Probe]:
+async def probes(arena: Arena, loads: list[load.Load]) -> list[Probe]:
     """A visit shows in engagement's collection, money in tiering's."""
     tiering = f"tiering_g{await current_generation(arena.database, 'tiering')}"
     engagement = f"engagement_g{await current_generation(arena.database, 'engagement')}"
     return [Probe(one.event, engagement if one.visit else tiering) for one in loads]
 
 
-async def measure(arena: Arena, customers: int, seconds: int, seed: int) -> tuple[Latencies, list[Load]]:
-    """A short warm-up, then the measured run; gives what was sent in both."""
+async def measure(arena: Arena, customers: int, seconds: int, seed: int) -> tuple[Latencies, float]:
+    """A short warm-up, then the measured run; gives also how many cores were busy in it, servers and load included."""
     count = int(EVENTS_PER_SECOND)
     total = min(customers, count * (seconds + WARM_UP_SECONDS))
     loads = list(load.one_each(total, customers, seed, datetime.now(UTC), "door"))
@@ -42,7 +43,9 @@ async def measure(arena: Arena, customers: int, seconds: int, seed: int) -> tupl
         return found
 
     await run(all_probes[:split])
-    return await run(all_probes[split:]), loads
+    usage = Usage.start({**arena.pids(), "the load itself": os.getpid()})
+    found = await run(all_probes[split:])
+    return found, sum(usage.so_far().values()) / found.seconds
 
 
 def lines(found: Latencies, note: str = "") -> tuple[Line, ...]:
@@ -61,11 +64,11 @@ def lines(found: Latencies, note: str = "") -> tuple[Line, ...]:
     return tuple(shown)
 
 
-def part(found: Latencies) -> Part:
+def part(found: Latencies, cores: float) -> Part:
     """The part of the table."""
     return Part(
         "Door to view",
         f"{EVENTS_PER_SECOND:.0f} events/s through HTTP, {EVENTS_PER_REQUEST} a request, the same mix; from when the "
         "request was due until a change stream tells of the document behind the view.",
-        lines(found, f"{len(found.milliseconds):,} events"),
+        (*lines(found, f"{len(found.milliseconds):,} events"), Line("cores busy", cores, "", "of all processes")),
     )
