@@ -336,5 +336,13 @@ class RecordVoided(Fact):
     reason: Name
 
 
+class CustomerRepaired(Fact):
+    """Internal: who was frozen by a record that could not be folded shall be folded afresh from the log up to here. It
+    is a mark and no fact: it moves no clock and changes no state.
+    """
+
+    scope: Literal["customer", "representative"] = "customer"
+
+
 class CustomerReviewed(Fact):
     """Internal: a customer's day has come; folding it moves the clock and nothing else."""

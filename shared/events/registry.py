@@ -74,6 +74,7 @@ _ALL = (
     _fact("goal.set", facts.GoalSet),
     _fact("record.voided", facts.RecordVoided),
     _fact("customer.reviewed", facts.CustomerReviewed, internal=True),
+    _fact("customer.repaired", facts.CustomerRepaired, internal=True),
 )
 
 FACTS: dict[str, FactType] = {entry.name: entry for entry in _ALL}
@@ -91,6 +92,7 @@ NAMES: dict[type[BaseModel], str] = {model: name for name, model in MODELS.items
 """The type's name on the wire, by model."""
 FACT_OF_KIND: dict[str, FactType] = {entry.kind: entry for entry in _ALL if entry.kind}
 REVIEWED = NAMES[facts.CustomerReviewed]
+REPAIRED = NAMES[facts.CustomerRepaired]
 VOIDED = NAMES[facts.RecordVoided]
 
 
@@ -98,6 +100,6 @@ def subject_kind(type_name: str, fact: Fact) -> SubjectKind:
     """Whether the event's subject is a customer or a representative; a few types say so in their data."""
     if isinstance(fact, facts.RecordVoided):
         return FACT_OF_KIND[fact.kind].subject
-    if isinstance(fact, facts.GoalSet):
+    if isinstance(fact, facts.GoalSet | facts.CustomerRepaired):
         return fact.scope
     return FACTS[type_name].subject

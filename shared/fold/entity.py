@@ -78,6 +78,12 @@ class Entity(Generic[S, T]):
             if deciding:
                 yield from self._decide(event.id)
 
+    def decide_now(self, set_off_by: str | None) -> Iterator[Event]:
+        """The decisions due as of the clock, for who was folded without deciding."""
+        self.marked_due = False
+        if self.domain.clock(self.state) is not None:
+            yield from self._decide(set_off_by)
+
     def _catch_up(self, clock: datetime) -> Iterator[Event]:
         for _ in range(MAX_CATCH_UP_STEPS):
             due = self.domain.next_due(self.state, self.head)

@@ -19,8 +19,8 @@ from shared.errors import Malformed, Stop, Transient
 from shared.events.codec import decode, encode, type_and_position
 from shared.events.event import Event, LogPosition
 from shared.events.registry import MODELS
-from shared.fold.domain import Domain, S, T
 from shared.fold.carry import carry, stored_pending
+from shared.fold.domain import Domain, S, T
 from shared.fold.entity import Entity, load_entity, new_entity
 from shared.fold.repair import Refolded, Reread, is_marker, parts, refold
 from shared.kafka.batches import Appender, Outgoing
@@ -252,13 +252,18 @@ class LogProcessor(Generic[S, T]):
         return found
 
     async def _repair(
-        self, session: StateSession, refolded: Mapping[str, Refolded[S, T]], works: dict[str, _Work[S, T]], writes: Writes
+        self,
+        session: StateSession,
+        refolded: Mapping[str, Refolded[S, T]],
+        works: dict[str, _Work[S, T]],
+        writes: Writes,
     ) -> list[tuple[Record, Event]]:
-        """Put what was folded afresh into the place of what is frozen, and decide; gives the decisions. Who still can't be
-        folded stays as it is.
+        """Put what was folded afresh in the place of what is frozen, and decide; gives the decisions. Who still can't
+        be folded stays as it is.
         """
         decisions: list[tuple[Record, Event]] = []
-        loaded = await session.load((self._domain.collection(key), _subject(key)) for key in refolded) if refolded else {}
+        addresses = [(self._domain.collection(key), _subject(key)) for key in refolded]
+        loaded = await session.load(addresses) if addresses else {}
         for key, one in refolded.items():
             stored = loaded.get((self._domain.collection(key), _subject(key)), {})
             if stored.get("incomplete_since") is None:

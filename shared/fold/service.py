@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.fold.domain import Domain
 from shared.fold.processor import Announce, LogProcessor
+from shared.fold.repair import reread_from
 from shared.fold.sweep import Sweep
 from shared.kafka.batches import Appender
 from shared.kafka.connection import Broker, Record, make_broker
@@ -88,6 +89,7 @@ async def fold_service(
         now=now,
         announce=announce,
         announce_topic=TIERS.full_name(settings),
+        reread=reread_from(settings, LOG.full_name(settings)),
     )
     broker = make_broker(settings, service)
     reader = TopicReader(

@@ -60,6 +60,8 @@ class Writes:
     fields: dict[tuple[str, str], Document] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    """Keys whose records in quarantine have been folded after all."""
 
 
 class StateStore:
@@ -127,6 +129,12 @@ class StateStore:
             raise Stop(f"generation {self.generation} of {self._service} is not being built any more")
         self.generation = await taken_over(self._database, self._service, self.generation)
 
+    async def is_frozen(self, collection: str, document_id: str) -> bool:
+        """Whether a record of this document's key could not be folded."""
+        async with transient_errors():
+            document = await self.collection(collection).find_one({"_id": document_id})
+        return document is not None and document.get("incomplete_since") is not None
+
     def collection(self, name: str) -> Any:
         """The collection of this generation by its base name."""
         return self.in_generation(name, self.generation)
@@ -169,9 +177,7 @@ class StateSession:
             by_collection.setdefault(collection, []).append(document_id)
         loaded: dict[tuple[str, str], Document] = {}
         for collection, ids in by_collection.items():
-            cursor = self._collection(collection).find(
-                {"_id": {"$in": ids}}, projection=LOADED, session=self._session
-            )
+            cursor = self._collection(collection).find({"_id": {"$in": ids}}, projection=LOADED, session=self._session)
             for document in await cursor.to_list(length=len(ids)):
                 loaded[collection, document["_id"]] = document
         return loaded
@@ -196,6 +202,12 @@ class StateSession:
         if writes.quarantined:
             await self._store.quarantine.bulk_write(
                 [self._quarantine(q) for q in writes.quarantined], ordered=False, session=self._session
+            )
+        if writes.repaired:
+            await self._store.quarantine.update_many(
+                {"key": {"$in": writes.repaired}, "_id": {"$regex": f"^g{self._generation}/"}},
+                {"$set": {"repaired": True}},
+                session=self._session,
             )
 
     def _collection(self, name: str) -> Any:

@@ -60,6 +60,7 @@ DATA: dict[str, dict[str, Any]] = {
     "goal.set": {"scope": "customer", "metric": "kcr", "baseline": 1, "target": 2, "due_on": "2026-12-31"},
     "record.voided": {"kind": "purchase", "record_id": "p-1", "reason": "typed twice"},
     "customer.reviewed": {},
+    "customer.repaired": {"scope": "customer"},
 }
 
 
