@@ -80,6 +80,6 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
     reader = TopicReader(topic, group, admission, settings, process.health, on_stop=process.stop, gapless=False)
     reader.register(broker)
     process.health.checks["mongodb"] = mongo_check(database)
-    process.closing.append(appender.close)
+    process.closing += [appender.close, admission.close]
     process.health.details["admitted"] = lambda: dict(admission.counts)
     return broker

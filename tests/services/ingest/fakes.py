@@ -114,6 +114,7 @@ class World:
             batches = {p: records[at[p] : at[p] + batch] for p, records in inbox.items() if at[p] < len(records)}
             await admission.process(batches)
             at |= {partition: records[-1].offset + 1 for partition, records in batches.items()}
+        await admission.close()
 
     async def run_until_done(self, inbox: Mapping[int, Sequence[InboxRecord]], restarts: int = 10_000) -> int:
         """Processes one after the other until one reaches the end; gives how many crashed."""
