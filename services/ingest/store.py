@@ -27,6 +27,14 @@ SCHEMA = Schema(
         Index(CLAIMS, ("expires_at",), expire_after_seconds=0, sparse=True, generational=False),
         Index(PEOPLE, ("key",), generational=False),
     ),
+    validators={
+        POSITIONS: {
+            "bsonType": "object",
+            "required": ["offset"],
+            "properties": {"offset": {"bsonType": ["int", "long"], "minimum": 0}},
+        },
+        PEOPLE: {"bsonType": "object", "required": ["key", "person_id", "order"]},
+    },
 )
 
 MAX_REPLY_CLAIMS = 2_000

@@ -24,6 +24,8 @@ PRIVATE = (
     "partition",
     "proposal",
     "changed_version",
+    "changed_on",
+    "since_version",
 )
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation")
 KEY_PERSON_WORK = ("priority", "partner", "strategic")
@@ -33,10 +35,14 @@ ORGANISATIONAL = ("partner", "strategic")
 
 
 def customers_pipeline(name: Name) -> list[Json]:
-    """A row in full: absent fields as they are meant, factors and entitlements by name, the last change's `changes`."""
+    """A row in full: absent fields as they are meant, factors and entitlements by name; `cause` of the tier shown, and
+    `changes` of the last change, which under an override may be another one that changed the computed tier alone.
+    """
     return [
-        {"$set": {"change": {"$concat": ["$_id", "/", {"$toString": "$changed_version"}]}}},
-        {"$lookup": {"from": name(HISTORY), "localField": "change", "foreignField": "_id", "as": "change"}},
+        {"$set": {"since_version": _default("since_version", value="$changed_version")}},
+        {"$set": {"decided": [_decision("since_version"), _decision("changed_version")]}},
+        {"$lookup": {"from": name(HISTORY), "localField": "decided", "foreignField": "_id", "as": "decided"}},
+        {"$set": {"shown": _first("since_version"), "change": _first("changed_version")}},
         {
             "$set": {
                 "customer": "$_id",
@@ -48,13 +54,14 @@ def customers_pipeline(name: Name) -> list[Json]:
                 "at_risk": _default("at_risk", value=False),
                 "flags": {"unconverted": {"$ifNull": ["$flags.unconverted", []]}},
                 "factors": _factors(),
-                "cause": {"$ifNull": [{"$first": "$change.cause"}, None]},
-                "changes": {"$ifNull": [{"$first": "$change.would_change"}, None]},
-                "changes_as_of": _default("tier_since", value=None),
+                "cause": {"$ifNull": ["$shown.cause", None]},
+                "changes": {"$ifNull": ["$change.would_change", None]},
+                "changes_as_of": {"$ifNull": ["$changed_on", "$tier_since", None]},
+                "log": {"$mergeObjects": ["$log", {"partition": "$partition"}]},
             }
         },
         {"$set": {"entitlements": _entitlements()}},
-        {"$unset": [*PRIVATE, "change"]},
+        {"$unset": [*PRIVATE, "decided", "shown", "change"]},
     ]
 
 
@@ -75,6 +82,17 @@ _NULLABLE = (
     "ratings_lapse_on",
     "incomplete_since",
 )
+
+
+def _decision(version: str) -> Json:
+    """The id of the document that a decision has left."""
+    return {"$concat": ["$_id", "/", {"$toString": f"${version}"}]}
+
+
+def _first(version: str) -> Json:
+    """Of the decisions looked up, the one of a version; they come in any order."""
+    is_it = {"$eq": ["$$one.version", f"${version}"]}
+    return {"$first": {"$filter": {"input": "$decided", "as": "one", "cond": is_it}}}
 
 
 def _default(field: str, *, value: Any) -> Json:
@@ -113,9 +131,11 @@ def _entitlements() -> Json:
 
 
 def history_pipeline(name: Name) -> list[Json]:
-    """All decisions; the tier as of a day is the `to` of the last change with `effective_on` up to it."""
+    """All decisions; the tier as of a day is the `to` of the last change with `effective_on` up to it. A decision does
+    not age: `as_of` is the instant that it was decided as of.
+    """
     del name
-    return [{"$unset": ["graces", "after"]}]
+    return [{"$set": {"as_of": "$decided_as_of"}}, {"$unset": ["graces", "after"]}]
 
 
 def quality_pipeline(name: Name) -> list[Json]:
@@ -152,6 +172,19 @@ def quality_pipeline(name: Name) -> list[Json]:
     ]
 
 
+POLICY_SHAPE: Json = {
+    "bsonType": "object",
+    "required": ["_id", "name", "version", "effective_on", "text", "sha256", "adopted_at"],
+    "properties": {
+        "version": {"bsonType": "int", "minimum": 1},
+        "effective_on": {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        "text": {"bsonType": "string"},
+        "sha256": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
+        "adopted_at": {"bsonType": "date"},
+    },
+}
+"""Every process decides by what stands there, so what is no policy must not come in."""
+
 SCHEMA = Schema(
     service="tiering",
     collections=(CUSTOMERS, OTHERS, HISTORY),
@@ -168,4 +201,5 @@ SCHEMA = Schema(
         View("tier_history", HISTORY, history_pipeline),
         View("data_quality", CUSTOMERS, quality_pipeline),
     ),
+    validators={"policies": POLICY_SHAPE},
 )

@@ -1,0 +1,57 @@
+"""One Compose project for all tests of this folder: up once from nothing, and down with everything at the end."""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from guanxi.stack.paths import REPOSITORY
+from tests.compose.project import Project, why_not_here
+
+IMAGE_TAG = "compose-test"
+PARTITIONS = 6
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The image of this working tree; gives its tag."""
+    why = why_not_here()
+    if why is not None:
+        if os.environ.get("GUANXI_REQUIRE_COMPOSE", "") not in {"", "0"}:
+            pytest.fail(f"Docker Compose is required here: {why}", pytrace=False)
+        pytest.skip(f"needs Docker Compose and the images of Kafka and MongoDB: {why}")
+    subprocess.run(
+        ["docker", "build", "--quiet", "-t", f"guanxi:{IMAGE_TAG}", "-f", "deploy/Dockerfile", "."],
+        cwd=REPOSITORY,
+        env={**os.environ, "DOCKER_BUILDKIT": "1"},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return IMAGE_TAG
+
+
+@pytest.fixture(scope="session")
+def project(image: str) -> Iterator[Project]:
+    """Up, with a probe beside it."""
+    made = Project(f"guanxi-test-{secrets.token_hex(3)}", environment(image))
+    try:
+        made.up()
+        made.start_probe()
+        yield made
+    finally:
+        made.down()
+
+
+def environment(image: str) -> dict[str, str]:
+    """A small deployment, whose door is on a free port."""
+    return {
+        "GUANXI_VERSION": image,
+        "GUANXI_DOOR": "127.0.0.1:0",
+        "GUANXI_PARTITIONS": str(PARTITIONS),
+        "GUANXI_SESSION_TIMEOUT_MS": "6000",
+        "GUANXI_KAFKA_HEAP": "-Xms256m -Xmx512m",
+        "GUANXI_MONGO_CACHE_GB": "0.25",
+        "GUANXI_UPSTREAMS": "erp,shop",
+    }

@@ -1,0 +1,47 @@
+"""Health checks are red when they should be, and stopping drains."""
+
+import pytest
+
+from tests.compose.project import Project, until
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
+
+SERVICES = ("ingest", "tiering", "engagement")
+RED_SECONDS = 120
+STOPPED_BY_SIGNAL = 128 + 15
+
+
+def red(project: Project, service: str) -> bool:
+    """As Docker's health check does, without waiting for as many failures as it does."""
+    said = project.compose("exec", "-T", service, "python", "-m", "shared.ready", check=False)
+    return "problems" in said or "Error" in said
+
+
+@pytest.mark.parametrize("store", ["mongo", "kafka"])
+def test_services_are_not_ready_without_a_store_and_ready_when_it_is_back(project: Project, store: str) -> None:
+    project.compose("pause", store)
+    try:
+        until(lambda: all(red(project, one) for one in SERVICES), f"not ready without {store}", seconds=RED_SECONDS)
+    finally:
+        project.compose("unpause", store)
+    until(lambda: not any(red(project, one) for one in SERVICES), f"ready with {store} again", seconds=RED_SECONDS)
+
+
+@pytest.mark.parametrize(("store", "process"), [("kafka", "java"), ("mongo", "mongod")])
+def test_a_store_that_hangs_is_unhealthy(project: Project, store: str, process: str) -> None:
+    check = ("exec", "-T", store, "bash", "/etc/guanxi/healthy")
+    project.compose("exec", "-T", store, "bash", "-c", f"kill -STOP $(pgrep -x {process})")
+    try:
+        with pytest.raises(AssertionError):
+            project.compose(*check)
+    finally:
+        project.compose("exec", "-T", store, "bash", "-c", f"kill -CONT $(pgrep -x {process})")
+    until(lambda: not project.compose(*check, check=False), f"{store} is healthy again", seconds=60)
+
+
+def test_stopping_drains_within_the_grace_time(project: Project) -> None:
+    project.compose("stop", *SERVICES, timeout_s=100)
+    ended = {service: project.inspect(service)["State"] for service in SERVICES}
+    assert {state["ExitCode"] for state in ended.values()} <= {0, STOPPED_BY_SIGNAL}
+    assert not [state for state in ended.values() if state["OOMKilled"]]
+    project.up()

@@ -1,0 +1,115 @@
+"""Set-up stops loudly where somebody else changed what it relies on, says what, and leaves the change alone."""
+
+import json
+
+import pytest
+
+from tests.compose.programs import MONGO
+from tests.compose.project import Project
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
+
+AS_SETUP = (
+    MONGO
+    + """
+with client("setup", A["password"]) as c:
+    c["guanxi"].command(A["command"])
+print(1)
+"""
+)
+
+
+def set_up(project: Project) -> str:
+    """What set-up says, and how it ends."""
+    return project.compose("run", "--rm", "-T", "setup", check=False)
+
+
+def mongodb(project: Project, command: dict[str, object]) -> None:
+    password = project.secret("setup")["GUANXI_MONGO_PASSWORD"]
+    project.python(AS_SETUP, {"password": password, "command": command})
+
+
+def kafka(project: Project, script: str, *words: str) -> None:
+    """One of Kafka's own tools, as the broker's superuser, on its loopback listener."""
+    login = (
+        "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config="
+        'org.apache.kafka.common.security.plain.PlainLoginModule required username=broker password="%s";\n'
+    )
+    line = (
+        f"printf '{login}' \"$(cat /run/secrets/guanxi/broker_password)\" >/tmp/admin && /opt/kafka/bin/{script} "
+        f"--bootstrap-server localhost:9094 --command-config /tmp/admin {' '.join(words)}"
+    )
+    project.compose("exec", "-T", "kafka", "bash", "-c", line)
+
+
+def test_a_right_on_kafka_that_nobody_declared(project: Project) -> None:
+    acl = ("--allow-principal", "User:mallory", "--operation", "Read", "--topic", "guanxi.log")
+    kafka(project, "kafka-acls.sh", "--add", *acl)
+    said = set_up(project)
+    assert "mallory: READ topic guanxi.log" in said
+    kafka(project, "kafka-acls.sh", "--remove", "--force", *acl)
+    assert "everything is set up" in set_up(project)
+
+
+def test_a_topic_with_another_configuration(project: Project) -> None:
+    topic = ("--alter", "--entity-type", "topics", "--entity-name", "guanxi.log")
+    kafka(project, "kafka-configs.sh", *topic, "--add-config", "retention.ms=1000000")
+    assert "topic guanxi.log has retention.ms=1000000, but guanxi relies on -1" in set_up(project)
+    kafka(project, "kafka-configs.sh", *topic, "--add-config", "retention.ms=-1")
+    assert "everything is set up" in set_up(project)
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "said"),
+    [
+        (
+            {"grantPrivilegesToRole": "guanxi_reader", "privileges": [["people", "find"]]},
+            {"revokePrivilegesFromRole": "guanxi_reader", "privileges": [["people", "find"]]},
+            "role guanxi_reader in MongoDB was changed by hand",
+        ),
+        (
+            {"grantRolesToUser": "reader", "roles": ["readWrite"]},
+            {"revokeRolesFromUser": "reader", "roles": ["readWrite"]},
+            "the MongoDB user reader has the roles guanxi_reader@guanxi, readWrite@guanxi",
+        ),
+        (
+            {"createUser": "mallory", "pwd": "a long enough word", "roles": ["read"]},
+            {"dropUser": "mallory"},
+            "the MongoDB user mallory has the roles read@guanxi",
+        ),
+        (
+            {"collMod": "data_quality", "viewOn": "people", "pipeline": []},
+            None,
+            "view data_quality in MongoDB was changed by hand",
+        ),
+        (
+            {"collMod": "policies", "validator": {}},
+            None,
+            "validator policies in MongoDB was changed by hand",
+        ),
+    ],
+    ids=["role", "user", "strange user", "view", "validator"],
+)
+def test_something_in_mongodb_that_somebody_changed(
+    project: Project, change: dict[str, object], back: dict[str, object] | None, said: str
+) -> None:
+    mongodb(project, _privileges(change))
+    assert said in set_up(project)
+    if back is None:  # as the message says: forget what was set, and it is set anew
+        what = said.removesuffix(" in MongoDB was changed by hand")
+        back = {"delete": "setup", "deletes": [{"q": {"_id": what}, "limit": 1}]}
+    mongodb(project, _privileges(back))
+    assert "set up" in set_up(project).splitlines()[-1]
+    assert "everything is set up" in set_up(project)
+
+
+def _privileges(command: dict[str, object]) -> dict[str, object]:
+    """MongoDB's long form of [collection, action]."""
+    told = json.loads(json.dumps(command))
+    if "privileges" in told:
+        told["privileges"] = [
+            {"resource": {"db": "guanxi", "collection": name}, "actions": [action]}
+            for name, action in told["privileges"]
+        ]
+    changed: dict[str, object] = told
+    return changed
