@@ -8,6 +8,7 @@ import typer
 
 from guanxi.console import fail, say
 from guanxi.rebuilding.fast import fast_process
+from guanxi.rebuilding.repairing import Scope, repair
 from guanxi.rebuilding.run import Asked, Outcome, now, run
 from guanxi.rebuilding.services import FOLDING
 from guanxi.stack.current import use_current
@@ -100,6 +101,10 @@ def register(app: typer.Typer) -> None:
         keep: Annotated[
             bool, typer.Option("--keep", help="With --check: leave what was built beside the live views.")
         ] = False,
+        customer: Annotated[
+            str | None, typer.Option(help="Repair this frozen customer by a marker on the log, and do nothing else.")
+        ] = None,
+        representative: Annotated[str | None, typer.Option(help="The same for a frozen representative.")] = None,
         pace: Annotated[
             float, typer.Option(min=0.05, max=1.0, help="Share of the time in which it works; the rest is live's.")
         ] = 1.0,
@@ -113,6 +118,11 @@ def register(app: typer.Typer) -> None:
             fail(f"no such service: {service}; it is one of {', '.join(FOLDING)}", 2)
         if clean:
             _with_database(lambda _, database: _clean(database, service, all_of_them=now_already))
+            return
+        if customer is not None or representative is not None:
+            scope: Scope = "customer" if customer is not None else "representative"
+            subject = customer or representative or ""
+            say(_with_database(lambda settings, database: repair(settings, database, service, scope, subject)))
             return
         asked = Asked(service, check, keep, fresh, rollback, accept, pace)
         _tell(asked, _with_database(lambda settings, database: run(settings, database, asked)))

@@ -197,7 +197,7 @@ class Rebuild:
                 self._size = int(max(MIN_RECORDS, min(MAX_RECORDS, self._size * min(2.0, self._wanted_seconds / took))))
                 await self._alive()
                 if self._pace < 1.0:
-                    await asyncio.sleep(took * (1.0 / self._pace - 1.0))
+                    await asyncio.sleep(min(took, SHORT_BATCH_SECONDS) * (1.0 / self._pace - 1.0))
             records = records[len(some) :]
             yield len(some)
 

@@ -102,8 +102,8 @@ async def _between_the_handover_and_the_views(world: World, monkeypatch: pytest.
     outcome = await world.rebuild("tiering", check=True)
     assert not outcome.compared.differences
     assert {row["generation"] async for row in world.database["customers"].find()} == {2}, "a check swaps nothing"
-    assert (await world.rebuild("tiering")).target == 4
-    assert {row["generation"] async for row in world.database["customers"].find()} == {4}
+    assert (await world.rebuild("tiering")).target == 5
+    assert {row["generation"] async for row in world.database["customers"].find()} == {5}
 
 
 async def test_a_difference_is_found_and_nothing_is_swapped(world: World) -> None:
