@@ -22,6 +22,7 @@ T = TypeVar("T")
 START = datetime(2024, 1, 10, 3, 30, tzinfo=UTC)
 GAPS_DAYS = (0, 0, 0, 0, 0, 1, 1, 1, 3, 7, 14, 14, 29, 30, 31, 31, 60, 61, 62, 89, 90, 91, 179, 180, 364, 365)
 CONTACT_GAPS_DAYS = (0, 0, 1, 1, 2, 3, 5, 6, 7, 13, 14, 20, 29, 30, 31, 45, 72, 89, 90, 91)
+CONCERN_GAPS_DAYS = (0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 5, 5, 6, 7, 14, 15, 30)
 SHIFTS_DAYS = (0, 0, 0, 0, 0, -1, -2, -30, -89, -90, -91, -179, -180, -364, -365, -366, -454, -455, -729, -730)
 EDGES_DAYS = (0, 1, 7, 14, 24, 30, 31, 61, 72, 90, 91, 180, 365, 455, 730)
 MAX_AGE_DAYS = 755
@@ -34,6 +35,9 @@ TIERING = (
     *("bloom", "bloom", "invoice", "payment", "rating", "credit", "override", "lift", "assign", "approval", "approval"),
 )
 ANSWERS = ("survey", "survey", "survey", "amend", "void", "review")
+CONCERNS = ("concern", "concern", "answered", "answered", "confirmed", "confirmed", "tier", "amend", "void", "review")
+RELATIONS = ("visit", "visit", "person", "person", "person", "tier", "amend", "void", "review")
+GOALS = (*CONCERNS[:6], *RELATIONS[:4], "survey", "goal", "goal", "tier", "tier", "void", "review")
 CONTACTS = ("tier", "visit", "visit", "visit", "visit", "amend", "void", "review", "survey", "tier", "tier")
 
 
@@ -76,6 +80,7 @@ class _Writer:
     chance: Chance
     currency: str
     now: datetime = START
+    shifts_days: Sequence[int] = SHIFTS_DAYS
     log: list[Logged] = field(default_factory=list)
     records: list[Json] = field(default_factory=list)
     tier_versions: int = 0
@@ -83,7 +88,7 @@ class _Writer:
 
     def when(self) -> datetime:
         """An instant at which something happened, most often just now, sometimes long ago, rarely a little ahead."""
-        shift = timedelta(self.chance.pick(SHIFTS_DAYS), minutes=self.chance.pick((0, 0, -40, 4)))
+        shift = timedelta(self.chance.pick(self.shifts_days), minutes=self.chance.pick((0, 0, -40, 4)))
         return max(self.now + shift, self.now - timedelta(MAX_AGE_DAYS))
 
     def add(self, noun: str, **data: Any) -> Json:
@@ -149,7 +154,9 @@ class _Writer:
             changes["due_on"] = self.day(-200, 60)
         if "instrument" in former["data"]:
             changes["score"] = self.chance.integer(1, 5)
-        if "kind" in former["data"]:
+        if "concern_id" in former["data"]:
+            changes["severity"] = self.chance.pick(("critical", "major", "minor"))
+        if "visit_id" in former["data"]:
             changes["kind"] = self.chance.pick(("routine", "exhibition", "executive"))
         said = revised(former, number, **changes) | {"time": self.when().isoformat()}
         self._revise(former, said)
@@ -253,7 +260,14 @@ class _Writer:
                 kind=self.chance.pick(("routine", "routine", "executive", "exhibition", "workshop")),
                 channel=self.chance.pick(("onsite", "onsite", "hosted", "phone", "video")),
                 participants=[{"rep_id": "R-1", "role": "account_manager"}],
-                attendees=self.chance.pick(([], [{"person_id": "P-1", "department": "采购"}])),
+                attendees=self.chance.pick(
+                    (
+                        [],
+                        [{"person_id": "P-1", "department": "采购"}],
+                        [{"person_id": "P-2"}, {"person_id": "P-1", "department": "财务"}],
+                        [{"department": "技术"}],
+                    )
+                ),
                 consensus=self.chance.pick((None, "agreed")),
             )
         )
@@ -271,6 +285,40 @@ class _Writer:
                     expectation=self.chance.pick((None, low, high)),
                 )
             )
+
+    def _concern(self) -> None:
+        """Few ids, so that answers and confirmations meet them; upstream raises each once."""
+        name = f"k-{self.chance.integer(1, 6)}"
+        if any(one["data"].get("concern_id") == name for one in self.records):
+            return
+        severity = self.chance.pick(("major", "critical", "minor"))
+        self.records.append(
+            self.add("concern.raised", concern_id=name, kind="complaint", severity=severity, about="late")
+        )
+
+    def _answered(self) -> None:
+        self.add("concern.resolved", concern_id=f"k-{self.chance.integer(1, 6)}", resolution="sent again")
+
+    def _confirmed(self) -> None:
+        accepted = self.chance.pick((True, True, False))
+        self.add("concern.confirmed", concern_id=f"k-{self.chance.integer(1, 6)}", accepted=accepted, confirmed_by="P")
+
+    def _person(self) -> None:
+        said = self.add(
+            "key_person.assessed",
+            person_id=f"P-{self.chance.integer(1, 3)}",
+            decision_role=self.chance.pick(("decide", "approve", "support", "influence")),
+            attitude=self.chance.pick((2, 3, 1, 0, -1, None)),
+            department=self.chance.pick((None, "采购")),
+            left=self.chance.pick((None, None, None, True, False)),
+            assessed_by="ann",
+        )
+        if self.chance.integer(0, 9) == 9:
+            said["data"]["attitude"] = None
+
+    def _goal(self) -> None:
+        metric = self.chance.pick(("nps", "kcr", "loop_rate", "adherence"))
+        self.add("goal.set", scope="customer", metric=metric, baseline="0", target="50", due_on=self.day(0, 90))
 
     def _tier(self) -> None:
         """A tier change as tiering would decide it by now; reviewed at once, so that deciding has one moment."""
@@ -301,7 +349,9 @@ def history(
 ) -> list[Logged]:
     """One customer's log: admitted records in log order; the first part may be backfilled history."""
     writer = _Writer(chance, currency)
-    gaps_days = CONTACT_GAPS_DAYS if actions is CONTACTS else GAPS_DAYS
+    gaps_days: Sequence[int] = CONTACT_GAPS_DAYS if actions is CONTACTS else GAPS_DAYS
+    if actions is CONCERNS:  # state keeps 800 days, and a concern is known by all that was said of it
+        gaps_days, writer.shifts_days = CONCERN_GAPS_DAYS, SHIFTS_DAYS[:8]
     for _ in range(chance.integer(1, most)):
         writer.now += timedelta(chance.pick(gaps_days), seconds=chance.pick((0, 1, 3600, 50_000)))
         writer.step(chance.pick(actions))

@@ -23,8 +23,6 @@ from tests.services.engagement.filled import filled
 
 pytestmark = pytest.mark.timeout(600)  # a failure is shrunk for up to five minutes
 EXAMPLES = max(5, settings.default.max_examples // 2) if settings.default else 10
-KEPT_DAYS = 790
-"""State keeps 800 days; a few less, since a visit's own day may differ from its time."""
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 ENTITLEMENTS = make_entitlements([(date(2024, 1, 1), None)])
 

@@ -87,7 +87,9 @@ class Loop(NamedTuple):
 
 
 def loop_of(concern: Concern, answer_micros: int | None) -> Loop:
-    """Follow a standing concern. A refusal starts the same hours again; accepted without an answer is answered."""
+    """Follow a standing concern. A refusal starts the same hours again; accepted or refused without an answer on the
+    log, there was one all the same.
+    """
     assert concern.raised is not None, "only a raised concern has a loop"
     start = concern.raised.time
     rounds: list[Round] = []
@@ -99,11 +101,11 @@ def loop_of(concern: Concern, answer_micros: int | None) -> Loop:
         return None if answer_micros is None else start + answer_micros
 
     for step in concern.steps:
+        answered = step.time if answered is None else answered
         if step.what == REFUSED:
             rounds.append(Round(start, deadline(), answered))
             start, answered, closed = step.time, None, None
             continue
-        answered = step.time if answered is None else answered
         if step.what == ACCEPTED:
             accepted = step.time if accepted is None else accepted
             closed = step.time if closed is None else closed
