@@ -69,6 +69,18 @@ def test_a_longer_cadence_runs_from_the_last_contact(world: World) -> None:
     assert due(world) == ("2026-05-02", "on_track")
 
 
+def test_the_cadence_is_that_of_the_tier_not_of_what_it_is_still_entitled_to(world: World) -> None:
+    world.tier("strategic", "2026-02-01")
+    world.visit("2026-03-01")
+    world.tier("general", "2026-03-03", entitled="strategic")
+    world.review("2026-03-04")
+    assert (due(world)[0], world.contact()["cadence_days"]) == ("2026-05-30", 90)
+    world.concern("2026-03-05")
+    (open_one,) = world.row()["concerns"]["list"]
+    assert (open_one["tier"], open_one["deadline"]) == ("general", world.at("2026-03-10"))
+    assert world.row()["relationship"]["executive_meetings_owed"] == 0
+
+
 def test_due_soon_begins_when_a_fifth_of_the_cadence_is_left(world: World) -> None:
     world.tier("priority", "2026-01-10")
     world.visit("2026-02-01")  # due 2026-03-03; six days before it is 2026-02-25

@@ -151,8 +151,8 @@ class World:
         of = "representative" if kind == "absence" else "customer"
         self.tell(fact, on, subject=subject, kind=of, revision=revision, record=(kind, record_id), **env)
 
-    def tier(self, to: str, on: str, *, customer: str = CUSTOMER) -> None:
-        """Tiering's decision as of an instant."""
+    def tier(self, to: str, on: str, *, customer: str = CUSTOMER, entitled: str | None = None) -> None:
+        """Tiering's decision as of an instant; `entitled` is the tier whose entitlements run on."""
         version, after = self.tier_chain.get(customer, (0, None))
         decision = decisions.TierChanged.model_validate(
             {
@@ -168,7 +168,7 @@ class World:
                 "factors": {},
                 "policy": "test",
                 "policy_version": 1,
-                "entitled_tier": to,
+                "entitled_tier": entitled or to,
             }
         )
         name = decision_id(customer, decision)
