@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     mongo_database: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,38}$")] = "guanxi"
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,60}$")] = ""
     partitions: Annotated[int, Field(ge=1, le=1000)] = 12
+    log_generation: Annotated[int, Field(ge=1)] = 1
+    """Which log is read and written: `guanxi relog` says when to set the next one."""
     replication: Annotated[int, Field(ge=1, le=9)] = 1
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080

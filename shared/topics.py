@@ -22,10 +22,13 @@ class Topic:
     max_record_bytes: int
     writers: tuple[str, ...]
     readers: tuple[str, ...]
+    generational: bool = False
+    """Whether relog makes a new topic of it."""
 
     def full_name(self, settings: Settings) -> str:
-        """The topic's name on the broker."""
-        return settings.topic_prefix + self.name
+        """The topic's name on the broker; that of a log's later generation has its number."""
+        later = self.generational and settings.log_generation > 1
+        return settings.topic_prefix + self.name + (f".g{settings.log_generation}" if later else "")
 
     def config(self) -> dict[str, str]:
         """The broker's configuration of the topic; append time everywhere, as the clock of customers needs it."""
@@ -54,6 +57,7 @@ LOG = Topic(
     max_record_bytes=MAX_LOG_RECORD_BYTES,
     writers=("ingest", "tiering", "engagement"),
     readers=("tiering", "engagement"),
+    generational=True,
 )
 REJECTED = Topic(
     "guanxi.rejected",

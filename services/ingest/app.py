@@ -18,7 +18,7 @@ from shared.kafka.connection import Broker, make_broker
 from shared.kafka.odd_headers import read_odd_headers
 from shared.kafka.reader import TopicReader
 from shared.mongo import Database, connect
-from shared.mongo.generations import current_generation
+from shared.mongo.generations import current_generation, log_generation
 from shared.mongo.ping import mongo_check
 from shared.process import EXIT_MISCONFIGURED, Process
 from shared.topics import INBOX, LOG, REJECTED
@@ -60,6 +60,7 @@ def door_routes(settings: IngestSettings, database: Database, inbox: KafkaInbox,
 
 async def prepare_admission(process: Process, settings: IngestSettings, database: Database) -> Broker:
     """Make admission and register it with the process. Raises Transient while MongoDB is away."""
+    await log_generation(database, settings)
     generation = await current_generation(database, "inbox")
     appender = Appender(settings)
     admission = Admission(

@@ -15,7 +15,7 @@ from shared.kafka.reader import TopicReader
 from shared.mongo import Database
 from shared.mongo.backlog import BacklogGauges
 from shared.mongo.due import BackfillMarks, DueDocuments
-from shared.mongo.generations import current_generation
+from shared.mongo.generations import current_generation, log_generation
 from shared.mongo.ping import mongo_check
 from shared.mongo.policies import PolicyWatch
 from shared.mongo.states import StateStore
@@ -78,7 +78,7 @@ async def fold_service(
         database,
         service,
         generation=await current_generation(database, service),
-        log_generation=await current_generation(database, "log"),
+        log_generation=await log_generation(database, settings),
     )
     appender, reviews = Appender(settings), Appender(settings)
     processor = LogProcessor(

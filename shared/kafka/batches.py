@@ -31,6 +31,20 @@ class Outgoing(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
+class Dated(NamedTuple):
+    """A record to be appended with the instant of its first append, onto a topic that keeps the producer's."""
+
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    timestamp_ms: int
+
+
+Queues = dict[int, list[tuple[int, Outgoing | Dated]]]
+"""By partition, records with their places in what was given."""
+
+
 class Appender:
     """Appends records to partitions of a topic, each partition's in the order given; makes its producer when needed."""
 
@@ -39,13 +53,13 @@ class Appender:
         self._max_bytes = max_record_bytes
         self._producer: AIOKafkaProducer | None = None
 
-    async def append(self, topic: str, records: Iterable[Outgoing]) -> list[tuple[int, int]]:
+    async def append(self, topic: str, records: Iterable[Outgoing | Dated]) -> list[tuple[int, int]]:
         """Append and wait for all acknowledgements; gives (partition, offset) of each record, in the order given.
 
         Raises Transient when anything was not acknowledged: then some records may be on the topic, in order and
         without a gap before them, and the same records may be appended again.
         """
-        queues: dict[int, list[tuple[int, Outgoing]]] = {}
+        queues: Queues = {}
         total = 0
         for total, record in enumerate(records, start=1):
             queues.setdefault(record.partition, []).append((total - 1, record))
@@ -67,7 +81,7 @@ class Appender:
         self,
         producer: AIOKafkaProducer,
         topic: str,
-        queues: dict[int, list[tuple[int, Outgoing]]],
+        queues: Queues,
         positions: list[tuple[int, int]],
     ) -> None:
         sent = []
@@ -75,7 +89,8 @@ class Appender:
             batch = producer.create_batch()
             taken = 0
             for _, record in queue:
-                if batch.append(key=record.key, value=record.value, timestamp=None, headers=record.headers) is None:
+                at = record.timestamp_ms if isinstance(record, Dated) else None
+                if batch.append(key=record.key, value=record.value, timestamp=at, headers=record.headers) is None:
                     break
                 taken += 1
             if not taken or batch.size() > self._max_bytes:  # a batch takes a first record of any size
