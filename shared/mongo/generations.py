@@ -6,7 +6,7 @@ the handover's token, so that no batch of it can commit; `retired` once another 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.errors import Stop, Transient
 from shared.mongo import Database, Document, transaction, transient_errors
+from shared.settings import Settings
 
 COLLECTION = "generations"
 FIRST = 1
@@ -33,6 +34,20 @@ async def current_generation(database: Database, of: str) -> int:
     async with transient_errors():
         document = await database[COLLECTION].find_one({"_id": of})
     return FIRST if document is None else int(document["current"])
+
+
+async def log_generation(database: Database, settings: Settings) -> int:
+    """The log's generation, for who reads or writes it. Raises Stop when the settings name another one, Transient while
+    a relog is under way.
+    """
+    async with transient_errors():
+        document = await database[COLLECTION].find_one({"_id": "log"}) or {"current": FIRST}
+    if "relog" in document:
+        raise Transient("the log is being copied by 'guanxi relog'; nothing may read or write it meanwhile")
+    generation = int(document["current"])
+    if generation != settings.log_generation:
+        raise Stop(f"this system's log is generation {generation}: set GUANXI_LOG_GENERATION={generation}")
+    return generation
 
 
 async def begin_generations(database: Database, names: Iterable[str]) -> None:
@@ -168,9 +183,19 @@ class Generations:
                 {"_id": {"$regex": f"^g{live}/"}, "closed": None}, {"$set": {"closed": token}}
             )
 
-    async def hand_over(self, session: Any, live: int, target: int, token: str, until: datetime) -> None:
+    async def hand_over(
+        self,
+        session: Any,
+        live: int,
+        target: int,
+        token: str,
+        until: datetime,
+        *,
+        offsets: Mapping[int, int] | None = None,
+    ) -> None:
         """Inside a transaction: make `target` the current generation and retire the live one. Raises Transient when
-        the handover has been given up, or when the two are not at the same offsets.
+        the handover has been given up, or when `target` is not at the live one's offsets, or at those given, where the
+        two were folded from different logs.
         """
         ended = await self._all.update_one(
             {"_id": self.service, "current": live, "handover.token": token},
@@ -181,8 +206,8 @@ class Generations:
             },
             session=session,
         )
-        offsets = [await self._offsets(live, token, session), await self._offsets(target, BUILDING, session)]
-        if not ended.matched_count or not offsets[0] or offsets[0] != offsets[1]:
+        stands, reached = [await self._offsets(*one, session) for one in ((live, token), (target, BUILDING))]
+        if not ended.matched_count or not stands or reached != (stands if offsets is None else offsets):
             raise Transient(f"the handover of {self.service} to generation {target} was overtaken")
         await self._all.update_one(
             {"_id": self.service}, {"$push": {"kept": {"generation": live, "until": until}}}, session=session
