@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic_core import from_json
+
 from guanxi.verify.findings import Check, Report, on_log
 from guanxi.verify.sample import Wants
 from guanxi.verify.words import decided_differently, differing_names, in_words
 from shared.errors import Malformed, Stop
 from shared.events.codec import decision_id, decode, type_and_position
 from shared.events.event import Event, LogPosition
+from shared.events.registry import REPAIRED
 from shared.fold.domain import Domain
 from shared.fold.entity import Entity, Pending, new_entity
 from shared.kafka.connection import Record
@@ -33,13 +36,14 @@ class Known:
 
     rows: documents of further collections as they are stored, None where there must be none; frozen: where the record
     stands that could not be folded; made_at: by the id of a decision that was made again and not met yet, the place of
-    the record that set it off.
+    the record that set it off; before_repair: what was waiting to be met when a marker asked for a repair.
     """
 
     entity: Entity[Any, Any]
     rows: dict[tuple[str, str], bytes | None] = field(default_factory=dict)
     frozen: str | None = None
     made_at: dict[str, LogPosition] = field(default_factory=dict)
+    before_repair: list[Pending] = field(default_factory=list)
 
 
 class Refold:
@@ -78,27 +82,34 @@ class Refold:
             self._keep(known)
 
     def _one(self, record: Record, changed: dict[str, Known]) -> None:
-        try:
-            name, position = type_and_position(record.headers)
-        except Malformed:
-            return  # the check of the log says so
-        if record.key is None or record.value is None:
-            return
-        if position is not None:
-            if position[2:] <= self._reached.get(position[:2], (-1, -1)):
-                return
-            self._reached[position[:2]] = position[2:]
-        if name not in self._folded_types:
-            return
-        key = record.key.decode(errors="replace")
-        if not self._wants(key):
+        name = self._selected(record)
+        key = (record.key or b"").decode(errors="replace")
+        if name is None or not self._wants(key):
             return
         known = self.known.get(key)
+        if name == REPAIRED:
+            if self._deciding and known is not None:
+                self._repair(known, record)
+            return
         if known is None:
             known = self.known[key] = Known(new_entity(self._domain, key))
         if known.frozen is None:
             self._fold(known, record)
             changed[key] = known
+
+    def _selected(self, record: Record) -> str | None:
+        """The type of a record that the service looks at and has not seen before."""
+        try:
+            name, position = type_and_position(record.headers)
+        except Malformed:
+            return None  # the check of the log says so
+        if record.key is None or record.value is None:
+            return None
+        if position is not None:
+            if position[2:] <= self._reached.get(position[:2], (-1, -1)):
+                return None
+            self._reached[position[:2]] = position[2:]
+        return name if name in self._folded_types or name == REPAIRED else None
 
     def _fold(self, known: Known, record: Record) -> None:
         place = LogPosition(self._generation, record.partition, record.offset)
@@ -115,6 +126,16 @@ class Refold:
             known.frozen = "/".join(map(str, place))
             known.made_at.clear()
 
+    def _repair(self, known: Known, record: Record) -> None:
+        """A marker: who was frozen is folded afresh up to it, then decided. The log does not say whether somebody was
+        frozen; if so, nothing was decided meanwhile, else what waits to be met comes still. Both are taken as right.
+        """
+        entity, place = known.entity, LogPosition(self._generation, record.partition, record.offset)
+        known.before_repair, entity.pending, entity.head = entity.pending, [], entity.standing
+        known.made_at.clear()
+        for decision in entity.decide_now(str(from_json(record.value or b"{}")["id"])):
+            known.made_at[decision.id] = place
+
     def _compare(self, known: Known, event: Event) -> None:
         """What is about to be accepted against what was made again."""
         entity = known.entity
@@ -122,6 +143,10 @@ class Refold:
         if event.data.version != version + 1 or event.data.after != last:
             return  # passed over by every reader; the check of the log looks whether that is right
         self._report.looked_at[f"decisions of {self._domain.service}"] += 1
+        if known.before_repair and known.before_repair[0].id == event.id:
+            entity.pending = known.before_repair
+            known.made_at.clear()
+        known.before_repair = []
         expected = entity.pending[0] if entity.pending else None
         known.made_at.pop(event.id, None)
         if expected is None:

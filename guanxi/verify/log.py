@@ -23,7 +23,7 @@ from services.tiering.domain import Tiering
 from shared.errors import Malformed
 from shared.events.codec import decode, type_and_position
 from shared.events.event import LogPosition, Position
-from shared.events.registry import DECISIONS, FACTS, REVIEWED, VOIDED
+from shared.events.registry import DECISIONS, FACTS, VOIDED
 from shared.kafka.connection import Record, partition_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -149,7 +149,7 @@ class LogCheck:
             self._found("twice", record, f"{_from(position)} is on another partition of the log too")
         self._total.admitted.add(position)
         key = (record.key or b"").decode(errors="replace")
-        if name in FACTS and name != REVIEWED and self._wants(key) and self._must_be_claimed(record, name):
+        if name in FACTS and not FACTS[name].internal and self._wants(key) and self._must_be_claimed(record, name):
             self._total.to_be_claimed.add(position)
 
     def _must_be_claimed(self, record: Record, name: str) -> bool:
