@@ -12,11 +12,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.tiering import projection
-from services.tiering.policy import Policies, next_effective
+from services.tiering.policy import Policies, in_force, next_effective
 from services.tiering.rules import document as stored
-from services.tiering.rules.days import NEVER, Days
+from services.tiering.rules import goals
+from services.tiering.rules.days import NEVER, Days, iso
 from services.tiering.rules.decide import decide
 from services.tiering.rules.evolve import FOLDED, evolve
+from services.tiering.rules.factors import assess
+from services.tiering.rules.latest import MICROSECOND
 from services.tiering.rules.standing import Standing, accept
 from services.tiering.rules.state import State
 from shared.events.decisions import Decision, TierChanged, TierProposed
@@ -58,8 +61,17 @@ class Tiering:
         return state.clock
 
     def advance(self, state: State, clock: datetime) -> None:
-        """Let time pass."""
+        """Let time pass; what came of goals is noted when their last day ends."""
+        if state.goals and state.clock is not None and clock > state.clock:
+            self._settle(state, self.days.day(clock))
         state.advance(clock)
+
+    def _settle(self, state: State, new_day: int) -> None:
+        for day in goals.last_days(state.goals, state.today, new_day):
+            state.advance(self.days.start(day + 1) - MICROSECOND)
+            assessed = assess(state, policy := in_force(self.policies, day))
+            figures = {"score": f"{assessed.score / 10:.1f}", "net_365d": policy.money(assessed.money.net)}
+            goals.settle(state.goals, day, figures.__getitem__)
 
     def evolve(self, state: State, event: Event) -> State:
         """Fold one fact."""
@@ -95,6 +107,12 @@ class Tiering:
             return {"fold": stored.dump(state, standing)}
         public = projection.row(state, standing, self.policies)
         public["as_of"] = _milliseconds(state.clock)
+        outcomes = {metric: goal for metric, goal in sorted(state.goals.items()) if goal.outcome is not None}
+        if outcomes:
+            public["goal_outcomes"] = [
+                {"metric": metric, "due_on": iso(goal.due_on), "outcome": goal.outcome}
+                for metric, goal in outcomes.items()
+            ]
         return {**public, "fold": stored.dump(state, standing)}
 
     def load(self, key: str, document: dict[str, Any]) -> tuple[State, Standing]:

@@ -3,11 +3,11 @@
 from dataclasses import fields
 from typing import Any
 
-from services.tiering.policy import Policies, Policy, in_force
+from services.tiering.policy import RATED, Policies, Policy, in_force
 from services.tiering.rules.days import iso
 from services.tiering.rules.evolve import MASTER_DATA, ROLES
 from services.tiering.rules.explanation import factor_value
-from services.tiering.rules.factors import Assessment, assess
+from services.tiering.rules.factors import FIELDS, Assessment, assess
 from services.tiering.rules.outcome import is_declined, is_dormant
 from services.tiering.rules.standing import Standing
 from services.tiering.rules.state import RATING_DAYS, State
@@ -64,8 +64,12 @@ def _tier_extras(state: State, standing: Standing) -> Json:
     if is_dormant(state, standing.computed):
         extras["dormant"] = True
     if standing.changed_version:
-        extras["tier_since"] = iso(standing.changed_day)
         extras["changed_version"] = standing.changed_version
+        if standing.since_day:
+            extras["tier_since"] = iso(standing.since_day)
+        if standing.since_version != standing.changed_version:
+            extras["changed_on"] = iso(standing.changed_day)
+            extras["since_version"] = standing.since_version
     if standing.proposal is not None:
         declined = is_declined(state, standing.proposal)
         extras["proposal"] = {"version": standing.proposal.version, "declined": declined}
@@ -134,15 +138,16 @@ def _master_data(state: State) -> Json:
 def ratings_lapse_on(state: State) -> int | None:
     """The first day on which a rating that counts today counts no more."""
     days = []
-    for entry in state.ratings.entries:
-        for rating in entry.fields.values():
-            if rating is None or entry.day > state.today:
-                continue
-            end = entry.day + RATING_DAYS
-            if rating[2] is not None:
-                end = min(end, rating[2] + 1)
-            if end > state.today:
-                days.append(end)
+    for factor in RATED:
+        entry = state.ratings.holding(FIELDS[factor], state.today)
+        rating = None if entry is None else entry.fields[FIELDS[factor]]
+        if entry is None or rating is None:
+            continue
+        end = entry.day + RATING_DAYS
+        if rating[2] is not None:
+            end = min(end, rating[2] + 1)
+        if end > state.today:
+            days.append(end)
     return min(days, default=None)
 
 

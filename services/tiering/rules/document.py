@@ -10,6 +10,7 @@ from typing import Any
 
 from services.tiering.rules.answers import Answer, Answers
 from services.tiering.rules.days import Days
+from services.tiering.rules.goals import Goal
 from services.tiering.rules.invoices import Half, Invoices, Pair, is_settled
 from services.tiering.rules.latest import Entry, Latest, Order
 from services.tiering.rules.owners import Assignment, Owners
@@ -17,7 +18,7 @@ from services.tiering.rules.sales import KEPT_DAYS, Book, Tally
 from services.tiering.rules.standing import Grace, Proposal, Standing
 from services.tiering.rules.state import State
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
 _INT64 = 2**63
 _LATEST = {"registered": "m", "ratings": "r", "credit": "c", "override": "o"}
 
@@ -41,6 +42,8 @@ def dump(state: State, standing: Standing) -> Json:
         state.owners.settle(state.today)
         fold["w"] = [[a.from_on, *a.order, a.roles] for a in state.owners.assignments]
     fold |= _dump_invoices(state)
+    if state.goals:
+        fold["t"] = [[metric, *goal.order, *goal[1:]] for metric, goal in sorted(state.goals.items())]
     if state.answers.seen:
         fold["a"] = [state.answers.seen, [list(answer) for answer in state.answers.given]]
     return fold
@@ -60,6 +63,7 @@ def load(customer: str, days: Days, fold: Json, as_of: datetime | None) -> tuple
         setattr(state, name, Latest([Entry(Order(t, i, s), day, said) for t, i, s, day, said in fold.get(short, ())]))
     state.owners = Owners([Assignment(f, Order(t, i, s), roles) for f, t, i, s, roles in fold.get("w", ())])
     state.invoices = _load_invoices(fold, state.today)
+    state.goals = {metric: Goal(Order(t, i, s), *goal) for metric, t, i, s, *goal in fold.get("t", ())}
     seen, given = fold.get("a", (0, ()))
     state.answers = Answers(seen, [Answer(*answer) for answer in given])
     state.notice()
@@ -186,6 +190,8 @@ def _load_half(stored: list[Any], width: int) -> Half:
 
 def _dump_standing(standing: Standing) -> list[Any]:
     proposal = standing.proposal
+    shown = standing.since_version, standing.since_day
+    since = [] if shown == (standing.changed_version, standing.changed_day) else shown
     return [
         standing.version,
         standing.last,
@@ -197,11 +203,13 @@ def _dump_standing(standing: Standing) -> list[Any]:
         standing.began,
         [part for grace in standing.graces for part in grace],
         None if proposal is None else list(proposal),
+        *since,
     ]
 
 
 def _load_standing(stored: list[Any]) -> Standing:
-    version, last, rank, computed, has_risen, changed_version, changed_day, began, graces, proposal = stored
+    version, last, rank, computed, has_risen, changed_version, changed_day, began, graces, proposal, *since = stored
+    since_version, since_day = since or (changed_version, changed_day)  # stored only where they differ
     return Standing(
         version=version,
         last=last,
@@ -213,4 +221,6 @@ def _load_standing(stored: list[Any]) -> Standing:
         began=began,
         graces=tuple(Grace(*pair) for pair in zip(graces[::2], graces[1::2], strict=True)),
         proposal=None if proposal is None else Proposal(*proposal),
+        since_version=since_version,
+        since_day=since_day,
     )

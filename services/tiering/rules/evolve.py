@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.tiering.policy import RATED
+from services.tiering.rules import goals
 from services.tiering.rules.factors import FIELDS, MILLION
 from services.tiering.rules.latest import Entry, Order, microseconds
 from services.tiering.rules.owners import Assignment
@@ -20,6 +21,7 @@ from shared.events.facts import (
     CustomerRegistered,
     CustomerReviewed,
     Fact,
+    GoalSet,
     InvoiceIssued,
     InvoicePaid,
     PurchaseRecorded,
@@ -176,6 +178,10 @@ def _declined(state: State, event: Event) -> None:
     state.notice()
 
 
+def _goal(state: State, event: Event) -> None:
+    goals.put(state.goals, event, state.today)
+
+
 def _reviewed(state: State, event: Event) -> None:
     """A review moves the clock, which has been done."""
 
@@ -200,7 +206,8 @@ _FOLDS: dict[type[Fact], Callable[[State, Event], None]] = {
     TierApproved: _approved,
     TierDeclined: _declined,
     RecordVoided: _voided,
+    GoalSet: _goal,
     CustomerReviewed: _reviewed,
 }
 FOLDED: frozenset[type[Fact]] = frozenset(_FOLDS)
-"""The facts that tiering folds; the others say nothing about a tier."""
+"""The facts that tiering folds; the others say nothing about a tier, nor about what tiering measures."""

@@ -31,7 +31,8 @@ class Standing:
 
     version, last: version and id of the last decision; rank, computed: the tier shown and the one below an override;
     has_risen: whether the computed tier has ever been above potential; changed_version, changed_day: of the last
-    TierChanged; began: the tier shown with which changed_day began; graces: entitlements that run on.
+    TierChanged; since_version, since_day: of the last one that changed the tier shown, which one under an override may
+    not; began: the tier shown with which changed_day began; graces: entitlements that run on.
     """
 
     version: int = 0
@@ -44,6 +45,8 @@ class Standing:
     began: int = POTENTIAL
     graces: tuple[Grace, ...] = ()
     proposal: Proposal | None = None
+    since_version: int = 0
+    since_day: int = 0
 
     def began_with(self, day: int) -> int:
         """The tier shown with which a day, not before the last change, began."""
@@ -68,6 +71,7 @@ def accept(standing: Standing, decision: Decision, decision_id: str) -> Standing
         return replace(standing, version=decision.version, last=decision_id, proposal=proposal)
     assert isinstance(decision, TierChanged), "tiering decides nothing else"
     day, computed = decision.effective_on.toordinal(), RANKS[decision.computed_tier]
+    is_shown = RANKS[decision.to_tier] != standing.rank
     return Standing(
         version=decision.version,
         last=decision_id,
@@ -79,4 +83,6 @@ def accept(standing: Standing, decision: Decision, decision_id: str) -> Standing
         began=standing.began_with(day),
         graces=tuple(Grace(RANKS[grace.tier], grace.until.toordinal()) for grace in decision.graces),
         proposal=None if computed == STRATEGIC else standing.proposal,
+        since_version=decision.version if is_shown else standing.since_version,
+        since_day=day if is_shown else standing.since_day,
     )

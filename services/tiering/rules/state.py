@@ -6,6 +6,7 @@ from typing import Any
 
 from services.tiering.rules.answers import Answers
 from services.tiering.rules.days import NEVER, Days
+from services.tiering.rules.goals import Goals
 from services.tiering.rules.invoices import Invoices
 from services.tiering.rules.latest import Latest
 from services.tiering.rules.owners import Owners
@@ -20,7 +21,7 @@ class State:
 
     clock: the instant up to which time has passed, None before the first fact; today, tomorrow: its business day and
     the instant at which the next one begins. registered, ratings, credit, override: facts of which the latest holds.
-    terms, assessed, decided: worked out from the rest and thrown away when that changes; never stored.
+    goals: those that tiering measures. terms, assessed, decided: worked out from the rest and thrown away when that changes; never stored.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class State:
         "days",
         "decided",
         "due_otherwise",
+        "goals",
         "invoices",
         "override",
         "owners",
@@ -59,6 +61,7 @@ class State:
         self.override = Latest()
         self.invoices = Invoices()
         self.answers = Answers()
+        self.goals: Goals = {}
         self.due_otherwise = NEVER
         self.forget()
 

@@ -247,3 +247,9 @@ def test_the_owner_is_the_greatest_from_on_that_has_come() -> None:
     assert (one.row["account_manager"], one.row["product_manager"]) == ("ann", "pat")
     assert one.when("2026-03-01").row["account_manager"] == "bo"
     assert "account_manager" not in one.when(assigned("2026-03-02", account_manager=None)).row
+
+
+def test_a_rating_that_another_one_has_replaced_does_not_say_when_ratings_lapse() -> None:
+    one = given(rated("2026-01-10", fit="8"), rated("2026-03-01", fit="7"))
+    assert one.row["ratings_lapse_on"] == "2027-03-01"
+    assert given(rated("2026-01-10", fit="8"), rated("2026-03-01", market="7")).row["ratings_lapse_on"] == "2027-01-10"

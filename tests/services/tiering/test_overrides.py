@@ -100,3 +100,12 @@ def test_an_override_of_a_day_to_come_holds_from_that_day() -> None:
     wholesale(pounds("500", "2026-01-10")).when(said(fact, "2026-01-12"), "2026-01-20").then(
         tier_changed("partner", on="2026-01-15", cause="override")
     )
+
+
+def test_the_tier_shown_is_held_since_its_own_change_not_since_one_in_the_shadow() -> None:
+    one = wholesale(pounds("500", "2026-01-10"), overridden("partner", "2026-01-12", until="2026-12-01"))
+    one.when(pounds("4500", "2026-02-03")).then(tier_changed("partner", from_="partner", computed_tier="priority"))
+    assert (one.row["tier_since"], one.row["since_version"]) == ("2026-01-12", 2)
+    assert (one.row["changed_on"], one.row["changed_version"]) == ("2026-02-03", 3)
+    one.when("2026-12-02").then(tier_changed("priority", cause="override_ended"))
+    assert (one.row["tier_since"], "since_version" in one.row) == ("2026-12-02", False)

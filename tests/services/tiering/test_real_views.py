@@ -84,13 +84,22 @@ async def test_a_customer_in_full(reader: Reader) -> None:
     assert (row["net_365d"], row["currency"], row["flags"]) == ("100000000.00", "CNY", {"unconverted": []})
     assert row["version"] == 4
     fresh = {name: row[name] for name in ("as_of", "log", "recorded_at", "projected_at", "generation")}
-    assert fresh["log"] == {"generation": 1, "offset": 7}
+    assert fresh["log"] == {"generation": 1, "partition": 3, "offset": 7}
 
 
 async def test_nothing_private_is_in_the_view(reader: Reader) -> None:
     (row,) = await reader.read("customers", wholesale(pounds("500", "2026-01-10")))
-    private = {"fold", "due_at", "live", "fold_version", "partition", "changed_version", "change", "marked_due", "behind"}
+    private = {"fold", "due_at", "live", "fold_version", "partition", "changed_version", "since_version", "changed_on"}
+    private |= {"change", "shown", "decided", "marked_due", "behind", "pending", "proposal"}
     assert not private & row.keys()
+
+
+async def test_what_goes_on_under_an_override_is_told_apart_from_the_tier_shown(reader: Reader) -> None:
+    one = wholesale(pounds("500", "2026-01-10"), overridden("partner", "2026-01-12", until="2026-12-01"))
+    (row,) = await reader.read("customers", one.when(pounds("4500", "2026-02-03")))
+    assert (row["tier"], row["tier_since"], row["cause"]) == ("partner", "2026-01-12", "override")
+    assert (row["computed_tier"], row["changes_as_of"]) == ("priority", "2026-02-03")
+    assert row["changes"]["purchase"]["tier"] == "partner"
 
 
 async def test_a_customer_of_whom_nothing_is_decided(reader: Reader) -> None:
