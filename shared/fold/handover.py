@@ -12,7 +12,7 @@ or the next rebuild points the views.
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -59,9 +59,9 @@ async def hand_over(rebuild: Rebuild) -> HandedOver:
         async with asyncio.timeout(CLOSED_AT_MOST_SECONDS):
             final = await _closed_offsets(rebuild)
             records = sum([count async for count in rebuild.fold(final)])
-            waiting = await _published_after(rebuild, final)
+            waiting = await published_after(rebuild, final)
             async with transaction(rebuild.database) as session:
-                carried = await _carry(rebuild, session, waiting)
+                carried = await carry_over(rebuild, session, waiting)
                 until = rebuild.now() + KEPT_FOR
                 await rebuild.generations.hand_over(session, rebuild.live, rebuild.target, rebuild.token, until)
     except TimeoutError as error:
@@ -93,7 +93,7 @@ async def _closed_offsets(rebuild: Rebuild) -> dict[int, int]:
         return {document["partition"]: document["offset"] async for document in positions.find(query)}
 
 
-async def _published_after(rebuild: Rebuild, final: dict[int, int]) -> list[str]:
+async def published_after(rebuild: Rebuild, final: Mapping[int, int]) -> list[str]:
     """Keys with decisions of this service after these offsets: every pending one is among them, as a decision is on
     the log before the batch that made it commits, and is pending no more once it has been read back.
     """
@@ -111,7 +111,7 @@ async def _published_after(rebuild: Rebuild, final: dict[int, int]) -> list[str]
     return list(keys)
 
 
-async def _carry(rebuild: Rebuild, session: Session, keys: Collection[str]) -> int:
+async def carry_over(rebuild: Rebuild, session: Session, keys: Collection[str]) -> int:
     """Write the live generation's pending decisions and marks into the new one's documents."""
     domain, live = rebuild.domain, rebuild.store(rebuild.live)
     target = rebuild.store(rebuild.target, mark=BUILDING)

@@ -46,6 +46,7 @@ class Rebuild:
     """Builds a generation of one service's views, or brings a replaced one up to date. Enter it to begin: it then goes
     on where an earlier one of the same program on the same log stopped, unless `fresh`. One at a time per service.
 
+    log_generation: of a log that is not the current one yet (relog); `settings` name its topic.
     back: bring the generation back that was replaced last, instead of a new one.
     pace: the share of the time in which it works, in short batches; the rest is left to the live service. 1: all of
     it, in long batches, which is fastest and felt by live traffic.
@@ -63,11 +64,13 @@ class Rebuild:
         fresh: bool = False,
         back: bool = False,
         pace: float = 1.0,
+        log_generation: int | None = None,
     ) -> None:
         self.settings, self.database, self.schema, self.domain = settings, database, schema, domain
         self.token, self.now = token, now
         self.generations = Generations(database, domain.service)
         self.live = self.target = self.log_generation = 0
+        self._other_log = log_generation
         self.resumed = False
         self.tail = Tail(settings, LOG.full_name(settings))
         self._fresh, self._back, self._pace = fresh, back, pace
@@ -93,12 +96,16 @@ class Rebuild:
         await self.generations.release(self.token)
 
     async def _begin(self) -> None:
-        self.log_generation = await current_generation(self.database, "log")
+        self.log_generation = self._other_log or await current_generation(self.database, "log")
         known = await self.generations.read()
         self.live = known["current"]
         kept = [one["generation"] for one in known.get("kept", ())]
         build = known.get("build")
-        wanted = {"fold_version": self.domain.fold_version, "log_generation": self.log_generation}
+        wanted = {
+            "fold_version": self.domain.fold_version,
+            "log_generation": self.log_generation,
+            "partitions": self.settings.partitions,
+        }
         if build is not None and build["generation"] in kept and not self._back:
             await self.generations.mark(build["generation"], RETIRED)  # a rollback that was not finished
             build = None
@@ -109,7 +116,7 @@ class Rebuild:
         else:
             if build is not None:
                 await self._remove(build["generation"])
-            self.target = await self.generations.begin_build(**wanted)
+            self.target = await self.generations.begin_build(wanted)
         await apply(self.database, self.schema, self.target, with_views=False)
         store = self.store(self.target, mark=BUILDING)
         appender = Appender(self.settings)  # never used: nothing is decided
@@ -131,7 +138,7 @@ class Rebuild:
             query = {"_id": {"$regex": f"^g{target}/"}, "log_generation": {"$ne": self.log_generation}}
             if await self.database[f"{self.domain.service}_positions"].find_one(query) is not None:
                 raise Stop(f"generation {target} was folded from another log generation")
-        await self.generations.begin_build(self.domain.fold_version, self.log_generation, target=target)
+        await self.generations.begin_build({"fold_version": self.domain.fold_version}, target=target)
         await self.generations.mark(target, BUILDING)
         return target
 

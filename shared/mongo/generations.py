@@ -148,12 +148,14 @@ class Generations:
         async with transient_errors():
             await self._all.update_one({"_id": self.service, "builder.token": token}, {"$unset": {"builder": ""}})
 
-    async def begin_build(self, fold_version: int, log_generation: int, *, target: int | None = None) -> int:
-        """Note a build; gives its generation: `target` for one that is brought back, else the next number."""
+    async def begin_build(self, of: Mapping[str, int], *, target: int | None = None) -> int:
+        """Note a build and what it is made `of`; gives its generation: `target` for one that is brought back, else the
+        next number.
+        """
         document = await self.read()
         highest = max(document.get("highest", FIRST), document["current"])
         generation = highest + 1 if target is None else target
-        build = {"generation": generation, "fold_version": fold_version, "log_generation": log_generation}
+        build = {"generation": generation, **of}
         async with transient_errors():
             await self._all.update_one(
                 {"_id": self.service}, {"$set": {"build": build, "highest": max(highest, generation)}}

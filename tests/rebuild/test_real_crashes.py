@@ -79,7 +79,7 @@ async def _with_the_live_positions_closed(world: World, monkeypatch: pytest.Monk
     with monkeypatch.context() as patched:
         patched.setattr(generations, "HANDOVER_LASTS", timedelta(seconds=3))
         patched.setattr(handover, "give_up_handover", _nothing)
-        patched.setattr(handover, "_carry", dies)
+        patched.setattr(handover, "carry_over", dies)
         with pytest.raises(CrashError):
             await world.rebuild("tiering")
     closed = {"_id": {"$regex": "^g2/"}, "closed": {"$ne": None}}
