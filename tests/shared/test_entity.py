@@ -148,3 +148,20 @@ def test_decisions_that_are_never_read_back_stop_the_process(monkeypatch: pytest
     monkeypatch.setattr("shared.fold.entity.MAX_PENDING", 1)
     with pytest.raises(Stop, match="1 decisions were published and not read back"):
         decided(toy(), purchase("130.00"))
+
+
+@pytest.mark.parametrize(
+    ("event", "live"),
+    [
+        (purchase("1.00"), True),
+        (replace(purchase("1.00"), backfill=True), False),
+        (review(days_later=1), False),
+    ],
+)
+def test_a_customer_is_live_once_a_fact_came_that_is_no_history(event: Event, live: bool) -> None:  # noqa: FBT001
+    entity = toy()
+    decided(entity, event)
+    document = entity.document()
+    assert (document["live"], document["fold_version"]) == (live, TOY.fold_version)
+    decided(entity, replace(purchase("1.00", name="p2"), backfill=True))
+    assert entity.live is live, "history makes nobody live, nor undoes it"
