@@ -46,10 +46,9 @@ async def _play(options: argparse.Namespace, folder: Path) -> int:
             for line in [report.error, *report.verdict.broken][: MAX_SHOWN + 1]:
                 if line:
                     print(f"  {line}", flush=True)
-    table = markdown(reports)
-    print(f"\n{table}")
-    if options.write:
-        options.write.write_text(_page(table, options.seed), encoding="utf-8")
+            if options.write:
+                options.write.write_text(_page(markdown(reports), options.seed), encoding="utf-8")
+    print(f"\n{markdown(reports)}")
     return 0 if all(one.held or one.not_run for one in reports) else 1
 
 
