@@ -123,7 +123,7 @@ def fixed(fix: Fix, one: Rejection, *, now: datetime, zone: ZoneInfo, partitions
     if isinstance(again, Refused):
         return again
     kept = [(name, said) for name, said in one.headers if name == BACKFILL_HEADER]
-    candidate = admit(again, now=now, zone=zone, backfill=(BACKFILL_HEADER, b"1") in kept)
+    candidate = admit(again, now=now, zone=zone, backfill=bool(kept))
     if isinstance(candidate, Refused):
         return candidate
     key = candidate.key.encode()

@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     log_generation: Annotated[int, Field(ge=1)] = 1
     """Which log is read and written: `guanxi relog` says when to set the next one."""
     replication: Annotated[int, Field(ge=1, le=9)] = 1
+    backfill_token: SecretStr = SecretStr("1")
+    """By which admission knows history that `guanxi import --backfill` sends. Where upstreams write the inbox
+    themselves, it should be a secret of ingest's and the operator's.
+    """
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     http_cert_file: Path | None = None

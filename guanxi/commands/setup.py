@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from guanxi.console import fail, say
 from services.engagement.store import SCHEMA as ENGAGEMENT
 from services.engagement.weeks import refresh_weeks
+from services.ingest.settings import key_bytes
 from services.ingest.store import SCHEMA as INGEST
+from services.ingest.store import fix_person_key
 from services.tiering.policy_file import read_policy
 from services.tiering.store import SCHEMA as TIERING
 from shared.errors import GuanxiError, Stop, Transient
@@ -44,6 +47,7 @@ class SetupSettings(Settings):
     """
     upstreams: str = "upstream"
     """Users of Kafka that may write the inbox, separated by commas."""
+    person_key: SecretStr | None = None
     downstreams: str = "downstream"
     """Users of Kafka that may read guanxi.tiers."""
 
@@ -63,6 +67,7 @@ async def set_up(settings: SetupSettings) -> list[str]:
         await begin_generations(database, ("inbox", "log", *(schema.service for schema in SCHEMAS)))
         for schema in SCHEMAS:
             await apply(database, schema, await current_generation(database, schema.service))
+        await fix_person_key(database, key_bytes(settings.person_key))
         if settings.users_dir is not None:
             done += await _grant(settings, database)
         done += await _adopt_first(database, settings.policy)

@@ -71,6 +71,7 @@ async def connected(settings: Settings, *, backfill: bool) -> AsyncIterator[Port
         states = [f"{name}_g{await current_generation(database, name)}" for name in STATES]
         ports = Ports(
             inbox=KafkaInbox(appender, settings),
+            backfill_token=settings.backfill_token.get_secret_value().encode(),
             claims=(store := MongoStore(database, generation)),
             admitted=store,
             live=MongoLive(database, states),

@@ -45,7 +45,9 @@ class LiveCustomers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All of it; `generation` is the inbox's, stall_seconds how long admission may stand still before waiting ends."""
+    """All of it; `generation` is the inbox's, stall_seconds how long admission may stand still before waiting ends,
+    backfill_token what admission knows history by.
+    """
 
     inbox: Inbox
     claims: SeenClaims
@@ -53,3 +55,4 @@ class Ports:
     live: LiveCustomers
     generation: int
     stall_seconds: float = STALL_SECONDS
+    backfill_token: bytes = b"1"

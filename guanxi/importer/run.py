@@ -39,7 +39,7 @@ class Import:
         self._reading = Reading(plan, self._refuse)
         self._refused_file = RefusedFile(refused_file, plan.files, self._reading.headers)
         self._begun: str | None = None
-        self._headers = [(BACKFILL_HEADER, b"1")] if plan.backfill else []
+        self._headers = [(BACKFILL_HEADER, ports.backfill_token)] if plan.backfill and ports is not None else []
 
     @property
     def progress(self) -> tuple[int, int]:

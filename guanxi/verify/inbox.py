@@ -102,7 +102,12 @@ async def _judge(
     judged = [
         (
             Position(generation, record.partition, record.offset),
-            read(record, EPOCH + timedelta(milliseconds=record.timestamp), settings.zone),
+            read(
+                record,
+                EPOCH + timedelta(milliseconds=record.timestamp),
+                settings.zone,
+                settings.backfill_token.get_secret_value().encode(),
+            ),
         )
         for record in records
     ]

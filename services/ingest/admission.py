@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hmac import compare_digest
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -39,7 +40,9 @@ MAX_ERRORS_PER_BATCH = 10
 """Records of a batch that may set off an error of ours. Each is refused and can be sent again after a fix, so that one
 of them does not hold up a partition; more say that the error is not in the records, and admission stops."""
 BACKFILL_HEADER = "backfill"
-"""Set to 1 by `guanxi import --backfill`: history, decided as of its own time."""
+"""Set by `guanxi import --backfill` to the deployment's backfill token: history, decided as of its own time. With any
+other value a record is taken as a live one, so that who may only write the inbox cannot write the past.
+"""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TIMESTAMP_MS = 7_258_118_400_000  # the year 2200, so that no record's timestamp can leave the calendar
@@ -98,7 +101,8 @@ class Log(Protocol):
 class Place:
     """Where admission works.
 
-    zone: of business days; generation: of the inbox; partitions: of the log; log, rejected: names of the topics.
+    zone: of business days; generation: of the inbox; partitions: of the log; log, rejected: names of the topics;
+    backfill_token: marks history; person_key: goes into the ids of persons known by name.
     """
 
     zone: ZoneInfo
@@ -106,6 +110,8 @@ class Place:
     partitions: int
     log: str
     rejected: str
+    backfill_token: bytes = b"1"
+    person_key: bytes = b""
 
 
 @dataclass(slots=True)
@@ -198,14 +204,14 @@ class Admission:
 
     async def _judge_alone(self, batches: Mapping[int, Sequence[Record]]) -> list[Arrived]:
         arrived: list[Arrived] = []
-        errors = 0
+        errors, place = 0, self._place
         for partition, batch in batches.items():
             for record in batch:
-                position = Position(self._place.generation, partition, record.offset)
+                position = Position(place.generation, partition, record.offset)
                 appended_at = _EPOCH + timedelta(milliseconds=min(max(record.timestamp, 0), _MAX_TIMESTAMP_MS))
                 judged: Candidate | Refused
                 try:
-                    judged = read(record, appended_at, self._place.zone)
+                    judged = read(record, appended_at, place.zone, place.backfill_token, place.person_key)
                 except Exception as error:
                     errors += 1
                     if errors > MAX_ERRORS_PER_BATCH:
@@ -253,14 +259,16 @@ class Admission:
         metrics.add(metrics.INBOX_RECORDS, seen)
 
 
-def read(record: Record, appended_at: datetime, zone: ZoneInfo) -> Candidate | Refused:
+def read(
+    record: Record, appended_at: datetime, zone: ZoneInfo, backfill_token: bytes = b"1", person_key: bytes = b""
+) -> Candidate | Refused:
     """What a record of the inbox is by itself."""
     headers = record.headers
     document = from_kafka(record.value, headers)
     if isinstance(document, Refused):
         return document
-    backfill = any(name == BACKFILL_HEADER and value == b"1" for name, value in headers)
-    judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True)
+    backfill = any(name == BACKFILL_HEADER and compare_digest(value or b"", backfill_token) for name, value in headers)
+    judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True, person_key=person_key)
     if isinstance(judged, Refused):
         return judged
     if judged.traceparent is None:

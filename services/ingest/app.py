@@ -10,8 +10,8 @@ from services.ingest.handlers import KafkaInbox
 from services.ingest.http import create_door
 from services.ingest.keys import ApiKeys
 from services.ingest.limits import DoorLimits
-from services.ingest.settings import IngestSettings
-from services.ingest.store import MongoClaims, MongoStore
+from services.ingest.settings import IngestSettings, key_bytes
+from services.ingest.store import MongoClaims, MongoStore, check_person_key
 from shared.errors import Malformed
 from shared.kafka.batches import Appender
 from shared.kafka.connection import Broker, make_broker
@@ -62,6 +62,8 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
     """Make admission and register it with the process. Raises Transient while MongoDB is away."""
     await log_generation(database, settings)
     generation = await current_generation(database, "inbox")
+    person_key = key_bytes(settings.person_key)
+    await check_person_key(database, person_key)
     appender = Appender(settings)
     admission = Admission(
         MongoStore(database, generation),
@@ -72,6 +74,8 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
             partitions=settings.partitions,
             log=LOG.full_name(settings),
             rejected=REJECTED.full_name(settings),
+            backfill_token=settings.backfill_token.get_secret_value().encode(),
+            person_key=person_key,
         ),
     )
     read_odd_headers()

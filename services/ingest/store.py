@@ -5,6 +5,7 @@ records are published again, and readers of the log pass over them (architecture
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -15,8 +16,10 @@ from pymongo.write_concern import WriteConcern
 
 from services.ingest.admission import Named
 from services.ingest.domain import Claim, Entry
+from shared.errors import Stop
 from shared.events.event import Position
 from shared.mongo import MAJORITY, Database, Document, transient_errors
+from shared.mongo.applied import last_applied, note_applied
 from shared.mongo.schema import Index, Schema
 
 CLAIMS, PEOPLE, POSITIONS = "claims", "people", "admission_positions"
@@ -40,6 +43,30 @@ SCHEMA = Schema(
 MAX_REPLY_CLAIMS = 2_000
 """Identities per query; a batch has hardly ever more."""
 _DUPLICATE_KEY = 11000
+PERSON_KEY = "person key"
+
+
+async def fix_person_key(database: Database, person_key: bytes) -> None:
+    """Write down by which key ids of persons are made, as a hash of it. Raises Stop when it is another than before."""
+    await check_person_key(database, person_key)
+    if await last_applied(database, PERSON_KEY) is not None:
+        return
+    async with transient_errors():
+        older = person_key and await database[CLAIMS].find_one({}, {"_id": 1}) is not None
+    if older:
+        raise Stop("events were admitted before there was a GUANXI_PERSON_KEY; go on without one (docs/security.md)")
+    await note_applied(database, PERSON_KEY, _fingerprint(person_key))
+
+
+async def check_person_key(database: Database, person_key: bytes) -> None:
+    """Raises Stop when ids of persons would not be what they were: each would count as somebody new."""
+    known = await last_applied(database, PERSON_KEY)
+    if known is not None and known != _fingerprint(person_key):
+        raise Stop("GUANXI_PERSON_KEY is not the one that this database began with; give that one back")
+
+
+def _fingerprint(person_key: bytes) -> str:
+    return blake2b(b"guanxi person key", key=person_key, digest_size=12).hexdigest() if person_key else "none"
 
 
 class MongoClaims:

@@ -13,6 +13,7 @@ from pymongo.errors import OperationFailure
 
 from shared.errors import Stop
 from shared.mongo import Database, connect, transient_errors
+from shared.mongo.applied import COLLECTION as APPLIED
 from shared.mongo.applied import must_change, note_applied
 from shared.mongo.due import BACKFILLS
 from shared.mongo.generations import COLLECTION as GENERATIONS
@@ -71,7 +72,7 @@ def _service_role(schema: Schema, generation: int) -> Role:
     # `policies` is declared by tiering and written by set-up and the operator only.
     own += [name for name in schema.plain_collections if name != POLICIES]
     privileges: Privileges = dict.fromkeys(own, WRITE)
-    privileges |= {POLICIES: READ, BACKFILLS: READ}
+    privileges |= {POLICIES: READ, BACKFILLS: READ, APPLIED: READ}
     # A reader that meets a handover which did not end opens the positions again (shared/mongo/generations.py).
     privileges[GENERATIONS] = ("find", "update") if schema.collections else READ
     return Role(role_of(schema.service), privileges)

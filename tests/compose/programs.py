@@ -97,7 +97,7 @@ async def tried(act):
 async def main():
     result = {}
     for user, password, action, topic, group in A["cases"]:
-        act = write((user, password), topic) if action == "write" else read((user, password), topic, group)
+        act = write((user, password), topic) if action == "write" else read((user, password), topic, group or None)
         result["/".join(filter(None, [user, action, topic, group]))] = await tried(act)
     print(json.dumps(result))
 

@@ -50,6 +50,10 @@ class Project:
         """`docker <words>`."""
         return self._run(["docker", *words], timeout_s=COMMAND_SECONDS, check=check, stdin=stdin)
 
+    def returned(self, *command: str) -> int:
+        """The exit code of a command that may fail."""
+        return subprocess.run(command, capture_output=True, check=False, timeout=COMMAND_SECONDS).returncode
+
     def _run(self, command: Sequence[str], *, timeout_s: float, check: bool, stdin: str) -> str:
         ran = subprocess.run(
             command,

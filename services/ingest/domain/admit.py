@@ -23,13 +23,21 @@ _OWN_KEYS = (b"customer:", b"representative:")
 
 
 def admit(
-    document: object, *, now: datetime, zone: ZoneInfo, backfill: bool = False, internal: bool = False
+    document: object,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    backfill: bool = False,
+    internal: bool = False,
+    person_key: bytes = b"",
 ) -> Candidate | Refused:
     """The candidate that an event is, or why it is refused.
 
     document: as `services.ingest.wire` or another strict JSON reader gives it; now: the inbox's append time (at the
     HTTP door, which answers ahead of it, the door's clock); zone: of business days; backfill: history, which has no
-    age limit; internal: whether guanxi's own types may come (they may on the inbox, not at the other doors).
+    age limit; internal: whether guanxi's own types may come (they may on the inbox, not at the other doors);
+    person_key: goes into the ids of persons known by name, thus into the log's data, and into nothing that tells
+    repeats; only admission needs it.
     """
     envelope = read_envelope(document, internal=internal)
     if isinstance(envelope, Refused):
@@ -44,7 +52,8 @@ def admit(
     refused = refuse_combination(envelope, fact, zone)
     if refused is not None:
         return refused
-    return _candidate(document, envelope, fact, data, backfill=backfill)  # type: ignore[arg-type]  # an envelope is a dict's
+    assert isinstance(document, dict), "an envelope is a dict's"
+    return _candidate(document, envelope, fact, data, backfill=backfill, person_key=person_key)
 
 
 def refuse_key(key: bytes | None, candidate: Candidate) -> Refused | None:
@@ -57,11 +66,17 @@ def refuse_key(key: bytes | None, candidate: Candidate) -> Refused | None:
 
 
 def _candidate(
-    document: dict[str, Any], envelope: Envelope, fact: Fact, data: dict[str, Any], *, backfill: bool
+    document: dict[str, Any],
+    envelope: Envelope,
+    fact: Fact,
+    data: dict[str, Any],
+    *,
+    backfill: bool,
+    person_key: bytes,
 ) -> Candidate:
     entry, subject, time = envelope.entry, envelope.subject, envelope.time
     key = f"{subject_kind(entry.name, fact)}:{subject}"
-    plain, names = take_names(entry, key, subject, data)
+    plain, names = take_names(entry, key, subject, data, person_key)
     instant = format_instant(time)
     void = isinstance(fact, RecordVoided)
     record = _record(envelope, fact)

@@ -49,9 +49,10 @@ class World:
     )
     step: Callable[[], Awaitable[None]] = at_once
     chance: random.Random = field(default_factory=lambda: random.Random(0))
+    place: Place = PLACE
 
     def admission(self) -> Admission:
-        return Admission(self, self, PLACE, pause=self.step)
+        return Admission(self, self, self.place, pause=self.step)
 
     async def find(self, identities: Sequence[bytes]) -> Mapping[bytes, Claim]:
         await self.step()

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from shared.events.codec import dump_replaced
 from shared.events.event import Position
 from shared.kafka.connection import partition_of
 from tests.services.ingest.events import DATA, event, raw
-from tests.services.ingest.fakes import PARTITIONS, Crashed, InboxRecord, World, crashing, interleaving, read_log
+from tests.services.ingest.fakes import PARTITIONS, PLACE, Crashed, InboxRecord, World, crashing, interleaving, read_log
 
 Inbox = dict[int, list[InboxRecord]]
 
@@ -134,6 +135,28 @@ async def test_history_is_marked_by_the_importers_header() -> None:
     assert admitted.backfill is True
     assert admitted.clock.year == 2019
     assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"too_old"]
+
+
+async def test_a_producer_that_does_not_know_the_token_cannot_write_history() -> None:
+    world = World(place=replace(PLACE, backfill_token=b"a secret of the deployment"))
+    old = raw(event(time="2019-03-01T00:00:00Z"))
+    guesses = (b"1", b"true", b"", None, b"a secret of the deploymenT")
+    records = [InboxRecord(0, n, old, None, [("backfill", guess)]) for n, guess in enumerate(guesses)]
+    await world.run({0: [*records, InboxRecord(0, 9, old, None, [("backfill", b"a secret of the deployment")])]})
+    ((_, admitted),) = [kept for partition in read_log(world.topics["log"]) for kept in partition]
+    assert admitted.backfill is True
+    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"too_old"] * len(guesses)
+
+
+async def test_ids_of_persons_on_the_log_are_made_with_the_deployments_key() -> None:
+    ids = set()
+    for person_key in (b"", b"key of a deployment", b"key of another one"):
+        world = World(place=replace(PLACE, person_key=person_key))
+        await world.run({0: [InboxRecord(0, 0, raw(event("visit.logged")))]})
+        ((_, admitted),) = [kept for partition in read_log(world.topics["log"]) for kept in partition]
+        ids.add(admitted.data.attendees[0].person_id)
+        assert [person_id for _, person_id in world.people] == [admitted.data.attendees[0].person_id]
+    assert len(ids) == 3
 
 
 async def test_revisions_within_one_batch_replace_one_another_in_order() -> None:

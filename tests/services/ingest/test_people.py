@@ -36,6 +36,15 @@ def test_folded_names_are_one_person_of_a_customer() -> None:
     assert derived_id("customer:2", "anna schmidt") not in ids
 
 
+def test_a_key_changes_ids_of_names_and_nothing_that_tells_repeats() -> None:
+    key = b"sixteen bytes or more"
+    plain, keyed = candidate(event("visit.logged")), candidate(event("visit.logged"), person_key=key)
+    assert keyed.data["attendees"][0]["person_id"] == derived_id("customer:00042", "李娜", key)
+    assert keyed.data["attendees"][0] != plain.data["attendees"][0]
+    assert keyed.data["attendees"][1:] == plain.data["attendees"][1:]
+    assert (keyed.identity, keyed.content) == (plain.identity, plain.content)
+
+
 def test_a_name_with_an_id_keeps_the_id() -> None:
     passed = candidate(event("visit.logged", {"attendees": [{"person_id": "p-1", "name": "李娜"}]}))
     assert passed.data["attendees"] == [{"person_id": "p-1"}]

@@ -1,0 +1,90 @@
+"""A running deployment goes over to TLS, and Kafka and MongoDB open for machines outside."""
+
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from guanxi.stack.ports import free_port
+from tests.compose.project import Project
+
+pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
+
+FILES = ("docker-compose.yml", "docker-compose.tls.yml", "docker-compose.outside.yml")
+
+
+@pytest.fixture(scope="module")
+def ports() -> dict[str, int]:
+    """Where Kafka and MongoDB are published."""
+    return {"kafka": free_port(None), "mongo": free_port(None)}
+
+
+@pytest.fixture(scope="module")
+def encrypted(project: Project, ports: dict[str, int]) -> Project:
+    """The same deployment, with the same data and passwords."""
+    project.files = FILES
+    project.environment = {
+        **project.environment,
+        "GUANXI_OUTSIDE_KAFKA_PORT": str(ports["kafka"]),
+        "GUANXI_OUTSIDE_MONGO": f"127.0.0.1:{ports['mongo']}",
+    }
+    project.up()
+    return project
+
+
+@pytest.fixture(scope="module")
+def authority(encrypted: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificate that clients trust, fetched as documented."""
+    file = tmp_path_factory.mktemp("tls") / "ca.pem"
+    encrypted.compose("cp", "ingest:/run/secrets/guanxi/ca.pem", str(file))
+    return file
+
+
+def test_all_is_healthy_and_set_up_without_a_change(encrypted: Project) -> None:
+    services = ("ingest", "tiering", "engagement", "kafka", "mongo")
+    assert {encrypted.health(service) for service in services} == {"healthy"}
+    assert encrypted.logs("setup").splitlines()[-1] == "nothing to do, everything is set up"
+
+
+def test_the_door_speaks_https_and_nothing_else(encrypted: Project, authority: Path) -> None:
+    port = encrypted.compose("port", "ingest", "8080").strip().rpartition(":")[2]
+    context = ssl.create_default_context(cafile=str(authority))
+    with httpx.Client(verify=context, trust_env=False) as client:
+        assert client.post(f"https://localhost:{port}/v1/events", json={}).status_code == httpx.codes.UNAUTHORIZED
+    with pytest.raises(httpx.TransportError), httpx.Client(trust_env=False) as client:
+        client.post(f"http://localhost:{port}/v1/events", json={})
+    with pytest.raises(httpx.ConnectError), httpx.Client(trust_env=False) as client:
+        client.post(f"https://localhost:{port}/v1/events", json={})
+
+
+async def test_an_upstream_outside_writes_the_inbox_by_tls(
+    encrypted: Project, authority: Path, ports: dict[str, int]
+) -> None:
+    options = {
+        "bootstrap_servers": f"localhost:{ports['kafka']}",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "erp",
+        "sasl_plain_password": encrypted.secret("erp")["GUANXI_KAFKA_PASSWORD"],
+        "request_timeout_ms": 5000,
+    }
+    context = ssl.create_default_context(cafile=str(authority))
+    async with AIOKafkaProducer(**options, security_protocol="SASL_SSL", ssl_context=context) as producer:
+        await producer.send_and_wait("guanxi.inbox", b"{}")
+    bare = AIOKafkaProducer(**options, security_protocol="SASL_PLAINTEXT")
+    with pytest.raises(KafkaError):
+        await bare.start()
+    await bare.stop()
+
+
+def test_a_reader_outside_reads_views_by_tls(encrypted: Project, authority: Path, ports: dict[str, int]) -> None:
+    password = encrypted.secret("reader")["GUANXI_MONGO_PASSWORD"]
+    address = f"mongodb://reader:{password}@localhost:{ports['mongo']}/guanxi?directConnection=true&authSource=guanxi"
+    with MongoClient[dict[str, object]](address, tls=True, tlsCAFile=str(authority)) as client:
+        assert client["guanxi"]["customers"].find_one() is not None
+    with pytest.raises(PyMongoError), MongoClient[dict[str, object]](address, serverSelectionTimeoutMS=3000) as client:
+        client["guanxi"]["customers"].find_one()
