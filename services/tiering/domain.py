@@ -69,7 +69,8 @@ class Tiering:
     def _settle(self, state: State, new_day: int) -> None:
         for day in goals.last_days(state.goals, state.today, new_day):
             state.advance(self.days.start(day + 1) - MICROSECOND)
-            assessed = assess(state, policy := in_force(self.policies, day))
+            policy = in_force(self.policies, day)
+            assessed = assess(state, policy)
             figures = {"score": f"{assessed.score / 10:.1f}", "net_365d": policy.money(assessed.money.net)}
             goals.settle(state.goals, day, figures.__getitem__)
 

@@ -43,7 +43,6 @@ from tests.bench.engagement_year import END, START, Told, Year
 from tests.services.engagement.usual import scans, usual
 
 PARTITIONS = 12
-BATCH = 5_000
 ZONE = ZoneInfo("Asia/Shanghai")
 QUERY_TRIES, ENOUGH_SECONDS = 3, 5.0
 SCREEN = 25
@@ -68,6 +67,7 @@ class _Log:
 
     partition: int
     told: Iterable[Told]
+    batch_records: int
     offset: int = 0
     decided: deque[Outgoing] = field(default_factory=deque)
     clock_ms: int = 0
@@ -87,7 +87,7 @@ class _Log:
         for at, key, value, headers in self.told:
             self.clock_ms = int(at.timestamp() * 1000)
             records.append(self._read(self.clock_ms, key, value, headers))
-            if len(records) >= BATCH:
+            if len(records) >= self.batch_records:
                 break
         return records
 
@@ -106,15 +106,15 @@ class Folded:
     cpu_seconds: float = 0.0
 
 
-async def fold(database: Database, year: Year) -> Folded:
-    """All partitions, one after the other."""
+async def fold(database: Database, year: Year, partitions: range, batch_records: int) -> Folded:
+    """Some partitions, one after the other."""
     await apply(database, SCHEMA, 1)
     calendar = build_calendar(CalendarChoice("CN"), range(START.year, END.year + 1))
     await write_weeks(database, week_documents(calendar, ZONE, START.date(), END.date()))
     domain = Engagement(make_entitlements([(date(2020, 1, 1), None)]), ZONE)
     done = Folded()
-    for partition in range(PARTITIONS):
-        log = _Log(partition, iter(year.told(partition, PARTITIONS)))
+    for partition in partitions:
+        log = _Log(partition, iter(year.told(partition, PARTITIONS)), batch_records)
         store = StateStore(database, "engagement", 1, 1)
         processor = LogProcessor(domain, store, cast("Appender", log), "log", now=lambda: datetime.now(UTC))
         await processor.positions([partition])
@@ -131,11 +131,15 @@ async def fold(database: Database, year: Year) -> Folded:
     return done
 
 
-def report(done: Folded, database: Any, year: Year) -> None:
-    """Print what was measured."""
-    print(f"{done.records:,} records ({year.visits:,} visits), {done.decisions:,} decisions")
+def report_folded(done: Folded) -> None:
+    """Print what folding took."""
+    print(f"{done.records:,} records, {done.decisions:,} of them decisions")
     print(f"fold: {done.seconds:,.0f} s, {done.records / done.seconds:,.0f} records/s; ", end="")
-    print(f"{1e6 * done.cpu_seconds / done.records:,.0f} µs of this process's CPU each")
+    print(f"{1e6 * done.cpu_seconds / done.records:,.0f} µs of this process's CPU each", flush=True)
+
+
+def report(database: Any, year: Year) -> None:
+    """Print how large everything is."""
     for name in ("engagement", "representatives", "visit_rows", "account_rows"):
         (found,) = database[f"{name}_g1"].aggregate(
             [
@@ -194,6 +198,9 @@ async def main() -> int:
     parser.add_argument("--customers", type=int, default=50_000)
     parser.add_argument("--representatives", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=4_000, help="records a transaction")
+    parser.add_argument("--first", type=int, default=0, help="partition to begin with; what is there stays if not 0")
+    parser.add_argument("--last", type=int, default=PARTITIONS - 1, help="partition to end with; questions come at 11")
     given = parser.parse_args()
     year = Year(given.visits, given.customers, given.representatives, given.seed)
     print(f"{cpu_count()} cores, load average {getloadavg()[0]:.2f} before; seed {given.seed}")
@@ -208,13 +215,17 @@ async def main() -> int:
             uri = server.endpoint
         database = connect(Settings(mongo_uri=SecretStr(uri), mongo_database="bench_engagement"))
         try:
-            await database.client.drop_database(database.name)
-            done = await fold(database, year)
+            if not given.first:
+                await database.client.drop_database(database.name)
+            done = await fold(database, year, range(given.first, given.last + 1), given.batch)
         finally:
             database.client.close()
         client: MongoClient[Any] = MongoClient(uri, tz_aware=True)
         with client:
-            await asyncio.to_thread(report, done, client.bench_engagement, year)
+            await asyncio.to_thread(report_folded, done)
+            if given.last < PARTITIONS - 1:
+                return 0
+            await asyncio.to_thread(report, client.bench_engagement, year)
             scanning = await asyncio.to_thread(ask, client.bench_engagement, year)
             client.drop_database("bench_engagement")
     return 1 if scanning else 0

@@ -71,7 +71,7 @@ def relationship_assessments() -> list[Stage]:
 def goals(name: Callable[[str], str]) -> list[Stage]:
     """One row for each goal, of customers and of representatives, with `value`, `progress`, `outcome` and its progress.
 
-    What engagement cannot know of one customer is looked up: score and net from tiering, with no outcome kept; a
+    What engagement cannot know of one customer is looked up: score and net from tiering, which notes the outcome; a
     representative's weeks from rep_weeks, that of today for the value and that of the last day for the outcome.
     """
     return [
@@ -94,6 +94,7 @@ def goals(name: Callable[[str], str]) -> list[Stage]:
                 }
             }
         },
+        {"$set": {"outcome": {"$ifNull": ["$outcome", {"$toDouble": _outcome_of_tiering()}]}}},
         {"$unset": ["tiering", "tiering_id"]},
         {"$unionWith": {"coll": name("representatives"), "pipeline": _of_representatives(name)}},
         {
@@ -103,6 +104,18 @@ def goals(name: Callable[[str], str]) -> list[Stage]:
             }
         },
     ]
+
+
+def _outcome_of_tiering() -> Expression:
+    """What tiering noted of the same goal, null where it has not."""
+    noted = {
+        "$filter": {
+            "input": {"$ifNull": [{"$first": "$tiering.goal_outcomes"}, []]},
+            "as": "one",
+            "cond": {"$and": [{"$eq": ["$$one.metric", "$metric"]}, {"$eq": ["$$one.due_on", "$due_on"]}]},
+        }
+    }
+    return {"$getField": {"field": "outcome", "input": {"$first": noted}}}
 
 
 def _unwound(scope: str) -> list[Stage]:

@@ -1,7 +1,7 @@
 """Goals of which tiering alone knows the figure, score and net of 365 days: what came of them on their last day.
 
-Which goal holds and how far it is, engagement says (its view `goals`); here is only noted what was measured when the day
-ended, since nobody can know that later.
+Which goal holds and how far it is, engagement says (its view `goals`); here is only noted what was measured when the
+day ended, since nobody can know that later.
 """
 
 from collections.abc import Callable

@@ -21,7 +21,8 @@ class State:
 
     clock: the instant up to which time has passed, None before the first fact; today, tomorrow: its business day and
     the instant at which the next one begins. registered, ratings, credit, override: facts of which the latest holds.
-    goals: those that tiering measures. terms, assessed, decided: worked out from the rest and thrown away when that changes; never stored.
+    goals: those that tiering measures. terms, assessed, decided: worked out from the rest and thrown away when that
+    changes; never stored.
     """
 
     __slots__ = (
