@@ -7,7 +7,15 @@ from pathlib import Path
 from guanxi.doctor.clocks import CLOCKS, look_at_clocks
 from guanxi.doctor.deep import take_over
 from guanxi.doctor.policy import POLICY, look_at_policies
-from guanxi.doctor.schema import QUARANTINE, SCHEMA, look_at_quarantine, look_at_schema, look_at_server
+from guanxi.doctor.schema import (
+    GENERATIONS,
+    QUARANTINE,
+    SCHEMA,
+    look_at_generations,
+    look_at_quarantine,
+    look_at_schema,
+    look_at_server,
+)
 from guanxi.doctor.symptoms import Findings
 from guanxi.doctor.topics import DISK, POSITIONS, look_at_disks, look_at_positions, look_at_topics
 from guanxi.verify.findings import CHECKS, Report
@@ -33,6 +41,7 @@ async def examine(
     look_at_disks(found.disks, findings)
     log = next(one for one in found.topics if one.topic is LOG)
     await _try(SCHEMA, look_at_schema(database, findings), findings)
+    await _try(GENERATIONS, look_at_generations(database, settings, findings), findings)
     await _try(DISK, look_at_server(database, findings), findings)
     await _try(POLICY, look_at_policies(database, policy, settings, findings), findings)
     await _try(POSITIONS, look_at_positions(found, database, findings), findings)

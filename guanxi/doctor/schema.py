@@ -12,10 +12,13 @@ from services.tiering.store import SCHEMA as TIERING
 from shared.mongo import Database, transient_errors
 from shared.mongo.applied import canonical
 from shared.mongo.generations import current_generation
+from shared.mongo.relogs import relog_under_way
 from shared.mongo.schema import Index, Schema, pinned
+from shared.settings import Settings
 
-SCHEMA, QUARANTINE = "schema", "quarantine"
-SCHEMAS = (INGEST, TIERING, ENGAGEMENT)
+SCHEMA, QUARANTINE, GENERATIONS = "schema", "quarantine", "generations"
+FOLDING = (TIERING, ENGAGEMENT)
+SCHEMAS = (INGEST, *FOLDING)
 _SET_UP = "run 'guanxi setup'"
 
 
@@ -110,10 +113,25 @@ def _look_at_view(name: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
         findings.wrong(SCHEMA, what, why, "run 'guanxi setup'; it says what to do when somebody else changed it")
 
 
+async def look_at_generations(database: Database, settings: Settings, findings: Findings) -> None:
+    """Which log is the current one, and whether something is half done."""
+    current = await current_generation(database, "log")
+    told = [f"log {current}"] + [f"{one.service} {await current_generation(database, one.service)}" for one in FOLDING]
+    findings.checked[GENERATIONS] = ", ".join(told)
+    if current != settings.log_generation:
+        what = f"GUANXI_LOG_GENERATION is {settings.log_generation} here, the log's current generation is {current}"
+        why = "a process with this setting reads and writes another log than the others, or stops"
+        findings.wrong(GENERATIONS, what, why, f"set GUANXI_LOG_GENERATION={current} for every process")
+    if await relog_under_way(database) is not None:
+        why = "nothing may read or write the log until it ends"
+        do = "run the same relog again, it goes on; or give it up with --abandon"
+        findings.wrong(GENERATIONS, "a relog has begun and not ended", why, do)
+
+
 async def look_at_quarantine(database: Database, findings: Findings) -> None:
     """Customers whose folding stopped."""
     frozen = 0
-    for schema in (TIERING, ENGAGEMENT):
+    for schema in FOLDING:
         generation = await current_generation(database, schema.service)
         async with transient_errors():
             query = {"_id": {"$regex": f"^g{generation}/"}}

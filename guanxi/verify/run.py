@@ -17,6 +17,7 @@ from services.engagement.store import SCHEMA as ENGAGEMENT
 from services.ingest.store import MongoStore
 from services.tiering.app import make_domain as make_tiering
 from services.tiering.store import SCHEMA as TIERING
+from shared.errors import Stop
 from shared.kafka.follow import Follower
 from shared.kafka.scan import Bounds, bounds
 from shared.mongo import Database, transient_errors
@@ -46,6 +47,9 @@ class Run:
 
     async def run(self, checks: Collection[Check]) -> Report:
         """All the checks asked for. Raises Transient and Stop where they can't be made."""
+        current = await current_generation(self.database, "log")
+        if current != self.settings.log_generation:
+            raise Stop(f"the log is at generation {current}, GUANXI_LOG_GENERATION says {self.settings.log_generation}")
         below = self.sample.below(await self._customers())
         if "log" in checks:
             await self._log(wanted(below))

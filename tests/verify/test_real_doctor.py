@@ -168,6 +168,20 @@ def test_another_time_zone_than_the_one_set_up_is_found(world: World, portal: Bl
     assert "not written by the time zone Europe/London" in _only(found, "policy")[0]
 
 
+def test_another_generation_of_the_log_than_configured_and_a_relog_half_done_are_found(
+    world: World, portal: BlockingPortal
+) -> None:
+    async def look() -> Findings:
+        relog = {"generation": 2, "partitions": 6, "tiers": ""}
+        async with _changed(world, "generations", "log", {"current": 2, "relog": relog}):
+            return await _examined(world)
+
+    assert _only(portal.call(look), "generations") == [
+        "GUANXI_LOG_GENERATION is 1 here, the log's current generation is 2",
+        "a relog has begun and not ended",
+    ]
+
+
 def test_a_frozen_customer_is_found(world: World, portal: BlockingPortal) -> None:
     async def look() -> Findings:
         document = {"key": "customer:C1", "partition": 0, "offset": 5, "reason": "a bug", "value": b"", "_id": "g1/0/5"}

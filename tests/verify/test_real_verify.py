@@ -12,7 +12,9 @@ from anyio.from_thread import BlockingPortal
 
 from guanxi.verify.findings import Report
 from guanxi.verify.sample import Sample
+from shared.events.decisions import TierChanged
 from shared.events.event import Position
+from shared.events.registry import NAMES
 from tests.verify.harm import LastDecisions, decision, fact, on_partition, purchase
 from tests.verify.load import CUSTOMERS, live
 from tests.verify.world import PARTITIONS, World, told
@@ -40,6 +42,27 @@ def test_a_healthy_system_has_no_differences_while_traffic_goes_on(world: World,
     assert report.looked_at["decisions of engagement"] > 0
     assert report.looked_at["duplicates on the inbox"] > 0
     portal.call(world.settled)
+
+
+def test_crashes_of_all_services_leave_no_differences(world: World, portal: BlockingPortal) -> None:
+    async def look() -> Report:
+        async def traffic() -> None:
+            for seed in range(200, 212):
+                await world.send(live(PARTITIONS, seed, count=80))
+                await asyncio.sleep(0.1)
+
+        sending = asyncio.create_task(traffic())
+        for name in ("ingest", "tiering", "engagement", "ingest"):
+            await asyncio.sleep(0.2)
+            await world.services.kill(name)
+            await world.services.start(name)
+        await sending
+        await world.settled()
+        return await world.verify()
+
+    report = portal.call(look)
+    assert report.findings == []
+    assert report.looked_at["customers of engagement"] > CUSTOMERS
 
 
 def test_the_command_says_so_in_words_and_as_json_with_its_exit_code(world: World, portal: BlockingPortal) -> None:
@@ -249,3 +272,27 @@ def test_a_fact_that_readers_pass_over_is_found(world: World, portal: BlockingPo
     new = {(one.kind, one.subject) for one in set(report.findings) - set(before.findings)}
     assert ("passed_over", "customer:C000020") in new
     assert ("not_on_inbox", "customer:C000021") in new
+
+
+def test_a_customer_that_froze_is_told_from_one_that_differs(world: World, portal: BlockingPortal) -> None:
+    """A record that no program can read freezes its customer in the service and in the check alike."""
+
+    async def look() -> tuple[Report, Report, Report]:
+        before = await world.verify("views")
+        headers = [("type", NAMES[TierChanged].encode())]
+        await world.append_to_log([on_partition("customer:C000030", b"{no json", headers)])
+        await world.send([purchase("C000030", "after-freezing")])
+        await world.settled()
+        frozen = await world.verify("views")
+        collection = world.database["tiering_g1"]
+        document = await world.one("tiering_g1", {"_id": "C000030"})
+        await collection.update_one({"_id": "C000030"}, {"$unset": {"incomplete_since": ""}})
+        thawed = await world.verify("views")
+        await collection.replace_one({"_id": "C000030"}, document)
+        return before, frozen, thawed
+
+    before, frozen, thawed = portal.call(look)
+    assert before.findings == frozen.findings == []
+    assert frozen.looked_at["frozen customers, whose rows end where they froze"] == 2
+    (found,) = thawed.findings
+    assert (found.kind, found.subject) == ("not_frozen", "customer:C000030")
