@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command 'make lock'
 
+SCRIPTS = deploy/secrets deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy .ci/run
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast test-real lint sim faults mutants bench up lock clean
 
@@ -26,14 +28,19 @@ test: lint test-fast test-real ## lint, fast tests, and those on a real Kafka an
 test-fast: $(READY) ## the tests that need no server
 	$(BIN)/pytest -m "not real" -n 2 --dist worksteal
 
+test-compose: $(READY) ## Docker Compose for real, from nothing to TLS; needs Docker and the images
+	$(BIN)/pytest -m compose
+
 test-real: $(READY) ## the tests on a real Kafka and MongoDB
 	$(BIN)/pytest -m real
 
-lint: $(READY) ## formatting, ruff, mypy, import rules
+lint: $(READY) ## formatting, ruff, mypy, import rules, scripts, Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/hadolint deploy/Dockerfile
 
 sim: $(READY) ## 2,000 seeds of the simulated system, and 400 with the real services in it; SEEDS=... runs more
 	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),2000)
