@@ -27,6 +27,16 @@ def test_services_are_not_ready_without_a_store_and_ready_when_it_is_back(projec
     until(lambda: not any(red(project, one) for one in SERVICES), f"ready with {store} again", seconds=RED_SECONDS)
 
 
+def test_services_wait_for_stores_that_come_later(project: Project) -> None:
+    project.compose("stop", "kafka", "mongo")
+    project.compose("restart", "-t", "30", *SERVICES)
+    assert all(red(project, one) for one in SERVICES)
+    assert {project.inspect(one)["State"]["Status"] for one in SERVICES} == {"running"}
+    project.compose("start", "mongo", "kafka")
+    until(lambda: not any(red(project, one) for one in SERVICES), "ready with both", seconds=RED_SECONDS)
+    assert {project.inspect(one)["RestartCount"] for one in ("kafka", "mongo")} == {0}
+
+
 @pytest.mark.parametrize("store", ["kafka", "mongo"])
 def test_a_store_that_hangs_is_unhealthy(project: Project, store: str) -> None:
     (container,) = project.containers(store)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.compose.programs import MONGO
+from tests.compose.programs import MONGO, RIGHTS_IN_MONGODB, RIGHTS_ON_KAFKA
 from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
@@ -56,6 +56,27 @@ def test_a_topic_with_another_configuration(project: Project) -> None:
     kafka(project, "kafka-configs.sh", *topic, "--add-config", "retention.ms=1000000")
     assert "topic guanxi.log has retention.ms=1000000, but guanxi relies on -1" in set_up(project)
     kafka(project, "kafka-configs.sh", *topic, "--add-config", "retention.ms=-1")
+    assert "everything is set up" in set_up(project)
+
+
+def test_passwords_rotate(project: Project) -> None:
+    before = {name: project.secret(name) for name in ("reader", "shop")}
+    project.compose("run", "--rm", "-T", "--no-deps", "secrets", "rotate", "reader", "shop")
+    said = set_up(project)
+    assert "MongoDB user reader has a new password" in said
+    assert "Kafka user shop made, or its password changed" in said
+    after = {name: project.secret(name) for name in before}
+    mongo = [
+        ["reader", one["reader"]["GUANXI_MONGO_PASSWORD"], name, "find"]
+        for one, name in ((before, "customers"), (after, "tier_history"))
+    ]
+    assert project.python(RIGHTS_IN_MONGODB, {"cases": mongo}) == {
+        "reader/customers/find": "AuthenticationFailed",
+        "reader/tier_history/find": "allowed",
+    }
+    kafka = [["shop", one["shop"]["GUANXI_KAFKA_PASSWORD"], "write", "guanxi.inbox", ""] for one in (before, after)]
+    assert "allowed" not in project.python(RIGHTS_ON_KAFKA, {"cases": kafka[:1]}).values()
+    assert "allowed" in project.python(RIGHTS_ON_KAFKA, {"cases": kafka[1:]}).values()
     assert "everything is set up" in set_up(project)
 
 
