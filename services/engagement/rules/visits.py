@@ -136,7 +136,7 @@ class Visits:
         insort(revisions, revision, key=lambda known: known.revision)
         if len(revisions) > 1:
             revisions[:-1] = [known._replace(notes=()) if known.notes else known for known in revisions[:-1]]
-            del revisions[1 : len(revisions) - MAX_REVISIONS_KEPT + 1]
+            del revisions[1 : max(1, len(revisions) - MAX_REVISIONS_KEPT + 1)]
         insort(order, (ref, revisions), key=_place)
         self._contacts = None
         return True

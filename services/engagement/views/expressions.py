@@ -5,6 +5,12 @@ from typing import Any
 Expression = Any
 
 
+def ratio(numerator: Expression, denominator: Expression) -> Expression:
+    """A ratio as it is shown: half-even to 2 places, in decimals, since 0.615 is no half in binary."""
+    exact = {"$divide": [{"$toDecimal": numerator}, {"$toDecimal": denominator}]}
+    return {"$toDouble": {"$round": [exact, 2]}}
+
+
 def first_where(entries: Expression, condition: Expression) -> Expression:
     """The first entry that meets a condition on `$$this`; missing if none does."""
     return {"$first": {"$filter": {"input": entries, "as": "this", "cond": condition}}}

@@ -8,7 +8,7 @@ from typing import Any
 from services.engagement.rules.shown import NO_RELATIONSHIP
 from services.engagement.rules.tiers import PARTNER, STRATEGIC
 from services.engagement.views.contact_plan import FRESHNESS
-from services.engagement.views.expressions import Expression
+from services.engagement.views.expressions import Expression, ratio
 from services.engagement.views.filled import or_else, owners
 from services.engagement.views.freshness import latest
 
@@ -192,8 +192,9 @@ def _of_week(which: str) -> Expression:
 
 def _progress(value: str) -> Expression:
     """(now - baseline) / (target - baseline); null where there is no value."""
-    way = {"$divide": [{"$subtract": [value, "$baseline"]}, {"$subtract": ["$target", "$baseline"]}]}
-    return {"$cond": [{"$eq": [{"$ifNull": [value, None]}, None]}, None, {"$round": [way, 2]}]}
+    now, baseline, target = ({"$toDecimal": path} for path in (value, "$baseline", "$target"))
+    way = ratio({"$subtract": [now, baseline]}, {"$subtract": [target, baseline]})
+    return {"$cond": [{"$eq": [{"$ifNull": [value, None]}, None]}, None, way]}
 
 
 def _customer() -> Stage:

@@ -8,7 +8,7 @@ from typing import Any
 from services.engagement.rules.concerns import SEVERITIES
 from services.engagement.rules.satisfaction import INSTRUMENTS
 from services.engagement.views import freshness
-from services.engagement.views.expressions import Expression
+from services.engagement.views.expressions import Expression, ratio
 from shared.events.types import TIERS
 
 Stage = dict[str, Any]
@@ -71,7 +71,7 @@ def _pooled(instrument: str, tally: str) -> Expression:
 
 
 def _ratio(numerator: Expression, denominator: str) -> Expression:
-    return {"$cond": [{"$eq": [denominator, 0]}, None, {"$round": [{"$divide": [numerator, denominator]}, 2]}]}
+    return {"$cond": [{"$eq": [denominator, 0]}, None, ratio(numerator, denominator)]}
 
 
 def staffing(name: Callable[[str], str]) -> list[Stage]:

@@ -15,6 +15,7 @@ from services.engagement.views.expressions import (
     count_where,
     first_where,
     holds_on,
+    ratio,
 )
 from services.engagement.views.freshness import FIELDS as _FRESHNESS
 from services.engagement.views.freshness import latest
@@ -283,7 +284,7 @@ def _row() -> Stage:
             "$cond": [
                 {"$eq": [owned_at_end, 0]},
                 None,
-                {"$round": [{"$divide": [covered, owned_at_end]}, 2]},
+                ratio(covered, owned_at_end),
             ]
         },
         "covered_90d": covered,

@@ -75,6 +75,16 @@ def test_a_refused_answer_starts_the_same_hours_again(world: World) -> None:
     assert counts(world)["reopened"] == 1
 
 
+def test_refused_without_an_answer_there_was_one_all_the_same(world: World) -> None:
+    """The refused promise was kept, if in time; the next one counts from the refusal."""
+    world.concern("2026-03-02T10:00")
+    world.confirm("2026-03-03T10:00", accepted=False)
+    world.confirm("2026-03-04T10:00", accepted=True)
+    world.review("2026-04-10")
+    assert (counts(world)["overdue"], counts(world)["answered_in_time"], counts(world)["reopened"]) == (0, 1, 1)
+    assert told(world) == []
+
+
 def test_accepted_without_an_answer_is_answered_and_closed(world: World) -> None:
     world.concern("2026-03-02T10:00")
     world.confirm("2026-03-03")

@@ -1,7 +1,10 @@
 """Contact: last, due, status, adherence, ContactLapsed and ContactResumed (domain.md, Engagement: contact)."""
 
+from datetime import date
+
 import pytest
 
+from services.engagement.rules import visits
 from shared.policies.entitlements import make_entitlements
 from tests.services.engagement.world import CUSTOMER, World, day
 
@@ -254,6 +257,43 @@ def test_state_keeps_800_days_and_the_latest_contact_before(world: World) -> Non
     assert len(world.entities[f"customer:{CUSTOMER}"].state.visits) == 1
     assert world.contact()["last_on"] == "2023-03-01"
     assert [week for week, _, _ in world.visits()] == ["2023-W09"]
+
+
+def test_a_policy_gives_no_cadence_below_general() -> None:
+    """Whatever it says (domain.md: below general no cadence, no status, no plan entry)."""
+    world = World(entitlements=make_entitlements([(date(2000, 1, 1), {"potential": {"cadence_days": 5}})]))
+    world.visit("2026-03-01")
+    world.concern("2026-03-01")
+    world.review("2026-05-01")
+    assert (world.contact()["status"], world.contact()["cadence_days"], world.contact()["adherence"]) == (None,) * 3
+    assert world.decisions() == []
+
+
+def test_the_latest_visits_are_kept_when_there_are_too_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visits, "MAX_VISITS_KEPT", 5)
+    for hour in range(10, 20):
+        world.visit(f"2026-03-02T{hour}:00", visit_id=f"v{hour}")
+    world.review("2026-03-10")
+    kept = [ref[1] for ref, _ in world.entities[f"customer:{CUSTOMER}"].state.visits.standing()]
+    assert kept == ["v14", "v15", "v16", "v17", "v18", "v19"]  # one more, the last contact before
+    assert world.contact()["last_on"] == "2026-03-02"
+
+
+def test_of_a_visit_amended_without_end_the_first_and_last_revisions_are_kept(world: World) -> None:
+    for revision in range(1, 60):
+        world.visit("2026-03-02", visit_id="v", revision=revision, logged=f"2026-03-02T{10 + revision // 6}:00")
+    kept = world.entities[f"customer:{CUSTOMER}"].state.visits.revisions(("crm", "v"))
+    assert len(kept) == visits.MAX_REVISIONS_KEPT
+    assert [kept[0].revision, kept[1].revision, kept[-1].revision] == [1, 41, 59]
+
+
+def test_what_was_agreed_is_kept_of_the_last_visits_alone(world: World) -> None:
+    for number in range(40):
+        world.visit(f"2026-01-{1 + number % 28:02}T{10 + number // 28}:00", consensus=f"agreed {number}")
+    world.review("2026-03-10")
+    standing = world.entities[f"customer:{CUSTOMER}"].state.visits.standing()
+    assert sum(bool(visit.notes) for _, visit in standing) == visits.MAX_NOTED_VISITS
+    assert world.row()["last_visit"]["consensus"] == "agreed 27"
 
 
 def test_the_last_consensus_is_that_of_the_last_visit_with_one(world: World) -> None:

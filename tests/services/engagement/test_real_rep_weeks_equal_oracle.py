@@ -88,6 +88,10 @@ async def test_rep_weeks_equal_the_oracle(seed: int, mongo_uri: str, mongo_datab
             assert {v["visit_id"]: v["reason"] for v in row["visits"] if v["reason"]} == expected.uncounted
             assert (row["target"], row["exempt"] is not None) == (expected.target, expected.exempt)
             assert row["coverage_90d"] == _shown(expected.coverage_90d)
+            assert row["counted"] == len(set(row["customers"])) <= len(CUSTOMERS)
+            assert row["target"] is None or row["owned_general"] is None or row["target"] <= row["owned_general"]
+            assert 0 <= row["covered_90d"] <= len(CUSTOMERS)
+            assert row["coverage_90d"] is None or 0 <= row["coverage_90d"] <= 1
             then = oracle.rep_week(rep, monday, closed_customers, closed_reps, calendar, END)
             assert (row["closed"] is None) == (then is None), (monday, rep)
             if then is not None:

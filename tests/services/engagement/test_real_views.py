@@ -1,13 +1,19 @@
 """The views on a real MongoDB: rep_weeks, contact_plan and the others (domain.md, Per representative and ISO week)."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from services.engagement.calendar import Calendar, build_calendar
+from services.tiering.store import SCHEMA as TIERING
+from shared.mongo import connect
+from shared.mongo.schema import apply
 from shared.policies.calendar import CalendarChoice
+from shared.settings import Settings
 from tests.services.engagement.reading import put, set_up
-from tests.services.engagement.world import REP, World
+from tests.services.engagement.world import LONDON, REP, World
 
 pytestmark = pytest.mark.real
 PLAIN = Calendar()
@@ -377,6 +383,77 @@ async def test_goals_of_customers_and_representatives(reader: Reader, world: Wor
     assert (counted["value"], counted["progress"], counted["outcome"], counted["outcome_progress"]) == (0, 0, 2, 0.5)
     assert (goals["coverage_90d"]["value"], goals["coverage_90d"]["outcome"]) == (1.0, None)
     assert (goals["nps"]["value"], goals["score"]["value"]) == (None, None)
+
+
+async def test_score_and_net_of_goals_are_tierings(
+    reader: Reader, world: World, mongo_uri: str, mongo_database: str
+) -> None:
+    """The value is tiering's row, the outcome what tiering noted on that day; not that of an earlier goal."""
+    for metric in ("score", "net_365d"):
+        world.goal("2026-02-01", metric, "0", "100", "2026-03-04", subject="a")
+    world.review("2026-03-12", "a")
+    tiering = connect(Settings(mongo_uri=SecretStr(mongo_uri), mongo_database=mongo_database))
+    await apply(tiering, TIERING, 1)
+    outcomes = [
+        {"metric": "score", "due_on": "2026-03-04", "outcome": "61.5"},
+        {"metric": "net_365d", "due_on": "2026-02-04", "outcome": "7.00"},
+    ]
+    row = {"_id": "a", "tier": "general", "score": 40.0, "net_365d": "125.50", "goal_outcomes": outcomes}
+    await tiering["tiering_g1"].insert_one(row)
+    tiering.client.close()
+    goals = {goal["metric"]: goal for goal in await reader.view("goals", world)}
+    score, net = goals["score"], goals["net_365d"]
+    assert (score["value"], score["progress"], score["outcome"], score["outcome_progress"]) == (40.0, 0.4, 61.5, 0.62)
+    assert (net["value"], net["progress"], net["outcome"], net["outcome_progress"]) == (125.5, 1.26, None, None)
+
+
+async def test_the_plan_says_who_is_unowned_and_who_is_unrated(reader: Reader, world: World) -> None:
+    for customer in ("owned", "rated", "lapsed", "neither"):
+        world.tier("general", "2026-01-10", customer=customer)
+    world.assign("2026-01-11", None, customer="owned", product_manager="P", on="2026-01-11")
+    world.rate("2026-01-11", "rated", market_standing="5")
+    world.rate("2026-01-11", "lapsed", market_standing="5", valid_until="2026-02-28")
+    for customer in ("owned", "rated", "lapsed", "neither"):
+        world.review("2026-03-01", customer)
+    plan = {row["_id"]: row for row in await reader.view("contact_plan", world)}
+    assert {name for name, row in plan.items() if row["unowned"]} == {"rated", "lapsed", "neither"}
+    assert {name for name, row in plan.items() if row["unrated"]} == {"owned", "lapsed", "neither"}
+    assert (plan["owned"]["owned_by"], plan["owned"]["owners"]) == (
+        ["P"],
+        {"account_manager": None, "product_manager": "P"},
+    )
+    assert all(("unowned" in row["reasons"]) == row["unowned"] for row in plan.values())
+
+
+async def test_week_53_ends_in_the_new_year_on_sunday_at_midnight_of_the_business_zone(reader: Reader) -> None:
+    world = World()
+    world.register("2026-01-05")
+    general(world, "a", "b", "c")
+    world.visit("2026-12-28T00:00", customer="a")
+    world.visit("2027-01-03T23:59", customer="b")
+    world.visit("2027-01-04T00:00", customer="c")
+    world.review("2027-01-05", "a")
+    assert (await reader.week(world, "2026-W53"))["customers"] == ["a", "b"]
+    assert (await reader.week(world, "2027-W01"))["customers"] == ["c"]
+
+
+@pytest.mark.parametrize(("week", "sunday"), [("2026-W13", "2026-03-29"), ("2026-W43", "2026-10-25")])
+async def test_weeks_in_which_the_clocks_change_begin_and_close_by_the_wall_clock(
+    reader: Reader, week: str, sunday: str
+) -> None:
+    """London: the Sunday has 23 or 25 hours."""
+    world = World(zone=LONDON)
+    world.register("2026-01-05")
+    general(world, "a", "b")
+    world.visit(f"{sunday}T23:59", customer="a")
+    closes = date.fromisoformat(sunday) + timedelta(3)
+    world.visit(f"{sunday}T12:00", customer="b", logged=f"{closes}T12:00")
+    world.review(f"{closes}T12:01", "a")
+    row = await reader.week(world, week)
+    assert (row["customers"], row["closed"]["customers"], row["restated"]) == (["a", "b"], ["a", "b"], False)
+    world.visit(f"{sunday}T13:00", customer="a", visit_id="late", logged=f"{closes}T12:02")
+    world.void("visit", "late", f"{closes}T12:03", subject="a")
+    assert (await reader.week(world, week))["restated"] is False
 
 
 async def test_views_show_nothing_private(reader: Reader, world: World) -> None:

@@ -74,6 +74,17 @@ def test_deciders_met_lately_and_never(world: World) -> None:
     assert (shown["deciders"], shown["deciders_met_90d"], shown["deciders_never_met"]) == (3, 1, ["c"])
 
 
+def test_who_was_met_longer_ago_than_visits_are_kept_was_met(world: World) -> None:
+    world.assess("2023-01-01", "p1")
+    world.assess("2023-01-01", "p2")
+    world.visit("2023-02-01", attendees=[{"person_id": "p1"}])
+    world.visit("2023-02-08", attendees=[{"person_id": "x"}])
+    world.review("2026-03-01")
+    assert relationship(world)["deciders_never_met"] == ["p2"]
+    (met, never) = relationship(world)["key_persons"]
+    assert (met["last_met_on"], never["last_met_on"]) == ("2023-02-01", None)
+
+
 def test_executive_meetings_against_what_is_owed(world: World) -> None:
     world.tier("partner", "2026-01-10")
     world.visit("2026-03-01", kind="executive")
