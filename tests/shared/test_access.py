@@ -1,0 +1,116 @@
+"""Rights as they are declared: each principal has what its work needs, and no more."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from guanxi.commands.setup import SCHEMAS, SetupSettings
+from services.engagement.store import SCHEMA as ENGAGEMENT
+from services.ingest.settings import IngestSettings
+from shared.kafka.access import wanted_acls
+from shared.kafka.connection import client_options
+from shared.kafka.requests import Acl
+from shared.mongo.access import GENERATIONS_AHEAD, Role, role_of, wanted_roles
+from shared.mongo.applied import canonical
+from shared.settings import Settings
+from shared.topics import TOPICS
+
+UPSTREAMS, DOWNSTREAMS = ("erp", "shop"), ("bi",)
+
+
+def rights(settings: Settings | None = None) -> set[Acl]:
+    return wanted_acls(settings or Settings(), UPSTREAMS, DOWNSTREAMS)
+
+
+def roles(generation: int = 1) -> dict[str, Role]:
+    return {role.name: role for role in wanted_roles(SCHEMAS, {schema.service: generation for schema in SCHEMAS})}
+
+
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+def test_an_upstream_has_one_right(upstream: str) -> None:
+    assert [str(acl) for acl in rights() if acl.principal == upstream] == [f"{upstream}: WRITE topic guanxi.inbox"]
+
+
+def test_a_downstream_reads_the_public_tiers_with_groups_of_its_own() -> None:
+    own = {str(acl) for acl in rights() if acl.principal == "bi"}
+    assert own == {"bi: READ topic guanxi.tiers", "bi: READ group bi-*"}
+
+
+def test_only_the_operator_has_all_rights_and_only_on_what_is_guanxis() -> None:
+    everything = {acl for acl in rights() if "ALL" in str(acl)}
+    assert {str(acl) for acl in everything} == {"operator: ALL topic guanxi.*", "operator: ALL group guanxi-*"}
+
+
+def test_rights_follow_the_prefix_of_the_topics() -> None:
+    settings = Settings(topic_prefix="test.")
+    named = {acl.name for acl in rights(settings)} - {"kafka-cluster", "bi-"}
+    assert all(name.startswith("test.guanxi") for name in named)
+
+
+def test_every_reader_and_writer_of_a_topic_is_a_known_principal() -> None:
+    known = {"ingest", "tiering", "engagement", "operator", "upstream", "downstream"}
+    assert {who for topic in TOPICS for who in (*topic.readers, *topic.writers)} <= known
+
+
+def test_a_service_writes_its_own_collections_and_reads_no_other_services_states() -> None:
+    all_roles = roles()
+    for schema in SCHEMAS:
+        mine = all_roles[role_of(schema.service)].privileges
+        written = {name for name, actions in mine.items() if "insert" in actions}
+        own = {f"{name}_g{number}" for name in schema.collections for number in range(1, 2 + GENERATIONS_AHEAD)}
+        assert written == (own | {*schema.plain_collections}) - {"policies"}
+        assert {name for name in mine if name not in written} <= {"policies", "backfills", "generations", "setup"}
+
+
+def test_readers_have_views_only_and_confidential_ones_by_their_own_role() -> None:
+    views = {view.name for schema in SCHEMAS for view in schema.views}
+    reader, confidential = (roles()[role_of(name)] for name in ("reader", "confidential"))
+    for role in (reader, confidential):
+        assert {name.partition(".")[0] for name in role.privileges} <= views
+        assert set(role.privileges.values()) == {("find",)}
+        assert not role.inherits
+    secret = {view.name for view in ENGAGEMENT.views if view.confidential}
+    assert secret == {"key_persons", "relationship_assessments"}
+    assert confidential.privileges.keys() - reader.privileges.keys() >= secret
+    assert not {name for name in reader.privileges if name.partition(".")[0] in secret}
+
+
+def test_rights_reach_the_generations_to_come() -> None:
+    later = roles(generation=5)[role_of("tiering")].privileges
+    assert {f"tiering_g{number}" for number in range(4, 6 + GENERATIONS_AHEAD)} <= later.keys()
+    assert "tiering_g3" not in later
+
+
+def test_secrets_come_from_files_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "guanxi_kafka_password").write_text("from a file\n")
+    (tmp_path / "guanxi_mongo_password").write_text("from a file\n")
+    monkeypatch.setenv("GUANXI_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("GUANXI_MONGO_PASSWORD", "from the environment")
+    settings = Settings(kafka_username="tiering")
+    assert client_options(settings)["sasl_plain_password"] == "from a file"
+    assert settings.mongo_password is not None
+    assert settings.mongo_password.get_secret_value() == "from the environment"
+    assert "from" not in repr(settings)
+
+
+def test_without_a_user_nothing_asks_for_a_password() -> None:
+    assert "sasl_mechanism" not in client_options(Settings())
+
+
+def test_a_short_key_for_persons_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        IngestSettings(person_key=SecretStr("short"))
+
+
+def test_passwords_of_set_up_itself_are_none_of_its_business(tmp_path: Path) -> None:
+    for user in ("setup", "tiering"):
+        (tmp_path / user).mkdir()
+        (tmp_path / user / "guanxi_kafka_password").write_text(f"{user}'s\n")
+    settings = SetupSettings(users_dir=tmp_path)
+    assert settings.passwords("kafka") == {"tiering": "tiering's"}
+    assert SetupSettings().passwords("mongo") == {}
+
+
+def test_the_order_of_keys_makes_no_difference_to_what_was_applied() -> None:
+    assert canonical({"b": 1, "a": [2, {"d": 3, "c": (4,)}]}) == canonical({"a": [2, {"c": [4], "d": 3}], "b": 1})
