@@ -1,26 +1,36 @@
 """Why a customer has its tier, since when, what would change it, and how the contact stands."""
 
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
 from guanxi.console import fail, say
+from guanxi.reading.asked import as_of_day, changes_now, policies_by_version
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.explain import explain as explained
 from guanxi.reading.explain import explain_on
 from guanxi.reading.views import Document, Views
+from services.tiering.policy import Policy
+from shared.errors import Transient
 from shared.mongo import Database
+from shared.settings import Settings
 
 UNKNOWN_CODE = 1
 
 
-class _Found(NamedTuple):
+@dataclass(frozen=True)
+class _Found:
     row: Document | None
     history: list[Document]
     engagement: Document | None
-    names: dict[str, str]
-    near: list[tuple[str, str | None]]
+    today: str
+    names: dict[str, str] = field(default_factory=dict)
+    changes: Document | None = None
+    policies: dict[tuple[str, int], Policy] = field(default_factory=dict)
+    near: list[tuple[str, str | None]] = field(default_factory=list)
 
 
 def register(app: typer.Typer) -> None:
@@ -36,32 +46,47 @@ def register(app: typer.Typer) -> None:
         as_machine: Annotated[bool, typer.Option("--json", help="The views' documents as JSON.")] = False,
     ) -> None:
         """Why a customer has its tier, since when, what would change it, and how the contact stands."""
-        found = read(lambda database, _: _find(database, customer))
+        day = None if on is None else on.date().isoformat()
+        found = read(lambda database, settings: _find(database, settings, customer))
         if found.row is None and found.engagement is None:
             fail(_unknown(customer, found.near), UNKNOWN_CODE)
+        if day is not None and day > found.today:
+            fail(f"{day} has not come yet; without --on it says what holds now, and when time alone changes it", 2)
         if as_machine:
-            say(as_json(_documents(found, on)))
+            say(as_json(_documents(found, customer, day)))
         elif found.row is None:
             fail(f"tiering has seen nothing of {customer} yet, only engagement has; see 'guanxi status'", UNKNOWN_CODE)
-        elif on is not None:
-            say(explain_on(found.row, found.history, on.date().isoformat()))
+        elif day is not None:
+            say(explain_on(found.row, as_of_day(found.history, day, found.policies)))
         else:
-            say(explained(found.row, found.history, found.engagement, found.names))
+            say(explained(found.row, found.history, found.engagement, found.names, found.changes))
 
 
-async def _find(database: Database, customer: str) -> _Found:
+async def _find(database: Database, settings: Settings, customer: str) -> _Found:
     views = Views(database)
     row, history, engagement = await views.customer(customer)
+    today = datetime.now(settings.zone).date().isoformat()
     if row is None and engagement is None:
-        return _Found(None, [], None, {}, await views.near(customer))
-    return _Found(row, history, engagement, await views.names_of_representatives(), [])
+        return _Found(None, [], None, today, near=await views.near(customer))
+    names = await views.names_of_representatives()
+    found = _Found(row, history, engagement, today, names)
+    with suppress(Transient):  # who may read the views alone is told what they say
+        changes, policies = await changes_now(database, settings, customer), await policies_by_version(database)
+        return replace(found, changes=changes, policies=policies)
+    return found
 
 
-def _documents(found: _Found, on: datetime | None) -> dict[str, Any]:
-    last_day = "9999-12-31" if on is None else on.date().isoformat()
-    history = [entry for entry in found.history if entry["effective_on"] <= last_day]
-    documents: dict[str, Any] = {"tier_history": history}
-    return documents if on is not None else {"customer": found.row, "engagement": found.engagement, **documents}
+def _documents(found: _Found, customer: str, on: str | None) -> dict[str, Any]:
+    """The views' documents, and what was asked beyond them."""
+    if on is None:
+        return {
+            "customer": found.row,
+            "would_change": found.changes,
+            "engagement": found.engagement,
+            "tier_history": found.history,
+        }
+    history = [entry for entry in found.history if entry["effective_on"] <= on]
+    return {"customer": customer, **as_of_day(history, on, found.policies), "tier_history": history}
 
 
 def _unknown(customer: str, near: list[tuple[str, str | None]]) -> str:

@@ -33,15 +33,22 @@ _SHOWN_VERSIONS = 12
 
 
 def explain(
-    row: Document, history: Sequence[Document], engagement: Document | None, names: Mapping[str, str] | None = None
+    row: Document,
+    history: Sequence[Document],
+    engagement: Document | None,
+    names: Mapping[str, str] | None = None,
+    changes: Document | None = None,
 ) -> str:
-    """Everything about a customer as of its row. `names`: of representatives, where they may be seen."""
+    """Everything about a customer as of its row. `names`: of representatives, where they may be seen; `changes`: what
+    would change the tier now, with its `as_of`, where that was asked, else those of the last change are told.
+    """
+    told = changes or (row["changes"] and {**row["changes"], "as_of": row["changes_as_of"]})
     return _text(
         [
             *_head(row),
             *_tier(row),
             *_why(row["factors"], row["currency"], row["score"], row["known_weight"]),
-            *_changes(row),
+            *_would_change(told, row["tier"]),
             *_owners(row, names or {}),
             *_contact(engagement),
             *_history(history),
@@ -50,17 +57,23 @@ def explain(
     )
 
 
-def explain_on(row: Document, history: Sequence[Document], on: str) -> str:
-    """What held on a day (YYYY-MM-DD): the last change that had taken effect by then, with its own explanation."""
-    past = [entry for entry in history if entry["kind"] == "changed" and entry["effective_on"] <= on]
-    if not past:
+def explain_on(row: Document, held: Document) -> str:
+    """What held on a day, as guanxi.reading.asked.as_of_day gives it; with the last decision's own explanation."""
+    on, entry = held["on"], held["decision"]
+    if entry is None:
         return _text([*_head(row), _line("tier", f"potential on {on}: no decision had been made yet")])
-    entry = past[-1]
-    lines = [*_head(row), _line("tier", f"{entry['to']} on {on}, since {entry['effective_on']}")]
-    lines.append(_line("", f"before that {entry['from']}; because of {_CAUSES[entry['cause']]}"))
+    since = f", since {held['since']}" if held["since"] else ""
+    lines = [*_head(row), _line("tier", f"{held['tier']} on {on}{since}")]
+    if held["since"]:
+        lines.append(_line("", f"before that {held['before']}; because of {_CAUSES[held['cause']]}"))
+    if held["computed_tier"] != held["tier"]:
+        lines.append(_line("", f"by its figures it would have been {held['computed_tier']}"))
+    if held["proposed_tier"]:
+        lines.append(_line("", f"proposed: {held['proposed_tier']}"))
+    lines += _entitled(held)
     lines.append(_line("policy", f"{entry['policy']}, version {entry['policy_version']}"))
-    lines += _why(entry["factors"], row["currency"], entry["score"], entry["known_weight"])
-    lines += _would_change(entry.get("would_change"), entry["effective_on"], entry["to"])
+    lines += _why(entry["factors"], held["currency"] or row["currency"], entry["score"], entry["known_weight"])
+    lines += _would_change({**(entry.get("would_change") or {}), "as_of": entry["effective_on"]}, entry["to"])
     lines.append(_line("decided", f"version {entry['version']}, as of {instant(entry['decided_as_of'])}"))
     return _text(lines)
 
@@ -83,19 +96,23 @@ def _tier(row: Document) -> Iterator[str]:
         yield _line("", f"set by hand until {row['overridden_until']}")
     if row["proposed_tier"]:
         yield _line("", f"proposed: {row['proposed_tier']}, awaiting approval")
-    until = f" until {row['entitled_until']}" if row["entitled_until"] else ""
-    if row["entitlements"] is None:
-        yield _line("entitled to", "nothing: that begins with general")
-    else:
-        yield _line("entitled to", f"what {row['entitled_tier']} gives{until}:")
-        for text in _entitlements(row["entitlements"]):
-            yield _line("", text)
+    yield from _entitled(row)
     risk = "; AT RISK: net of 90 days under half of what it was" if row["at_risk"] else ""
     yield _line("net", f"{money(row['net_365d'], row['currency'])} in 365 days, {money(row['net_90d'])} in 90{risk}")
     if row["first_purchase_on"]:
         yield _line("", f"first purchase {row['first_purchase_on']}, last {row['last_purchase_on']}")
     if row["flags"]["unconverted"]:
         yield _line("", f"left out, as the policy has no rate: {listed(row['flags']['unconverted'])}")
+
+
+def _entitled(said: Document) -> Iterator[str]:
+    until = f" until {said['entitled_until']}" if said["entitled_until"] else ""
+    if said["entitlements"] is None:
+        yield _line("entitled to", "nothing: that begins with general")
+        return
+    yield _line("entitled to", f"what {said['entitled_tier']} gives{until}:")
+    for text in _entitlements(said["entitlements"]):
+        yield _line("", text)
 
 
 def _entitlements(given: Document) -> Iterator[str]:
@@ -124,19 +141,13 @@ def _why(factors: Mapping[str, Document], currency: str, score: Any, known_weigh
             yield _line("", f"{FACTOR_WORDS[name]:<16}{value:>20}{cells}")
 
 
-def _changes(row: Document) -> Iterator[str]:
-    yield from _would_change(row["changes"], row["changes_as_of"], row["tier"])
-
-
-def _would_change(changes: Document | None, as_of: str | None, tier: str) -> Iterator[str]:
-    if not changes:
-        return
+def _would_change(changes: Document | None, tier: str) -> Iterator[str]:
     label = "would change"
-    for text in _change_texts(changes, tier):
+    for text in _change_texts(changes or {}, tier):
         yield _line(label, text)
         label = ""
-    if label == "":
-        yield _line("", f"(as of {as_of}, when it became {tier})")
+    if changes and label == "":
+        yield _line("", f"(as of {changes['as_of']})")
 
 
 def _change_texts(changes: Document, tier: str) -> Iterator[str]:

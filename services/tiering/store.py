@@ -135,7 +135,7 @@ def history_pipeline(name: Name) -> list[Json]:
     not age: `as_of` is the instant that it was decided as of.
     """
     del name
-    return [{"$set": {"as_of": "$decided_as_of"}}, {"$unset": ["graces", "after"]}]
+    return [{"$set": {"as_of": "$decided_as_of"}}, {"$unset": ["after"]}]
 
 
 def quality_pipeline(name: Name) -> list[Json]:

@@ -1,9 +1,13 @@
 """`guanxi explain` tells a person the class, since when, why, and what would change it."""
 
+from dataclasses import replace
+
 from rich.cells import cell_len
 
+from guanxi.reading.asked import as_of_day
 from guanxi.reading.explain import explain, explain_on
 from tests.reading.documents import changed, customer, engaged
+from tests.services.tiering.given import CNY, GBP
 
 HISTORY = [
     changed(1, "2025-12-03", "potential", "general", cause="first_purchase", score="6.0"),
@@ -77,18 +81,18 @@ def test_a_long_history_is_cut_and_says_so() -> None:
 
 
 def test_on_a_day_the_last_change_by_then_explains_itself() -> None:
-    text = explain_on(customer(), HISTORY, "2026-02-01")
+    text = explain_on(customer(), as_of_day(HISTORY, "2026-02-01"))
     assert "priority on 2026-02-01, since 2026-01-02" in text
     assert "before that general" in text
     assert "7,500.00 GBP" in text
 
 
 def test_on_the_day_of_a_change_it_holds_already() -> None:
-    assert "partner on 2026-03-12" in explain_on(customer(), HISTORY, "2026-03-12")
+    assert "partner on 2026-03-12" in explain_on(customer(), as_of_day(HISTORY, "2026-03-12"))
 
 
 def test_before_the_first_decision_a_customer_is_potential() -> None:
-    assert "potential on 2025-12-02: no decision" in explain_on(customer(), HISTORY, "2025-12-02")
+    assert "potential on 2025-12-02: no decision" in explain_on(customer(), as_of_day(HISTORY, "2025-12-02"))
 
 
 def test_a_proposal_is_part_of_the_history() -> None:
@@ -100,3 +104,40 @@ def test_a_proposal_is_part_of_the_history() -> None:
         "score": "81.0",
     }
     assert "strategic proposed, score 81.0" in explain(customer(), [*HISTORY, proposal], None)
+
+
+def test_what_would_change_it_is_told_as_of_now_where_that_was_asked() -> None:
+    now = {"purchase": {"amount": "5.00", "currency": "GBP", "tier": "partner"}, "as_of": "2026-11-22"}
+    text = explain(customer(), HISTORY, None, changes=now)
+    assert "buying 5.00 GBP more (net) would make it partner" in text
+    assert "(as of 2026-11-22)" in text
+    assert "2026-03-12)" not in text
+
+
+def test_on_a_day_of_grace_the_entitlements_of_the_tier_left_are_told() -> None:
+    graces = [{"tier": "strategic", "until": "2026-04-10"}, {"tier": "partner", "until": "2026-05-01"}]
+    left = changed(4, "2026-04-01", "partner", "priority", graces=graces, policy="wholesale-gbp")
+    days = {"2026-04-10": "strategic", "2026-04-11": "partner", "2026-05-01": "partner", "2026-05-02": "priority"}
+    assert {day: as_of_day([*HISTORY, left], day)["entitled_tier"] for day in days} == days
+    held = as_of_day([*HISTORY, left], "2026-04-20", {("wholesale-gbp", 1): GBP})
+    assert (held["entitled_until"], held["entitlements"]["cadence_days"]) == ("2026-05-01", 14)
+    assert "what partner gives until 2026-05-01" in explain_on(customer(), held)
+
+
+def test_under_an_override_a_day_shows_since_when_the_tier_shown_holds() -> None:
+    by_hand = changed(4, "2026-04-01", "partner", "strategic", cause="override", computed_tier="partner")
+    shadow = changed(5, "2026-06-01", "strategic", "strategic", computed_tier="priority")
+    held = as_of_day([*HISTORY, by_hand, shadow], "2026-07-01")
+    assert (held["since"], held["before"], held["cause"]) == ("2026-04-01", "partner", "override")
+    assert "by its figures it would have been priority" in explain_on(customer(), held)
+
+
+def test_of_several_versions_on_a_day_the_last_is_what_held() -> None:
+    twice = [changed(4, "2026-04-01", "partner", "general"), changed(5, "2026-04-01", "general", "strategic")]
+    assert as_of_day([*HISTORY, *twice], "2026-04-01")["tier"] == "strategic"
+
+
+def test_money_of_a_past_day_is_in_the_currency_of_the_policy_of_then() -> None:
+    one = changed(1, "2025-12-03", "potential", "general", policy="default-cny", policy_version=3)
+    held = as_of_day([one], "2026-01-01", {("default-cny", 3): replace(CNY, version=3)})
+    assert "7,500.00 CNY" in explain_on(customer(), held)
