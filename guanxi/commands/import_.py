@@ -12,9 +12,9 @@ from guanxi.importer.mapping import read_mapping
 from guanxi.importer.reading import Plan
 from guanxi.importer.refused_file import default_name
 from guanxi.importer.terminal import import_files
+from guanxi.stack.current import settings_here
 from guanxi.stack.running import Interrupted, run
 from shared.errors import GuanxiError
-from shared.settings import Settings
 
 INTERRUPTED_CODE = 130
 
@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
         """
         if as_late and not backfill:
             fail("--as-late goes with --backfill", 2)
-        settings = Settings()
+        settings = settings_here()
         try:
             plan = Plan(
                 files=files,

@@ -13,6 +13,7 @@ import typer
 from guanxi.console import fail, say
 from guanxi.fixes import fixed, read_fix
 from guanxi.rejections import Rejection, newest, parse_position, read_rejections, safe_text
+from guanxi.stack.current import settings_here
 from guanxi.stack.running import run
 from shared.errors import GuanxiError, Malformed
 from shared.events.event import Position
@@ -49,7 +50,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="With --reason: how many to list, the newest first.")] = 50,
 ) -> None:
     """List refused records by reason, or those of one reason."""
-    settings = Settings()
+    settings = settings_here()
     try:
         run(_list_one(settings, reason, limit) if reason else _list_all(settings))
     except GuanxiError as error:
@@ -95,7 +96,7 @@ def _minute(instant: str) -> str:
 def show(position: Annotated[str, typer.Argument(help="As the list shows it, such as 1/3/42.")]) -> None:
     """Show a refused record: why, and its original bytes with control characters escaped."""
     try:
-        one = run(_find(Settings(), parse_position(position)))
+        one = run(_find(settings_here(), parse_position(position)))
     except GuanxiError as error:
         fail(str(error))
     say(f"position  {one.place}, on the inbox at {one.appended_at}")
@@ -146,7 +147,7 @@ def fix(
     """Put corrected events on the inbox. Which ones, the file's `when` says, a --reason, or positions. What would be
     refused again is left where it is and counted. A second time changes nothing: events keep their ids.
     """
-    settings = Settings()
+    settings = settings_here()
     try:
         correction = read_fix(file)
     except GuanxiError as error:
@@ -195,7 +196,7 @@ def _again(
         fail("name positions, or a --reason, or --all", 2)
     try:
         wanted = {parse_position(text) for text in positions or ()}
-        chosen = run(_choose_and_send(Settings(), wanted, reason, make, limit, dry=dry))
+        chosen = run(_choose_and_send(settings_here(), wanted, reason, make, limit, dry=dry))
     except GuanxiError as error:
         fail(str(error))
     if chosen.incomplete:

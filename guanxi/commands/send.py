@@ -11,6 +11,7 @@ import httpx
 import typer
 
 from guanxi.console import fail, say
+from guanxi.stack.current import use_current
 from guanxi.stack.running import run
 from services.ingest.domain import admit
 from services.ingest.handlers import KafkaInbox
@@ -47,7 +48,10 @@ def register(app: typer.Typer) -> None:
         event_id: Annotated[str | None, typer.Option("--id", help="Id of the event [default: a new one].")] = None,
         at: Annotated[str | None, typer.Option("--time", help="When it happened, with an offset [now].")] = None,
         kafka: Annotated[bool, typer.Option("--kafka", help="Straight to the inbox instead of HTTP.")] = False,
-        url: Annotated[str | None, typer.Option(help="The door [http://GUANXI_HTTP_HOST:GUANXI_HTTP_PORT].")] = None,
+        url: Annotated[
+            str | None,
+            typer.Option(help="The door [that of `guanxi up`, or http://GUANXI_HTTP_HOST:GUANXI_HTTP_PORT]."),
+        ] = None,
         api_key: Annotated[str, typer.Option(envvar="GUANXI_API_KEY", help="Token of an API key.")] = "",
     ) -> None:
         """Send one event, or a file of them, through the HTTP door or straight to Kafka.
@@ -58,11 +62,13 @@ def register(app: typer.Typer) -> None:
             fail("name a file (or -), or an event's --type", USAGE_CODE)
         body = _read(file) if file else _event(type_ or "", subject, data, source, event_id, at)
         kind = _kind(body)
+        running = use_current()
         settings = Settings()
         if kafka:
             _to_kafka(settings, body, kind)
         else:
-            _to_http(url or f"http://{settings.http_host}:{settings.http_port}", api_key, body, kind)
+            door = running.services["ingest"] if running else f"http://{settings.http_host}:{settings.http_port}"
+            _to_http(url or door, api_key, body, kind)
 
 
 def _read(file: Path) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guanxi.stack.paths import cache_folder
+from shared.settings import Settings
 
 _PREFIX = "GUANXI_"
 _ENDPOINTS = ("GUANXI_KAFKA_BOOTSTRAP", "GUANXI_MONGO_URI")
@@ -53,6 +54,12 @@ def use_current() -> Current | None:
     if found is not None:
         os.environ.update(found.environment)
     return found
+
+
+def settings_here() -> Settings:
+    """The settings of the environment, or else of the stack that runs on this machine."""
+    use_current()
+    return Settings()
 
 
 def _file() -> Path:
