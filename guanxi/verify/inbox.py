@@ -99,18 +99,7 @@ async def _judge(
     records: Sequence[Record], generation: int, settings: Settings, claims: MongoClaims, report: Report
 ) -> None:
     """What admission would say of records now, given everything that it has claimed."""
-    judged = [
-        (
-            Position(generation, record.partition, record.offset),
-            read(
-                record,
-                EPOCH + timedelta(milliseconds=record.timestamp),
-                settings.zone,
-                settings.backfill_token.get_secret_value().encode(),
-            ),
-        )
-        for record in records
-    ]
+    judged = [(Position(generation, record.partition, record.offset), _read(record, settings)) for record in records]
     identities = {one.identity for _, one in judged if isinstance(one, Candidate) and one.claimed}
     known = await claims.find(list(identities))
     for position, one in judged:
@@ -128,6 +117,15 @@ async def _judge(
             how = "is claimed" if verdict.claim is None and one.claimed else "is new"
             said = f"{one.type} {one.id} of {one.source} {how}, but admission went past it and it is not on the log"
             report.found("log", "skipped", one.key, _name(position), said)
+
+
+def _read(record: Record, settings: Settings) -> Candidate | Refused:
+    """As admission reads it: an error of ours is a refusal there."""
+    appended_at = EPOCH + timedelta(milliseconds=record.timestamp)
+    try:
+        return read(record, appended_at, settings.zone, settings.backfill_token.get_secret_value().encode())
+    except Exception as error:  # noqa: BLE001 - whatever a record does
+        return Refused(Reason.INTERNAL_ERROR, "", f"{type(error).__name__}: {error}")
 
 
 async def check_claims(

@@ -92,7 +92,7 @@ def test_a_changed_field_of_a_state_is_found(world: World, portal: BlockingPorta
 
     async def look() -> tuple[list[str], Report]:
         collection = world.database["tiering_g1"]
-        query = {"fold.b": {"$exists": True}, "version": {"$gt": 0}}
+        query = {"fold.b.0.g.0": {"$gt": 0}, "version": {"$gt": 0}}
         documents = await collection.find(query).to_list(len(paths))
         try:
             for document, path in zip(documents, paths, strict=True):
