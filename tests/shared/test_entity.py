@@ -8,7 +8,7 @@ import pytest
 from shared.errors import Stop
 from shared.events.codec import decision_id
 from shared.events.event import Event
-from shared.fold.entity import Entity, load_entity, new_entity
+from shared.fold.entity import WAITING, Entity, load_entity, new_entity
 from tests.shared.fakes import TOY, purchase, review
 
 Toys = Entity[Any, Any]
@@ -165,3 +165,13 @@ def test_a_customer_is_live_once_a_fact_came_that_is_no_history(event: Event, li
     assert (document["live"], document["fold_version"]) == (live, TOY.fold_version)
     decided(entity, replace(purchase("1.00", name="p2"), backfill=True))
     assert entity.live is live, "history makes nobody live, nor undoes it"
+
+
+def test_after_history_a_customer_waits_for_a_review_which_brings_its_clock_to_today() -> None:
+    entity = toy()
+    decided(entity, replace(purchase("1.00"), backfill=True))
+    assert entity.due_at() == WAITING
+    assert load_entity(TOY, "customer:c0", entity.document()).behind
+    decided(entity, review(days_later=3))
+    assert entity.due_at() != WAITING
+    assert not load_entity(TOY, "customer:c0", entity.document()).behind
