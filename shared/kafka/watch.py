@@ -92,7 +92,7 @@ class Watch:
         """Where the consumer has read to the end and nothing is in work, what is left are marks of transactions."""
         for partition, end in ends.items():
             position = self._positions.get(partition, end)
-            if position >= end or self._busy():
+            if position >= end:
                 continue
             if await consumer.position(TopicPartition(self._topic, partition)) >= end and not self._busy():
                 ends[partition] = self._positions.get(partition, end)

@@ -130,6 +130,7 @@ async def test_a_traceparent_that_is_none_harms_nothing(header: bytes | None) ->
 async def test_what_the_source_does_not_sample_has_no_spans_but_keeps_its_trace(spans: InMemorySpanExporter) -> None:
     (log,) = await admitted(InboxRecord(0, 0, raw(event(traceparent=NOT_KEPT)), None))
     assert names_in(spans, TRACE) == []
+    assert named(spans, "admit guanxi.inbox").links == ()
     assert json.loads(log.value or b"")["traceparent"] == NOT_KEPT
 
 

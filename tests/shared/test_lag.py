@@ -27,6 +27,14 @@ def test_a_first_record_after_a_quiet_hour_is_not_an_hour_late() -> None:
     assert (lag.records(), lag.seconds(3_716.0, SOON)) == ({0: 1}, {0: 16.0})
 
 
+def test_a_record_of_before_the_last_moment_without_any_left_makes_nothing_older() -> None:
+    lag = Lag()
+    lag.looked({0: 5}, {0: 5}, 3_700.0)
+    lag.processed(0, 6, 3_650.0)  # its answer to the look was under way
+    lag.looked({0: 7}, {0: 6}, 3_705.0)
+    assert lag.seconds(3_706.0, SOON) == {0: 6.0}
+
+
 def test_a_backlog_is_as_old_as_the_last_record_done() -> None:
     lag = Lag()
     lag.looked({0: 1_000}, {0: 0}, 7_200.0)

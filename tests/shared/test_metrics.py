@@ -1,5 +1,6 @@
 """What the metrics say of folding, and how many series they can become."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from shared import metrics
 from shared.errors import Transient
 from shared.events.registry import MODELS
+from tests.services.ingest.events import event
+from tests.services.ingest.http.door import Door
 from tests.shared.fakes import LogRecord, on_log, purchase
 from tests.shared.test_processor import World
 from tests.sim.toy import POISON
@@ -72,6 +75,15 @@ async def test_a_lost_race_for_the_positions_is_counted_as_moved() -> None:
     with pytest.raises(Transient):
         await other.process({0: [on_log(purchase("60.00"), 0)]})
     assert value("guanxi_transactions_total", outcome="moved") - moved == 1
+
+
+async def test_the_door_counts_what_an_inbox_that_does_not_answer_has_not_taken(tmp_path: Path) -> None:
+    door = Door(tmp_path)
+    door.inbox.away = True
+    before = [value("guanxi_door_events_total", type=PURCHASE, outcome=one) for one in ("unavailable", "accepted")]
+    await door.post(event())
+    after = [value("guanxi_door_events_total", type=PURCHASE, outcome=one) for one in ("unavailable", "accepted")]
+    assert [a - b for a, b in zip(after, before, strict=True)] == [1, 0]
 
 
 def test_every_label_has_few_values() -> None:
