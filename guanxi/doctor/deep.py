@@ -36,5 +36,5 @@ def take_over(report: Report, findings: Findings) -> None:
         if count > MAX_TOLD:
             what = f"{count - MAX_TOLD:,} more differences"
             findings.wrong(check, what, WHY[check], f"guanxi verify {check} --show {count}")
-    for what in report.unchecked:
-        findings.unchecked["verify"] = what
+    if report.unchecked:
+        findings.unchecked["verify"] = "; ".join(report.unchecked)
