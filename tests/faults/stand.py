@@ -168,7 +168,7 @@ class Stand:
 
 def _worn(problem: str) -> str:
     """A sentence without its numbers and names, so that like ones count together."""
-    shorter = re.sub(r"test-\w+\.", "", problem).split("; ")[0]
+    shorter = re.sub(r"fault-\w+\.", "", problem).split("; ")[0]
     return re.sub(r"\d+(\.\d+)?", "N", shorter)[:90]
 
 
