@@ -137,7 +137,7 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_every_metric_is_explained_to_operators() -> None:
     page = METRICS_PAGE.read_text(encoding="utf-8")
     for one in vars(metrics).values():
-        name, says = getattr(one, "_name", None), getattr(one, "_documentation", None)
+        name, says = getattr(one, "_name", None), str(getattr(one, "_documentation", ""))
         if name is not None:
             assert f"`{name}" in page, name
             assert says in page, name
