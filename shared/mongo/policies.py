@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
-from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from shared.errors import Stop, Transient
@@ -63,8 +62,9 @@ async def adopted(database: Database) -> list[Adopted]:
 async def all_adopted(database: Database) -> list[tuple[Adopted, datetime]]:
     """Every version that was ever adopted, and when, in that order."""
     async with transient_errors():
-        cursor = database[COLLECTION].find().sort([("adopted_at", ASCENDING), ("_id", ASCENDING)])
-        return [(_adopted(document), document["adopted_at"]) async for document in cursor]
+        documents = [document async for document in database[COLLECTION].find()]
+    documents.sort(key=lambda document: (document["adopted_at"], document["_id"]))
+    return [(_adopted(document), document["adopted_at"]) for document in documents]
 
 
 def _adopted(document: Document) -> Adopted:
