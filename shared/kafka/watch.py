@@ -72,8 +72,8 @@ class Watch:
         return round(max(self._lag.seconds(time.time(), LOOKED_WITHIN_SECONDS).values(), default=0.0), 3)
 
     async def look(self, consumer: AIOKafkaConsumer | None) -> str | None:
-        """Ask Kafka how far the topic goes; gives what is wrong with Kafka, or None. The answer waits behind a fetch that
-        waits for records, half a second at most.
+        """Ask Kafka how far the topic goes; gives what is wrong with Kafka, or None. The answer comes behind that of a
+        fetch which waits for records: half a second at most.
         """
         if consumer is None or not self._owned:
             return None  # the reader's own check says so
