@@ -1,5 +1,6 @@
 """Reading several partitions of a topic up to given offsets, and then on from there, with one consumer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Self
@@ -40,6 +41,7 @@ class Tail:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._consumer is not None:
+            await asyncio.sleep(0)  # a consumer whose tasks have not begun yet raises CancelledError when it is stopped
             await self._consumer.stop()
 
     async def read(

@@ -38,12 +38,14 @@ async def current_generation(database: Database, of: str) -> int:
 
 async def log_generation(database: Database, settings: Settings) -> int:
     """The log's generation, for who reads or writes it. Raises Stop when the settings name another one, Transient while
-    a relog is under way.
+    a relog or a restore is under way.
     """
     async with transient_errors():
         document = await database[COLLECTION].find_one({"_id": "log"}) or {"current": FIRST}
     if "relog" in document:
         raise Transient("the log is being copied by 'guanxi relog'; nothing may read or write it meanwhile")
+    if "restore" in document:
+        raise Transient("a backup is being restored by 'guanxi restore'; nothing may read or write meanwhile")
     generation = int(document["current"])
     if generation != settings.log_generation:
         raise Stop(f"this system's log is generation {generation}: set GUANXI_LOG_GENERATION={generation}")

@@ -21,7 +21,7 @@ from random import Random
 from guanxi.demo.door import Door
 from guanxi.demo.latency import Latencies, Probe, door_to_view, over_http
 from guanxi.rebuilding.fast import fast_process
-from guanxi.rebuilding.run import Asked, run
+from guanxi.rebuilding.run import Asked, Outcome, run
 from guanxi.rebuilding.services import FOLDING
 from guanxi.stack.backing import backing
 from guanxi.stack.services import Services
@@ -135,6 +135,17 @@ def _rss_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
+def _tell(outcome: Outcome) -> None:
+    swapped, compared = outcome.handed_over, outcome.compared
+    assert swapped is not None, compared.differences[:5]
+    print(
+        f"again: {outcome.records:,} events in {outcome.seconds:.0f} s, {outcome.records / outcome.seconds:,.0f}/s; "
+        f"{compared.documents:,} documents compared, {compared.differing} differ; closed for "
+        f"{swapped.closed_seconds:.2f} s, views pointed within {swapped.views_seconds:.2f} s",
+        flush=True,
+    )
+
+
 async def rebuild(services: Services, probes: Probes, pace: float, seconds: float) -> Latencies:
     """The command, with probes until it ends, or for so long."""
     command = [sys.executable, "-m", "guanxi", "rebuild", "tiering", "--pace", str(pace)]
@@ -181,6 +192,9 @@ async def main(events: int, customers: int, pace: float, rate: float, seconds: f
             print(f"first fold: {events:,} events in {seconds:.0f} s, {events / seconds:,.0f}/s", flush=True)
             print(f"memory of this process at most {_rss_mb(os.getpid()):.0f} MB", flush=True)
             if not seconds:
+                again = await run(settings, database, Asked("tiering"))
+                _tell(again)
+                print(f"memory of this process at most {_rss_mb(os.getpid()):.0f} MB", flush=True)
                 return
             try:
                 for name in services.names:
