@@ -183,3 +183,10 @@ def test_it_is_about_the_computed_tier() -> None:
 def test_a_change_of_tier_carries_it() -> None:
     one = wholesale(pounds("500", "2026-05-01"))
     assert one.decisions[0].model_dump()["would_change"] == one.would_change
+
+
+def test_an_invoice_due_over_a_year_ago_counts_no_more_once_it_is_paid() -> None:
+    old = invoice("1000000", "2025-04-01", due_on="2025-04-01", name="old")
+    one = given(old, *best("2026-01-10"), TODAY)
+    assert (one.tier, one.would_change["payment"]) == ("general", "strategic")
+    assert one.when(paid(TODAY, name="old")).factor("payment") == 10.0
