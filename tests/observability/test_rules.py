@@ -163,6 +163,15 @@ def test_promtool_agrees(words: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: apt-get install prometheus)")
+def test_every_panel_and_page_asks_in_promql(tmp_path: Path) -> None:
+    rules = [{"record": f"test:{n}", "expr": expression} for n, (_, expression) in enumerate(expressions())]
+    file = tmp_path / "all.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}), encoding="utf-8")
+    done = subprocess.run([str(PROMTOOL), "check", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_pages_do_not_name_files_that_do_not_exist() -> None:
     for path in RUNBOOKS.glob("*.md"):
         for name in re.findall(r"\b((?:docs|deploy)/[\w./-]+\.(?:md|yml))", path.read_text(encoding="utf-8")):
