@@ -10,7 +10,7 @@ import logging
 from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic
 
@@ -306,7 +306,8 @@ class LogProcessor(Generic[S, T]):
                 }
                 writes.documents[address] = document
                 writes.rows += self._domain.rows(entity.state)
-                writes.rows += entity.history
+                fresh = {"projected_at": projected_at, "generation": self._store.generation}
+                writes.rows += [replace(row, document={**(row.document or {}), **fresh}) for row in entity.history]
             if work.frozen:
                 frozen = {"incomplete_since": work.frozen}
                 if address in writes.documents:

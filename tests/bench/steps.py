@@ -20,12 +20,13 @@ from shared.fold.domain import Domain
 from shared.fold.entity import Entity, load_entity, new_entity
 from shared.kafka.batches import Outgoing
 from shared.mongo import transaction
-from tests.bench import load
+from tests.bench import fold_tiering, load
 from tests.bench.arena import Arena
 from tests.bench.naive import TOPIC
 from tests.bench.table import Line, Part
 
 CUSTOMERS, EVENTS = 4_000, 20_000
+FOLDED = 50_000
 BATCH = 1_000
 WRITE_BATCHES = 10
 
@@ -76,8 +77,23 @@ async def measure(arena: Arena, seed: int) -> list[Part]:
             f"{EVENTS:,} events of the same mix for {CUSTOMERS:,} customers, one after the other in one process; per "
             "event, or per document where it says so. CPU time; for the two writes the time that passes.",
             tuple(timer.lines),
-        )
+        ),
+        _fold_and_decide(seed),
     ]
+
+
+def _fold_and_decide(seed: int) -> Part:
+    """By how much a customer buys: what an event costs must not depend on it."""
+    lines = [
+        Line(f"{rate.policy}, {rate.purchases_a_year:,} purchases a year", rate.events_per_second, "events/s")
+        for rate in fold_tiering.rates(FOLDED, seed=seed)
+    ]
+    return Part(
+        "Tiering: fold and decide alone",
+        f"Purchases of customers of three sizes over two years, {FOLDED:,} for each line, without decoding, documents "
+        "or input and output; CPU time of one core.",
+        tuple(lines),
+    )
 
 
 def _admission(timer: _Timer, arena: Arena, seed: int, now: datetime) -> list[_Record]:

@@ -67,6 +67,9 @@ async def adopt_and_go_on(world: World, text: str, today: date) -> list[float]:
     database = connect(world.settings)
     appender = Appender(world.settings)
     await adopt(database, Adopted("wholesale-gbp", 2, today, text), datetime.now(UTC))
+    for service in ("tiering", "engagement"):  # an hour is more than enough for that
+        while "wholesale-gbp/2 from" not in world.services.log(service).read_text(encoding="utf-8"):  # noqa: ASYNC110
+            await anyio.sleep(0.2)
     await BackfillMarks(database).ended("held", datetime.now(UTC))
     seconds: list[float] = []
 
@@ -135,7 +138,7 @@ def simulated(
     words = ["policy", "simulate", str(folder / "second.yaml"), "--on", today.isoformat(), "--json"]
     said = portal.call(partial(world.services.command, *words, "--csv", str(folder / "moves.csv"), timeout_s=120))
     text = said.read_text(encoding="utf-8")
-    document = json.loads(text[text.rindex("\n{\n") if not text.startswith("{") else 0 :])
+    document, _ = json.JSONDecoder().raw_decode(text, text.rindex('{\n  "policy"'))  # the last of the log
     with (folder / "moves.csv").open(encoding="utf-8", newline="") as file:
         moves = {row["customer"]: (row["from_tier"], row["to_tier"]) for row in csv.DictReader(file)}
     assert len(moves) == document["moved"] == len(document["moves"])

@@ -50,6 +50,17 @@ async def test_it_leaves_a_document_with_its_freshness_and_publishes_decisions()
     assert await world.offset() == 1
 
 
+async def test_the_row_of_a_decision_says_how_fresh_it_is() -> None:
+    world = World()
+    await world.fold(on_log(purchase("60.00"), 0))
+    decision = world.appended.records[0]
+    assert decision.value is not None
+    made_at = int(purchase("60.00").recorded_at.timestamp() * 1000)
+    await world.fold(LogRecord(0, 1, made_at, decision.key, decision.value, decision.headers))
+    (row,) = [row async for row in world.database["level_history_g1"].find()]
+    assert (row["generation"], row["projected_at"]) == (1, purchase("1.00").time)
+
+
 async def test_a_repeat_of_an_inbox_position_is_passed_over() -> None:
     world = World()
     await world.fold(on_log(purchase("60.00"), 0, from_inbox=4), on_log(purchase("60.00"), 1, from_inbox=4))
