@@ -69,9 +69,8 @@ def _span(generation: int) -> range:
 
 def _service_role(schema: Schema, generation: int) -> Role:
     own = [f"{name}_g{number}" for name in schema.collections for number in _span(generation)]
-    # `policies` is declared by tiering and written by set-up and the operator only.
-    own += [name for name in schema.plain_collections if name != POLICIES]
-    privileges: Privileges = dict.fromkeys(own, WRITE)
+    privileges: Privileges = dict.fromkeys((*own, *schema.plain_collections), WRITE)
+    # `policies` is declared by tiering, but written by set-up and the operator only.
     privileges |= {POLICIES: READ, BACKFILLS: READ, APPLIED: READ}
     # A reader that meets a handover which did not end opens the positions again (shared/mongo/generations.py).
     privileges[GENERATIONS] = ("find", "update") if schema.collections else READ
