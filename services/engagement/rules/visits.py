@@ -99,6 +99,9 @@ class Visits:
     def __len__(self) -> int:
         return len(self._records)
 
+    def __bool__(self) -> bool:
+        return bool(self._records or self.met_before)
+
     def records(self) -> list[tuple[Ref, list[Revision]]]:
         """Each visit known with its revisions, lowest first, void ones included; by day and time of the highest one."""
         if self._order is None:
@@ -188,9 +191,8 @@ class Visits:
         attendees repeat, so they stand in lists of their own and the columns point to them.
         """
         flat = [(source, name, *one) for (source, name), revisions in self.records() for one in revisions]
-        sources, ids, revision, known, time, day, kind, channel, outcome, backfill, parts, met, notes = zip(
-            *flat, strict=True
-        )
+        columns = zip(*flat, strict=True) if flat else [()] * (2 + len(Revision._fields))
+        sources, ids, revision, known, time, day, kind, channel, outcome, backfill, parts, met, notes = columns
         dumped: dict[str, Any] = {
             "ids": ids,
             "revision": revision,

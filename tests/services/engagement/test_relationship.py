@@ -85,6 +85,15 @@ def test_who_was_met_longer_ago_than_visits_are_kept_was_met(world: World) -> No
     assert (met["last_met_on"], never["last_met_on"]) == ("2023-02-01", None)
 
 
+def test_who_was_met_survives_storing_when_no_visit_is_left() -> None:
+    world = World(reload=True)
+    world.assess("2023-01-01", "p1")
+    world.visit("2023-02-01", kind="exhibition", attendees=[{"person_id": "p1"}])
+    world.review("2026-03-01")
+    world.review("2026-03-02")
+    assert relationship(world)["deciders_never_met"] == []
+
+
 def test_executive_meetings_against_what_is_owed(world: World) -> None:
     world.tier("partner", "2026-01-10")
     world.visit("2026-03-01", kind="executive")
