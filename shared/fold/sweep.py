@@ -90,6 +90,8 @@ class Sweep:
             await self._policies.look()
         if self._next_at is None or now >= self._next_at or self._last_begin(now) != self._begun:
             return True
+        if now < self._next_at - timedelta(seconds=self._settings.sweep_every_seconds):
+            return True  # the machine's clock was put back, and the next hour may be a year away
         return not self._stuck and await self._due.any_due(sorted(self._owned()), WAITING)
 
     async def once(self) -> int:

@@ -212,6 +212,21 @@ def test_a_sweep_is_bounded_and_what_is_left_comes_with_the_next_look() -> None:
     run(main)
 
 
+def test_a_clock_that_was_put_back_does_not_put_off_the_next_sweep() -> None:
+    async def main() -> None:
+        world = World(sweep_every_seconds=3600)
+        world.now = AT + timedelta(400)
+        running = asyncio.create_task(world.sweep.run())
+        await asyncio.sleep(10)
+        world.now = AT
+        await world.put(due_at=AT)
+        await asyncio.sleep(10)
+        assert world.reviewed == OWNED
+        running.cancel()
+
+    run(main)
+
+
 def test_before_partitions_are_dealt_out_it_waits_but_not_for_an_hour() -> None:
     async def main() -> None:
         world = World(sweep_every_seconds=3600)
