@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 
-TIMEOUT_SECONDS = 4.0
+TIMEOUT_SECONDS = 8.0
 REQUEST = b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n"
 MAX_ANSWER_BYTES = 64 * 1024
 
