@@ -24,3 +24,11 @@ class Stop(GuanxiError):  # noqa: N818
     """Going on would break a promise: stop loudly and do not become ready."""
 
     final = True
+
+
+MAX_WORDS_CHARS = 200
+
+
+def in_short(error: object) -> str:
+    """A driver's error without the screenful that MongoDB's appends: the topology as it sees it, all time-outs."""
+    return str(error).partition(" (configured")[0].partition(", Timeout: ")[0][:MAX_WORDS_CHARS]

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from shared import logs, metrics, tracing
-from shared.errors import GuanxiError
+from shared.errors import GuanxiError, in_short
 from shared.health import Health
 from shared.kafka.connection import DRAIN_SECONDS, Broker
 from shared.serving import make_app
@@ -134,7 +134,7 @@ class Process:
                     self.stop()
                     return None
                 log.warning("not started yet, trying again: %s", error)
-                self.health.waiting_for = str(error).partition(" (configured")[0]  # the driver goes on for a screen
+                self.health.waiting_for = in_short(error)
                 await asyncio.sleep(START_BACKOFF_SECONDS)
             else:
                 return broker

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from guanxi.reading.progress import Progress, compare, stored_positions, topic_ends
 from guanxi.reading.services import Answer, ask_services
-from shared.errors import GuanxiError, Transient
+from shared.errors import GuanxiError, Transient, in_short
 from shared.kafka.scan import appended_since
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
@@ -20,7 +20,7 @@ PART_SECONDS = 7.0
 """How long a part may take: a little more than the driver looks for MongoDB's primary."""
 MAX_QUERY_MS = 3_000
 MAX_COUNTED = 100_000
-MAX_WORDS_CHARS = 160
+_NOT_REACHED = ("refused", "timed out", "Name or service", "No replica set members", "No primary", "No servers")
 VIEWS = (("customers", "tiering"), ("engagement", "engagement"))
 """Name of the view, and of its service, which its collection is called after."""
 
@@ -102,9 +102,8 @@ def _words(whom: str, error: str) -> str:
     """A driver's error as people need it."""
     if "KafkaConnectionError" in error:
         return f"{whom} is not reached: it does not run, or not there"
-    error = error.partition(" (configured")[0].removeprefix("MongoDB: ").removeprefix("Kafka: ")
-    refused = "refused" in error or "timed out" in error or "Name or service" in error
-    return f"{whom} {'is not reached' if refused else 'says'}: {error[:MAX_WORDS_CHARS]}"
+    error = in_short(error).removeprefix("MongoDB: ").removeprefix("Kafka: ")
+    return f"{whom} {'is not reached' if any(one in error for one in _NOT_REACHED) else 'says'}: {error}"
 
 
 async def _rejected(settings: Settings, now: datetime) -> Rejected:

@@ -1,10 +1,8 @@
 """Whether MongoDB answers, for health checks."""
 
-from shared.errors import Transient
+from shared.errors import Transient, in_short
 from shared.health import Check
 from shared.mongo import Database, transient_errors
-
-MAX_WORDS_CHARS = 200
 
 
 def mongo_check(database: Database) -> Check:
@@ -15,7 +13,7 @@ def mongo_check(database: Database) -> Check:
             async with transient_errors():
                 await database.command("ping")
         except Transient as error:
-            return str(error).partition(" (configured")[0][:MAX_WORDS_CHARS]  # the driver goes on for a screen
+            return in_short(error)
         return None
 
     return check

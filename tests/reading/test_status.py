@@ -73,6 +73,7 @@ def test_a_count_that_was_cut_says_so() -> None:
     [
         ("Kafka: guanxi.inbox: KafkaConnectionError: Unable to bootstrap from [('k', 9092)]", "it does not run"),
         ("MongoDB: m:27017: [Errno 111] Connection refused (configured timeouts: ...), Topology", "Errno 111"),
+        ("MongoDB: No replica set members found yet, Timeout: 5.0s, Topology Description: <T", "is not reached: No"),
         ("Kafka: guanxi.log: TopicAuthorizationFailedError", "says: guanxi.log: TopicAuthorizationFailedError"),
     ],
 )
