@@ -12,7 +12,7 @@ from tests.observability.stand import Stand, a_stand
 WHY_NOT = kafka.why_not() or mongod.why_not()
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(bool(WHY_NOT), reason=f"the servers are stopped here, so they must be our own: {WHY_NOT}"),
 ]
 INBOX, LOG = "guanxi.inbox", "guanxi.log"
