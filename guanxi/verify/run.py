@@ -26,9 +26,9 @@ from shared.mongo.policies import COLLECTION as POLICIES
 from shared.settings import Settings
 from shared.topics import INBOX, LOG, REJECTED
 
-MAX_RECORDS_AT_ONCE = 500_000
-"""Records of one partition whose keys are held in memory together. A larger partition is read several times, each time
-for a part of its keys.
+MAX_RECORDS_AT_ONCE = 200_000
+"""Records of one partition whose keys are held in memory together, some 200 MB. A larger partition is read several
+times, each time for a part of its keys.
 """
 SERVICES = ("tiering", "engagement")
 
