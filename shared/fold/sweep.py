@@ -24,9 +24,10 @@ from shared.mongo.due import BackfillMarks, DueDocuments
 from shared.settings import Settings
 from shared.topics import INBOX
 
-CHUNK = 500
-PAUSE_SECONDS = 0.25
-"""At least this long between two chunks: at most 2,000 reviews a second, however quickly they are folded."""
+CHUNK = 100
+"""After a backfill a review may decide a year of due days: what a live event waits for at most."""
+PAUSE_SECONDS = 0.1
+"""At least this long between two chunks: at most 1,000 reviews a second, however quickly they are folded."""
 PATIENCE_SECONDS = 10.0
 """How long a chunk may take to be folded before the next one is sent all the same: one customer whom no review reaches
 must not keep the others waiting."""

@@ -175,3 +175,8 @@ def test_growth_is_unknown_until_the_first_purchase_is_730_days_old() -> None:
     one = wholesale(pounds("10000", "2024-01-10"), pounds("10000", "2025-06-01"), "2026-01-08")
     assert one.factor("growth") == "unknown"
     assert one.when("2026-01-09").factor("growth") == 10.0  # nothing is left of the year before: (10,000 - 0) / 10,000
+
+
+def test_growth_stays_unknown_for_what_is_bought_the_day_before() -> None:
+    one = wholesale(pounds("10000", "2024-01-10"), pounds("10000", "2026-01-08"))
+    assert one.factor("growth") == "unknown"
