@@ -30,6 +30,7 @@ from guanxi.stack.server import Ask
 from services.engagement.calendar import build_calendar
 from services.engagement.domain import Engagement
 from services.engagement.store import SCHEMA, week_documents, write_weeks
+from shared.errors import Transient
 from shared.fold.processor import LogProcessor
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import Record
@@ -44,6 +45,7 @@ from tests.services.engagement.usual import scans, usual
 
 PARTITIONS = 12
 ZONE = ZoneInfo("Asia/Shanghai")
+SMALLEST_BATCH = 50
 QUERY_TRIES, ENOUGH_SECONDS = 3, 5.0
 SCREEN = 25
 """Rows that a person sees first."""
@@ -120,7 +122,7 @@ async def fold(database: Database, year: Year, partitions: range, batch_records:
         await processor.positions([partition])
         while records := log.batch():
             began, cpu = time.perf_counter(), time.process_time()
-            await processor.process({partition: records})
+            await _process(processor, log, records)
             done.seconds += time.perf_counter() - began
             done.cpu_seconds += time.process_time() - cpu
             done.records += len(records)
@@ -129,6 +131,26 @@ async def fold(database: Database, year: Year, partitions: range, batch_records:
         rate = done.records / done.seconds
         print(f"  partition {partition + 1} of {PARTITIONS}: {rate:,.0f} records/s so far", file=sys.stderr, flush=True)
     return done
+
+
+async def _process(processor: LogProcessor[Any, Any], log: _Log, records: list[Record]) -> None:
+    """A batch; in ever smaller parts where a transaction takes longer than MongoDB lets it."""
+    begin, done, size = records[0].offset, 0, len(records)
+    while done < len(records):
+        decided = len(log.decided)
+        try:
+            await processor.process({log.partition: records[done : done + size]})
+            done += size
+        except Transient:
+            size //= 2
+            if size < SMALLEST_BATCH:
+                raise
+            processor.forget()
+            reached = (await processor.positions([log.partition]))[log.partition] - begin
+            if reached == done:  # nothing of it took effect, its decisions are not on the log
+                while len(log.decided) > decided:
+                    log.decided.pop()
+            done = reached
 
 
 def report_folded(done: Folded) -> None:

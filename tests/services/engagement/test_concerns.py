@@ -10,7 +10,7 @@ from tests.services.engagement.world import World
 
 @pytest.fixture
 def world() -> World:
-    world = World()
+    world = World(reload=True)  # stored and loaded before every record
     world.tier("general", "2026-01-10")  # answers within 120 hours
     return world
 

@@ -9,7 +9,7 @@ DROPPED = "SatisfactionDropped"
 
 @pytest.fixture
 def world() -> World:
-    return World()
+    return World(reload=True)  # stored and loaded before every record
 
 
 def figure(world: World, instrument: str, year: str = "this_year") -> tuple[int, float | None, float | None]:
