@@ -13,7 +13,18 @@ from tests.oracle.facts import Json
 
 AS_OF_DATES = tuple(timedelta(days) for days in (0, 1, 7, 30, 61, 90, 180, 270, 364, 373))
 """Before today: days as of which the tier is asked for."""
-FRESHNESS = ("log", "recorded_at", "projected_at", "as_of", "partition", "fold", "due_at", "live", "marked_due", "behind")
+FRESHNESS = (
+    "log",
+    "recorded_at",
+    "projected_at",
+    "as_of",
+    "partition",
+    "fold",
+    "due_at",
+    "live",
+    "marked_due",
+    "behind",
+)
 
 
 def assert_views_equal_oracle(world: World, file: retail.File) -> None:

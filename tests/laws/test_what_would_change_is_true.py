@@ -55,7 +55,7 @@ def applied(driven: Driven[Any, Any], *facts: Fact, source: str = "law", revisio
 
 
 def computed(driven: Driven[Any, Any]) -> str:
-    return TIERS[driven.standing.computed]
+    return str(TIERS[driven.standing.computed])
 
 
 @given(histories(PURCHASING, currency="GBP"))
