@@ -107,7 +107,6 @@ async def _topic(
     name = topic.full_name(settings)
     await admin.make(name, manifest.partitions, topic.config() | COPYING)
     parts = _parts(manifest, f"kafka/{topic.name}/")
-    exact = topic in {LOG, INBOX}
     begins = {int(p): offset for p, offset in manifest.admitted.items()} if topic is INBOX else {}
     step = steps.step(f"topic {topic.name}", sum(part.documents for part in parts) + sum(begins.values()))
     appender = Appender(settings, max_record_bytes=topic.max_record_bytes)
@@ -115,13 +114,13 @@ async def _topic(
         for part in parts:
             partition = int(part.path.split("/")[-1].partition(".")[0])
             records = documents_of(path, part)
-            filled = _filled(records, begins.get(partition, 0)) if exact else records
+            filled = _filled(records, begins.get(partition, 0)) if topic is INBOX else records
             await _append(appender, name, partition, filled, step)
     finally:
         await appender.close()
     if topic is LOG:
         ends = {str(partition): end for partition, end in (await bounds(settings, name)).ends.items()}
-        if ends != manifest.ends:
+        if ends != manifest.ends or step.done != sum(manifest.ends.values()):
             raise Stop(f"{name} ends at {ends}, the backup's log at {manifest.ends}")
     if begins:
         await admin.delete_before(name, begins)

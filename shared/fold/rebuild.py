@@ -165,14 +165,28 @@ class Rebuild:
             raise Transient(f"the live reader stands before the new generation: {behind}")
         left = {p: end for p, end in until.items() if began[p] < end}
         if sum(end - began[p] for p, end in left.items()) <= BATCH_RECORDS:
-            async for batches in self.tail.read(began, left, max_records=BATCH_RECORDS):
-                await self._folding().process(batches)
-                yield sum(map(len, batches.values()))
+            async for count in self._fold_all(began, left):
+                yield count
             return
         for partition, end in left.items():
             async for records in self._read(partition, began[partition], end):
                 async for count in self._fold_one(partition, records):
                     yield count
+
+    async def _fold_all(self, began: Mapping[int, int], until: Mapping[int, int]) -> AsyncIterator[int]:
+        """Fold the little that is left of all partitions together; what fails is tried again in smaller batches."""
+        size = BATCH_RECORDS
+        for left in reversed(range(MAX_FAILURES)):
+            try:
+                async for batches in self.tail.read(began, until, max_records=size):
+                    await self._folding().process(batches)
+                    yield sum(map(len, batches.values()))
+            except Transient:
+                if not left:
+                    raise
+                size, began = max(MIN_RECORDS, size // 2), await self.offsets()
+            else:
+                return
 
     async def _read(self, partition: int, begin: int, end: int) -> AsyncIterator[list[Record]]:
         """The records of one partition, as many at a time as make a batch."""

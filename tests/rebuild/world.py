@@ -118,7 +118,8 @@ async def check_effects(database: Database, sent: Sequence[load.Load]) -> None:
     rows = {row["_id"]: row async for row in database["customers"].find()}
     contacts = {row["_id"]: row async for row in database["engagement"].find()}
     for customer, minor in net.items():
-        assert round(float(rows[customer]["net_730d"]) * 100) == minor, customer
+        shown = round(float(rows[customer]["net_730d"]) * 100)
+        assert shown == minor, f"{customer}: {shown} minor, {minor} sent: {rows[customer]}"
         seen = contacts[customer]["contact"]["visits_365d"]["total"]
         assert seen == visits[customer], f"{customer}: {seen} visits, {visits[customer]} sent"
     versions: dict[str, list[int]] = {}

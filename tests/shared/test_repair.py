@@ -5,6 +5,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from pymongo import ReplaceOne
 
 from shared.errors import Transient
 from shared.events.facts import CustomerRepaired
@@ -125,6 +126,17 @@ async def test_events_around_the_marker_in_one_batch_are_folded_in_order() -> No
     assert (world.processor.counts.repaired, world.rereads) == (1, 1)
 
 
+async def test_one_that_freezes_again_right_after_its_repair() -> None:
+    world = World()
+    await world.frozen()
+    with fixed():
+        worse = on_log(purchase("9.00", name="p6", product_line="something else"), 6)
+        await world.fold(marker(5), worse, on_log(purchase("1.00", name="p7"), 7))
+    document = await world.document()
+    assert document["incomplete_since"] == "1/0/6"
+    assert document["fold"]["net"] == [["2026-03-02", 21_000]], "what the repair brought stays"
+
+
 async def test_one_that_freezes_and_is_repaired_in_the_same_batch() -> None:
     world = World()
     await world.fold(
@@ -222,3 +234,16 @@ async def test_a_decision_that_fails_after_the_repair_stops_nobody(monkeypatch: 
         await world.fold(marker(5))
     assert (await world.document())["incomplete_since"] == "1/0/1"
     assert (await world.processor.positions([0]))[0] == 6
+
+
+async def test_what_was_pending_and_does_not_follow_the_log_is_dropped() -> None:
+    world = World()
+    await world.frozen()
+    changed = await world.document()
+    other = {**changed["pending"][0], "data": {**changed["pending"][0]["data"], "after": "another's"}}
+    await world.database["levels_g1"].bulk_write([ReplaceOne({"_id": "c0"}, {**changed, "pending": [other]})])
+    with fixed():
+        await world.fold(marker(5))
+    document = await world.document()
+    assert [one["data"]["version"] for one in document["pending"]] == list(range(1, len(document["pending"]) + 1))
+    assert document["pending"][0]["data"]["after"] is None
