@@ -1,5 +1,6 @@
 """Reading one partition after the other, in steps of the caller's choosing, with one consumer: for tools that check."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Self
@@ -30,6 +31,7 @@ class Follower:
         self._consumer: AIOKafkaConsumer | None = None
         self._at = TopicPartition(topic, 0)
         self._ahead: list[Record] = []
+        self._moved = False
         self.offset = 0
         """The next offset that `read` gives, if there is a record on it."""
 
@@ -42,6 +44,7 @@ class Follower:
         except (KafkaError, OSError) as error:
             await self._consumer.stop()
             raise self._transient(error) from error
+        await asyncio.sleep(0)  # a consumer that is stopped before its own tasks have begun raises CancelledError
         return self
 
     async def __aexit__(
@@ -51,12 +54,10 @@ class Follower:
             await self._consumer.stop()
 
     def seek(self, partition: int, offset: int) -> None:
-        """Go to a place."""
-        assert self._consumer is not None, "entered before it is used"
+        """Go to a place; the consumer goes there when something is read."""
         self._at = TopicPartition(self._topic, partition)
         self._ahead, self.offset = [], offset
-        self._consumer.assign([self._at])
-        self._consumer.seek(self._at, offset)
+        self._moved = True
 
     async def read(self, until: int) -> AsyncIterator[list[Record]]:
         """The records from where it stands up to but without `until`, in order; none twice."""
@@ -81,6 +82,10 @@ class Follower:
 
     async def _fetch(self) -> list[Record]:
         assert self._consumer is not None, "entered before it is used"
+        if self._moved:
+            self._consumer.assign([self._at])
+            self._consumer.seek(self._at, self.offset)
+            self._moved = False
         try:
             fetched = await self._consumer.getmany(self._at, timeout_ms=POLL_MS, max_records=STEP_RECORDS)
         except (KafkaError, OSError) as error:

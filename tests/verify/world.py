@@ -62,7 +62,7 @@ class World:
         assert found is not None, f"{collection} holds no {query}"
         return found
 
-    async def verify(self, *checks: Check, sample: Sample | None = None, at_once: int = 500_000) -> Report:
+    async def verify(self, *checks: Check, sample: Sample | None = None, at_once: int = 200_000) -> Report:
         """`guanxi verify`, without its words."""
         run = Run(self.settings, self.database, sample or Sample(), datetime.now(UTC), Meter(), Report(), at_once)
         return await run.run(checks or CHECKS)
