@@ -2,12 +2,13 @@
 
 from datetime import date
 from itertools import chain
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.engagement.domain import Engagement
 from shared.events.codec import decode
 from shared.events.event import LogPosition
-from shared.fold.entity import new_entity
+from shared.fold.entity import Entity, new_entity
 from shared.policies.entitlements import make_entitlements
 from tests.bench.engagement_year import Year
 
@@ -26,7 +27,7 @@ def test_a_year_is_in_order_the_same_again_and_as_large_as_asked_for() -> None:
 
 def test_it_folds() -> None:
     domain = Engagement(make_entitlements([(date(2020, 1, 1), None)]), ZoneInfo("Asia/Shanghai"))
-    entities = {}
+    entities: dict[bytes, Entity[Any, Any]] = {}
     for at, key, value, _ in Year(200, 10, 3, seed=1).told(0, 1):
         entity = entities.setdefault(key, new_entity(domain, key.decode()))
         list(entity.fold(decode(value, recorded_at=at, log=LogPosition(1, 0, 0)), deciding=False))
