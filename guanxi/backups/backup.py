@@ -23,6 +23,7 @@ from guanxi.backups.files import Folder, Manifest
 from guanxi.rebuilding.progress import Steps
 from guanxi.rebuilding.run import now
 from guanxi.rebuilding.services import FOLDING
+from services.ingest.store import POSITIONS
 from shared.kafka.connection import Record
 from shared.kafka.follow import Follower
 from shared.kafka.scan import bounds
@@ -35,7 +36,10 @@ from shared.topics import INBOX, LOG, REJECTED, TIERS, Topic
 CHUNK = 1_000
 WAITING = {"$or": [{"pending": {"$exists": True}}, {"marked_due": True}]}
 """Documents that a restore marks due: a decision may be waiting of which the log does not say so yet."""
-_NOT_KEPT = re.compile(r"_g\d+$|^(generations|setup|backfills)$")
+_NOT_KEPT = re.compile(rf"_g\d+$|^(generations|setup|backfills|{POSITIONS})$")
+"""The positions of admission are those that were read first, and stand in the manifest: read here, they would be ahead
+of the log.
+"""
 
 
 async def back_up(settings: Settings, database: Database, path: Path) -> Manifest:
@@ -73,7 +77,7 @@ async def _positions(settings: Settings, database: Database) -> Manifest:
         log_generation=settings.log_generation,
         inbox_generation=inbox,
         generations=generations,
-        admitted=await _stored(database, "admission_positions", f"{inbox}/"),
+        admitted=await _stored(database, POSITIONS, f"{inbox}/"),
         folded={s: await _stored(database, f"{s}_positions", f"g{g}/") for s, g in generations.items()},
     )
 

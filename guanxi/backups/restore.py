@@ -15,6 +15,7 @@ from guanxi.backups.files import Manifest, Part, check_part, documents_of, read_
 from guanxi.rebuilding.progress import Step, Steps
 from guanxi.rebuilding.run import now
 from guanxi.rebuilding.services import FOLDING
+from services.ingest.store import POSITIONS
 from services.ingest.store import SCHEMA as INGEST
 from shared.errors import Stop
 from shared.fold.rebuild import Rebuild, clean
@@ -52,6 +53,9 @@ async def restore(settings: Settings, database: Database, path: Path, *, note: C
                 await _topic(settings, admin, steps, path, manifest, topic)
         for part in _parts(manifest, "mongo/"):
             await _collection(database, steps, path, part)
+        admitted = [{"_id": f"{manifest.inbox_generation}/{p}", "offset": o} for p, o in manifest.admitted.items()]
+        if admitted:
+            await insert_all(database, POSITIONS, admitted)
         await _fold(settings, database, steps, path, manifest)
     return manifest
 
