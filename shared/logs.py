@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from shared import tracing
+from shared.repeats import OnceInAWhile
 from shared.settings import Settings
 
 FASTSTREAM = "shared.faststream"
@@ -38,6 +39,7 @@ def configure(settings: Settings, service: str = "") -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
+    handler.addFilter(OnceInAWhile(("aiokafka", "pymongo")))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
