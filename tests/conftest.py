@@ -7,6 +7,7 @@ however that ends. Tests that ask for them carry the marker `real`.
 import contextlib
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,6 +29,9 @@ _SAID = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell's background job ignores Ctrl-C, and hands that down to all that tests start and then interrupt.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_SAID] = []
     if getattr(config.option, "numprocesses", None) and "not real" not in config.option.markexpr:
         _start_for_workers(config)
