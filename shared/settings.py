@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     session_timeout_ms: Annotated[int, Field(ge=2000, le=300_000)] = 10_000
     batch_max_records: Annotated[int, Field(ge=1, le=10_000)] = 1000
-    batch_every_ms: Annotated[float, Field(ge=0, le=1000)] = 20.0
+    batch_every_ms: Annotated[float, Field(ge=0, le=1000)] = 8.0
     """Least time between the beginnings of two batches, so that batches fill instead of coming one after the other."""
     retry_for_seconds: Annotated[float, Field(ge=0)] = 300.0
     """How long a process retries while Kafka or MongoDB does not answer before it stops loudly."""
