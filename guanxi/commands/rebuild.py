@@ -1,45 +1,21 @@
 """Build a service's views anew from the log, compare, and swap them in while everything goes on."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from guanxi.console import fail, say
-from guanxi.rebuilding.fast import fast_process
 from guanxi.rebuilding.repairing import Scope, repair
 from guanxi.rebuilding.run import Asked, Outcome, now, run
 from guanxi.rebuilding.services import FOLDING
-from guanxi.stack.current import use_current
-from shared.errors import GuanxiError
+from guanxi.working import work
 from shared.fold.rebuild import clean as clean_kept
-from shared.mongo import Database, connect
+from shared.mongo import Database
 from shared.mongo.generations import Generations
-from shared.settings import Settings
 
 MAX_SHOWN = 20
 GENTLE_PACE = 0.25
 """Of all that were measured the one at which the 99th percentile of live events stayed below twice what it was."""
-T = TypeVar("T")
-
-
-def _with_database(work: Callable[[Settings, Database], Awaitable[T]]) -> T:
-    use_current()
-    settings = Settings()
-
-    async def working() -> T:
-        database = connect(settings)
-        try:
-            return await work(settings, database)
-        finally:
-            database.client.close()
-
-    try:
-        with fast_process():
-            return asyncio.run(working())
-    except GuanxiError as error:
-        fail(str(error))
 
 
 async def _clean(database: Database, service: str, *, all_of_them: bool) -> None:
@@ -119,12 +95,12 @@ def register(app: typer.Typer) -> None:
         if service not in FOLDING:
             fail(f"no such service: {service}; it is one of {', '.join(FOLDING)}", 2)
         if clean:
-            _with_database(lambda _, database: _clean(database, service, all_of_them=now_already))
+            work(lambda _, database: _clean(database, service, all_of_them=now_already))
             return
         if customer is not None or representative is not None:
             scope: Scope = "customer" if customer is not None else "representative"
             subject = customer or representative or ""
-            say(_with_database(lambda settings, database: repair(settings, database, service, scope, subject)))
+            say(work(lambda settings, database: repair(settings, database, service, scope, subject)))
             return
         asked = Asked(service, check, keep, fresh, rollback, accept, pace)
-        _tell(asked, _with_database(lambda settings, database: run(settings, database, asked)))
+        _tell(asked, work(lambda settings, database: run(settings, database, asked)))

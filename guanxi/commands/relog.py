@@ -1,33 +1,12 @@
 """Copy the log into its next generation with more partitions, and build all views from it anew."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from guanxi.console import fail, say
-from guanxi.rebuilding.fast import fast_process
-from guanxi.relogging.run import Outcome, abandon, relog
-from guanxi.stack.current import use_current
-from shared.errors import GuanxiError
-from shared.mongo import connect
-from shared.settings import Settings
-
-
-async def _run(settings: Settings, partitions: int) -> Outcome:
-    database = connect(settings)
-    try:
-        return await relog(settings, database, partitions, note=say)
-    finally:
-        database.client.close()
-
-
-async def _abandon(settings: Settings) -> str:
-    database = connect(settings)
-    try:
-        return await abandon(settings, database)
-    finally:
-        database.client.close()
+from guanxi.console import say
+from guanxi.relogging.run import abandon, relog
+from guanxi.working import work
 
 
 def register(app: typer.Typer) -> None:
@@ -46,16 +25,10 @@ def register(app: typer.Typer) -> None:
         Stop ingest, tiering and engagement first. An interrupted run goes on when it is run again. The old log stays,
         closed, until you delete it. See docs/rebuilding.md.
         """
-        use_current()
-        settings = Settings()
-        try:
-            with fast_process():
-                if give_up:
-                    say(asyncio.run(_abandon(settings)))
-                    return
-                done = asyncio.run(_run(settings, partitions or settings.partitions))
-        except GuanxiError as error:
-            fail(str(error))
+        if give_up:
+            say(work(abandon))
+            return
+        done = work(lambda settings, database: relog(settings, database, partitions or settings.partitions, note=say))
         folded = ", ".join(f"{count:,} by {service}" for service, count in done.folded.items())
         say(f"{done.copied:,} records copied and proved; folded: {folded}")
         say("Set these for every service and command, run 'guanxi setup', and start the services:")

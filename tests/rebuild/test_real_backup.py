@@ -16,8 +16,10 @@ from shared.kafka.scan import bounds
 from shared.mongo import connect
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
-from tests.rebuild.world import a_world, drop, environment_of, first_purchases, settings_of
+from tests.rebuild.world import a_world, drop, environment_of, first_purchases, settings_of, until
 
+AMID = 100
+"""Events sent since the system was at rest, when the backup begins."""
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
 
 
@@ -33,7 +35,12 @@ async def test_taken_amid_events_restored_and_gone_on_with(
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as together:
             together.create_task(world.trickle(stop, seed=1_000))
-            await asyncio.sleep(1.0)
+            settled = len(world.sent)
+
+            async def goes_on() -> bool:
+                return len(world.sent) >= settled + AMID
+
+            await until(goes_on)
             before = list(world.sent)
             manifest = await back_up(world.settings, world.database, folder)
             stop.set()

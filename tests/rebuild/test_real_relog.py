@@ -1,6 +1,5 @@
 """`guanxi relog` on real servers: twice the partitions, the same log and the same views, and everything goes on."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ async def test_from_two_to_four_partitions(stack: Backing, tmp_path: Path, monke
         shown = await rows(world.database)
         await world.services.stop("tiering")
         await world.send_mixed(200, seed=3)
-        await asyncio.sleep(1.0)
+        await world.settled("ingest", "engagement")
         sent = world.sent
     database = connect(settings)
     with pytest.raises(Stop, match="no multiple"):

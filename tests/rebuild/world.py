@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,14 +84,16 @@ class World:
             await self.send_mixed(20, seed + number)
             await asyncio.sleep(0.1)
 
-    async def settled(self) -> None:
-        """Wait until everything is folded, decisions included."""
-        async with asyncio.timeout(SETTLE_SECONDS):
-            quiet = 0
-            while quiet < 2:
-                behind = [one.behind for one in await progress(self.settings, self.database)]
-                quiet = 0 if any(behind) else quiet + 1
-                await asyncio.sleep(0.2)
+    async def settled(self, *names: str) -> None:
+        """Wait until everything is folded, decisions included; by these services, or by all."""
+
+        async def quiet() -> bool:
+            behind = [
+                one.behind for one in await progress(self.settings, self.database) if one.reader in (names or ALL)
+            ]
+            return not any(behind)
+
+        await until(quiet, in_a_row=2)
 
     async def rebuild(self, service: str, **asked: Any) -> Outcome:
         """As the command does it."""
@@ -106,6 +108,15 @@ class World:
             assert outcome.compared.documents > 0
             assert not outcome.compared.later
             assert not outcome.compared.differences
+
+
+async def until(reached: Callable[[], Awaitable[bool]], in_a_row: int = 1) -> None:
+    """Wait for a condition, found as many times one after the other."""
+    async with asyncio.timeout(SETTLE_SECONDS):
+        found = 0
+        while found < in_a_row:
+            found = found + 1 if await reached() else 0
+            await asyncio.sleep(0.2)
 
 
 async def check_effects(database: Database, sent: Sequence[load.Load]) -> None:
