@@ -44,14 +44,26 @@ class Door:
         self._idle.clear()
 
     async def send(self, events: Sequence[CloudEvent]) -> bool:
-        """Sends a batch; says whether all of it was accepted. Raises OSError, or TimeoutError, without an answer."""
+        """Sends a batch; was all of it accepted? Raises OSError, TimeoutError or EOFError without an answer."""
         body = json.dumps(events, ensure_ascii=False, separators=(",", ":")).encode()
+        request = f"{self._head}{len(body)}\r\n\r\n".encode() + body
         async with asyncio.timeout(ANSWER_SECONDS):
-            connection = self._idle.pop() if self._idle else await asyncio.open_connection(self._host, self._port)
-            reader, writer = connection
-            writer.write(f"{self._head}{len(body)}\r\n\r\n".encode() + body)
+            while self._idle:
+                try:
+                    return await self._ask(self._idle.pop(), request)
+                except (asyncio.IncompleteReadError, ConnectionError):
+                    continue  # the door closes a connection that was idle for long; an event sent twice counts once
+            return await self._ask(await asyncio.open_connection(self._host, self._port), request)
+
+    async def _ask(self, connection: _Connection, request: bytes) -> bool:
+        reader, writer = connection
+        try:
+            writer.write(request)
             status, length = _status_and_length(await reader.readuntil(b"\r\n\r\n"))
             await reader.readexactly(length)
+        except BaseException:
+            writer.close()
+            raise
         self._idle.append(connection)
         return status == ACCEPTED
 

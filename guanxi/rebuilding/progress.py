@@ -67,5 +67,5 @@ class Step:
         return time.monotonic() - self._began
 
     def _left(self) -> str:
-        seconds = int((self.total - self.done) / max(self.rate(), 1e-3))
+        seconds = int(max(self.total - self.done, 0) / max(self.rate(), 1e-3))
         return f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"

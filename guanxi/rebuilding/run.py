@@ -117,8 +117,10 @@ async def _build(rebuild: Rebuild, steps: Steps) -> Outcome:
 
 
 async def _documents(rebuild: Rebuild) -> int:
-    first = rebuild.store(rebuild.live).collection(rebuild.domain.collection("customer:"))
-    return int(await first.estimated_document_count())
+    """About how many there are to compare: customers, on either side."""
+    name, store = rebuild.domain.collection("customer:"), rebuild.store(rebuild.live)
+    sides = [store.in_generation(name, generation) for generation in (rebuild.live, rebuild.target)]
+    return max([int(await side.estimated_document_count()) for side in sides])
 
 
 async def _catch_up(rebuild: Rebuild) -> None:

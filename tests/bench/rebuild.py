@@ -188,8 +188,8 @@ async def main(events: int, customers: int, pace: float, rate: float, seconds: f
         await services.set_up()
         async with _database(settings) as database:
             await fill(settings, events, customers)
-            seconds = await fold_first(settings, database)
-            print(f"first fold: {events:,} events in {seconds:.0f} s, {events / seconds:,.0f}/s", flush=True)
+            took = await fold_first(settings, database)
+            print(f"first fold, and handed over: {events:,} events in {took:.0f} s", flush=True)
             print(f"memory of this process at most {_rss_mb(os.getpid()):.0f} MB", flush=True)
             if not seconds:
                 again = await run(settings, database, Asked("tiering"))
