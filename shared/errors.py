@@ -30,5 +30,8 @@ MAX_WORDS_CHARS = 200
 
 
 def in_short(error: object) -> str:
-    """A driver's error without the screenful that MongoDB's appends: the topology as it sees it, all time-outs."""
-    return str(error).partition(" (configured")[0].partition(", Timeout: ")[0][:MAX_WORDS_CHARS]
+    """A driver's error without the screenful that MongoDB's appends: its topology, all time-outs, the whole answer."""
+    text = str(error)
+    for rest in (" (configured", ", Timeout: ", ", full error: "):
+        text = text.partition(rest)[0]
+    return text[:MAX_WORDS_CHARS]

@@ -59,8 +59,7 @@ def register(app: typer.Typer) -> None:
         try:
             report = asyncio.run(run_checks(Settings(), checks, chosen, meter))
         except GuanxiError as error:
-            what_failed = str(error).partition(" (configured")[0]  # the driver goes on for a screen
-            fail(f"could not check: {what_failed}", COULD_NOT_CHECK)
+            fail(f"could not check: {error}", COULD_NOT_CHECK)
         say(as_json(as_machines_read(report, meter)) if as_machine else "\n".join(in_lines(report, meter, show)))
         raise typer.Exit(report.exit_code)
 

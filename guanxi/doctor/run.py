@@ -60,4 +60,4 @@ async def _try(check: str, look: Awaitable[object], findings: Findings) -> None:
     try:
         await look
     except GuanxiError as error:
-        findings.unchecked[check] = str(error).partition(" (configured")[0]  # the driver goes on for a screen
+        findings.unchecked[check] = str(error)

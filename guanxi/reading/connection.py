@@ -30,8 +30,7 @@ def read(question: Callable[[Database, Settings], Awaitable[_T]]) -> _T:
     try:
         return asyncio.run(ask())
     except Transient as error:
-        what = str(error).partition(" (configured")[0]  # the driver goes on for a screen
-        fail(f"{what}\nIs it running? Start it with 'guanxi up', or name its servers in GUANXI_MONGO_URI and others")
+        fail(f"{error}\nIs it running? Start it with 'guanxi up', or name its servers in GUANXI_MONGO_URI and others")
     except GuanxiError as error:
         fail(str(error))
 

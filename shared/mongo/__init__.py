@@ -10,7 +10,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import Primary
 from pymongo.write_concern import WriteConcern
 
-from shared.errors import Transient
+from shared.errors import Transient, in_short
 from shared.settings import Settings
 
 Document = dict[str, Any]
@@ -66,7 +66,7 @@ async def transaction(database: Database) -> AsyncIterator[Session]:
         ):
             yield session
     except PyMongoError as error:
-        raise Transient(f"MongoDB: {error}") from error
+        raise Transient(f"MongoDB: {in_short(error)}") from error
 
 
 @asynccontextmanager
@@ -75,4 +75,4 @@ async def transient_errors() -> AsyncIterator[None]:
     try:
         yield
     except PyMongoError as error:
-        raise Transient(f"MongoDB: {error}") from error
+        raise Transient(f"MongoDB: {in_short(error)}") from error

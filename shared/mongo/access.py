@@ -4,8 +4,10 @@ All of them live in guanxi's database and have rights in it alone. A service has
 generation and those to come, and reads what it needs of others'. A reader has views, never a collection.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -85,22 +87,61 @@ async def set_roles(database: Database, roles: Iterable[Role]) -> list[str]:
         wanted["roles"] = {name: [database.name] for name in sorted(role.inherits)}
         what = f"role {role.name}"
         found = await _found_role(database, role.name)
-        if not await must_change(database, what, found, wanted):
+        between = partial(is_between, found, wanted)
+        if not await must_change(database, what, found, wanted, between):
             continue
-        async with transient_errors():
-            await database.command(
-                {
-                    "createRole" if found is None else "updateRole": role.name,
-                    "privileges": [
-                        {"resource": {"db": database.name, "collection": name}, "actions": list(actions)}
-                        for name, actions in role.privileges.items()
-                    ],
-                    "roles": [{"role": name, "db": database.name} for name in role.inherits],
-                }
-            )
+        if found is None:
+            empty = {"createRole": role.name, "privileges": [], "roles": []}
+            async with transient_errors():
+                await database.command(empty)
+        await _turn(database, role.name, found or {"privileges": {}, "roles": {}}, wanted)
         await note_applied(database, what, wanted)
         done.append(f"MongoDB {what} {'made' if found is None else 'updated'}")
     return done
+
+
+Rights = Mapping[str, Mapping[str, Sequence[str]]]
+"""`privileges`: actions by collection; `roles`: databases by built-in role."""
+
+
+async def _turn(database: Database, role: str, found: Rights, wanted: Rights) -> None:
+    """Give what is missing, then take what is too much. `updateRole` does both at once, but asks for rights on every
+    database; these ask for rights on this one.
+    """
+    for verb, to, these in (("grant", "To", _beyond(wanted, found)), ("revoke", "From", _beyond(found, wanted))):
+        privileges = [
+            {"resource": _resource(database, name), "actions": actions} for name, actions in these["privileges"].items()
+        ]
+        inherited = [{"role": name, "db": where} for name, places in these["roles"].items() for where in places]
+        async with transient_errors():
+            if privileges:
+                await database.command({f"{verb}Privileges{to}Role": role, "privileges": privileges})
+            if inherited:
+                await database.command({f"{verb}Roles{to}Role": role, "roles": inherited})
+
+
+def _resource(database: Database, name: str) -> dict[str, Any]:
+    """A collection of ours by its name; whatever else by its text, as `_found_role` gives it."""
+    foreign: dict[str, Any] = json.loads(name) if name.startswith("{") else {}
+    return foreign or {"db": database.name, "collection": name}
+
+
+def _beyond(these: Rights, those: Rights) -> dict[str, dict[str, list[str]]]:
+    """What these have and those have not."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for kind in ("privileges", "roles"):
+        more = {name: sorted(set(some) - set(those[kind].get(name, ()))) for name, some in these[kind].items()}
+        found[kind] = {name: some for name, some in more.items() if some}
+    return found
+
+
+def is_between(found: Rights | None, wanted: Rights, last: Rights) -> bool:
+    """Whether a set-up that was turning `last` into `wanted` may have ended here: nothing that neither has, and all
+    that both have.
+    """
+    here = found or wanted
+    foreign, lost = _beyond(_beyond(here, last), wanted), _beyond(_beyond(last, here), _beyond(last, wanted))
+    return not any((*foreign.values(), *lost.values()))
 
 
 async def _found_role(database: Database, name: str) -> dict[str, Any] | None:
@@ -113,7 +154,7 @@ async def _found_role(database: Database, name: str) -> dict[str, Any] | None:
     for one in role["privileges"]:
         resource = one["resource"]
         ours = resource.get("db") == database.name and resource.get("collection")
-        privileges[resource["collection"] if ours else str(resource)] = sorted(one["actions"])
+        privileges[resource["collection"] if ours else json.dumps(resource)] = sorted(one["actions"])
     inherits: dict[str, list[str]] = {}
     for one in role["roles"]:
         inherits.setdefault(one["role"], []).append(one["db"])

@@ -5,6 +5,7 @@ somebody changed it by hand, and set-up stops rather than undo or overlook that.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from shared.errors import Stop
@@ -31,19 +32,23 @@ async def note_applied(database: Database, what: str, value: Any) -> None:
         await database[COLLECTION].update_one({"_id": what}, {"$set": {"value": canonical(value)}}, upsert=True)
 
 
-async def must_change(database: Database, what: str, found: Any, wanted: Any) -> bool:
-    """Whether `found` is to be changed into `wanted`; `found` None: it is not there. Raises Stop when somebody else
-    changed it.
+async def must_change(
+    database: Database, what: str, found: Any, wanted: Any, under_way: Callable[[Any], bool] = lambda _: False
+) -> bool:
+    """Whether `found` is to be changed into `wanted`; `found` None: it is not there. `under_way` says of what the last
+    set-up left whether `found` lies between that and `wanted`, where a change takes several steps. Raises Stop when
+    somebody else changed it.
     """
+    last = await last_applied(database, what)
     if found is not None and canonical(found) == canonical(wanted):
-        return False
-    if found is not None:
-        last = await last_applied(database, what)
         if last is not None and canonical(last) != canonical(found):
-            raise Stop(
-                f"{what} in MongoDB was changed by hand: it is {_short(found)}, set-up left it as {_short(last)}. "
-                f"Change it back; or remove {what!r} from the collection {COLLECTION!r}, to have it set anew"
-            )
+            await note_applied(database, what, wanted)  # a set-up ended between the change and its note
+        return False
+    if found is not None and last is not None and canonical(last) != canonical(found) and not under_way(last):
+        raise Stop(
+            f"{what} in MongoDB was changed by hand: it is {_short(found)}, set-up left it as {_short(last)}. "
+            f"Change it back; or remove {what!r} from the collection {COLLECTION!r}, to have it set anew"
+        )
     return True
 
 

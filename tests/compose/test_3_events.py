@@ -1,58 +1,29 @@
 """10,000 events by HTTP and by Kafka while containers are scaled, killed, restarted: none lost, none counted twice."""
 
-from collections import defaultdict
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.compose.programs import ROWS, SEND
 from tests.compose.project import Project, until
+from tests.compose.purchases import by_kafka, purchases, shown, sums
 
 pytestmark = [pytest.mark.compose, pytest.mark.slow, pytest.mark.timeout(900)]
 
-EVENTS, CUSTOMERS, REQUEST = 10_000, 500, 500
+EVENTS, REQUEST = 10_000, 500
 FOLDED_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
 def events() -> list[dict[str, Any]]:
-    """Purchases of today, some customers' a hundred times another's."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return [
-        {
-            "specversion": "1.0",
-            "id": f"event-{number}",
-            "source": "erp",
-            "type": "guanxi.purchase.recorded.v1",
-            "subject": f"many-{number * number % CUSTOMERS}",
-            "time": now,
-            "data": {"purchase_id": f"PO-{number}", "amount": str(number % 97 + 1), "currency": "CNY"},
-        }
-        for number in range(EVENTS)
-    ]
+    """10,000 of them."""
+    return purchases("many", EVENTS)
 
 
 @pytest.fixture(scope="module")
 def token(project: Project) -> str:
     """A key of the door, made as documented."""
     return project.compose("run", "--rm", "-T", "cli", "guanxi", "keys", "create", "--source", "erp").strip()
-
-
-def sums(events: list[dict[str, Any]]) -> dict[str, Decimal]:
-    total: dict[str, Decimal] = defaultdict(Decimal)
-    for event in events:
-        total[event["subject"]] += Decimal(event["data"]["amount"])
-    return dict(total)
-
-
-def shown(project: Project) -> dict[str, Decimal]:
-    """What a reader sees of these customers."""
-    password = project.secret("reader")["GUANXI_MONGO_PASSWORD"]
-    rows = project.python(ROWS, {"password": password, "prefix": "^many-"})
-    return {customer: Decimal(net) for customer, net in rows.items()}
 
 
 def crash(project: Project, service: str) -> None:
@@ -75,12 +46,6 @@ def by_http(project: Project, token: str, events: list[dict[str, Any]]) -> None:
             until(taken, "the door takes a request", seconds=120)
 
 
-def by_kafka(project: Project, events: list[dict[str, Any]]) -> None:
-    """As an upstream of its own."""
-    who = ["erp", project.secret("erp")["GUANXI_KAFKA_PASSWORD"]]
-    assert project.python(SEND, {"who": who, "events": events}) == len(events)
-
-
 def test_all_arrive_once_through_scaling_kills_and_restarts(
     project: Project, events: list[dict[str, Any]], token: str
 ) -> None:
@@ -98,7 +63,7 @@ def test_all_arrive_once_through_scaling_kills_and_restarts(
     project.compose("restart", "-t", "20", "mongo")
     by_http(project, token, events[8_500:])
     expected = sums(events)
-    until(lambda: shown(project) == expected, "every purchase is in a view, once", seconds=FOLDED_SECONDS)
+    until(lambda: shown(project, "many") == expected, "every purchase is in a view, once", seconds=FOLDED_SECONDS)
     checked = project.compose("run", "--rm", "-T", "cli", "guanxi", "rebuild", "tiering", "--check", timeout_s=240)
     assert "differs" not in checked
 
@@ -108,7 +73,7 @@ def test_down_and_up_again_with_volumes_keeps_all(project: Project, events: list
     project.compose("down", "-t", "40", timeout_s=240)
     project.up()
     project.start_probe()
-    assert shown(project) == sums(events)
+    assert shown(project, "many") == sums(events)
     by_http(project, token, events[:500])  # known ones: duplicates
     by_kafka(project, events[-1:])
-    assert shown(project) == sums(events)
+    assert shown(project, "many") == sums(events)

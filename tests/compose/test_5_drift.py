@@ -19,6 +19,24 @@ print(1)
 )
 
 
+AS_AN_EARLIER_VERSION_LEFT_IT = (
+    MONGO
+    + """
+with client("setup", A["password"]) as c:
+    db, what = c["guanxi"], "role guanxi_tiering"
+    note = json.loads(db["setup"].find_one({"_id": what})["value"])
+    actions, more = note["privileges"].pop("tier_history_g9"), {"people": ["find"]}
+    def privileges(some):
+        return [{"resource": {"db": "guanxi", "collection": name}, "actions": some[name]} for name in some]
+    db.command("revokePrivilegesFromRole", "guanxi_tiering", privileges=privileges({"tier_history_g9": actions}))
+    db.command("grantPrivilegesToRole", "guanxi_tiering", privileges=privileges(more))
+    note["privileges"] |= more
+    db["setup"].update_one({"_id": what}, {"$set": {"value": json.dumps(note)}})
+print(1)
+"""
+)
+
+
 def set_up(project: Project, *words: str) -> str:
     """What set-up says."""
     return project.compose("run", "--rm", "-T", "--no-deps", *words, "setup", check=False)
@@ -83,6 +101,13 @@ def test_passwords_rotate(project: Project) -> None:
 def test_another_key_for_the_ids_of_persons(project: Project) -> None:
     said = set_up(project, "-e", "GUANXI_PERSON_KEY=a key that is not the first one")
     assert "GUANXI_PERSON_KEY is not the one that this database began with" in said
+
+
+def test_rights_of_an_earlier_version_are_brought_up_to_date(project: Project) -> None:
+    password = project.secret("setup")["GUANXI_MONGO_PASSWORD"]
+    project.python(AS_AN_EARLIER_VERSION_LEFT_IT, {"password": password})
+    assert "MongoDB role guanxi_tiering updated" in set_up(project)
+    assert "everything is set up" in set_up(project)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,13 @@ SIMULATION = (
     "tests/sim/test_simulation.py::test_every_promise_holds_whatever_goes_wrong",
     "tests/sim/test_simulation.py::test_every_promise_holds_for_tiering_and_engagement",
 )
-FOLD = ("tests/shared/test_entity.py", "tests/shared/test_processor.py", *SIMULATION)
+FOLD = (
+    "tests/shared/test_entity.py",
+    "tests/shared/test_processor.py",
+    "tests/shared/test_repair.py",
+    "tests/services/engagement/test_contact.py",
+    *SIMULATION,
+)
 ADMISSION = (
     "tests/services/ingest/test_claims.py",
     "tests/services/ingest/test_admit.py",

@@ -1,6 +1,7 @@
 """Rights as they are declared: each principal has what its work needs, and no more."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -11,7 +12,7 @@ from services.ingest.settings import IngestSettings
 from shared.kafka.access import wanted_acls
 from shared.kafka.connection import client_options
 from shared.kafka.requests import Acl
-from shared.mongo.access import GENERATIONS_AHEAD, Role, role_of, wanted_roles
+from shared.mongo.access import GENERATIONS_AHEAD, Role, is_between, role_of, wanted_roles
 from shared.mongo.applied import canonical
 from shared.settings import Settings
 from shared.topics import TOPICS
@@ -114,3 +115,31 @@ def test_passwords_of_set_up_itself_are_none_of_its_business(tmp_path: Path) -> 
 
 def test_the_order_of_keys_makes_no_difference_to_what_was_applied() -> None:
     assert canonical({"b": 1, "a": [2, {"d": 3, "c": (4,)}]}) == canonical({"a": [2, {"c": [4], "d": 3}], "b": 1})
+
+
+def rights_of(**privileges: str) -> dict[str, dict[str, list[str]]]:
+    """Letters are actions."""
+    return {"privileges": {name: list(actions) for name, actions in privileges.items()}, "roles": {}}
+
+
+@pytest.mark.parametrize(
+    ("found", "under_way"),
+    [
+        (rights_of(both="f", old="f", new="f"), True),
+        (rights_of(both="f", old="f"), True),
+        (rights_of(both="f"), True),
+        (rights_of(both="f", new="f", strange="f"), False),
+        (rights_of(both="fi", new="f"), False),
+        (rights_of(old="f", new="f"), False),
+    ],
+    ids=[
+        "given, not yet taken",
+        "as it was",
+        "all taken, nothing given",
+        "strange",
+        "more actions",
+        "what stays is gone",
+    ],
+)
+def test_a_role_half_brought_up_to_date_is_nobodys_change(found: dict[str, Any], *, under_way: bool) -> None:
+    assert is_between(found, rights_of(both="f", new="f"), rights_of(both="f", old="f")) is under_way

@@ -1,6 +1,6 @@
 """Contact: last, due, status, adherence, ContactLapsed and ContactResumed (domain.md, Engagement: contact)."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -135,6 +135,17 @@ def test_a_longer_cadence_resumes_on_the_day_of_the_tier_change(world: World) ->
     world.review("2026-03-09")
     assert world.decisions() == [(LAPSED, "2026-03-03"), (RESUMED, "2026-03-06")]
     assert world.decided[-1].data.cause == "tier"
+
+
+def test_a_change_of_tier_decides_nothing_itself_and_is_reviewed_at_once_where_something_follows(world: World) -> None:
+    world.tier("priority", "2026-01-10")
+    world.visit("2026-02-01")
+    world.review("2026-03-04")
+    world.tier("general", "2026-03-04T10:00")
+    assert world.decisions() == [(LAPSED, "2026-03-03")]
+    due_at = world.entities[f"customer:{CUSTOMER}"].due_at()
+    assert due_at is not None
+    assert due_at - world.at("2026-03-04T10:00") <= timedelta(milliseconds=1)
 
 
 def test_falling_below_general_resumes_too(world: World) -> None:

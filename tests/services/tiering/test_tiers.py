@@ -64,3 +64,19 @@ def test_general_needs_net_above_zero_in_365_or_730_days() -> None:
 def test_a_decision_comes_once() -> None:
     one = wholesale(pounds("5000", "2026-01-10"))
     one.when("2026-01-10", "2026-01-11", pounds("1", "2026-01-12")).then()
+
+
+def test_net_of_one_cent_is_enough_though_no_point_moves() -> None:
+    """Nothing else changes from what was judged before: volume and growth stay at their lowest points."""
+    one = given(purchase("10000000", "2024-12-10"), rated("2026-01-10", fit="10", market="10", share="10"))
+    assert (one.tier, one.row["net_365d"]) == ("general", "0.00")
+    one.when(purchase("0.01", "2026-01-11")).then(tier_changed("priority"))
+
+
+def test_who_meets_a_gate_exactly_passes_it_and_falls_by_score() -> None:
+    good = [invoice("2000", "2026-01-10", due_on="2026-01-10"), paid("2026-01-10")]
+    bad = [invoice("8000", "2025-05-10", due_on="2025-05-10", name="j"), paid("2026-01-10", name="j")]
+    facts = [purchase("90000000", "2026-01-10", margin="0"), rated("2026-01-10", fit="10", market="10", share="10")]
+    one = given(*facts, *good, *bad)
+    assert (one.tier, one.factor("payment")) == ("priority", 2)
+    one.when(rated("2026-01-11", fit="0", market="0", share="0")).then(tier_changed("general", cause="score"))
