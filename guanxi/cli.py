@@ -7,6 +7,7 @@ a typer.Typer (a group, or a single command), or `register(app)`, which adds the
 
 import ast
 import importlib
+import logging
 import pkgutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from typer.main import get_command as command_of
 import guanxi.commands
 
 _FOLDER = Path(guanxi.commands.__file__ or "").parent
+_DRIVERS = ("aiokafka", "pymongo", "asyncio")
+"""They log every attempt that failed; what could not be done a command says itself, in words."""
 
 
 def _modules() -> dict[str, str]:
@@ -82,7 +85,9 @@ app = typer.Typer(
 
 @app.callback()
 def _root() -> None:
-    """A callback makes a group of an app without commands of its own."""
+    """A callback makes a group of an app without commands of its own, and runs before each of them."""
+    for name in _DRIVERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def main() -> None:

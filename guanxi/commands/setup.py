@@ -1,7 +1,6 @@
 """Make topics, users, rights, collections, indexes and views; adopt the policy. Doing it again changes nothing."""
 
 import asyncio
-import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -139,7 +138,6 @@ def register(app: typer.Typer) -> None:
         Where Kafka and MongoDB are, and which policy file is adopted first, comes from the environment:
         GUANXI_KAFKA_BOOTSTRAP, GUANXI_MONGO_URI, GUANXI_MONGO_DATABASE, GUANXI_POLICY.
         """
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each password that Kafka does not know
         try:
             done = asyncio.run(_wait_and_set_up(SetupSettings(), wait))
         except GuanxiError as error:

@@ -1,7 +1,6 @@
 """Whether everything runs, how far each reader has come, how fresh the views are: one screen."""
 
 import asyncio
-import logging
 import os
 import sys
 from datetime import UTC, datetime
@@ -21,8 +20,6 @@ from shared.mongo import connect
 from shared.settings import Settings
 
 _CLEAR = "\x1b[H\x1b[2J"
-_LIBRARIES = ("aiokafka", "pymongo", "asyncio")
-"""They log what does not answer, which the screen says in words."""
 
 
 def register(app: typer.Typer) -> None:
@@ -44,8 +41,6 @@ def register(app: typer.Typer) -> None:
         when anything does not answer, a service is not ready, or a customer is frozen.
         """
         current = use_current()
-        for name in _LIBRARIES:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             given, settings = parse_addresses(url or ()), Settings()
             found = asyncio.run(_look(settings, dict(current.services) if current else None, given))
