@@ -44,7 +44,7 @@ async def examine(
     await _try(GENERATIONS, look_at_generations(database, settings, findings), findings)
     await _try(DISK, look_at_server(database, findings), findings)
     await _try(POLICY, look_at_policies(database, policy, settings, findings), findings)
-    await _try(POSITIONS, look_at_positions(found, database, findings), findings)
+    await _try(POSITIONS, look_at_positions(found, database, settings, findings), findings)
     await _try(QUARANTINE, look_at_quarantine(database, findings), findings)
     if log.exists:
         await _try(CLOCKS, look_at_clocks(database, log, settings, findings), findings)

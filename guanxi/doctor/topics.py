@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from guanxi.doctor.symptoms import Findings
 from shared.kafka.inspect import Disk, Found, FoundTopic
+from shared.kafka.scan import bounds
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
 from shared.settings import Settings
@@ -89,8 +90,12 @@ def say_room(whose: str, where: str, usable: int, total: int, findings: Findings
         say(DISK, told, why, "make room or a larger disk; docs/capacity.md tells how much a day of events takes")
 
 
-async def look_at_positions(found: Found, database: Database, findings: Findings) -> None:
-    """Stored offsets must lie within what the topics hold."""
+async def look_at_positions(found: Found, database: Database, settings: Settings, findings: Findings) -> None:
+    """Stored offsets must lie within what the topics hold.
+
+    Services go on meanwhile: a position is held against the end asked for after it was read, and what held records
+    before that must have one.
+    """
     topics = {one.topic: one for one in found.topics}
     readers = [("ingest", "admission_positions", f"{await current_generation(database, 'inbox')}/", INBOX)]
     for service in ("tiering", "engagement"):
@@ -105,8 +110,9 @@ async def look_at_positions(found: Found, database: Database, findings: Findings
             cursor = database[collection].find({"_id": {"$regex": f"^{prefix}"}}, projection={"offset": 1})
             stored = {int(one["_id"].removeprefix(prefix)): int(one["offset"]) async for one in cursor}
         seen += len(stored)
+        ends = (await bounds(settings, held.name)).ends
         for partition, offset in sorted(stored.items()):
-            _within(reader, held, partition, offset, findings)
+            _within(reader, held, partition, offset, ends.get(partition), findings)
         _all_begun(reader, held, stored.keys(), findings)
     findings.checked[POSITIONS] = f"{seen} stored positions"
     log = topics[LOG]
@@ -117,8 +123,8 @@ async def look_at_positions(found: Found, database: Database, findings: Findings
         findings.wrong(POSITIONS, what, why, "restore the topic from a backup (docs/backup.md), then rebuild")
 
 
-def _within(reader: str, held: FoundTopic, partition: int, offset: int, findings: Findings) -> None:
-    begin, end = held.begins.get(partition, 0), held.ends.get(partition)
+def _within(reader: str, held: FoundTopic, partition: int, offset: int, end: int | None, findings: Findings) -> None:
+    begin = held.begins.get(partition, 0)
     if end is None:
         what = f"{reader} has a position on partition {partition} of {held.name}, which has no such partition"
         findings.wrong(POSITIONS, what, "the topic was made anew with fewer partitions", "restore the topic")

@@ -15,10 +15,13 @@ from anyio.from_thread import BlockingPortal
 
 from guanxi.doctor.run import examine
 from guanxi.doctor.symptoms import Findings, Symptom
+from guanxi.doctor.topics import look_at_positions
 from guanxi.verify.meter import Meter
 from guanxi.verify.sample import Sample
+from shared.kafka.inspect import inspect
 from shared.settings import Settings
 from shared.topics import LOG, REJECTED
+from tests.verify.load import live
 from tests.verify.world import PARTITIONS, POLICY, World
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -90,6 +93,18 @@ def test_a_changed_topic_setting_is_found_by_both(world: World, portal: Blocking
 def test_other_partitions_than_configured_are_found(world: World, portal: BlockingPortal) -> None:
     found = portal.call(lambda: _examined(world, partitions=7))
     assert f"{LOG.full_name(world.settings)} has 3 partitions, GUANXI_PARTITIONS says 7" in _only(found, "topics")
+
+
+def test_positions_that_move_while_it_looks_are_well(world: World, portal: BlockingPortal) -> None:
+    async def look() -> Findings:
+        findings = Findings()
+        found = await inspect(world.settings)
+        await world.send(live(PARTITIONS, 300, count=60))
+        await world.settled()
+        await look_at_positions(found, world.database, world.settings, findings)
+        return findings
+
+    assert portal.call(look).symptoms == []
 
 
 def test_positions_out_of_bounds_and_missing_ones_are_found(world: World, portal: BlockingPortal) -> None:
