@@ -50,7 +50,7 @@ faults: $(READY) ## everything broken in turn on a real Kafka and MongoDB, in on
 	$(BIN)/python -m tests.faults $(if $(FAULTS),$(FAULTS),--write docs/faults.md)
 
 mutants: $(READY) ## small changes of the core's code, and whether a test notices; MUTANTS=0 for all of them
-	$(BIN)/python -m tests.mutants --sample $(or $(MUTANTS),12)
+	$(BIN)/python -m tests.mutants $(if $(MUTANTS),--sample $(MUTANTS))
 
 bench: $(READY) ## events per second, latency, and where the time goes, in one table
 	$(BIN)/python -m tests.bench

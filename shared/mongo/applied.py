@@ -36,13 +36,14 @@ async def must_change(
     database: Database, what: str, found: Any, wanted: Any, under_way: Callable[[Any], bool] = lambda _: False
 ) -> bool:
     """Whether `found` is to be changed into `wanted`; `found` None: it is not there. `under_way` says of what the last
-    set-up left whether `found` lies between that and `wanted`, where a change takes several steps. Raises Stop when
-    somebody else changed it.
+    set-up left whether `found` lies between that and `wanted`, where a change takes several steps. What is as wanted but
+    was not noted, since a set-up ended between the change and its note, is noted. Raises Stop when somebody else
+    changed it.
     """
     last = await last_applied(database, what)
     if found is not None and canonical(found) == canonical(wanted):
         if last is not None and canonical(last) != canonical(found):
-            await note_applied(database, what, wanted)  # a set-up ended between the change and its note
+            await note_applied(database, what, wanted)
         return False
     if found is not None and last is not None and canonical(last) != canonical(found) and not under_way(last):
         raise Stop(

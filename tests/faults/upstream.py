@@ -23,6 +23,7 @@ HANGS_UP = 0.06
 """Of the requests, in the middle of the body; as many again before the answer."""
 REPEATS = 0.1
 ACCEPTED, UNPROCESSABLE = 202, 422
+HEAD_END = b"\r\n\r\n"
 
 
 @dataclass
@@ -112,10 +113,11 @@ class Upstream:
                 if leave:
                     await asyncio.sleep(self._random.uniform(0, 0.02))  # so that the request is in work
                 return 0, {}
-            raw = await reader.read()
+            head_bytes = await reader.readuntil(HEAD_END)
+            status_line, *lines = head_bytes.decode("latin-1").splitlines()
+            fields = {name.strip().lower(): value for name, _, value in (line.partition(":") for line in lines)}
+            # A door that is killed may have sent the head and not the body: that is no answer.
+            rest = await reader.readexactly(int(fields.get("content-length", "0")))
         finally:
             writer.transport.abort() if hang_up or leave else writer.close()
-        head_bytes, end, rest = raw.partition(b"\r\n\r\n")
-        if not end:
-            return 0, {}  # whoever should have answered is gone
-        return int(head_bytes.split(b" ", 2)[1]), json.loads(rest) if rest else {}
+        return int(status_line.split(" ", 2)[1]), json.loads(rest) if rest else {}
