@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 from tests.faults.load import Load
 from tests.faults.upstream import HEAD_END, Upstream
+
+
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 def test_an_answer_whose_body_was_never_sent_is_none() -> None:
@@ -26,7 +30,7 @@ def test_an_answer_whose_body_was_never_sent_is_none() -> None:
     async def main() -> Upstream:
         async with await asyncio.start_server(door, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            load = Load(seed=1)
+            load = Load(seed=1, now=NOW)
             upstream = Upstream([f"http://127.0.0.1:{port}"], "token", load, seed=1, hangs_up=0.0)
             await upstream._until_acknowledged(load.first())
             return upstream
