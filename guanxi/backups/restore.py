@@ -207,9 +207,8 @@ async def _mark_due(database: Database, rebuild: Rebuild, path: Path, manifest: 
             for one in some:
                 collection = database[f"{one['collection']}_g{rebuild.target}"]
                 async with transient_errors():
-                    await collection.update_one(
-                        {"_id": one["id"], "fold": {"$exists": True}}, {"$set": {"marked_due": True, "due_at": EPOCH}}
-                    )
+                    due = {"marked_due": True, "due_at": EPOCH, "review_at": EPOCH}
+                    await collection.update_one({"_id": one["id"], "fold": {"$exists": True}}, {"$set": due})
 
 
 def _parts(manifest: Manifest, prefix: str) -> list[Part]:

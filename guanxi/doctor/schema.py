@@ -53,7 +53,7 @@ async def _look_at_indexes(
 ) -> int:
     wanted: dict[str, list[Index]] = {}
     for index in schema.indexes:
-        wanted.setdefault(name(index.collection) if index.generational else index.collection, []).append(index)
+        wanted.setdefault(index.real_name(name), []).append(index)
     count = 0
     for collection, indexes in wanted.items():
         if collection not in found:

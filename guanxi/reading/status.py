@@ -121,7 +121,7 @@ async def _fresh(database: Database, view: str, service: str, partitions: int, n
     generation = await current_generation(database, service)
     collection, quarantine = database[f"{service}_g{generation}"], database[f"{service}_quarantine"]
     stopped = {"_id": {"$regex": f"^g{generation}/"}}
-    is_due = {"partition": {"$in": list(range(partitions))}, "due_at": {"$lte": now}}  # as the index has it
+    is_due = {"partition": {"$in": list(range(partitions))}, "review_at": {"$lte": now}}  # as the index has it
     async with transient_errors():
         documents = await collection.estimated_document_count()
         frozen = [key for key in await quarantine.distinct("key", stopped) if key]

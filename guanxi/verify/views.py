@@ -14,7 +14,7 @@ from guanxi.verify.folding import Known, Refold
 from guanxi.verify.sample import Wants
 from shared.events.registry import DECISIONS
 from shared.fold.domain import Domain
-from shared.fold.entity import Entity, Pending
+from shared.fold.entity import NEVER, Entity, Pending
 from shared.fold.rebuild import FRESHNESS
 from shared.mongo import Database, Document, transaction, transient_errors
 from shared.mongo.schema import Schema
@@ -153,6 +153,9 @@ def _compare_key(live: Live, key: str, known: Known | None, seen: Seen, report: 
         expected = _expected(known.entity, document)
         if live.policies_changed_at is not None and document["projected_at"] <= live.policies_changed_at + HEARD_OF:
             expected["due_at"] = document.get("due_at")
+        # When a review comes is free, so long as it is not after the day that is due.
+        if document.get("review_at") is None or document["review_at"] <= (expected["due_at"] or NEVER):
+            expected["review_at"] = document.get("review_at")
         fields = _differing(document, expected)
         if fields:
             found("state_differs", f"{name} is not the fold of the log: {fields}")

@@ -4,7 +4,7 @@ A customer's state is folded from its own facts and from tiering's decisions; it
 it. What spans customers (cap, target, coverage) is put together by the views, when read (store.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,7 +35,7 @@ from services.engagement.rules.visits import Visits
 from shared.events.decisions import ConcernOverdue, ContactLapsed, ContactResumed, Decision, SatisfactionDropped
 from shared.events.event import Event
 from shared.events.registry import NAMES
-from shared.fold.domain import Row
+from shared.fold.domain import Address, Row
 from shared.policies.entitlements import Entitlements
 
 State = Customer | Representative
@@ -56,6 +56,11 @@ class Engagement:
         self.time = BusinessTime(zone)
         self.customers = CustomerRules(entitlements, self.time)
         self.representatives = RepresentativeRules(self.time)
+
+    @property
+    def decides_by(self) -> object:
+        """What the tiers are entitled to."""
+        return self.customers.entitlements
 
     def collection(self, key: str) -> str:
         """Name, without the generation's suffix, of the collection that holds the documents of such keys."""
@@ -119,6 +124,17 @@ class Engagement:
         if kind == "representative":
             return _load_representative(subject, stored), Standing()
         return _load_customer(subject, stored)
+
+    def needs(self, state: State, events: Sequence[Event]) -> Sequence[Address]:  # noqa: ARG002 - the protocol's
+        """A state is whole."""
+        return ()
+
+    def attach(self, state: State, pieces: Mapping[Address, dict[str, Any] | None]) -> None:
+        """Nothing was asked for."""
+
+    def size(self, state: State) -> int:  # noqa: ARG002 - the protocol's
+        """A guess."""
+        return 4_000
 
     def rows(self, state: State) -> Sequence[Row]:
         """The rows of visits and accounts that changed since the last call; the call forgets them."""

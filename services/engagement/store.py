@@ -11,6 +11,7 @@ from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
 from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
 from services.engagement.views import contact_plan as plan
 from services.engagement.views import lists, overviews
+from services.engagement.views.freshness import FRESHNESS
 from services.engagement.views.rep_weeks import rep_weeks
 from shared.mongo import Database, transient_errors
 from shared.mongo.schema import Index, Schema, View
@@ -22,17 +23,15 @@ WEEKS = "weeks"
 
 SCHEMA = Schema(
     service="engagement",
-    collections=(CUSTOMERS, REPRESENTATIVES, VISIT_ROWS, ACCOUNT_ROWS),
+    collections=(CUSTOMERS, REPRESENTATIVES, VISIT_ROWS, ACCOUNT_ROWS, FRESHNESS),
     plain_collections=("engagement_positions", "engagement_quarantine", WEEKS),
     indexes=(
-        Index(CUSTOMERS, ("partition", "due_at")),
-        Index(CUSTOMERS, ("as_of", "partition")),  # the latest clock, and the sweep when a policy begins
+        Index(CUSTOMERS, ("partition", "review_at")),
         # Each index costs every write; those below only where their field is there, and one serves all lists.
         Index(CUSTOMERS, ("tier_order", "cadence_days")),
         Index(CUSTOMERS, ("status", "tier_order", "due_on", "_id"), partial={"status": {"$gt": ""}}),
         Index(CUSTOMERS, ("owned_by", "tier_order", "due_on", "_id"), partial={"owned_by": {"$gt": ""}}),
         Index(CUSTOMERS, ("has",), sparse=True),
-        Index(REPRESENTATIVES, ("as_of",)),
         Index(REPRESENTATIVES, ("fold.spans.role",)),
         Index(REPRESENTATIVES, ("goals.metric",), sparse=True),
         Index(VISIT_ROWS, ("representative", "monday")),
@@ -41,6 +40,11 @@ SCHEMA = Schema(
         Index(ACCOUNT_ROWS, ("customer",)),
         Index(WEEKS, ("week",), unique=True, generational=False),
         Index(WEEKS, ("begins_at",), generational=False),
+    ),
+    dropped=(
+        Index(CUSTOMERS, ("partition", "due_at")),
+        Index(CUSTOMERS, ("as_of", "partition")),
+        Index(REPRESENTATIVES, ("as_of",)),
     ),
     views=(
         View("engagement", CUSTOMERS, lambda _: plan.engagement()),

@@ -6,7 +6,7 @@ most a TierChanged and a TierProposed. The rules are in `rules/`, one idea per f
 latest, invoices, factors, tiers, outcome, decide.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ from services.tiering.rules.state import State
 from shared.events.decisions import Decision, TierChanged, TierProposed
 from shared.events.event import Event
 from shared.events.registry import NAMES
-from shared.fold.domain import Row
+from shared.fold.domain import Address, Row
 
 CUSTOMERS, OTHERS, HISTORY = "tiering", "tiering_others", "tier_history"
 """Collections: customers; representatives, of whom a void moves the clock and nothing more; decisions."""
@@ -47,6 +47,11 @@ class Tiering:
             raise ValueError("tiering needs a policy")
         self.policies = policies
         self.days = Days(zone)
+
+    @property
+    def decides_by(self) -> object:
+        """The adopted policies."""
+        return self.policies
 
     def collection(self, key: str) -> str:
         """Where the documents of such keys are."""
@@ -120,6 +125,17 @@ class Tiering:
         """What `document` gave."""
         as_of = document.get("as_of")
         return stored.load(_id(key), self.days, document["fold"], None if as_of is None else as_of.astimezone(UTC))
+
+    def needs(self, state: State, events: Sequence[Event]) -> Sequence[Address]:  # noqa: ARG002 - the protocol's
+        """A state is whole."""
+        return ()
+
+    def attach(self, state: State, pieces: Mapping[Address, dict[str, Any] | None]) -> None:
+        """Nothing was asked for."""
+
+    def size(self, state: State) -> int:  # noqa: ARG002 - the protocol's
+        """A guess."""
+        return 4_000
 
     def rows(self, state: State) -> Sequence[Row]:  # noqa: ARG002 - the protocol's
         """Tiering keeps one document per customer."""

@@ -10,6 +10,7 @@ from services.tiering.policy import FACTORS
 from services.tiering.projection import ENTITLEMENTS
 from shared.events.types import TIERS
 from shared.mongo.schema import Index, Name, Schema, View
+from shared.mongo.states import freshness_collection
 
 Json = dict[str, Any]
 
@@ -21,6 +22,7 @@ PRIVATE = (
     "live",
     "fold_version",
     "due_at",
+    "review_at",
     "partition",
     "proposal",
     "changed_version",
@@ -187,15 +189,15 @@ POLICY_SHAPE: Json = {
 
 SCHEMA = Schema(
     service="tiering",
-    collections=(CUSTOMERS, OTHERS, HISTORY),
+    collections=(CUSTOMERS, OTHERS, HISTORY, freshness_collection("tiering")),
     plain_collections=("tiering_positions", "tiering_quarantine", "policies"),
     indexes=(
-        Index(CUSTOMERS, ("partition", "due_at")),
-        Index(CUSTOMERS, ("partition", "as_of")),
+        Index(CUSTOMERS, ("partition", "review_at")),
         Index(CUSTOMERS, ("tier",)),
         Index(CUSTOMERS, ("account_manager",)),
         Index(HISTORY, ("customer", "effective_on", "version"), unique=True),
     ),
+    dropped=(Index(CUSTOMERS, ("partition", "due_at")), Index(CUSTOMERS, ("partition", "as_of"))),
     views=(
         View("customers", CUSTOMERS, customers_pipeline),
         View("tier_history", HISTORY, history_pipeline),

@@ -14,7 +14,7 @@ from shared.mongo import Document, Session, transaction, transient_errors
 
 CHUNK = 500
 """Documents compared in one snapshot; it must end well within a transaction's 10 s."""
-LIVE_ONLY = ("pending", "due_at", "marked_due")
+LIVE_ONLY = ("pending", "due_at", "review_at", "marked_due")
 """What only who decides knows; a handover carries it over."""
 MAX_DIFFERENCES = 1_000
 """More are counted, but not kept."""

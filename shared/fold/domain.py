@@ -5,7 +5,7 @@ service's own accepted decisions. Deciding sees the state, and the standing with
 the accepted standing only (architecture.md, invariant 6).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -21,11 +21,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One document of a service's further collections; `document` None deletes it. `_id` is not part of `document`."""
+    """One document of a service's further collections; `document` None deletes it. `_id` is not part of `document`.
+    `new` says that no such document can be there yet: it is inserted, which costs half of a replacement.
+    """
 
     collection: str
     id: str
     document: dict[str, Any] | None
+    new: bool = False
+
+
+Address = tuple[str, str]
+"""A document: its collection, without the generation's suffix, and its id."""
 
 
 class Domain(Protocol[S, T]):
@@ -44,6 +51,11 @@ class Domain(Protocol[S, T]):
     """Event types that `evolve` folds, other services' decisions included. Others are passed over."""
     decides: frozenset[str]
     """Event types of the service's own decisions, which go to `accept`."""
+
+    @property
+    def decides_by(self) -> object:
+        """The policies that the rules use; another object once they have changed."""
+        ...
 
     def collection(self, key: str) -> str:
         """Name, without the generation's suffix, of the collection that holds the documents of such keys."""
@@ -91,8 +103,24 @@ class Domain(Protocol[S, T]):
         """State and standing from a stored document; the inverse of `document`."""
         ...
 
+    def needs(self, state: S, events: Sequence[Event]) -> Sequence[Address]:
+        """Pieces of the state, stored as rows of their own, that folding these events in turn may touch and that the
+        state does not hold. Naming too many costs a read; a piece that is missed must fail the fold, never falsify it.
+        """
+        ...
+
+    def attach(self, state: S, pieces: Mapping[Address, dict[str, Any] | None]) -> None:
+        """Take in the pieces asked for by `needs`, without their `_id`; None for one that is not there."""
+        ...
+
+    def size(self, state: S) -> int:
+        """About how many bytes a state takes in memory, cheap to say: it bounds what is kept from batch to batch."""
+        ...
+
     def rows(self, state: S) -> Sequence[Row]:
-        """Documents of further collections that changed since the last call; the call forgets them."""
+        """Documents of further collections that changed since the last call; the call forgets them. Called when the
+        state is written, after which it may drop pieces that `needs` would ask for again.
+        """
         ...
 
     def history(self, key: str, event: Event) -> Row | None:

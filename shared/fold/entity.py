@@ -16,6 +16,8 @@ MAX_CATCH_UP_STEPS = 20_000
 """Due days decided before one event; more would be a domain whose time does not pass."""
 WAITING = datetime(1970, 1, 1, tzinfo=UTC)
 """The due instant of those who wait for a review already."""
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""When those are reviewed for whom nothing changes by time alone."""
 MAX_PENDING = 1_000
 """Decisions published and not read back; the log is far behind or does not take them."""
 
@@ -34,7 +36,8 @@ class Entity(Generic[S, T]):
 
     `head` is the standing with what is pending on top: deciding sees it, readers never do. `marked_due` says that a
     decision may be waiting which no fact has set off. `live` says that a fact came that was no history; `behind` that
-    the last one was history: the customer's clock stands in the past until a review brings it to today.
+    the last one was history: the customer's clock stands in the past until a review brings it to today. `review_at` is
+    the stored one (`next_review`).
     """
 
     domain: Domain[S, T]
@@ -46,6 +49,7 @@ class Entity(Generic[S, T]):
     marked_due: bool = False
     live: bool = False
     behind: bool = False
+    review_at: datetime | None = None
     log: LogPosition | None = None
     recorded_at: datetime | None = None
     history: list[Row] = field(default_factory=list)
@@ -138,10 +142,21 @@ class Entity(Generic[S, T]):
             return WAITING
         return self.domain.next_due(self.state, self.head)
 
+    def next_review(self, due_at: datetime | None) -> datetime:
+        """When the sweep sends a review: never after `due_at`, but perhaps before it. `due_at` moves with most events,
+        and a field that an index holds costs as much to write as all the others: so this one moves only when it must.
+        A review that comes too early changes nothing but this.
+        """
+        due, clock = NEVER if due_at is None else due_at, self.domain.clock(self.state)
+        if self.review_at is None or clock is None or not clock < self.review_at <= due:
+            self.review_at = due
+        return self.review_at
+
     def document(self) -> dict[str, Any]:
         """The stored document, less what only the processor knows of where and when."""
         document = self.domain.document(self.state, self.standing)
         document["due_at"] = self.due_at()
+        document["review_at"] = self.next_review(document["due_at"])
         document["live"] = self.live
         document["fold_version"] = self.domain.fold_version
         if self.pending:
@@ -173,6 +188,7 @@ def load_entity(domain: Domain[S, T], key: str, document: dict[str, Any]) -> Ent
     entity.live = document["live"]
     entity.marked_due = document.get("marked_due", False)
     entity.behind = document.get("behind", False)
+    entity.review_at = document.get("review_at")
     for stored in document.get("pending", ()):
         decision = DECISIONS[stored["type"]].model_validate(stored["data"])
         entity.pending.append(Pending(stored["id"], decision))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from shared.errors import Malformed, Transient
 from shared.events.codec import type_and_position
@@ -32,7 +33,7 @@ CLOSED_AT_MOST_SECONDS = 15.0
 """The live service waits so long at most; then the handover is given up, and tried again later."""
 MAX_LIVE_LAG = 50_000
 """Records that the live reader may be behind the log's end: they are searched for pending decisions while it waits."""
-CARRIED = ("pending", "due_at", "marked_due")
+CARRIED = ("pending", "due_at", "review_at", "marked_due")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -117,8 +118,8 @@ async def carry_over(rebuild: Rebuild, session: Session, keys: Collection[str]) 
     target = rebuild.store(rebuild.target, mark=BUILDING)
     by_address = {(domain.collection(key), key.partition(":")[2]): key for key in keys}
     for name in {domain.collection("customer:"), *(collection for collection, _ in by_address)}:
-        marked = {"partition": {"$in": list(range(rebuild.settings.partitions))}, "due_at": {"$lte": EPOCH}}
-        query = {**marked, "marked_due": True}
+        soon: dict[str, Any] = {"$or": [{"review_at": {"$lte": EPOCH}}, {"review_at": None}]}
+        query = {"partition": {"$in": list(range(rebuild.settings.partitions))}, **soon, "marked_due": True}
         async for document in live.collection(name).find(query, {"_id": 1}, session=session):
             by_address.setdefault((name, document["_id"]), _key(rebuild, name, document["_id"]))
     old = await StateSession(live, session).load(by_address)

@@ -2,7 +2,8 @@
 
 One transaction per batch: it first moves the positions, then reads the states, folds and decides, publishes the
 decisions and waits for their acknowledgement, and writes everything. Reading states before the positions are moved
-would let two owners fold one record twice and publish a decision from it.
+would let two owners fold one record twice and publish a decision from it. What the last commit left is kept in memory
+and not read again (shared/fold/kept.py): that the position is where that commit put it says that it is still true.
 """
 
 import asyncio
@@ -20,12 +21,13 @@ from shared.events.codec import decode, encode, type_and_position
 from shared.events.event import Event, LogPosition
 from shared.events.registry import MODELS
 from shared.fold.carry import carry, stored_pending
-from shared.fold.domain import Domain, S, T
+from shared.fold.domain import Address, Domain, S, T
 from shared.fold.entity import Entity, load_entity, new_entity
+from shared.fold.kept import Fingerprint, Kept, difference
 from shared.fold.repair import Refolded, Reread, is_marker, parts, refold
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import Record
-from shared.mongo.states import Move, Progress, Quarantined, StateSession, StateStore, Writes
+from shared.mongo.states import Fresh, Move, Progress, Quarantined, StateSession, StateStore, Unexpected, Writes
 from shared.topics import LOG
 
 YIELD_EVERY = 200
@@ -56,14 +58,32 @@ class Counts:
 
 
 @dataclass(slots=True)
+class _Selected:
+    """A record to be folded. `event` is why not, where the record can't be decoded."""
+
+    record: Record
+    name: str
+    event: Event | Exception
+
+
+@dataclass(slots=True)
 class _Work(Generic[S, T]):
-    """One key in one batch. `stored` is its document as loaded, `folded` the events since, to undo a failing one."""
+    """One key in one batch. `stored` is its document as loaded, with the `pieces` that were attached, and `folded` the
+    events since, to undo a failing one. `stands` is what the document is in the store, None where there is none.
+    """
 
     stored: dict[str, Any] | None
     entity: Entity[S, T] | None
+    stands: Fingerprint | None = None
     frozen: str | None = None
+    kept: bool = False
+    pieces: dict[Address, dict[str, Any] | None] = field(default_factory=dict)
     folded: list[Event] = field(default_factory=list)
     changed: bool = False
+
+
+class _FromStoreError(Exception):
+    """A kept entity can't be put back to before a record: the batch is done again from what is stored."""
 
 
 class LogProcessor(Generic[S, T]):
@@ -92,6 +112,8 @@ class LogProcessor(Generic[S, T]):
         self._announce, self._announce_topic = announce, announce_topic
         self._reread = reread if deciding else None
         self._known: dict[int, Progress] = {}
+        self._kept: Kept[S, T] = Kept()
+        self._decides_by = domain.decides_by
         self._recent_freezes: deque[int] = deque()
         self._batch: tracing.Batch = tracing.NOTHING
         self._seen: Tally[tuple[str, str]] = Tally()
@@ -100,6 +122,7 @@ class LogProcessor(Generic[S, T]):
 
     async def positions(self, partitions: Collection[int]) -> dict[int, int]:
         """The next offset to fold, by partition."""
+        self._kept.clear()
         progress = await self._store.progress(partitions)
         self._known |= progress
         return {partition: stored.offset for partition, stored in progress.items()}
@@ -107,6 +130,7 @@ class LogProcessor(Generic[S, T]):
     def forget(self) -> None:
         """What is stored is the truth."""
         self._known.clear()
+        self._kept.clear()
 
     async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
         """Fold a batch of records, by partition; raises Transient when nothing of it took effect in the store."""
@@ -114,37 +138,46 @@ class LogProcessor(Generic[S, T]):
             known = self._known.get(partition)
             if known is None or known.offset != records[0].offset:
                 raise Transient(f"the records of partition {partition} do not begin where its stored position is")
-        several = list(parts(batches))
-        if len(several) > 1:
-            for part in several:
-                await self.process(part)
-            return
-        with tracing.batch("fold", LOG.name, sum(map(len, batches.values()))) as self._batch:
-            await self._process(batches)
+        if self._decides_by is not self._domain.decides_by:
+            self._kept.clear()  # what was worked out by other policies is not gone on with
+            self._decides_by = self._domain.decides_by
+        for part in parts(batches):
+            with tracing.batch("fold", LOG.name, sum(map(len, part.values()))) as self._batch:
+                await self._process_part(part)
 
-    async def _process(self, batches: Mapping[int, Sequence[Record]]) -> None:
+    async def _process_part(self, batches: Mapping[int, Sequence[Record]]) -> None:
+        counts, freezes = replace(self.counts), self._recent_freezes.copy()
+        try:
+            await self._process(batches)
+        except (_FromStoreError, Unexpected) as error:
+            log.info("a batch is folded again from what is stored: %s", error)
+            self.counts, self._recent_freezes = counts, freezes
+            self._kept.clear()
+            await self._process(batches, whole=True)
+        except BaseException:
+            self._kept.clear()
+            raise
+
+    async def _process(self, batches: Mapping[int, Sequence[Record]], *, whole: bool = False) -> None:
+        """`whole`: nothing is kept, and whatever stands is replaced whole."""
         watch = metrics.Stopwatch(self._batch.step if self._batch.on else None)
         self._seen.clear()
         moves: dict[int, Move] = {}
-        todo: list[tuple[Record, str]] = []
+        todo: list[_Selected] = []
         broken: list[Quarantined] = []
         for partition, records in batches.items():
-            moves[partition] = self._select(partition, records, todo, broken)
+            moves[partition] = await self._select(partition, records, todo, broken)
         refolded = await self._refold(batches)
         watch.step("select")
         with metrics.transaction():
             async with self._store.moving(moves) as session:
                 watch.step("move")
-                keys = {_key(record): None for record, _ in todo}
-                loaded = await session.load((self._domain.collection(key), _subject(key)) for key in keys)
+                works = await self._load(session, todo)
                 watch.step("load")
-                works = {
-                    key: self._open(key, loaded.get((self._domain.collection(key), _subject(key)))) for key in keys
-                }
-                writes = Writes(quarantined=broken)
+                writes = Writes(quarantined=broken, projected_at=self._now())
                 decisions = await self._repair(session, refolded, works, writes)
                 decisions += await self._fold(todo, works, writes)
-                self._write(works, writes)
+                left = self._write(works, writes, whole=whole)
                 watch.step("fold")
                 if decisions:
                     await self._publish(decisions)
@@ -154,21 +187,24 @@ class LogProcessor(Generic[S, T]):
                 await session.save(writes)
                 watch.step("save")
         watch.step("commit")
+        self._kept.put(left)
         self._known |= {partition: move.after for partition, move in moves.items()}
         self.counts.batches += 1
         metrics.add(metrics.LOG_RECORDS, self._seen)
         for name, count in Tally(decision.type for _, decision in decisions).items():
             metrics.DECISIONS.labels(name).inc(count)
 
-    def _select(
-        self, partition: int, records: Sequence[Record], todo: list[tuple[Record, str]], broken: list[Quarantined]
+    async def _select(
+        self, partition: int, records: Sequence[Record], todo: list[_Selected], broken: list[Quarantined]
     ) -> Move:
         """Pick what is to be folded by headers alone: skip what has been folded and what this domain does not fold."""
         begin = self._known[partition]
         vector = dict(begin.vector)
         wanted = self._domain.folds | self._domain.decides
         counts = self.counts
-        for record in records:
+        for count, record in enumerate(records, start=1):
+            if count % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             try:
                 name, position = type_and_position(record.headers)
                 if record.key is None or record.value is None:
@@ -186,7 +222,7 @@ class LogProcessor(Generic[S, T]):
                     continue
                 vector[source] = reached
             if name in wanted:
-                todo.append((record, name))
+                todo.append(_Selected(record, name, self._decode(record)))
             elif name in MODELS:
                 counts.passed_over += 1
                 self._seen[name, "passed over"] += 1
@@ -195,33 +231,67 @@ class LogProcessor(Generic[S, T]):
                 self._seen[metrics.UNREAD, "passed over"] += 1
         return Move(begin.offset, Progress(records[-1].offset + 1, vector))
 
+    def _decode(self, record: Record) -> Event | Exception:
+        assert record.value is not None, "selected records have a value"
+        try:
+            return decode(
+                record.value,
+                recorded_at=EPOCH + timedelta(milliseconds=record.timestamp),
+                log=LogPosition(self._store.log_generation, record.partition, record.offset),
+            )
+        except Exception as error:  # noqa: BLE001 - it stops its customer alone, when it is its turn
+            return error
+
+    async def _load(self, session: StateSession, todo: Sequence[_Selected]) -> dict[str, _Work[S, T]]:
+        """Open the entities of a batch, kept or stored, with the pieces that its events need."""
+        events: dict[str, list[Event]] = {}
+        for one in todo:
+            of_key = events.setdefault(_key(one.record), [])
+            if isinstance(one.event, Event):
+                of_key.append(one.event)
+        addresses = {key: self._address(key) for key in events}
+        loaded = await session.load(addresses[key] for key in events if key not in self._kept)
+        works = {key: self._open(key, loaded.get(addresses[key])) for key in events}
+        needed = {
+            key: needs
+            for key, work in works.items()
+            if work.entity is not None and (needs := self._domain.needs(work.entity.state, events[key]))
+        }
+        if needed:
+            pieces = await session.load(dict.fromkeys(address for needs in needed.values() for address in needs))
+            for key, needs in needed.items():
+                work = works[key]
+                work.pieces = {address: pieces.get(address) for address in needs}
+                assert work.entity is not None, "only an open entity needs anything"
+                self._domain.attach(work.entity.state, work.pieces)
+        return works
+
     def _open(self, key: str, stored: dict[str, Any] | None) -> _Work[S, T]:
+        one = self._kept.take(key)
+        if one is not None:
+            return _Work(None, one.entity, stands=one.stored, kept=True)
         if stored is None:
             return _Work(None, new_entity(self._domain, key))
         if stored.get("incomplete_since") is not None:
             return _Work(stored, None, frozen="")
-        return _Work(stored, load_entity(self._domain, key, stored))
+        return _Work(stored, load_entity(self._domain, key, stored), stands=Fingerprint(stored))
 
     async def _fold(
-        self, todo: Sequence[tuple[Record, str]], works: dict[str, _Work[S, T]], writes: Writes
+        self, todo: Sequence[_Selected], works: dict[str, _Work[S, T]], writes: Writes
     ) -> list[tuple[Record, Event]]:
         decisions: list[tuple[Record, Event]] = []
-        generation = self._store.log_generation
-        for count, (record, name) in enumerate(todo, start=1):
+        for count, one in enumerate(todo, start=1):
             if count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
+            record, name, event = one.record, one.name, one.event
             work = works[_key(record)]
             entity = work.entity
             if entity is None or work.frozen is not None:
                 self._seen[name, "skipped"] += 1
                 continue
             try:
-                assert record.value is not None, "selected records have a value"
-                event = decode(
-                    record.value,
-                    recorded_at=EPOCH + timedelta(milliseconds=record.timestamp),
-                    log=LogPosition(generation, record.partition, record.offset),
-                )
+                if isinstance(event, Exception):
+                    raise event
                 for decision in entity.fold(event, deciding=self._deciding):
                     decision.traceparent = event.traceparent
                     decisions.append((record, decision))
@@ -232,7 +302,9 @@ class LogProcessor(Generic[S, T]):
                 self._seen[name, "folded"] += 1
             except Stop:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever a record does, only its customer stops
+            except Exception as error:
+                if work.kept:
+                    raise _FromStoreError(f"{_key(record)} could not be folded") from error
                 self._freeze(work, record, error, writes)
                 self._seen[name, "frozen"] += 1
             self.counts.folded += 1
@@ -247,7 +319,7 @@ class LogProcessor(Generic[S, T]):
             if self._reread is None or not is_marker(marker) or marker.key is None:
                 continue
             key = marker.key.decode(errors="replace")
-            if await self._store.is_frozen(self._domain.collection(key), _subject(key)):
+            if await self._store.is_frozen(*self._address(key)):
                 found[key] = await refold(self._domain, marker, self._reread, self._store.log_generation)
         return found
 
@@ -262,10 +334,9 @@ class LogProcessor(Generic[S, T]):
         be folded stays as it is.
         """
         decisions: list[tuple[Record, Event]] = []
-        addresses = [(self._domain.collection(key), _subject(key)) for key in refolded]
-        loaded = await session.load(addresses) if addresses else {}
+        loaded = await session.load(map(self._address, refolded))
         for key, one in refolded.items():
-            stored = loaded.get((self._domain.collection(key), _subject(key)), {})
+            stored = loaded.get(self._address(key), {})
             if stored.get("incomplete_since") is None:
                 continue
             record, reason = one.failed or (one.marker, "the log holds nothing of it")
@@ -288,32 +359,62 @@ class LogProcessor(Generic[S, T]):
             writes.quarantined.append(Quarantined(record.partition, record.offset, key, reason, record.value or b""))
         return decisions
 
-    def _write(self, works: dict[str, _Work[S, T]], writes: Writes) -> None:
-        projected_at = self._now()
+    def _write(
+        self, works: dict[str, _Work[S, T]], writes: Writes, *, whole: bool
+    ) -> list[tuple[Entity[S, T], Fingerprint]]:
+        """Note what is to be written; gives what may be kept once it is."""
+        left: list[tuple[Entity[S, T], Fingerprint]] = []
         for key, work in works.items():
-            address = (self._domain.collection(key), _subject(key))
-            entity = work.entity
+            address, entity = self._address(key), work.entity
             if entity is not None and work.changed:
-                document = entity.document()
-                position = entity.log
-                assert position is not None, "a changed entity has folded something"
-                document |= {
-                    "partition": position.partition,
-                    "log": {"generation": position.generation, "offset": position.offset},
-                    "recorded_at": entity.recorded_at,
-                    "projected_at": projected_at,
-                    "generation": self._store.generation,
-                }
-                writes.documents[address] = document
-                writes.rows += self._domain.rows(entity.state)
-                fresh = {"projected_at": projected_at, "generation": self._store.generation}
-                writes.rows += [replace(row, document={**(row.document or {}), **fresh}) for row in entity.history]
-            if work.frozen:
-                frozen = {"incomplete_since": work.frozen}
-                if address in writes.documents:
-                    writes.documents[address] |= frozen
+                document = self._document(entity, writes)
+                if work.frozen:
+                    document["incomplete_since"] = work.frozen
+                stored = Fingerprint(document)
+                replaced = whole or key in writes.repaired
+                if replaced:
+                    writes.documents[address] = document
+                elif work.stands is None:
+                    writes.new[address] = document
                 else:
-                    writes.fields[address] = frozen
+                    writes.changed[address] = difference(work.stands, stored, document)
+                self._write_rows(entity, writes, replaced=replaced)
+                if not work.frozen:
+                    left.append((entity, stored))
+            elif work.frozen:
+                writes.fields[address] = {"incomplete_since": work.frozen}
+            elif entity is not None and work.stands is not None:
+                left.append((entity, work.stands))
+        return left
+
+    def _document(self, entity: Entity[S, T], writes: Writes) -> dict[str, Any]:
+        position, recorded_at = entity.log, entity.recorded_at
+        assert position is not None, "a changed entity has folded something"
+        assert recorded_at is not None, "and so it was recorded"
+        at = (self._domain.collection(entity.key), position.partition)
+        fresh, clock = writes.fresh.get(at), self._domain.clock(entity.state)
+        if fresh is not None:
+            recorded = max(fresh.recorded_at, recorded_at)
+            clock = fresh.as_of if clock is None else clock if fresh.as_of is None else max(fresh.as_of, clock)
+            writes.fresh[at] = Fresh(clock, recorded)
+        else:
+            writes.fresh[at] = Fresh(clock, recorded_at)
+        return entity.document() | {
+            "partition": position.partition,
+            "log": {"generation": position.generation, "offset": position.offset},
+            "recorded_at": recorded_at,
+            "projected_at": writes.projected_at,
+            "generation": self._store.generation,
+        }
+
+    def _write_rows(self, entity: Entity[S, T], writes: Writes, *, replaced: bool) -> None:
+        rows = list(self._domain.rows(entity.state))
+        fresh = {"projected_at": writes.projected_at, "generation": self._store.generation}
+        rows += [replace(row, document={**(row.document or {}), **fresh}, new=True) for row in entity.history]
+        writes.rows += [replace(row, new=False) for row in rows] if replaced else rows
+
+    def _address(self, key: str) -> Address:
+        return self._domain.collection(key), key.partition(":")[2]
 
     def _freeze(self, work: _Work[S, T], record: Record, error: Exception, writes: Writes) -> None:
         """Put the customer back to just before the record and fold nothing of it any more (invariant 8)."""
@@ -327,6 +428,7 @@ class LogProcessor(Generic[S, T]):
         pending, head = work.entity.pending, work.entity.head
         entity = self._open(key, work.stored).entity
         assert entity is not None, "it could be opened before"
+        self._domain.attach(entity.state, work.pieces)
         for event in work.folded:
             for _ in entity.fold(event, deciding=False):
                 pass
@@ -372,7 +474,3 @@ class LogProcessor(Generic[S, T]):
 def _key(record: Record) -> str:
     assert record.key is not None, "selected records have a key"
     return record.key.decode()
-
-
-def _subject(key: str) -> str:
-    return key.partition(":")[2]

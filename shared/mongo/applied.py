@@ -36,8 +36,8 @@ async def must_change(
     database: Database, what: str, found: Any, wanted: Any, under_way: Callable[[Any], bool] = lambda _: False
 ) -> bool:
     """Whether `found` is to be changed into `wanted`; `found` None: it is not there. `under_way` says of what the last
-    set-up left whether `found` lies between that and `wanted`, where a change takes several steps. What is as wanted but
-    was not noted, since a set-up ended between the change and its note, is noted. Raises Stop when somebody else
+    set-up left whether `found` lies between that and `wanted`, where a change takes several steps. What is as wanted
+    but was not noted, since a set-up ended between the change and its note, is noted. Raises Stop when somebody else
     changed it.
     """
     last = await last_applied(database, what)

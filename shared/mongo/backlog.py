@@ -33,7 +33,7 @@ class Backlog(NamedTuple):
 
 async def count_backlog(store: StateStore, collection: str, partitions: Collection[int], now: datetime) -> Backlog:
     """Count by indexes. Raises Transient."""
-    due = {"partition": {"$in": sorted(partitions)}, "due_at": {"$lte": now}}
+    due = {"partition": {"$in": sorted(partitions)}, "review_at": {"$lte": now}}
     stopped = {"_id": {"$regex": f"^g{store.generation}/"}, "partition": {"$in": sorted(partitions)}}
     async with transient_errors():
         documents = store.collection(collection)

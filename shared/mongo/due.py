@@ -10,8 +10,13 @@ from shared.mongo.states import StateStore
 BACKFILLS = "backfills"
 
 
+NATURAL = [("$natural", 1)]
+
+
 class DueDocuments:
-    """Documents of customers by their due instant. (Representatives have no clock of their own.)"""
+    """Documents of customers by when they are to be reviewed: `review_at`, which stands in an index and moves rarely,
+    and is never after the day that is due (shared/fold/entity.py). (Representatives have no clock of their own.)
+    """
 
     def __init__(self, store: StateStore, collection: str, key_kind: str = "customer") -> None:
         self._store, self._collection, self._kind = store, collection, key_kind
@@ -25,7 +30,8 @@ class DueDocuments:
         chunk: int,
         begun: datetime | None = None,
     ) -> AsyncIterator[list[str]]:
-        """The log's keys of due documents on these partitions, the longest due first, in chunks; then those whose clock
+        """The log's keys of due documents on these partitions, in chunks: those that an earlier version wrote without
+        saying when; then the others, the longest due first; then, by a look through all documents, those whose clock
         stands before `begun`, the instant at which a policy came into force: when they were written it was perhaps not
         known that this day would come.
         """
@@ -34,7 +40,7 @@ class DueDocuments:
             query = {"partition": {"$in": list(partitions)}, **asked, "incomplete_since": None}
             found: list[str] = []
             async with transient_errors():
-                async for document in self._documents.find(query, projection={"_id": 1}).sort(order, 1).limit(left):
+                async for document in self._documents.find(query, projection={"_id": 1}).sort(order).limit(left):
                     found.append(f"{self._kind}:{document['_id']}")
                     left -= 1
                     if len(found) == chunk:
@@ -57,7 +63,7 @@ class DueDocuments:
 
     async def any_due(self, partitions: Sequence[int], by: datetime) -> bool:
         """Whether a document on these partitions is due by an instant."""
-        query = {"partition": {"$in": list(partitions)}, "due_at": {"$ne": None, "$lte": by}, "incomplete_since": None}
+        query = {"partition": {"$in": list(partitions)}, "review_at": {"$lte": by}, "incomplete_since": None}
         async with transient_errors():
             return bool(await self._documents.find(query, projection={"_id": 1}).limit(1).to_list(1))
 
@@ -66,11 +72,15 @@ class DueDocuments:
         return self._store.collection(self._collection)
 
 
-def _questions(now: datetime, begun: datetime | None) -> list[tuple[Document, str]]:
-    """Filters of those to be reviewed, each with the field that says in which order."""
-    questions: list[tuple[Document, str]] = [({"due_at": {"$ne": None, "$lte": now}}, "due_at")]
+def _questions(now: datetime, begun: datetime | None) -> list[tuple[Document, list[tuple[str, int]]]]:
+    """Filters of those to be reviewed, each with the order in which they come."""
+    in_turn = [("review_at", 1)]
+    questions: list[tuple[Document, list[tuple[str, int]]]] = [
+        ({"review_at": None, "fold_version": {"$ne": None}}, in_turn),
+        ({"review_at": {"$lte": now}}, in_turn),
+    ]
     if begun is not None:
-        questions.append(({"as_of": {"$ne": None, "$lt": begun}}, "as_of"))
+        questions.append(({"as_of": {"$ne": None, "$lt": begun}}, NATURAL))
     return questions
 
 

@@ -30,6 +30,10 @@ class Index:
     partial: dict[str, Any] | None = None
     generational: bool = True
 
+    def real_name(self, name: Name) -> str:
+        """The collection's."""
+        return name(self.collection) if self.generational else self.collection
+
     def model(self) -> IndexModel:
         """The driver's form."""
         options: dict[str, Any] = {name: True for name in ("unique", "sparse") if getattr(self, name)}
@@ -56,13 +60,15 @@ class View:
 @dataclass(frozen=True, slots=True)
 class Schema:
     """Everything of one service. `collections` are made beforehand, since a transaction should not have to.
-    `validators` are JSON Schemas of plain collections, for what a person may put in by hand.
+    `dropped` are indexes of earlier versions. `validators` are JSON Schemas of plain collections, for what a person may
+    put in by hand.
     """
 
     service: str
     collections: tuple[str, ...] = ()
     plain_collections: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
+    dropped: tuple[Index, ...] = ()
     views: tuple[View, ...] = ()
     validators: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -94,17 +100,28 @@ async def apply(database: Database, schema: Schema, generation: int, *, with_vie
             if collection not in existing:
                 await _create(database, collection)
         for index in schema.indexes:
-            collection = name(index.collection) if index.generational else index.collection
-            try:
-                await database[collection].create_indexes([index.model()])
-            except OperationFailure as error:
-                raise Stop(f"MongoDB has another index than guanxi expects on {collection}: {error}") from error
+            await _index(database[index.real_name(name)], index)
+        for index in schema.dropped:
+            await _drop_index(database[index.real_name(name)], index)
         for collection, validator in schema.validators.items():
             await _validate(database, collection, validator)
         for view in schema.views:
             await _point(database, replace(view, name=pinned(view.name, generation)), name)
     if with_views:
         await point(database, schema, generation)
+
+
+async def _index(collection: Any, index: Index) -> None:
+    try:
+        await collection.create_indexes([index.model()])
+    except OperationFailure as error:
+        raise Stop(f"MongoDB has another index than guanxi expects on {collection.name}: {error}") from error
+
+
+async def _drop_index(collection: Any, index: Index) -> None:
+    name = index.model().document["name"]
+    if name in await collection.index_information():
+        await collection.drop_index(name)
 
 
 async def _create(database: Database, collection: str) -> None:

@@ -1,25 +1,26 @@
 """Where the log processor keeps what it folds: documents, positions, quarantine (architecture.md, invariant 5)."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from bson import Binary
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from shared.errors import Moved, Stop
-from shared.fold.domain import Row
+from shared.errors import Moved, Stop, Transient
+from shared.fold.domain import Address, Row
+from shared.fold.kept import Difference
 from shared.mongo import Database, Document, Session, transaction, transient_errors
 from shared.mongo.generations import taken_over
 
 MAX_QUARANTINED_BYTES = 64 * 1024
 """How much of a record that could not be folded is kept beside it; the whole one stays on the log."""
 
-_LOADED = ("as_of", "behind", "fold", "fold_version", "incomplete_since", "live", "marked_due", "pending")
-LOADED = dict.fromkeys(_LOADED, 1)
-"""What of a document is read back: all that folding goes on from. The public fields are made anew from it."""
+_DUPLICATE_KEY = 11000
+_UPDATES = (ReplaceOne, UpdateOne)
 
 Vector = dict[tuple[int, int], tuple[int, int]]
 """Highest (offset, index) folded, per (inbox generation, inbox partition)."""
@@ -52,13 +53,33 @@ class Quarantined:
     value: bytes
 
 
+class Unexpected(Transient):
+    """A document stands that should be new, or one is gone that should be changed. Nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """How fresh the documents of one collection and partition are: the latest clock, and when the last event of them
+    was recorded.
+    """
+
+    as_of: datetime | None
+    recorded_at: datetime
+
+
 @dataclass(slots=True)
 class Writes:
-    """What a batch leaves: whole documents by (collection, id), fields to set on existing ones, rows, quarantine."""
+    """What a batch leaves: documents by address that are new, that differ from what stands, or that take the place of
+    whatever stands; fields to set; rows; quarantine; freshness by (collection, partition).
+    """
 
-    documents: dict[tuple[str, str], Document] = field(default_factory=dict)
-    fields: dict[tuple[str, str], Document] = field(default_factory=dict)
+    new: dict[Address, Document] = field(default_factory=dict)
+    changed: dict[Address, Difference] = field(default_factory=dict)
+    documents: dict[Address, Document] = field(default_factory=dict)
+    fields: dict[Address, Document] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+    fresh: dict[tuple[str, int], Fresh] = field(default_factory=dict)
+    projected_at: datetime | None = None
     quarantined: list[Quarantined] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
     """Keys whose records in quarantine have been folded after all."""
@@ -77,6 +98,7 @@ class StateStore:
         self.log_generation = log_generation
         self._positions = database[f"{service}_positions"]
         self._quarantine = database[f"{service}_quarantine"]
+        self.freshness = freshness_collection(service)
 
     async def progress(self, partitions: Collection[int]) -> dict[int, Progress]:
         """Stored progress of each partition; a partition that was never folded starts at 0 with an empty vector.
@@ -170,35 +192,33 @@ class StateSession:
     def __init__(self, store: StateStore, session: Session) -> None:
         self._store, self._session, self._generation = store, session, store.generation
 
-    async def load(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Document]:
-        """Documents by (collection, id), without their public fields; missing ones are left out."""
+    async def load(self, wanted: Iterable[Address]) -> dict[Address, Document]:
+        """Whole documents by (collection, id); missing ones are left out."""
         by_collection: dict[str, list[str]] = {}
         for collection, document_id in wanted:
             by_collection.setdefault(collection, []).append(document_id)
-        loaded: dict[tuple[str, str], Document] = {}
+        loaded: dict[Address, Document] = {}
         for collection, ids in by_collection.items():
-            cursor = self._collection(collection).find({"_id": {"$in": ids}}, projection=LOADED, session=self._session)
+            cursor = self._collection(collection).find({"_id": {"$in": ids}}, session=self._session)
             for document in await cursor.to_list(length=len(ids)):
-                loaded[collection, document["_id"]] = document
+                loaded[collection, document.pop("_id")] = document
         return loaded
 
     async def save(self, writes: Writes) -> None:
-        """Write everything; one bulk per collection."""
+        """Write everything; one bulk per collection. Raises Unexpected when what stands is not what the differences
+        were made for.
+        """
         bulks: dict[str, list[Any]] = {}
-        for (collection, document_id), document in writes.documents.items():
-            operation = ReplaceOne({"_id": document_id}, document, upsert=True)
+        for collection, operation in _operations(writes):
             bulks.setdefault(collection, []).append(operation)
-        for (collection, document_id), fields in writes.fields.items():
-            update = UpdateOne({"_id": document_id}, {"$set": fields}, upsert=True)
-            bulks.setdefault(collection, []).append(update)
-        for row in writes.rows:
-            bulks.setdefault(row.collection, []).append(
-                DeleteOne({"_id": row.id})
-                if row.document is None
-                else ReplaceOne({"_id": row.id}, row.document, upsert=True)
-            )
         for collection, operations in bulks.items():
-            await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
+            await self._bulk(collection, operations)
+        if writes.fresh:
+            await self._collection(self._store.freshness).bulk_write(
+                [_fresh(*at, fresh, writes.projected_at, self._generation) for at, fresh in writes.fresh.items()],
+                ordered=False,
+                session=self._session,
+            )
         if writes.quarantined:
             await self._store.quarantine.bulk_write(
                 [self._quarantine(q) for q in writes.quarantined], ordered=False, session=self._session
@@ -209,6 +229,17 @@ class StateSession:
                 {"$set": {"repaired": True}},
                 session=self._session,
             )
+
+    async def _bulk(self, collection: str, operations: list[Any]) -> None:
+        try:
+            result = await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
+        except BulkWriteError as error:
+            if any(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"]):
+                raise Unexpected(f"{collection}: a document that should be new stands already") from error
+            raise
+        # What is replaced or set is made where it is not there; only a difference must meet its document.
+        if result.matched_count + result.upserted_count < sum(isinstance(one, _UPDATES) for one in operations):
+            raise Unexpected(f"{collection}: a document that should be changed is gone")
 
     def _collection(self, name: str) -> Any:
         """Of the generation whose positions this transaction has moved, whatever the store has gone over to since."""
@@ -225,6 +256,42 @@ class StateSession:
             "value_bytes": len(record.value),
         }
         return ReplaceOne({"_id": document_id}, document, upsert=True)
+
+
+def freshness_collection(service: str) -> str:
+    """Base name of the collection that holds how fresh the documents of each collection and partition are."""
+    return f"{service}_fresh"
+
+
+def _operations(writes: Writes) -> Iterator[tuple[str, Any]]:
+    """What is written of documents and rows, with the collection of each."""
+    for (collection, document_id), document in writes.new.items():
+        yield collection, InsertOne({"_id": document_id, **document})
+    for (collection, document_id), change in writes.changed.items():
+        update: Document = {"$set": change.set}
+        if change.unset:
+            update["$unset"] = dict.fromkeys(change.unset, "")
+        yield collection, UpdateOne({"_id": document_id}, update)
+    for (collection, document_id), document in writes.documents.items():
+        yield collection, ReplaceOne({"_id": document_id}, document, upsert=True)
+    for (collection, document_id), fields in writes.fields.items():
+        yield collection, UpdateOne({"_id": document_id}, {"$set": fields}, upsert=True)
+    for row in writes.rows:
+        yield row.collection, _row(row)
+
+
+def _row(row: Row) -> Any:
+    if row.document is None:
+        return DeleteOne({"_id": row.id})
+    if row.new:
+        return InsertOne({"_id": row.id, **row.document})
+    return ReplaceOne({"_id": row.id}, row.document, upsert=True)
+
+
+def _fresh(collection: str, partition: int, fresh: Fresh, projected_at: datetime | None, generation: int) -> UpdateOne:
+    latest = {"recorded_at": fresh.recorded_at} | ({} if fresh.as_of is None else {"as_of": fresh.as_of})
+    said = {"of": collection, "partition": partition, "projected_at": projected_at, "generation": generation}
+    return UpdateOne({"_id": f"{collection}/{partition}"}, {"$max": latest, "$set": said}, upsert=True)
 
 
 def _vector_list(vector: Vector) -> list[list[int]]:

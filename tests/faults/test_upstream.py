@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from tests.faults.load import Load
 from tests.faults.upstream import HEAD_END, Upstream
 
-
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 

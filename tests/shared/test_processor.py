@@ -1,14 +1,17 @@
 """Batches of log records to documents, decisions and quarantine (architecture.md, invariants 4, 5, 8)."""
 
+from datetime import date
 from typing import Any
+from unittest import mock
 
 import pytest
+from pymongo import DeleteOne, InsertOne
 
 from shared.errors import Stop, Transient
 from shared.fold.processor import LogProcessor
-from shared.mongo.states import StateStore
+from shared.mongo.states import StateSession, StateStore
 from tests.shared.fakes import KEY, TOY, Appended, LogRecord, memory_database, on_log, purchase, review
-from tests.sim.toy import POISON
+from tests.sim.toy import POISON, Policy, Toy
 
 LOG = "log"
 
@@ -214,3 +217,112 @@ async def test_accepted_decisions_are_told_before_they_count() -> None:
     await world.fold(decision)
     assert (await world.documents())["c0"]["version"] == 1
     assert world.appended.records[-1].value == b"customer:c0 1"
+
+
+class KeepingWorld(World):
+    """A processor that goes on without asking where it stands, and the keys that it reads from the store."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.read: list[str] = []
+        load = StateSession.load
+
+        async def counted(session: StateSession, wanted: Any) -> Any:
+            addresses = list(wanted)
+            self.read += [name for collection, name in addresses if collection == "levels"]
+            return await load(session, addresses)
+
+        self.patch = mock.patch.object(StateSession, "load", counted)
+
+    async def fold(self, *records: LogRecord) -> None:
+        if not self.processor._known:
+            await self.processor.positions([0])
+        self.read.clear()
+        with self.patch:
+            await self.processor.process({0: list(records)})
+
+
+async def test_what_was_committed_is_not_read_again() -> None:
+    world = KeepingWorld()
+    await world.fold(on_log(purchase("60.00"), 0))
+    assert world.read == ["c0"]
+    await world.fold(on_log(purchase("70.00", name="p2"), 1), on_log(purchase("1.00", name="p3", subject="c1"), 2))
+    assert world.read == ["c1"]
+    assert (await world.documents())["c0"]["fold"]["net"] == [["2026-03-02", 13000]]
+    world.processor.forget()
+    await world.fold(on_log(purchase("1.00", name="p4"), 3))
+    assert world.read == ["c0"]
+
+
+async def test_a_kept_customer_freezes_as_one_that_was_read() -> None:
+    kept, read = KeepingWorld(), World()
+    records = [
+        on_log(purchase("60.00"), 0),
+        on_log(purchase("5.00", name="p2"), 1),
+        on_log(purchase("70.00", name="p3", product_line=POISON), 2),
+        on_log(purchase("80.00", name="p4", subject="c1"), 3),
+        on_log(purchase("90.00", name="p5"), 4),
+    ]
+    for world in (kept, read):
+        await world.fold(records[0])
+        await world.fold(*records[1:4])
+        await world.fold(records[4])
+    assert await kept.documents() == await read.documents()
+    assert (await kept.documents())["c0"]["incomplete_since"] == "1/0/2"
+    assert await kept.documents("toy_quarantine") == await read.documents("toy_quarantine")
+    assert (kept.processor.counts.frozen, kept.processor.counts.folded) == (1, read.processor.counts.folded)
+
+
+async def test_nothing_is_kept_once_other_policies_hold() -> None:
+    world = KeepingWorld()
+    domain = Toy([Policy(1, date(2026, 1, 1), (5_000,))])
+    world.processor._domain = domain
+    world.processor._decides_by = domain.decides_by
+    await world.fold(on_log(purchase("60.00"), 0))
+    domain._policies = [*domain._policies, Policy(2, date(2026, 1, 2), (9_000,))]
+    await world.fold(on_log(purchase("1.00", name="p2"), 1))
+    assert world.read == ["c0"]
+
+
+async def test_a_batch_that_failed_leaves_nothing_kept() -> None:
+    world = KeepingWorld()
+    await world.fold(on_log(purchase("60.00"), 0), on_log(purchase("1.00", name="p2", subject="c1"), 1))
+    world.appended.fail.append(Transient("Kafka is away"))
+    with pytest.raises(Transient):
+        await world.fold(on_log(purchase("190.00", name="p3"), 2))
+    await world.fold(on_log(purchase("190.00", name="p3"), 2), on_log(purchase("1.00", name="p4", subject="c1"), 3))
+    assert world.read == ["c0", "c1"]
+    assert (await world.documents())["c0"]["fold"]["net"] == [["2026-03-02", 25000]]
+
+
+async def test_what_somebody_removed_is_folded_from_what_is_stored() -> None:
+    world = KeepingWorld()
+    await world.fold(on_log(purchase("60.00"), 0))
+    await world.database["levels_g1"].bulk_write([DeleteOne({"_id": "c0"})])
+    await world.fold(on_log(purchase("70.00", name="p2", days_later=1), 1))
+    assert (await world.documents())["c0"]["fold"]["net"] == [["2026-03-03", 7000]]
+    assert await world.offset() == 2
+
+
+async def test_a_row_that_should_be_new_and_stands_is_replaced() -> None:
+    world = KeepingWorld()
+    await world.database["level_days_g1"].bulk_write([InsertOne({"_id": "c0/2026-03-02", "net": 1, "moves": 7})])
+    await world.fold(on_log(purchase("60.00"), 0))
+    rows = await world.documents("level_days_g1")
+    assert rows["c0/2026-03-02"] == {"_id": "c0/2026-03-02", "net": 6000, "moves": 1}
+    assert world.processor.counts.folded == 1
+
+
+async def test_a_generation_that_took_over_is_read_and_not_what_was_kept() -> None:
+    world = KeepingWorld()
+    await world.fold(on_log(purchase("60.00"), 0))
+    stands = (await world.documents())["c0"]
+    stands["fold"]["net"] = [["2026-03-02", 100]]  # another fold's
+    position = {"_id": "g2/0", "log_generation": 1, "partition": 0, "offset": 1, "vector": []}
+    await world.database["levels_g2"].bulk_write([InsertOne(stands)])
+    await world.database["toy_positions"].bulk_write([InsertOne(position)])
+    world.processor._store.generation = 2  # as after a handover
+    await world.processor.positions([0])
+    await world.fold(on_log(purchase("70.00", name="p2"), 1))
+    assert world.read == ["c0"]
+    assert (await world.documents("levels_g2"))["c0"]["fold"]["net"] == [["2026-03-02", 7100]]

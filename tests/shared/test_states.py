@@ -1,16 +1,18 @@
 """What the log processor asks of its store holds in memory and on MongoDB alike: the simulation stands on it."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shared.errors import Transient
 from shared.fold.domain import Row
+from shared.fold.kept import Difference
 from shared.mongo import Database, connect
-from shared.mongo.states import Move, Progress, Quarantined, StateStore, Writes
+from shared.mongo.states import Fresh, Move, Progress, Quarantined, StateStore, Unexpected, Writes
 from shared.settings import Settings
-from tests.shared.fakes import memory_database
+from tests.shared.fakes import AT, memory_database
 
 
 @pytest.fixture(params=["memory", pytest.param("mongodb", marks=pytest.mark.real)])
@@ -22,7 +24,7 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
     made = connect(
         Settings.model_validate({name.removeprefix("GUANXI_").lower(): v for name, v in environment.items()})
     )
-    for name in ("levels_g1", "days_g1", "toy_quarantine", "toy_positions"):
+    for name in ("levels_g1", "days_g1", "toy_fresh_g1", "toy_quarantine", "toy_positions"):
         await made.create_collection(name)
     yield made
     made.client.close()
@@ -135,12 +137,60 @@ async def test_what_another_has_changed_since_the_snapshot_is_not_overwritten(st
     assert await shown(store) == 1
 
 
-async def test_public_fields_are_not_read_back(store: StateStore) -> None:
+async def test_documents_are_read_back_whole(store: StateStore) -> None:
     await store.progress([0])
     await folded(store, 0, 1)
     async with store.moving(move(1, 2)) as session:
-        loaded = await session.load([("levels", "c0")])
-    assert loaded["levels", "c0"] == {"_id": "c0", "fold": {"n": 1}, "fold_version": 1}
+        loaded = await session.load([("levels", "c0"), ("levels", "nobody")])
+    assert loaded == {("levels", "c0"): {"shown": 1, "fold": {"n": 1}, "fold_version": 1}}
+
+
+async def test_a_difference_sets_and_removes_what_it_names(store: StateStore) -> None:
+    await store.progress([0])
+    await folded(store, 0, 1)
+    async with store.moving(move(1, 2)) as session:
+        change = Difference({"shown": 2, "more": [1]}, unset=("fold_version",))
+        await session.save(Writes(changed={("levels", "c0"): change}))
+    assert await store.collection("levels").find_one({"_id": "c0"}) == {
+        "_id": "c0",
+        "shown": 2,
+        "fold": {"n": 1},
+        "more": [1],
+    }
+
+
+STANDS = Writes(new={("levels", "c0"): {"shown": 9}})
+ROW_STANDS = Writes(rows=[Row("days", "a", {"n": 9}, new=True)])
+IS_GONE = Writes(changed={("levels", "c1"): Difference({"shown": 9})})
+
+
+@pytest.mark.parametrize("wrong", [STANDS, ROW_STANDS, IS_GONE], ids=["stands", "row stands", "is gone"])
+async def test_what_is_not_as_thought_changes_nothing(store: StateStore, wrong: Writes) -> None:
+    await store.progress([0])
+    async with store.moving(move(0, 1)) as session:
+        await session.save(writes(1, rows=[Row("days", "a", {"n": 1})]))
+    with pytest.raises(Unexpected):
+        async with store.moving(move(1, 2)) as session:
+            await session.save(wrong)
+    assert await shown(store) == 1
+    assert (await store.progress([0]))[0].offset == 1
+
+
+async def test_each_partition_notes_how_fresh_its_documents_are(store: StateStore) -> None:
+    await store.progress([0])
+    later = AT + timedelta(minutes=1)
+    for begin, as_of, recorded_at in ((0, None, AT), (1, later, later), (2, AT, AT)):
+        async with store.moving(move(begin, begin + 1)) as session:
+            fresh = {("levels", 0): Fresh(as_of, recorded_at)}
+            await session.save(Writes(fresh=fresh, projected_at=AT + timedelta(minutes=begin)))
+    noted = await store.collection(store.freshness).find_one({"_id": "levels/0"})
+    assert (noted["of"], noted["as_of"], noted["recorded_at"], noted["projected_at"], noted["generation"]) == (
+        "levels",
+        later,
+        later,
+        AT + timedelta(minutes=2),
+        1,
+    )
 
 
 async def test_rows_are_replaced_and_deleted(store: StateStore) -> None:

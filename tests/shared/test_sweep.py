@@ -9,7 +9,7 @@ import pytest
 from pymongo import InsertOne, ReplaceOne
 
 from shared.fold import sweep as sweeping
-from shared.fold.entity import WAITING
+from shared.fold.entity import NEVER, WAITING
 from shared.fold.sweep import Sweep
 from shared.kafka.batches import Outgoing
 from shared.mongo import Database
@@ -62,7 +62,13 @@ class World:
 
     async def put(self, *, due_at: datetime | None, as_of: datetime = AT - timedelta(3), **more: Any) -> None:
         """All customers alike."""
-        fields = {"due_at": due_at, "as_of": as_of, "incomplete_since": None, **more}
+        fields: dict[str, Any] = {
+            "review_at": due_at or NEVER,
+            "as_of": as_of,
+            "incomplete_since": None,
+            "fold_version": 1,
+        }
+        fields |= more
         documents = [{"_id": f"c{n}", "partition": n % 4, **fields} for n in range(CUSTOMERS)]
         await self.database["toys_g1"].bulk_write([InsertOne(document) for document in documents], ordered=False)
 
@@ -75,7 +81,7 @@ class World:
 
     async def fold(self, names: list[str]) -> None:
         found = {document["_id"]: document async for document in self.database["toys_g1"].find()}
-        folded = [found[name] | {"due_at": self.now + timedelta(90), "as_of": self.now} for name in names]
+        folded = [found[name] | {"review_at": self.now + timedelta(90), "as_of": self.now} for name in names]
         operations = [ReplaceOne({"_id": document["_id"]}, document) for document in folded]
         await self.database["toys_g1"].bulk_write(operations, ordered=False)
 
@@ -249,5 +255,16 @@ def test_newly_adopted_policies_are_looked_for_though_nothing_is_folded() -> Non
         await asyncio.sleep(60)
         assert world.policies.looks > 5
         sweeping_on.cancel()
+
+    run(main)
+
+
+def test_documents_of_an_earlier_version_are_reviewed_once_and_then_say_when() -> None:
+    async def main() -> None:
+        world = World()
+        await world.put(due_at=AT + timedelta(40), review_at=None)
+        assert await world.sweep.once() == len(OWNED)
+        assert world.reviewed == OWNED
+        assert await world.sweep.once() == 0
 
     run(main)

@@ -12,7 +12,7 @@ from tests.sim.topics import GENERATION, INBOX, LOG, REJECTED
 from tests.sim.world import World
 
 REBUILT_GENERATION = 2
-NOT_REBUILT = ("due_at", "marked_due", "pending", "projected_at", "generation", "live")
+NOT_REBUILT = ("due_at", "review_at", "marked_due", "pending", "projected_at", "generation", "live")
 """Fields of a document that a rebuild does not know: what is due is worked out when it takes over."""
 
 

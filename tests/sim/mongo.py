@@ -93,12 +93,12 @@ class SimCursor:
     ) -> None:
         self._collection, self._wanted, self._session = collection, wanted, session
         self._projection = projection
-        self._order: tuple[str, int] | None = None
+        self._order: list[tuple[str, int]] = []
         self._limit = 0
 
-    def sort(self, name: str, direction: int) -> Self:
-        """By one field."""
-        self._order = (name, direction)
+    def sort(self, order: list[tuple[str, int]]) -> Self:
+        """By one field, ascending, those without it in front; or as they come."""
+        self._order = order
         return self
 
     def limit(self, limit: int) -> Self:
@@ -109,9 +109,9 @@ class SimCursor:
     async def to_list(self, length: int | None = None) -> list[Document]:
         """All documents."""
         found: list[Document] = await self._collection.query(self._wanted, self._session)
-        if self._order is not None:
-            name, direction = self._order
-            found.sort(key=lambda document: document[name], reverse=direction < 0)
+        for name, _ in self._order:
+            if name != "$natural":
+                found.sort(key=lambda document: (document.get(name) is not None, document.get(name)))
         if self._limit:
             del found[self._limit :]
         if self._projection is None:

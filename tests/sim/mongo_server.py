@@ -272,6 +272,8 @@ def _changed(document: Document, operation: ReplaceOne[Any] | UpdateOne, *, inse
         for name, value in fields.items():
             if operator == "$set" or (operator == "$setOnInsert" and inserting):
                 document[name] = value
+            elif operator == "$unset":
+                document.pop(name, None)
             elif operator == "$max":
                 document[name] = max(document.get(name, value), value)
             elif operator != "$setOnInsert":

@@ -13,6 +13,7 @@ import services.ingest.admission as admission_module
 import shared.fold.processor as processor_module
 import shared.mongo.states as states_module
 from shared.fold.entity import Entity
+from shared.fold.kept import Kept
 from tests.sim import plants_admission as admission
 from tests.sim import plants_fold as fold
 from tests.sim.parts import Parts
@@ -105,5 +106,19 @@ PLANTS: dict[str, Plant] = {
         Parts(patched=_patched(Entity, _arbitrate=fold.arbitrating(mark=False))),
     ),
     "thawed": Plant("8: a frozen customer stays frozen", Parts(processor=fold.ThawsFrozen)),
+    "kept-uncommitted": Plant("5: what is kept is what was committed", Parts(processor=fold.KeepsUncommitted)),
+    "kept-for-good": Plant(
+        "5: what is kept holds while the position does", Parts(patched=_patched(Kept, clear=fold.never_cleared))
+    ),
+    "kept-across-assignments": Plant(
+        "5: another owner may have folded meanwhile", Parts(processor=fold.KeepsAcrossAssignments)
+    ),
+    "wrong-base": Plant(
+        "5: a difference is to what stands", Parts(patched=_patched(Kept, put=fold.put_with_first_base))
+    ),
+    "field-not-removed": Plant(
+        "5: a document is the fold", Parts(patched=_patched(processor_module, difference=fold.nothing_removed))
+    ),
+    "piece-forgotten": Plant("5: a state holds what it touches", Parts(domain=fold.NeedsOnlyTheNewDay)),
     "half-folded": Plant("8: a failing record leaves no trace", Parts(processor=fold.FreezesHalfFolded)),
 }

@@ -1,5 +1,6 @@
 """Planted bugs of the log processor, its reader and its store (architecture.md, invariants 4 to 8)."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +17,7 @@ from shared.errors import Transient
 from shared.events.codec import type_and_position
 from shared.events.event import Event
 from shared.fold.entity import Entity
+from shared.fold.kept import Difference, Fingerprint, Kept, difference
 from shared.fold.processor import LogProcessor
 from shared.kafka.connection import Record
 from shared.kafka.reader import TopicReader
@@ -56,7 +58,7 @@ class ReadBeforeMoving(StateStore):
 
 
 class DecidesPerBatch(LogProcessor[Any, Any]):
-    async def _fold(self, todo: Sequence[tuple[Record, str]], works: Any, writes: Writes) -> Any:
+    async def _fold(self, todo: Any, works: Any, writes: Writes) -> Any:
         deciding, self._deciding = self._deciding, False
         await super()._fold(todo, works, writes)
         self._deciding = deciding
@@ -64,7 +66,7 @@ class DecidesPerBatch(LogProcessor[Any, Any]):
         for work in works.values():
             facts = [event for event in work.folded if event.type not in self._domain.decides]
             if deciding and facts and work.entity is not None and work.frozen is None:
-                record = next(r for r, _ in todo if r.offset == facts[-1].log.offset)
+                record = next(one.record for one in todo if one.record.offset == facts[-1].log.offset)
                 decisions += [(record, decision) for decision in work.entity._decide(facts[-1].id)]
         return decisions
 
@@ -157,6 +159,59 @@ class FreezesHalfFolded(LogProcessor[Any, Any]):
         super()._freeze(work, record, error, writes)
         work.entity = entity
         work.changed = True
+
+
+class KeepsUncommitted(LogProcessor[Any, Any]):
+    """Keeps what it has folded before it is committed, and goes on with it when that has failed."""
+
+    def _write(self, *arguments: Any, **options: Any) -> Any:
+        left = super()._write(*arguments, **options)
+        self._kept.put(left)
+        self._kept.clear = lambda: None  # type: ignore[method-assign]
+        return left
+
+
+class KeepsAcrossAssignments(LogProcessor[Any, Any]):
+    def forget(self) -> None:
+        kept, self._kept = self._kept, Kept()
+        super().forget()
+        self._kept = kept
+
+    async def positions(self, partitions: Collection[int]) -> dict[int, int]:
+        kept, self._kept = self._kept, Kept()
+        try:
+            return await super().positions(partitions)
+        finally:
+            self._kept = kept
+
+
+def never_cleared(self: Kept[Any, Any]) -> None:
+    """Whatever happens, what is kept is gone on with."""
+
+
+_put = Kept.put
+
+
+def put_with_first_base(self: Kept[Any, Any], entities: Any) -> None:
+    """The fingerprint stays that of the first document that was kept of a key."""
+    bases: dict[str, Fingerprint] = self.__dict__.setdefault("bases", {})
+    _put(self, [(entity, bases.setdefault(entity.key, stored)) for entity, stored in entities])
+
+
+def nothing_removed(*arguments: Any) -> Difference:
+    return replace(difference(*arguments), unset=())
+
+
+class NeedsOnlyTheNewDay(Toy):
+    """The day of what a revision replaces is forgotten, and counts as never moved."""
+
+    def needs(self, state: Any, events: Sequence[Event]) -> Any:
+        return super().needs(state, [replace(event, replaces=None) for event in events])
+
+    def evolve(self, state: Any, event: Event) -> Any:
+        moves = defaultdict(int, state.moves)
+        state.moves = moves
+        return super().evolve(state, event)
 
 
 class NoBeginCheck(LogProcessor[Any, Any]):

@@ -18,6 +18,8 @@ LATE = 4000
 RARE = frozenset(
     {
         "judged-by-the-clock",
+        "kept-across-assignments",
+        "kept-for-good",
         "no-after",
         "no-position-check",
         "older-seek-wins",

@@ -5,7 +5,7 @@ steps reached, gone up or down one step per decision; a step once taken is held 
 the level depends on every decision made on the way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from shared.events.event import Event
 from shared.events.facts import AccountRated, Fact, PurchaseRecorded, PurchaseRefunded
 from shared.events.registry import NAMES
 from shared.events.types import TIERS
-from shared.fold.domain import Row
+from shared.fold.domain import Address, Row
 
 WINDOW_DAYS = 10
 HOLD_MINOR = 2_000
@@ -42,13 +42,17 @@ class Policy:
 
 @dataclass(slots=True)
 class State:
-    """The fold: `net_minor` by day, zeros left out; `ratings` as (time, id, source, points, until)."""
+    """The fold: `net_minor` by day, zeros left out; `ratings` as (time, id, source, points, until); `moves`, how often
+    a day's net was moved, of those days alone whose row has been read, or of all in a state that was never stored.
+    """
 
     subject: str
     clock: datetime | None = None
     net_minor: dict[date, int] = field(default_factory=dict)
     ratings: list[tuple[datetime, str, str, int, date | None]] = field(default_factory=list)
-    changed: dict[date, None] = field(default_factory=dict)
+    changed: dict[date, bool] = field(default_factory=dict)
+    moves: dict[date, int] = field(default_factory=dict)
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +201,30 @@ class Toy:
                 for at, event_id, source, points, until in fold["ratings"]
             ],
         )
+        state.whole = False
         version, last, level = fold["standing"]
         return state, Standing(version, last, level, fold["taken"])
 
+    @property
+    def decides_by(self) -> object:
+        return self._policies
+
+    def needs(self, state: State, events: Sequence[Event]) -> list[Address]:
+        days = {day for event in events for day in _days(event)}
+        return [] if state.whole else [(DAYS, f"{state.subject}/{day}") for day in sorted(days - state.moves.keys())]
+
+    def attach(self, state: State, pieces: Mapping[Address, dict[str, Any] | None]) -> None:
+        for (_, name), piece in pieces.items():
+            state.moves[date.fromisoformat(name.partition("/")[2])] = 0 if piece is None else piece["moves"]
+
+    def size(self, state: State) -> int:
+        return 100 * (1 + len(state.net_minor) + len(state.ratings))
+
     def rows(self, state: State) -> list[Row]:
         changed, state.changed = state.changed, {}
-        return [self._row(state, day) for day in changed]
+        rows = [self._row(state, day, new=new) for day, new in changed.items()]
+        state.moves, state.whole = {}, False
+        return rows
 
     def history(self, key: str, event: Event) -> Row | None:
         subject, step = key.partition(":")[2], event.data
@@ -210,9 +232,9 @@ class Toy:
         return Row(HISTORY, f"{subject}/{step.version}", document)
 
     @staticmethod
-    def _row(state: State, day: date) -> Row:
-        minor = state.net_minor.get(day)
-        return Row(DAYS, f"{state.subject}/{day}", None if minor is None else {"net": minor})
+    def _row(state: State, day: date, *, new: bool) -> Row:
+        document = {"net": state.net_minor.get(day, 0), "moves": state.moves[day]}
+        return Row(DAYS, f"{state.subject}/{day}", document, new=new)
 
 
 def _add(state: State, fact: Fact, at: datetime, sign: int) -> None:
@@ -223,12 +245,22 @@ def _add(state: State, fact: Fact, at: datetime, sign: int) -> None:
     else:
         return
     day = fact.day(at.date())
+    moves = state.moves.get(day, 0) if state.whole else state.moves[day]
+    state.moves[day] = moves + 1
     net = state.net_minor.get(day, 0) + sign * minor
     if net:
         state.net_minor[day] = net
     else:
         state.net_minor.pop(day, None)
-    state.changed[day] = None
+    state.changed.setdefault(day, not moves)
+
+
+def _days(event: Event) -> Iterator[date]:
+    """The days whose net an event moves."""
+    if isinstance(event.data, PurchaseRecorded | PurchaseRefunded):
+        yield event.data.day(event.time.date())
+    if event.replaces is not None and isinstance(event.replaces.fact, PurchaseRecorded | PurchaseRefunded):
+        yield event.replaces.fact.day(event.replaces.time.date())
 
 
 def _minor(amount: str) -> int:

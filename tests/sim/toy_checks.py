@@ -76,17 +76,21 @@ def _expected(customer: Customer) -> dict[str, Any]:
 
 def _rows(after: Aftermath) -> None:
     customers = _customers(after)
-    days: dict[str, int] = {}
+    days: dict[str, tuple[int, int]] = {}
     history: dict[str, int] = {}
     for subject, customer in customers.items():
-        days |= {f"{subject}/{day}": minor for day, minor in customer.net().items()}
+        for day, minor in customer.amounts:
+            net, moves = days.get(f"{subject}/{day}", (0, 0))
+            days[f"{subject}/{day}"] = net + minor, moves + 1
         history |= {f"{subject}/{step.version}": step.level for step in customer.accepted}
-    found = {document["_id"]: document["net"] for document in after.world.mongo.find(f"{DAYS}_g1", {})}
+    found = {
+        document["_id"]: (document["net"], document["moves"]) for document in after.world.mongo.find(f"{DAYS}_g1", {})
+    }
     if found != days:
         raise Broken(f"rows of days are {found}, the log says {days}")
-    found = {document["_id"]: document["level"] for document in after.world.mongo.find(f"{HISTORY}_g1", {})}
-    if found != history:
-        raise Broken(f"rows of history are {found}, the log says {history}")
+    levels = {document["_id"]: document["level"] for document in after.world.mongo.find(f"{HISTORY}_g1", {})}
+    if levels != history:
+        raise Broken(f"rows of history are {levels}, the log says {history}")
 
 
 def decisions_are_those_of_the_facts(after: Aftermath) -> None:

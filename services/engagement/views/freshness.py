@@ -1,21 +1,28 @@
-"""How fresh a view is that many rows make up: as the row with the latest clock."""
+"""How fresh a view is that many rows make up: the latest clock of them all, and their last event."""
 
 from collections.abc import Callable
 from typing import Any
 
+from shared.mongo.states import freshness_collection
+
+FRESHNESS = freshness_collection("engagement")
 FIELDS = ("as_of", "recorded_at", "projected_at", "generation")
 
 
-def latest(collection: str, into: str) -> dict[str, Any]:
-    """Look up the freshness of the row with the latest clock, by index."""
-    newest = [{"$sort": {"as_of": -1}}, {"$limit": 1}, {"$project": {"_id": 0, **dict.fromkeys(FIELDS, 1)}}]
-    return {"$lookup": {"from": collection, "pipeline": newest, "as": into}}
+def latest(name: Callable[[str], str], of: str, into: str) -> dict[str, Any]:
+    """Look up, as an array of at most one, how fresh the rows of a collection are; each partition has noted it."""
+    newest = [
+        {"$match": {"of": of}},
+        {"$group": {"_id": None, **{field: {"$max": f"${field}"} for field in FIELDS}}},
+        {"$unset": "_id"},
+    ]
+    return {"$lookup": {"from": name(FRESHNESS), "pipeline": newest, "as": into}}
 
 
 def of_customers(name: Callable[[str], str]) -> list[dict[str, Any]]:
     """Add the freshness of all customers to each document."""
     return [
-        latest(name("engagement"), "latest"),
+        latest(name, "engagement", "latest"),
         {"$replaceWith": {"$mergeObjects": ["$$ROOT", {"$first": "$latest"}]}},
         {"$unset": "latest"},
     ]

@@ -152,7 +152,7 @@ def _of_representatives(name: Callable[[str], str]) -> list[Stage]:
         {"$match": {"goals.metric": {"$exists": True}}},
         *_unwound("representative"),
         {"$unset": "tiering_id"},
-        latest(name("engagement"), "latest"),
+        latest(name, "engagement", "latest"),
         {"$set": {"as_of": {"$max": ["$as_of", {"$first": "$latest.as_of"}]}}},
         *week.values(),
         *(_row_of(which) for which in week),

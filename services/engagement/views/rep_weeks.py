@@ -64,8 +64,8 @@ def _is_as_closed() -> Expression:
 def _clock(name: Callable[[str], str]) -> list[Stage]:
     """The latest clock of all customers and representatives says up to which week there are rows."""
     return [
-        latest(name("engagement"), "customer_clock"),
-        latest(name("representatives"), "representative_clock"),
+        latest(name, "engagement", "customer_clock"),
+        latest(name, "representatives", "representative_clock"),
         {
             "$set": {
                 field: {"$max": {"$concatArrays": [f"$customer_clock.{field}", f"$representative_clock.{field}"]}}

@@ -1,0 +1,116 @@
+"""What a processor keeps in memory from batch to batch, and how it knows what differs from what is stored.
+
+An entity is kept as the last commit left it. It is valid while the stored position of its partition is where that
+commit put it, which every transaction checks before anything else (architecture.md, invariant 5); whatever fails, and
+whatever says that somebody else may have written, drops everything kept.
+
+Of the stored document only a fingerprint by field is kept, not the values: enough to write no more than what differs.
+"""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from pydantic_core import to_json
+
+from shared.fold.domain import S, T
+from shared.fold.entity import Entity
+
+KEPT_ENTITIES = 60_000
+"""Keys kept by a process, the latest used ones."""
+KEPT_BYTES = 128 * 1024 * 1024
+"""What the kept states may take together, as their domains estimate it."""
+OVERHEAD_BYTES = 700
+"""Of an entity around its state, its fingerprint included."""
+
+
+class Fingerprint:
+    """The top-level fields of a document, each by a hash of its value. Field names are shared between documents."""
+
+    __slots__ = ("hashes", "names")
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        names = tuple(document)
+        self.names = _NAMES.setdefault(names, names) if len(_NAMES) < _MAX_NAMES else names
+        self.hashes = array("q", map(_hash, document.values()))
+
+
+_NAMES: dict[tuple[str, ...], tuple[str, ...]] = {}
+_MAX_NAMES = 10_000
+
+
+def _hash(value: Any) -> int:
+    if type(value) is str:
+        return hash(value)
+    # By its JSON, not by Python's hash, by which -1 and -2 are the same; and other than that of the same text.
+    return hash(to_json(value, bytes_mode="base64")) ^ 1
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The fields of a stored document to be set, and those to be removed."""
+
+    set: dict[str, Any]
+    unset: tuple[str, ...] = ()
+
+
+def difference(before: Fingerprint, after: Fingerprint, document: dict[str, Any]) -> Difference:
+    """What makes `document`, whose fingerprint is `after`, of the one whose fingerprint is `before`."""
+    if before.names is after.names:
+        pairs = zip(document.items(), before.hashes, after.hashes, strict=True)
+        return Difference({name: value for (name, value), old, new in pairs if old != new})
+    stood = dict(zip(before.names, before.hashes, strict=True))
+    changed = {
+        name: value
+        for (name, value), new in zip(document.items(), after.hashes, strict=True)
+        if stood.pop(name, None) != new
+    }
+    return Difference(changed, tuple(stood))
+
+
+@dataclass(slots=True)
+class One(Generic[S, T]):
+    """A kept entity, and what its document is."""
+
+    entity: Entity[S, T]
+    stored: Fingerprint
+    bytes: int
+
+
+class Kept(Generic[S, T]):
+    """Entities by key, the latest used last; bounded by count and by bytes."""
+
+    def __init__(self, max_entities: int = KEPT_ENTITIES, max_bytes: int = KEPT_BYTES) -> None:
+        self._max_entities, self._max_bytes = max_entities, max_bytes
+        self._all: dict[str, One[S, T]] = {}
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._all
+
+    def take(self, key: str) -> One[S, T] | None:
+        """The entity of a key, no longer kept: who folds it puts it back once that is committed."""
+        one = self._all.pop(key, None)
+        if one is not None:
+            self.bytes -= one.bytes
+        return one
+
+    def put(self, entities: Iterable[tuple[Entity[S, T], Fingerprint]]) -> None:
+        """Keep entities whose documents are as committed; drops the longest unused where there are too many."""
+        for entity, stored in entities:
+            entity.history, entity.accepted = [], []
+            size = OVERHEAD_BYTES + entity.domain.size(entity.state)
+            self.take(entity.key)
+            self._all[entity.key] = One(entity, stored, size)
+            self.bytes += size
+        while self._all and (len(self._all) > self._max_entities or self.bytes > self._max_bytes):
+            self.take(next(iter(self._all)))
+
+    def clear(self) -> None:
+        """What is stored is the truth."""
+        self._all.clear()
+        self.bytes = 0
