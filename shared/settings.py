@@ -60,7 +60,8 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     session_timeout_ms: Annotated[int, Field(ge=2000, le=300_000)] = 10_000
-    batch_max_records: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    batch_max_records: Annotated[int, Field(ge=1, le=10_000)] = 5000
+    """Most records read at once; how many of them one transaction takes follows what the servers can do."""
     batch_every_ms: Annotated[float, Field(ge=0, le=1000)] = 8.0
     """Least time between the beginnings of two batches, so that batches fill instead of coming one after the other."""
     retry_for_seconds: Annotated[float, Field(ge=0)] = 300.0

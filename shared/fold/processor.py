@@ -24,6 +24,7 @@ from shared.fold.carry import carry, stored_pending
 from shared.fold.domain import Address, Domain, S, T
 from shared.fold.entity import Entity, load_entity, new_entity
 from shared.fold.kept import Fingerprint, Kept, difference
+from shared.fold.pace import Pace, cut, live
 from shared.fold.repair import Refolded, Reread, is_marker, parts, refold
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import Record
@@ -106,12 +107,14 @@ class LogProcessor(Generic[S, T]):
         announce: Announce | None = None,
         announce_topic: str = "",
         reread: Reread | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._domain, self._store, self._appender = domain, store, appender
         self._log_topic, self._now, self._deciding = log_topic, now, deciding
         self._announce, self._announce_topic = announce, announce_topic
         self._reread = reread if deciding else None
         self._known: dict[int, Progress] = {}
+        self.pace = pace or live()
         self._kept: Kept[S, T] = Kept()
         self._decides_by = domain.decides_by
         self._recent_freezes: deque[int] = deque()
@@ -141,11 +144,14 @@ class LogProcessor(Generic[S, T]):
         if self._decides_by is not self._domain.decides_by:
             self._kept.clear()  # what was worked out by other policies is not gone on with
             self._decides_by = self._domain.decides_by
-        for part in parts(batches):
-            with tracing.batch("fold", LOG.name, sum(map(len, part.values()))) as self._batch:
-                await self._process_part(part)
+        for some in cut(batches, self.pace):
+            for part in parts(some):
+                count = sum(map(len, part.values()))
+                with tracing.batch("fold", LOG.name, count) as self._batch:
+                    await self._process_part(part, count)
 
-    async def _process_part(self, batches: Mapping[int, Sequence[Record]]) -> None:
+    async def _process_part(self, batches: Mapping[int, Sequence[Record]], count: int) -> None:
+        begun = asyncio.get_running_loop().time()
         counts, freezes = replace(self.counts), self._recent_freezes.copy()
         try:
             await self._process(batches)
@@ -156,7 +162,9 @@ class LogProcessor(Generic[S, T]):
             await self._process(batches, whole=True)
         except BaseException:
             self._kept.clear()
+            self.pace.failed()
             raise
+        self.pace.took(count, asyncio.get_running_loop().time() - begun)
 
     async def _process(self, batches: Mapping[int, Sequence[Record]], *, whole: bool = False) -> None:
         """`whole`: nothing is kept, and whatever stands is replaced whole."""

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from shared.errors import Stop, Transient
 from shared.fold.domain import Domain
+from shared.fold.pace import rebuilding
 from shared.fold.processor import LogProcessor
 from shared.kafka.batches import Appender
 from shared.kafka.connection import Record
@@ -27,14 +28,7 @@ from shared.topics import LOG
 FRESHNESS = ("projected_at", "generation")
 """Fields that differ between two generations although they say the same."""
 BATCH_RECORDS = 2_000
-"""Records in one transaction at first, and while following the live reader."""
-MIN_RECORDS, MAX_RECORDS = 200, 20_000
-"""Between these the batch is fitted to what the servers do: of a large one of one partition many events are of the same
-customers, whose documents are then written once."""
-BATCH_SECONDS = 2.0
-"""What a batch should take at full pace: far below the 10 s after which MongoDB ends its transaction."""
-SHORT_BATCH_SECONDS = 0.1
-"""The same at a lower pace, where live batches should not wait for long ones."""
+"""Records read at once while following the live reader."""
 MAX_FAILURES = 5
 """Batches that fail one after the other before the rebuild gives up; each next one is half as large."""
 STALE_AFTER = timedelta(seconds=60)
@@ -75,8 +69,7 @@ class Rebuild:
         self.tail = Tail(settings, LOG.full_name(settings))
         self._fresh, self._back, self._pace = fresh, back, pace
         self._alive_at = 0.0
-        self._size = BATCH_RECORDS if pace == 1.0 else MIN_RECORDS
-        self._wanted_seconds = BATCH_SECONDS if pace == 1.0 else SHORT_BATCH_SECONDS
+        self._in_one = rebuilding(pace)
         self._processor: LogProcessor[Any, Any] | None = None
 
     async def __aenter__(self) -> Self:
@@ -120,7 +113,9 @@ class Rebuild:
         await apply(self.database, self.schema, self.target, with_views=False)
         store = self.store(self.target, mark=BUILDING)
         appender = Appender(self.settings)  # never used: nothing is decided
-        self._processor = LogProcessor(self.domain, store, appender, "", now=self.now, deciding=False)
+        self._processor = LogProcessor(
+            self.domain, store, appender, "", now=self.now, deciding=False, pace=self._in_one
+        )
 
     async def _bring_back(self, kept: list[int]) -> int:
         if not kept:
@@ -184,16 +179,16 @@ class Rebuild:
             except Transient:
                 if not left:
                     raise
-                size, began = max(MIN_RECORDS, size // 2), await self.offsets()
+                size, began = size // 2, await self.offsets()
             else:
                 return
 
     async def _read(self, partition: int, begin: int, end: int) -> AsyncIterator[list[Record]]:
         """The records of one partition, as many at a time as make a batch."""
         held: list[Record] = []
-        async for batches in self.tail.read({partition: begin}, {partition: end}, max_records=MAX_RECORDS):
+        async for batches in self.tail.read({partition: begin}, {partition: end}, max_records=self._in_one.most):
             held += batches[partition]
-            if len(held) >= self._size:
+            if len(held) >= self._in_one.records:
                 yield held
                 held = []
         if held:
@@ -203,22 +198,20 @@ class Rebuild:
         """Fold records of one partition, in batches fitted to the servers; what fails is tried again in smaller."""
         processor, failures = self._folding(), 0
         while records:
-            some, at = records[: self._size], time.monotonic()
+            some, at = records[: self._in_one.records], time.monotonic()
             try:
                 await processor.process({partition: some})
             except Transient:
                 failures += 1
                 if failures > MAX_FAILURES:
                     raise
-                self._size = max(MIN_RECORDS, self._size // 2)
                 stored = (await processor.positions([partition]))[partition]
                 some = [record for record in records if record.offset < stored]  # it went through after all
             else:
                 failures, took = 0, time.monotonic() - at
-                self._size = int(max(MIN_RECORDS, min(MAX_RECORDS, self._size * min(2.0, self._wanted_seconds / took))))
                 await self._alive()
                 if self._pace < 1.0:
-                    await asyncio.sleep(min(took, SHORT_BATCH_SECONDS) * (1.0 / self._pace - 1.0))
+                    await asyncio.sleep(min(took, self._in_one.seconds) * (1.0 / self._pace - 1.0))
             records = records[len(some) :]
             yield len(some)
 
