@@ -8,7 +8,6 @@ time longer too.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from cProfile import Profile
@@ -19,11 +18,9 @@ from pstats import Stats
 from statistics import median
 from typing import Any
 
-from guanxi.stack.errors import StackError
-from guanxi.stack.running import Interrupted, run
 from tests.bench import load
 from tests.bench.engagement_year import Told, Year, fact
-from tests.bench.measures import Measure, Value, parse, show
+from tests.bench.measures import Measure, Value, command, parser_of, say
 from tests.bench.pipeline import ENGAGEMENT, STAGES, TIERING, TODAY, Pipeline, pipeline
 
 SEED = 1
@@ -98,40 +95,32 @@ async def measure_customers(on: Pipeline, many: int) -> list[Value]:
     for customers in (few, many):
         while there < customers:
             there += await _through(on, "fill", islice(first, min(FILL, customers - there)))
-            _say(f"  {there:,} of {many:,} customers")
+            say(f"  {there:,} of {many:,} customers")
         costs = []
         for number in range(MANY_ROUNDS):
             label = f"{customers}/{number}"
             loads = load.mixed(events, customers, SEED + number, TODAY, f"mix-{label}")
             costs.append(_microseconds(on, label, await _through(on, label, loads)))
-            _say(f"  {costs[-1]:,.0f} µs/event")
+            say(f"  {costs[-1]:,.0f} µs/event")
         values.append(Value(f"mixed load over {customers:,} customers", median(costs), "µs/event"))
     return [*values, Value(f"{many:,} customers / {few:,}", values[1].value / values[0].value, "times")]
 
 
-Run = Callable[[Pipeline, int], Awaitable[list[Value]]]
-MEASURES: dict[str, tuple[Measure, Run]] = {
-    one.name: (one, work)
-    for one, work in (
-        (
-            Measure("load", 50_000, 2_000, "customers: a first purchase each, then as many events of the mix"),
-            measure_load,
-        ),
-        (Measure("year", 1_500, 60, f"customers with {VISITS_A_YEAR} visits a year, through engagement"), measure_year),
-        (
-            Measure("tiering-history", 100, 10, f"customers with {SHORT} and with {LONG:,} purchase days"),
-            measure_tiering_history,
-        ),
-        (
-            Measure("engagement-history", 100, 10, f"customers with {SHORT} and with {LONG:,} visits"),
-            measure_engagement_history,
-        ),
-        (
-            Measure(
-                "customers", 500_000, 5_000, f"customers against a {FEW}th of them, mongod with {MANY_CACHE_GB:g} GB"
-            ),
-            measure_customers,
-        ),
+RUNS: dict[str, Callable[[Pipeline, int], Awaitable[list[Value]]]] = {
+    "load": measure_load,
+    "year": measure_year,
+    "tiering-history": measure_tiering_history,
+    "engagement-history": measure_engagement_history,
+    "customers": measure_customers,
+}
+MEASURES = {
+    one.name: one
+    for one in (
+        Measure("load", 50_000, 2_000, "customers: a first purchase each, then as many events of the mix"),
+        Measure("year", 1_500, 60, f"customers with {VISITS_A_YEAR} visits a year, through engagement"),
+        Measure("tiering-history", 100, 10, f"customers with {SHORT} and with {LONG:,} purchase days"),
+        Measure("engagement-history", 100, 10, f"customers with {SHORT} and with {LONG:,} visits"),
+        Measure("customers", 500_000, 5_000, f"customers against a {FEW}th of them, mongod with {MANY_CACHE_GB:g} GB"),
     )
 }
 
@@ -169,7 +158,7 @@ async def _history(
             days = range(0, HISTORY_DAYS, HISTORY_DAYS // length)
             on.tell(event(name, f"{name}-{day}", TODAY - timedelta(HISTORY_DAYS - day)) for day in days)
         await on.run(stage, f"{length} before")
-        _say(f"  {customers:,} customers with {length:,} {of_what}")
+        say(f"  {customers:,} customers with {length:,} {of_what}")
         await on.settle()
         for number in range(ROUNDS):
             on.tell(event(name, f"{name}+{number}", TODAY + timedelta(number)) for name in names)
@@ -201,18 +190,12 @@ def _visit(customer: str, name: str, at: datetime) -> Told:
     return fact("visit.logged", name, customer, at, data)
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-async def _measure(options: argparse.Namespace, chosen: dict[str, int]) -> list[Value]:
-    values: list[Value] = []
-    for name, size in chosen.items():
-        _say(f"{name}={size}")
-        cache = options.cache_gb or (MANY_CACHE_GB if name == "customers" else CACHE_GB)
-        async with pipeline(_say, cache_gb=cache, batch_records=options.batch) as on:
-            values += await MEASURES[name][1](_profiled(on, options.profile), size)
-            on.check()
+async def measure(options: argparse.Namespace, name: str, size: int) -> list[Value]:
+    """One of the measures, on a mongod of its own."""
+    cache = options.cache_gb or (MANY_CACHE_GB if name == "customers" else CACHE_GB)
+    async with pipeline(say, cache_gb=cache, batch_records=options.batch) as on:
+        values = await RUNS[name](_profiled(on, options.profile), size)
+        on.check()
     return values
 
 
@@ -241,35 +224,11 @@ class _Profiled:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.in_process",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=show(one for one, _ in MEASURES.values()),
-    )
-    parser.add_argument("measures", nargs="*", metavar="MEASURE[=SIZE]", help="[load]", default=["load"])
-    parser.add_argument("--quick", action="store_true", help="small sizes: seconds a measure, and says little")
+    parser = parser_of("in_process", __doc__, MEASURES)
     parser.add_argument("--batch", type=int, help="records of a batch [what a service takes unless told otherwise]")
     parser.add_argument("--cache-gb", type=float, help=f"mongod's cache [{CACHE_GB}; customers: {MANY_CACHE_GB}]")
     parser.add_argument("--profile", choices=STAGES, help="print where the time of a stage goes; its CPU time swells")
-    parser.add_argument("--json", action="store_true", help="for a program to read")
-    options = parser.parse_args()
-    chosen = parse(options.measures, {name: one for name, (one, _) in MEASURES.items()}, quick=options.quick)
-    if isinstance(chosen, str):
-        parser.error(chosen)
-    try:
-        values = run(_measure(options, chosen))
-    except Interrupted:
-        return 130
-    except StackError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    if options.json:
-        print(json.dumps([[one.what, one.value, one.unit] for one in values]))
-        return 0
-    for one in values:
-        print(one)
-    return 0
+    return command(parser, MEASURES, measure)
 
 
 if __name__ == "__main__":

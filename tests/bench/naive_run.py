@@ -29,6 +29,7 @@ _RUN_SECONDS = 300.0
 @asynccontextmanager
 async def naive_service(arena: Arena) -> AsyncIterator[Process]:
     """The naive service as a process, warm: it has taken one event already."""
+    await arena.make_topic(TOPIC)
     process = await Process.start(
         "naive", [sys.executable, "-m", "tests.bench.naive"], log=arena.services.log("naive"),
         env=arena.services.environment,
