@@ -70,6 +70,7 @@ lock: $(READY) ## pin what pyproject.toml asks for anew, with hashes
 	$(UV_COMPILE) --upgrade --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt \
 		pyproject.toml
 	$(UV_COMPILE) --upgrade --output-file requirements/sbom.txt requirements/sbom.in
+	$(UV_COMPILE) --upgrade --output-file requirements/peers.txt requirements/peers.in
 
 clean: ## remove the environment and what tools have cached here
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

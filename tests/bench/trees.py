@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from guanxi.stack.process import Process
 
 BUILD = REPOSITORY / "build"
 SHORT = 12
-ENVIRONMENT_SECONDS = 600.0
+DONE_SECONDS = 900.0
+"""How long an environment may take to be made."""
 GRACE_SECONDS = 60.0
 """How long a measure may take to end its servers when it is asked to."""
 WATCH_SECONDS = 0.5
@@ -53,16 +54,22 @@ async def tree_of(commit: str, say: Callable[[str], None]) -> Tree:
         partial.rename(folder)
     say(f"environment of {commit} in {folder}")
     log = BUILD / "compare" / f"environment-{full[:SHORT]}.log"
-    making = await Process.start("make", ["make", "-C", folder, ".venv/.ready"], log=log)
-    try:
-        code = await asyncio.wait_for(making.exit_code(), ENVIRONMENT_SECONDS)
-    except TimeoutError:
-        raise failed(f"{commit}: no environment within {ENVIRONMENT_SECONDS:.0f} s", log) from None
-    finally:
-        await making.stop()
-    if code != 0:
-        raise failed(f"{commit}: no environment could be made", log)
+    await done("make", ["make", "-C", str(folder), ".venv/.ready"], log)
     return Tree(commit, folder / ".venv" / "bin" / "python")
+
+
+async def done(name: str, command: Sequence[str], log: Path) -> None:
+    """Runs a command to its end; raises StackError with the last of its lines when it fails."""
+    log.unlink(missing_ok=True)
+    process = await Process.start(name, command, log=log)
+    try:
+        code = await asyncio.wait_for(process.exit_code(), DONE_SECONDS)
+    except TimeoutError:
+        raise failed(f"{name}: not done within {DONE_SECONDS:.0f} s", log) from None
+    finally:
+        await process.stop()
+    if code != 0:
+        raise failed(f"{name} ended with exit code {code}", log)
 
 
 def driver(folder: Path) -> Path:
