@@ -16,10 +16,8 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from guanxi.stack.errors import StackError
-from guanxi.stack.running import Interrupted, run
 from tests.bench import in_process, whole_stack
-from tests.bench.measures import INTERRUPTED, Chosen, chosen_of, parser_of, say
+from tests.bench.measures import Chosen, chosen_of, ended, parser_of, say
 from tests.bench.table import number
 from tests.bench.trees import BUILD, Tree, driver, run_in, tree_of, working_tree
 
@@ -106,14 +104,7 @@ def main() -> int:
         new = await tree_of(options.new, say) if options.new else working_tree()
         await comparison.run(old, new, chosen)
 
-    code = 0
-    try:
-        run(compare())
-    except Interrupted:
-        code = INTERRUPTED
-    except StackError as error:
-        say(f"bench: {error}")
-        code = 1
+    code = ended(compare())
     if comparison.rows:
         print(render(options.old, options.new or "this tree", comparison.rows))
     return code

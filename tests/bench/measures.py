@@ -3,9 +3,10 @@
 import argparse
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from guanxi.stack.errors import StackError
 from guanxi.stack.running import Interrupted, run
@@ -95,17 +96,25 @@ def command(
             say(f"{name}={size}")
             values.extend(await work(options, name, size))
 
+    code = ended(all_of_them())
+    if code:
+        return code
+    if options.json:
+        options.json.write_text(json.dumps([[one.what, one.value, one.unit] for one in values]), encoding="utf-8")
+    for one in values:
+        print(one)
+    return 0
+
+
+def ended(work: Coroutine[Any, Any, None]) -> int:
+    """Runs it to its end, by whatever; gives the exit code. Whatever it started has ended by then, after Ctrl-C too."""
     try:
-        run(all_of_them())
+        run(work)
     except Interrupted:
         return INTERRUPTED
     except StackError as error:
         say(f"bench: {error}")
         return 1
-    if options.json:
-        options.json.write_text(json.dumps([[one.what, one.value, one.unit] for one in values]), encoding="utf-8")
-    for one in values:
-        print(one)
     return 0
 
 

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from itertools import chain
 
 from guanxi.stack.errors import StackError
-from guanxi.stack.running import Interrupted, run
 from tests.bench import load, throughput
 from tests.bench.arena import Arena, arena
 from tests.bench.load import Load
-from tests.bench.measures import INTERRUPTED, say
+from tests.bench.measures import ended, say
 from tests.bench.peers.service import NOT_BY_ANY, PEERS, rate, running
 from tests.bench.table import WIDTH, number, wrapped
 from tests.bench.throughput import Rate
@@ -50,8 +49,8 @@ def render(found: Mapping[str, Rate]) -> str:
             parts = ((process, cost) for process, cost in by_process.items() if process not in SERVERS)
             lines += [f"  {process:<34}{'':>10}{number(cost):>10}" for process, cost in parts]
         if name in PEERS:
-            lines += [f"  {line}" for line in wrapped(f"Has not: {PEERS[name].lacks}.", WIDTH - 2, "")]
-    lines += ["", *wrapped(f"No peer has: {NOT_BY_ANY}.", WIDTH, "")]
+            lines += [f"  {line}" for line in wrapped(f"Does not: {PEERS[name].lacks}.", WIDTH - 2, "")]
+    lines += ["", *wrapped(f"No peer does: {NOT_BY_ANY}.", WIDTH, "")]
     return "\n".join(lines)
 
 
@@ -99,14 +98,7 @@ def main() -> int:
     if unknown := set(options.peers) - set(PEERS):
         parser.error(f"there is no peer {min(unknown)!r}; there are {', '.join(PEERS)}")
     found: dict[str, Rate] = {}
-    code = 0
-    try:
-        run(_all(options, found))
-    except Interrupted:
-        code = INTERRUPTED
-    except StackError as error:
-        say(f"bench: {error}")
-        code = 1
+    code = ended(_all(options, found))
     if found:
         print(render(found))
     return code or int(options.failed)

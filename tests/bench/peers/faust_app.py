@@ -9,6 +9,8 @@ from pymongo import AsyncMongoClient, UpdateOne
 from tests.bench.peers.summed import COLLECTION, DATABASE, KAFKA, MONGO_URI, STATE, TOPIC, added
 
 BATCH, WITHIN_SECONDS = 1_000, 0.1
+LINGER_SECONDS = 0.02
+"""Else each change of the table is a request to Kafka."""
 
 app = faust.App(
     TOPIC,
@@ -19,23 +21,31 @@ app = faust.App(
     web_enabled=False,
     consumer_auto_offset_reset="earliest",
     broker_commit_every=BATCH,
+    producer_linger=LINGER_SECONDS,
 )
-sums = app.Table("sums", default=None, key_type=str, value_type=dict)
-collection: Any = None
+sums = app.Table("sums", key_type=str)
+changed: dict[str, dict[str, Any]] = {}
+clients: list[Any] = []
+"""One, made in the loop of the worker."""
 
 
-@app.agent(app.topic(TOPIC, key_type=str, key_serializer="raw", value_type=dict, value_serializer="json"))  # type: ignore[untyped-decorator]
+@app.agent(app.topic(TOPIC, key_type=bytes, key_serializer="raw", value_serializer="json"))  # type: ignore[untyped-decorator]
 async def fold(events: Any) -> None:
-    global collection  # noqa: PLW0603 - made in the loop of the worker
-    if collection is None:
-        collection = AsyncMongoClient(MONGO_URI)[DATABASE][COLLECTION]
-    async for some in events.take_events(BATCH, within=WITHIN_SECONDS):
-        changed: dict[str, dict[str, Any]] = {}
-        for one in some:
-            key = one.key if isinstance(one.key, str) else one.key.decode()
-            sums[key] = changed[key] = added(sums.get(key), one.value)
-        writes = [UpdateOne({"_id": key}, {"$set": summed}, upsert=True) for key, summed in changed.items()]
-        await collection.bulk_write(writes, ordered=False)
+    async for one in events.events():
+        key = one.key.decode()
+        sums[key] = changed[key] = added(sums.get(key), one.value)
+        if len(changed) >= BATCH:
+            await write()
+
+
+@app.timer(WITHIN_SECONDS)  # type: ignore[untyped-decorator]
+async def write() -> None:
+    if not clients:
+        clients.append(AsyncMongoClient(MONGO_URI))
+    writes = [UpdateOne({"_id": key}, {"$set": summed}, upsert=True) for key, summed in changed.items()]
+    changed.clear()
+    if writes:
+        await clients[0][DATABASE][COLLECTION].bulk_write(writes, ordered=False)
 
 
 if __name__ == "__main__":

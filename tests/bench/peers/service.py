@@ -64,11 +64,11 @@ async def _kafka_streams() -> list[str]:
 
 
 NOT_BY_ANY = (
-    "admission (one malformed event stops them or is lost), duplicates told from new events, amendments and voided "
-    "records, windows of time, tiers, decisions or reviews, history, views"
+    "admission (one malformed event stops them or is lost), telling duplicates from new events, amendments and voided "
+    "records, windows of time, tiers, decisions and reviews, history, views"
 )
 """What guanxi does with these events and no peer does."""
-NAIVE = Peer("naive", "FastStream, a message at a time", _naive, "state; an event whose handler dies is lost")
+NAIVE = Peer("naive", "FastStream, a message at a time", _naive, "keep an event when its handler dies")
 PEERS = {
     peer.name: peer
     for peer in (
@@ -77,19 +77,22 @@ PEERS = {
             "quix",
             "Quix Streams",
             _quix,
-            "MongoDB in step with the state: after a failure it is written again, and may show older sums meanwhile",
+            "keep MongoDB in step with its state: after a failure it writes again, and readers may see older sums "
+            "meanwhile",
         ),
         Peer(
             "faust",
             "Faust",
             _faust,
-            "each event once: after a failure between changelog and offsets it counts twice; a sink, which is own code",
+            "count each event once: after a failure between changelog and offsets it counts again; nor write to "
+            "MongoDB, which own code does here and may lose what waits for its batch",
         ),
         Peer(
             "kafka-streams",
             "Kafka Streams",
             _kafka_streams,
-            "a sink, which is own code here and may lose what waited; its exactly-once mode, off here, ends at Kafka",
+            "write to MongoDB, which own code does here and may lose what waits for its batch; its exactly-once mode, "
+            "off here, ends at Kafka",
         ),
     )
 }
