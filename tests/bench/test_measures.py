@@ -58,7 +58,7 @@ def test_a_stage_goes_through_what_is_appended_while_it_works_and_to_no_record_t
     seen = []
     for batch in log.batches(TIERING, 2):
         assert sum(map(len, batch.values())) <= 2
-        seen += [record.value for records in batch.values() for record in records]
+        seen += [record.value or b"" for records in batch.values() for record in records]
         if len(log.records[2]) < 2:
             log.put(2, b"key", b"late", ())
     assert sorted(seen) == [b"0", b"1", b"2", b"3", b"4", b"late", b"late"]
@@ -80,7 +80,7 @@ def test_the_table_of_the_peers_says_what_each_has_not_and_keeps_to_its_width() 
     rate = Rate(1_000, 2.0, {"MongoDB (mongod)": 0.1, "Kafka (java)": 0.05, "it": 0.2})
     text = render_peers(dict.fromkeys(("guanxi", *PEERS), rate))
     assert max(map(len, text.splitlines())) <= WIDTH
-    assert text.count("Has not: ") == len(PEERS)
+    assert text.count("Does not: ") == len(PEERS)
     (ours,) = (line for line in text.splitlines() if line.startswith("guanxi"))
     assert ours.split()[1:] == ["500", "200", "100", "50.0", "350", "1.00"]
 
@@ -130,8 +130,7 @@ def test_what_saturates_first_is_the_cores_together_or_one_process_or_neither(cp
 
 
 def test_facts_of_a_history_go_onto_the_log_under_their_customer() -> None:
-    at, key, value, _ = fact(
-        "purchase.recorded", "n", "C1", TODAY, {"purchase_id": "n", "amount": "1.00", "currency": "CNY"}
-    )
+    data = {"purchase_id": "n", "amount": "1.00", "currency": "CNY"}
+    at, key, value, _ = fact("purchase.recorded", "n", "C1", TODAY, data)
     assert (at, key) == (TODAY, b"customer:C1")
     assert b"guanxi.purchase.recorded.v1" in value
