@@ -12,10 +12,10 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 SCRIPTS = deploy/secrets deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-real lint sim faults mutants bench up lock clean
+.PHONY: help demo test test-fast test-real lint sim faults mutants bench bench-compare bench-peers bench-scale up lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## the main job on real data, from the doors to the views; ends by itself
 	$(BIN)/guanxi demo
@@ -55,11 +55,22 @@ mutants: $(READY) ## small changes of the core's code, and whether a test notice
 bench: $(READY) ## events per second, latency, and where the time goes, in one table
 	$(BIN)/python -m tests.bench
 
+bench-compare: $(READY) ## an old commit and this tree in turn: OLD=2b2bfed [TIMES=3] [MEASURES="load=8000 latency"]; see --help
+	@test -n "$(OLD)" || { echo 'say which commit: make bench-compare OLD=...' >&2; exit 2; }
+	$(BIN)/python -m tests.bench.compare --old $(OLD) $(if $(TIMES),--times $(TIMES)) $(MEASURES)
+
+bench-peers: $(READY) ## the same events through guanxi and through what others use, in one table; PEERS="naive quix" for some
+	$(BIN)/python -m tests.bench.peers $(PEERS)
+
+bench-scale: $(READY) ## 1, 2 and 4 processes of each service: CPU by process, MongoDB by collection, what saturates first
+	$(BIN)/python -m tests.bench.scale
+
 lock: $(READY) ## pin what pyproject.toml asks for anew, with hashes
 	$(UV_COMPILE) --upgrade --output-file requirements/run.txt pyproject.toml
 	$(UV_COMPILE) --upgrade --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt \
 		pyproject.toml
 	$(UV_COMPILE) --upgrade --output-file requirements/sbom.txt requirements/sbom.in
+	$(UV_COMPILE) --upgrade --output-file requirements/peers.txt requirements/peers.in
 
 clean: ## remove the environment and what tools have cached here
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -11,6 +11,7 @@ from guanxi.stack.errors import StackError
 from guanxi.stack.running import Interrupted, run
 from tests.bench import latency, load, naive_run, steps, throughput
 from tests.bench.arena import Arena, arena
+from tests.bench.peers import service
 from tests.bench.table import Line, Part, render
 
 PARTS = ("all", "throughput", "latency", "naive", "steps")
@@ -73,8 +74,8 @@ async def _on_stack(ground: Arena, options: argparse.Namespace) -> list[Part]:
         parts.append(latency.part(found, cores))
     if part in {"all", "naive"}:
         _say(f"naive handler, {options.naive_events:,} events")
-        async with naive_run.naive_service(ground) as naive:
-            naive_rate = await naive_run.rate(ground, naive, mixed_loads[: options.naive_events])
+        async with service.running(ground, service.NAIVE) as naive:
+            naive_rate = await service.rate(ground, service.NAIVE, naive, mixed_loads[: options.naive_events])
             _say(f"  {naive_rate.per_second:,.0f} events/s; door to view for {NAIVE_LATENCY_SECONDS} s")
             seen = await naive_run.latency(ground, customers, NAIVE_LATENCY_SECONDS, seed)
         parts.append(naive_run.part(mixed, naive_rate, seen))

@@ -13,17 +13,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from guanxi.demo.door import Door
 from guanxi.stack.backing import Backing, backing
 from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.services import Services
+from guanxi.stack.services import ALL, Services
 from services.ingest.keys_edit import create_key
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import client_options, make_consumer, partition_of
 from shared.mongo import Database, connect
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
-from tests.bench.naive import TOPIC as NAIVE_TOPIC
 
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
-SERVICES = ("ingest", "tiering", "engagement")
 WRITE_RECORDS = 2_000
 """Events per append: what an import writes at a time."""
 POLL_SECONDS = 0.02
@@ -47,7 +45,17 @@ class Arena:
         """Processes by name; servers that somebody else runs are left out."""
         backed = {"Kafka (java)": self.servers.kafka.process, "MongoDB (mongod)": self.servers.mongo.process}
         pids = {name: process.pid for name, process in backed.items() if process is not None}
-        return pids | {name: self.services.pid(name) for name in SERVICES if self.services.running(name)}
+        names = self.services.names
+        return pids | {name: self.services.pid(name) for name in names if self.services.running(name)}
+
+    async def make_topic(self, name: str) -> None:
+        """A topic with as many partitions as the inbox."""
+        admin = AIOKafkaAdminClient(**client_options(self.settings))
+        await admin.start()
+        try:
+            await admin.create_topics([NewTopic(name, self.settings.partitions, 1)])
+        finally:
+            await admin.close()
 
     async def write(self, records: Sequence[tuple[bytes, bytes]], topic: str | None = None) -> None:
         """Append keys and values to the inbox, or to another topic of as many partitions, as fast as Kafka takes."""
@@ -92,19 +100,22 @@ class Arena:
 
 
 @asynccontextmanager
-async def arena(say: Callable[[str], None], environment: Mapping[str, str] | None = None) -> AsyncIterator[Arena]:
-    """A fresh stack with a real Kafka, the three services on it, and an API key. All of it ends with the block."""
+async def arena(
+    say: Callable[[str], None], environment: Mapping[str, str] | None = None, names: Sequence[str] = ALL
+) -> AsyncIterator[Arena]:
+    """A fresh stack with a real Kafka, the services on it (`tiering-2` is a second process of tiering), and an API
+    key. All of it ends with the block.
+    """
     async with backing(say, real_kafka_only=True) as servers:
         keys_file = servers.folder / "keys.yaml"
         _, token = create_key(keys_file, ["*"], now=datetime.now(UTC))
         chosen = {"GUANXI_POLICY": str(POLICY), "GUANXI_API_KEYS_FILE": str(keys_file), **(environment or {})}
-        async with Services(servers, say, settings=chosen) as services:
+        async with Services(servers, say, settings=chosen, names=names) as services:
             settings = settings_of(servers)
             database = connect(settings)
             consumer = make_consumer(settings)
             appender = Appender(settings)
             await consumer.start()
-            await _make_topic(settings)
             try:
                 async with Door(services.url(), token) as door:
                     yield Arena(servers, services, settings, database, door, appender, consumer, say)
@@ -117,12 +128,3 @@ async def arena(say: Callable[[str], None], environment: Mapping[str, str] | Non
 def settings_of(servers: Backing) -> Settings:
     """Settings with the endpoints of a stack."""
     return Settings.model_validate({"kafka_bootstrap": servers.kafka_bootstrap, "mongo_uri": servers.mongo_uri})
-
-
-async def _make_topic(settings: Settings) -> None:
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(NAIVE_TOPIC, settings.partitions, 1)])
-    finally:
-        await admin.close()

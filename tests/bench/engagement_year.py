@@ -92,7 +92,7 @@ class Year:
         name = self.representative(number)
         at = START + timedelta(seconds=number)
         fields = {"role": role, "active_from": "2025-01-01", "fte": "1" if number % 10 else "0.5", "team": "北区"}
-        yield _fact("representative.registered", f"r{number}", name, at, fields, kind="representative")
+        yield fact("representative.registered", f"r{number}", name, at, fields, kind="representative")
 
     def _customer(self, number: int) -> Iterator[Told]:
         chance, customer = Random(f"{self.seed}/{number}/facts"), f"C{number:06}"
@@ -100,9 +100,9 @@ class Year:
         tier, weight = self._tier(number)
         at = START + timedelta(minutes=chance.randrange(24 * 60))
         profile = {"name": f"客户 {number}", "industry": "零售", "country": "CN", "region": "华东"}
-        yield _fact("customer.registered", f"{customer}-0", customer, at, profile)
+        yield fact("customer.registered", f"{customer}-0", customer, at, profile)
         owners = {"from_on": at.date().isoformat(), "account_manager": manager, "product_manager": product}
-        yield _fact("account.assigned", f"{customer}-1", customer, at, owners)
+        yield fact("account.assigned", f"{customer}-1", customer, at, owners)
         last = yield from self._tier_change(customer, 1, None, tier, at)
         events = list(self._events(chance, customer, weight, manager, product))
         if chance.random() < 0.1:
@@ -112,8 +112,8 @@ class Year:
             if noun == "tier":
                 yield from self._tier_change(customer, 2, data["last"], data["to"], when)
             else:
-                yield _fact(noun, f"{customer}-{index}", customer, when, data)
-        yield _fact("customer.reviewed", f"{customer}-end", customer, END, {})
+                yield fact(noun, f"{customer}-{index}", customer, when, data)
+        yield fact("customer.reviewed", f"{customer}-end", customer, END, {})
 
     def _events(
         self, chance: Random, customer: str, weight: float, manager: str, product: str
@@ -182,7 +182,7 @@ def _visit(chance: Random, visit_id: str, customer: str, manager: str, product: 
     }
 
 
-def _fact(noun: str, name: str, subject: str, at: datetime, data: dict[str, Any], kind: str = "customer") -> Told:
+def fact(noun: str, name: str, subject: str, at: datetime, data: dict[str, Any], kind: str = "customer") -> Told:
     fact = MODELS[f"guanxi.{noun}.v1"].model_validate(data)
     return _told(fact, name, "crm", subject, at, kind)
 

@@ -11,7 +11,7 @@ from guanxi.stack.running import run as run_to_its_end
 from shared.settings import Settings
 from shared.topics import TOPICS
 from tests.bench import load, throughput
-from tests.bench.arena import SERVICES, Arena, arena
+from tests.bench.arena import Arena, arena
 from tests.bench.processes import rss_mb
 from tests.bench.table import Line, Part, render
 
@@ -77,7 +77,11 @@ async def measure(ground: Arena, events: int, customers: int, seed: int) -> list
             f"Seconds per 100,000 events, first purchases included; {events / seconds:,.0f} events/s.",
             tuple(Line(name, spent * per_event * 100_000, "s") for name, spent in cpu.items() if spent),
         ),
-        Part("Memory", "Afterwards.", tuple(Line(name, rss_mb(ground.pids()[name]), "MB") for name in SERVICES)),
+        Part(
+            "Memory",
+            "Afterwards.",
+            tuple(Line(name, rss_mb(ground.pids()[name]), "MB") for name in ground.services.names),
+        ),
     ]
 
 

@@ -1,56 +1,20 @@
 """The same load through the naive handler, on the same servers, in the same run."""
 
 import asyncio
-import sys
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 
 from guanxi.demo.latency import Latencies, Probe, Send, door_to_view
-from guanxi.stack.process import Process
 from shared.kafka.connection import client_options, partition_of
 from tests.bench import load
 from tests.bench.arena import Arena
 from tests.bench.latency import EVENTS_PER_REQUEST, EVENTS_PER_SECOND
 from tests.bench.load import Load
 from tests.bench.naive import COLLECTION, TOPIC
-from tests.bench.processes import Usage
 from tests.bench.table import Line, Part
 from tests.bench.throughput import Rate
-
-_POLL_SECONDS = 0.2
-_START_SECONDS = 60.0
-_RUN_SECONDS = 300.0
-
-
-@asynccontextmanager
-async def naive_service(arena: Arena) -> AsyncIterator[Process]:
-    """The naive service as a process, warm: it has taken one event already."""
-    process = await Process.start(
-        "naive", [sys.executable, "-m", "tests.bench.naive"], log=arena.services.log("naive"),
-        env=arena.services.environment,
-    )  # fmt: skip
-    try:
-        first = next(load.mixed(1, 1, 0, datetime.now(UTC), "warm"))
-        await arena.write([(first.key, first.value())], TOPIC)
-        await _until(arena, 1, _START_SECONDS)
-        yield process
-    finally:
-        await process.stop()
-
-
-async def rate(arena: Arena, process: Process, loads: Sequence[Load]) -> Rate:
-    """Writes the events and waits until the handler has made as many upserts."""
-    records = [(one.key, one.value()) for one in loads]
-    before = await _upserts(arena)
-    usage = Usage.start({**arena.pids(), "naive": process.pid})
-    began = time.perf_counter()
-    await arena.write(records, TOPIC)
-    await _until(arena, before + len(records), _RUN_SECONDS)
-    return Rate(len(records), time.perf_counter() - began, usage.so_far())
 
 
 async def latency(arena: Arena, customers: int, seconds: int, seed: int) -> Latencies:
@@ -102,16 +66,3 @@ def _over_kafka(producer: AIOKafkaProducer, loads: Sequence[Load], partitions: i
         return True
 
     return send
-
-
-async def _upserts(arena: Arena) -> int:
-    pipeline = [{"$group": {"_id": None, "events": {"$sum": "$events"}}}]
-    async for total in arena.database[COLLECTION].aggregate(pipeline):
-        return int(total["events"])
-    return 0
-
-
-async def _until(arena: Arena, upserts: int, timeout_seconds: float) -> None:
-    async with asyncio.timeout(timeout_seconds):
-        while await _upserts(arena) < upserts:  # noqa: ASYNC110 - another process does it
-            await asyncio.sleep(_POLL_SECONDS)

@@ -26,6 +26,15 @@ def rss_mb(pid: int) -> float:
         return 0.0
 
 
+def peak_rss_mb(pid: int) -> float:
+    """The most resident memory so far, in megabytes (10^6 bytes)."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e6
+
+
 @dataclass(slots=True)
 class Usage:
     """CPU seconds per process since the start of a measurement."""

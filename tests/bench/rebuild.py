@@ -15,7 +15,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 
 from guanxi.demo.door import Door
@@ -41,6 +40,7 @@ from shared.topics import LOG
 from tests.bench import load
 from tests.bench.arena import POLICY, settings_of
 from tests.bench.latency import EVENTS_PER_REQUEST
+from tests.bench.processes import peak_rss_mb
 from tests.bench.throughput import now
 
 WRITE_RECORDS = 5_000
@@ -127,14 +127,6 @@ def _add(whole: Latencies, part: Latencies) -> None:
     whole.missing += part.missing
 
 
-def _rss_mb(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-
-
 def _tell(outcome: Outcome) -> None:
     swapped, compared = outcome.handed_over, outcome.compared
     assert swapped is not None, compared.differences[:5]
@@ -155,7 +147,7 @@ async def rebuild(services: Services, probes: Probes, pace: float, seconds: floa
     async def sample() -> None:
         nonlocal peak
         while process.returncode is None:
-            peak = max(peak, _rss_mb(process.pid))
+            peak = max(peak, peak_rss_mb(process.pid))
             await asyncio.sleep(SAMPLE_SECONDS)
 
     sampling = asyncio.create_task(sample())
@@ -170,7 +162,8 @@ async def rebuild(services: Services, probes: Probes, pace: float, seconds: floa
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Database]:
+async def database_of(settings: Settings) -> AsyncIterator[Database]:
+    """For the block."""
     database = connect(settings)
     try:
         yield database
@@ -186,15 +179,15 @@ async def main(events: int, customers: int, pace: float, rate: float, seconds: f
         chosen = {"GUANXI_POLICY": str(POLICY), "GUANXI_API_KEYS_FILE": str(keys_file)}
         services, settings = Services(servers, print, settings=chosen), settings_of(servers)
         await services.set_up()
-        async with _database(settings) as database:
+        async with database_of(settings) as database:
             await fill(settings, events, customers)
             took = await fold_first(settings, database)
             print(f"first fold, and handed over: {events:,} events in {took:.0f} s", flush=True)
-            print(f"memory of this process at most {_rss_mb(os.getpid()):.0f} MB", flush=True)
+            print(f"memory of this process at most {peak_rss_mb(os.getpid()):.0f} MB", flush=True)
             if not seconds:
                 again = await run(settings, database, Asked("tiering"))
                 _tell(again)
-                print(f"memory of this process at most {_rss_mb(os.getpid()):.0f} MB", flush=True)
+                print(f"memory of this process at most {peak_rss_mb(os.getpid()):.0f} MB", flush=True)
                 return
             try:
                 for name in services.names:

@@ -22,11 +22,11 @@ from shared.kafka.batches import Outgoing
 from shared.mongo import transaction
 from tests.bench import fold_tiering, load
 from tests.bench.arena import Arena
-from tests.bench.naive import TOPIC
 from tests.bench.table import Line, Part
 
 CUSTOMERS, EVENTS = 4_000, 20_000
 FOLDED = 50_000
+TOPIC = "bench.steps"
 BATCH = 1_000
 WRITE_BATCHES = 10
 
@@ -178,6 +178,7 @@ async def _writing(timer: _Timer, arena: Arena, documents: list[dict[str, Any]],
         await asyncio.sleep(again)
     timer.add("MongoDB: write in a transaction", total, seconds, f"a document of engagement, {BATCH:,} at a time")
     records = [(r.key or b"", r.value or b"") for r in log]
+    await arena.make_topic(TOPIC)
     began = time.perf_counter()
     await arena.write(records, TOPIC)
     timer.add("Kafka: append, acknowledged", len(records), time.perf_counter() - began, "2,000 at a time")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from random import Random
 
 from tests.bench import load
-from tests.bench.arena import SERVICES, Arena
+from tests.bench.arena import Arena
 from tests.bench.load import Load
 from tests.bench.processes import Usage, rss_mb
 from tests.bench.table import Line, Part
@@ -100,6 +100,6 @@ def parts(arena: Arena, first: Rate, mixed: Rate, customers: int, verified: int)
         Part(
             "Memory",
             "Resident memory after the load.",
-            tuple(Line(name, rss_mb(arena.pids()[name]), "MB") for name in SERVICES),
+            tuple(Line(name, rss_mb(arena.pids()[name]), "MB") for name in arena.services.names),
         ),
     ]
