@@ -83,7 +83,9 @@ def _candidate(
     unknown = ignored_attributes(document, envelope) + unknown_fields(entry, envelope.data)
     undo: dict[str, Any] | None = None
     if record is not None:
-        kept = {name: value for name, value in plain.items() if name not in fact.UNDO_LEAVES_OUT}
+        kept = plain
+        if fact.UNDO_LEAVES_OUT:
+            kept = {name: value for name, value in plain.items() if name not in fact.UNDO_LEAVES_OUT}
         undo = {"revision": envelope.revision, "time": instant, "data": None if void else kept}
     return Candidate(
         type=entry.name,

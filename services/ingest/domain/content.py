@@ -4,10 +4,11 @@ Canonical means: the same content is the same JSON, so that repeats are known by
 have exactly their currency's decimals; other decimals have no zeros at their end; what is absent is left out.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from services.ingest.domain.envelope import ID_HINT
 from shared.events.codec import dump_fact
 from shared.events.facts import Fact
-from shared.events.money import MAX_AMOUNT_MINOR, format_minor, parse_amount
+from shared.events.money import MAX_AMOUNT_MINOR, exponents, format_minor, parse_amount
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import FactType
 from shared.events.types import MAX_NAME_CHARS
@@ -25,6 +26,8 @@ FIRST_DAY, LAST_DAY = "1900-01-01", "2199-12-31"
 MAX_NAMED = 20
 """Unknown fields that are named in an answer; more are summed up."""
 MAX_PATH_CHARS = 200
+MAX_NUMBERS = 4096
+"""Numbers whose canonical form is kept at hand: rates and points repeat."""
 
 _LIMIT_DIGITS = len(str(MAX_AMOUNT_MINOR))
 _OWN_HINT = {
@@ -50,6 +53,7 @@ class _Shape:
     decimals: tuple[str, ...]
     days: tuple[str, ...]
     lists: tuple[tuple[str, "_Shape"], ...]
+    lists_with_days: tuple[tuple[str, "_Shape"], ...]
 
 
 @cache
@@ -64,7 +68,8 @@ def _shape(model: type[BaseModel]) -> _Shape:
         nested = next((part for part in mentioned if isinstance(part, type) and issubclass(part, BaseModel)), None)
         if nested is not None:
             lists.append((name, _shape(nested)))
-    return _Shape(frozenset(model.model_fields), tuple(decimals), tuple(days), tuple(lists))
+    with_days = tuple((name, nested) for name, nested in lists if nested.days or nested.lists_with_days)
+    return _Shape(frozenset(model.model_fields), tuple(decimals), tuple(days), tuple(lists), with_days)
 
 
 def _mentioned(annotation: Any) -> set[Any]:
@@ -118,6 +123,9 @@ def _unknown(shape: _Shape, data: dict[str, Any], path: str, found: list[str]) -
                 _unknown(nested, item, f"{path}.{name}.{index}", found)
 
 
+_cents = re.compile(r"[1-9][0-9]{0,11}\.[0-9]{2}", re.ASCII).fullmatch
+
+
 def _with_amount(data: dict[str, Any]) -> dict[str, Any] | Refused:
     for name in ("amount", "currency"):
         if data.get(name) is None:
@@ -125,7 +133,10 @@ def _with_amount(data: dict[str, Any]) -> dict[str, Any] | Refused:
     currency = data["currency"]
     if not isinstance(currency, str):
         return Refused(Reason.INVALID_FIELD, "data.currency", "currency must be a text, such as CNY")
-    minor = parse_amount(data["amount"], currency)
+    amount = data["amount"]
+    if isinstance(amount, str) and _cents(amount) and exponents().get(currency) == 2:
+        return data  # canonical, as nearly all are
+    minor = parse_amount(amount, currency)
     return minor if isinstance(minor, Refused) else {**data, "amount": format_minor(minor, currency)}
 
 
@@ -139,6 +150,7 @@ def _plain_limit(value: object) -> object:
     return _plain(str(number)) if number.is_finite() and abs(number.adjusted()) < _LIMIT_DIGITS else str(number)
 
 
+@lru_cache(maxsize=MAX_NUMBERS)
 def _plain(text: str) -> str:
     """A decimal without exponent, leading zeros, and zeros at its end."""
     plain = format(Decimal(text), "f")
@@ -153,7 +165,7 @@ def _refuse_days(shape: _Shape, dumped: dict[str, Any], path: str) -> Refused | 
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
             hint = f"days lie from {FIRST_DAY} to {LAST_DAY}; leave out a day that never comes"
             return Refused(Reason.INVALID_FIELD, f"{path}.{name}", hint)
-    for name, nested in shape.lists:
+    for name, nested in shape.lists_with_days:
         for index, item in enumerate(dumped.get(name) or ()):
             refused = _refuse_days(nested, item, f"{path}.{name}.{index}")
             if refused is not None:
