@@ -19,9 +19,9 @@ from hmac import compare_digest
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, refuse_key
+from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, read_quickly, refuse_key
 from services.ingest.rejected import rejected
-from services.ingest.wire import from_kafka
+from services.ingest.wire import MAX_EVENT_BYTES, from_kafka, is_plain
 from shared import metrics, tracing
 from shared.errors import Stop, Transient
 from shared.events.codec import encode_data
@@ -291,15 +291,19 @@ def read(
     record: Record, appended_at: datetime, zone: ZoneInfo, backfill_token: bytes = b"1", person_key: bytes = b""
 ) -> Candidate | Refused:
     """What a record of the inbox is by itself."""
-    headers = record.headers
-    document = from_kafka(record.value, headers)
-    if isinstance(document, Refused):
-        return document
-    backfill = any(name == BACKFILL_HEADER and compare_digest(value or b"", backfill_token) for name, value in headers)
-    judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True, person_key=person_key)
-    if isinstance(judged, Refused):
-        return judged
-    if judged.traceparent is None:
+    headers, value = record.headers, record.value
+    backfill = any(name == BACKFILL_HEADER and compare_digest(text or b"", backfill_token) for name, text in headers)
+    judged: Candidate | Refused | None = None
+    if value is not None and len(value) < MAX_EVENT_BYTES and is_plain(headers):
+        judged = read_quickly(value, now=appended_at, zone=zone, backfill=backfill, person_key=person_key)
+    if judged is None:
+        document = from_kafka(value, headers)
+        if isinstance(document, Refused):
+            return document
+        judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True, person_key=person_key)
+        if isinstance(judged, Refused):
+            return judged
+    if judged.traceparent is None and headers:
         judged.traceparent = tracing.header_traceparent(headers)
     return refuse_key(record.key, judged) or judged
 

@@ -168,6 +168,8 @@ def _odd_text(value: JsonValue, path: str) -> str | None:
 
 _CE = "ce_"
 _CONTENT_TYPE = "content-type"
+_PLAIN_TYPES = {b"application/json", b"application/cloudevents+json"}
+_PASSED_OVER = {"backfill", "traceparent", "tracestate"}
 
 
 def from_kafka(value: bytes | None, headers: Headers) -> dict[str, Any] | Refused:
@@ -199,6 +201,19 @@ def from_kafka(value: bytes | None, headers: Headers) -> dict[str, Any] | Refuse
     if not isinstance(body, dict):
         return Refused(Reason.NOT_CLOUDEVENT, "", "a JSON object is expected, a CloudEvents 1.0 event")
     return body
+
+
+def is_plain(headers: Headers) -> bool:
+    """Whether the value is an event in structured mode by the plainest headers: what `from_kafka` would hardly look at.
+    One that it may refuse is not plain.
+    """
+    typed = False
+    for name, value in headers:
+        if name == _CONTENT_TYPE and not typed and value in _PLAIN_TYPES:
+            typed = True
+        elif name not in _PASSED_OVER:
+            return False
+    return True
 
 
 @lru_cache(maxsize=64)

@@ -94,7 +94,7 @@ def read_data(entry: FactType, data: dict[str, Any]) -> tuple[Fact, dict[str, An
     dumped = dump_fact(fact)
     for name in shape.decimals:
         if dumped.get(name) is not None:
-            dumped[name] = _plain(dumped[name])
+            dumped[name] = plain_number(dumped[name])
     refused = _refuse_days(shape, dumped, "data")
     return (fact, dumped) if refused is None else refused
 
@@ -133,11 +133,16 @@ def _with_amount(data: dict[str, Any]) -> dict[str, Any] | Refused:
     currency = data["currency"]
     if not isinstance(currency, str):
         return Refused(Reason.INVALID_FIELD, "data.currency", "currency must be a text, such as CNY")
-    amount = data["amount"]
+    amount = canonical_amount(data["amount"], currency)
+    return amount if isinstance(amount, Refused) else {**data, "amount": amount}
+
+
+def canonical_amount(amount: object, currency: str) -> str | Refused:
+    """With exactly its currency's decimals."""
     if isinstance(amount, str) and _cents(amount) and exponents().get(currency) == 2:
-        return data  # canonical, as nearly all are
+        return amount  # it has, as nearly all have
     minor = parse_amount(amount, currency)
-    return minor if isinstance(minor, Refused) else {**data, "amount": format_minor(minor, currency)}
+    return minor if isinstance(minor, Refused) else format_minor(minor, currency)
 
 
 def _plain_limit(value: object) -> object:
@@ -145,13 +150,13 @@ def _plain_limit(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return value
     if isinstance(value, str):
-        return _plain(value) if value.isascii() and value.replace(".", "", 1).isdigit() else value
+        return plain_number(value) if value.isascii() and value.replace(".", "", 1).isdigit() else value
     number = Decimal(value)
-    return _plain(str(number)) if number.is_finite() and abs(number.adjusted()) < _LIMIT_DIGITS else str(number)
+    return plain_number(str(number)) if number.is_finite() and abs(number.adjusted()) < _LIMIT_DIGITS else str(number)
 
 
 @lru_cache(maxsize=MAX_NUMBERS)
-def _plain(text: str) -> str:
+def plain_number(text: str) -> str:
     """A decimal without exponent, leading zeros, and zeros at its end."""
     plain = format(Decimal(text), "f")
     if "." in plain:
