@@ -1,7 +1,7 @@
 """From the inbox to the log, each record once (architecture.md, invariants 2, 3, 4, 11).
 
 A batch goes through in four steps, and only in this order: every record is judged by itself; judged against the claims
-and claimed; names of persons are stored, while what was accepted is appended to the log, what was refused to
+and claimed, while names of persons are stored; what was accepted is appended to the log, what was refused to
 `guanxi.rejected`; the position on the inbox moves. Whatever fails, the batch comes again from the stored position, and
 since a claim knows the position that made it, the same records leave with the same content.
 
@@ -19,13 +19,13 @@ from hmac import compare_digest
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, refuse_key
+from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, read_quickly, refuse_key
 from services.ingest.rejected import rejected
-from services.ingest.wire import from_kafka
+from services.ingest.wire import MAX_EVENT_BYTES, from_kafka, is_plain
 from shared import metrics, tracing
 from shared.errors import Stop, Transient
-from shared.events.codec import encode
-from shared.events.event import Event, LogPosition, Position
+from shared.events.codec import encode_data
+from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import Record, partition_of
@@ -46,7 +46,6 @@ other value a record is taken as a live one, so that who may only write the inbo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TIMESTAMP_MS = 7_258_118_400_000  # the year 2200, so that no record's timestamp can leave the calendar
-_NOT_ON_THE_LOG_YET = LogPosition(0, 0, 0)
 _OUR_ERROR = Refused(
     Reason.INTERNAL_ERROR,
     "",
@@ -56,13 +55,20 @@ _OUR_ERROR = Refused(
 log = logging.getLogger(__name__)
 
 
+Person = tuple[str, str]
+"""The log's key that a person belongs to, and the person's id."""
+
+
 class Named(NamedTuple):
-    """A person's name with what says which name is the later one."""
+    """A person's name, and `order`, which says by time, id and source of the event which name is the later one."""
 
     person: PersonName
-    at: datetime
-    event_id: str
-    source: str
+    order: str
+
+    @property
+    def id(self) -> Person:
+        """Whose name it is."""
+        return self.person[:2]
 
 
 class Store(Protocol):
@@ -78,8 +84,14 @@ class Store(Protocol):
         """
         ...
 
-    async def name(self, names: Collection[Named]) -> None:
-        """Store names of persons; the greatest (time, id, source) wins, whatever the order."""
+    async def last_named(self, persons: Collection[Person]) -> dict[Person, str]:
+        """Of the persons whose names are stored, by which `Named.order`."""
+        ...
+
+    async def name(self, names: Collection[Named], known: Mapping[Person, str]) -> None:
+        """Store names of persons; the greatest order wins field by field, in whatever order they come. `known` is what
+        `last_named` said of them a moment ago.
+        """
         ...
 
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
@@ -175,18 +187,13 @@ class Admission:
         watch.step("judge")
         verdicts = await self._claim(arrived)
         watch.step("claim")
-        await _all_of(self._name(verdicts), self._append(verdicts))
+        await self._append(verdicts)
         watch.step("append")
         await self._moved()
         moves = {partition: records[-1].offset + 1 for partition, records in batches.items() if records}
         self._moving = asyncio.create_task(self._store.move(moves))
         watch.step("position")
         self._count(verdicts)
-
-    async def _name(self, verdicts: Verdicts) -> None:
-        names = [named for candidate, _, _ in verdicts.accepted for named in _names(candidate)]
-        if names:
-            await self._store.name(names)
 
     async def _append(self, verdicts: Verdicts) -> None:
         if verdicts.accepted:
@@ -224,20 +231,41 @@ class Admission:
         return arrived
 
     async def _claim(self, arrived: Sequence[Arrived]) -> Verdicts:
-        """Judge against what is claimed, and claim, until no other owner comes between.
+        """Judge against what is claimed, and claim, until no other owner comes between. Names of persons are stored
+        beside the claims, of what is accepted only.
 
-        The first round takes every record for a new one, as nearly all are: a claim that exists makes the insert fail,
-        and then the claims are read. Measured: reading what is not there costs a tenth of the whole path.
+        The first round takes a record for a new one, as nearly all are: a claim that exists makes the insert fail, and
+        then the claims are read. (Measured: reading what is not there costs a tenth of the whole path.) Only where a
+        person is named the claim is looked for before, together with the person, so that no refused record leaves a
+        name.
         """
-        candidates = (one.judged for one in arrived if isinstance(one.judged, Candidate))
-        wanted = list({candidate.identity: None for candidate in candidates if candidate.claimed})
-        for attempt in range(MAX_CLAIM_ROUNDS):
+        candidates = [one.judged for one in arrived if isinstance(one.judged, Candidate)]
+        known: dict[Person, str] = {}
+        claims: dict[bytes, Claim] = {}
+        if naming := [candidate for candidate in candidates if candidate.names]:
+            persons = {name[:2] for candidate in naming for name in candidate.names}
+            found, known = await _all_of(
+                self._store.find([*{candidate.identity: None for candidate in naming}]),
+                self._store.last_named(persons),
+            )
+            claims.update(found)
+        for _ in range(MAX_CLAIM_ROUNDS):
             metrics.CLAIM_ROUNDS.inc()
-            claims = dict(await self._store.find(wanted)) if wanted and attempt else {}
             verdicts = judge_all(arrived, claims)
-            if not verdicts.changed or await self._store.claim(verdicts.changed.values()):
+            claimed, _ = await _all_of(self._store_claims(verdicts), self._name(verdicts, known))
+            if claimed:
                 return verdicts
+            wanted = {candidate.identity: None for candidate in candidates if candidate.claimed}
+            claims = dict(await self._store.find([*wanted]))
         raise Transient(f"claims changed under us {MAX_CLAIM_ROUNDS} times in a row")
+
+    async def _store_claims(self, verdicts: Verdicts) -> bool:
+        return not verdicts.changed or await self._store.claim(verdicts.changed.values())
+
+    async def _name(self, verdicts: Verdicts, known: Mapping[Person, str]) -> None:
+        names = [named for candidate, _, _ in verdicts.accepted if candidate.names for named in _names(candidate)]
+        if names:
+            await self._store.name(names, known)
 
     async def _encode(self, accepted: Sequence[tuple[Candidate, Position, dict[str, Any] | None]]) -> list[Outgoing]:
         records = []
@@ -263,15 +291,19 @@ def read(
     record: Record, appended_at: datetime, zone: ZoneInfo, backfill_token: bytes = b"1", person_key: bytes = b""
 ) -> Candidate | Refused:
     """What a record of the inbox is by itself."""
-    headers = record.headers
-    document = from_kafka(record.value, headers)
-    if isinstance(document, Refused):
-        return document
-    backfill = any(name == BACKFILL_HEADER and compare_digest(value or b"", backfill_token) for name, value in headers)
-    judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True, person_key=person_key)
-    if isinstance(judged, Refused):
-        return judged
-    if judged.traceparent is None:
+    headers, value = record.headers, record.value
+    backfill = any(name == BACKFILL_HEADER and compare_digest(text or b"", backfill_token) for name, text in headers)
+    judged: Candidate | Refused | None = None
+    if value is not None and len(value) < MAX_EVENT_BYTES and is_plain(headers):
+        judged = read_quickly(value, now=appended_at, zone=zone, backfill=backfill, person_key=person_key)
+    if judged is None:
+        document = from_kafka(value, headers)
+        if isinstance(document, Refused):
+            return document
+        judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True, person_key=person_key)
+        if isinstance(judged, Refused):
+            return judged
+    if judged.traceparent is None and headers:
         judged.traceparent = tracing.header_traceparent(headers)
     return refuse_key(record.key, judged) or judged
 
@@ -298,21 +330,8 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdict
 
 def log_record(candidate: Candidate, position: Position, replaces: dict[str, Any] | None, partitions: int) -> Outgoing:
     """The log's record of an accepted event."""
-    event = Event(
-        type=candidate.type,
-        id=candidate.id,
-        source=candidate.source,
-        subject=candidate.subject,
-        time=candidate.time,
-        data=None,
-        recorded_at=candidate.time,
-        log=_NOT_ON_THE_LOG_YET,
-        revision=candidate.revision,
-        backfill=candidate.backfill,
-        traceparent=candidate.traceparent,
-    )
     data = candidate.data if replaces is None else {**candidate.data, "replaces": replaces}
-    value, headers = encode(event, position, data=data)
+    value, headers = encode_data(candidate, data, position)
     key = candidate.key.encode()
     return Outgoing(partition_of(key, partitions), key, value, headers)
 
@@ -324,15 +343,18 @@ def _tell(batch: tracing.Batch, arrived: Iterable[Arrived]) -> None:
             batch.saw(candidate.traceparent, candidate.type, f"{one.record.partition}/{one.record.offset}")
 
 
-async def _all_of(*steps: Coroutine[Any, Any, None]) -> None:
+async def _all_of(*steps: Coroutine[Any, Any, Any]) -> list[Any]:
     """Do all at once, and wait for all even when one fails: what is still under way must not meet the next attempt."""
-    for result in await asyncio.gather(*steps, return_exceptions=True):
+    results = await asyncio.gather(*steps, return_exceptions=True)
+    for result in results:
         if isinstance(result, BaseException):
             raise result
+    return results
 
 
 def _names(candidate: Candidate) -> Iterable[Named]:
-    return (Named(person, candidate.time, candidate.id, candidate.source) for person in candidate.names)
+    order = f"{candidate.time.isoformat(timespec='microseconds')}\0{candidate.id}\0{candidate.source}"
+    return (Named(person, order) for person in candidate.names)
 
 
 def _rejected(one: Arrived, refused: Refused) -> Outgoing:

@@ -7,11 +7,12 @@ to pass over what it does not fold, and `position`, to pass over what it has fol
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
-from json import JSONEncoder
-from typing import Any
+from typing import Any, Protocol
 
+from msgspec import Struct
+from msgspec.json import Encoder
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from shared.errors import Malformed
 from shared.events.decisions import Decision
@@ -34,9 +35,43 @@ def format_instant(instant: datetime) -> str:
 
 def dump_fact(fact: Fact, leave_out: frozenset[str] = frozenset()) -> dict[str, Any]:
     """JSON-ready data of a fact, canonical: absent fields left out, explicit nulls kept where null clears."""
+    dump = fact.__pydantic_serializer__.to_python  # a third of what model_dump takes
+    exclude = set(leave_out) if leave_out else None
+    dumped: dict[str, Any]
     if fact.NULL_CLEARS:
-        return fact.model_dump(mode="json", exclude_unset=True, exclude=set(leave_out))
-    return fact.model_dump(mode="json", exclude_none=True, exclude=set(leave_out))
+        dumped = dump(fact, mode="json", exclude_unset=True, exclude=exclude)
+    else:
+        dumped = dump(fact, mode="json", exclude_none=True, exclude=exclude)
+    return dumped
+
+
+class Attributes(Protocol):
+    """What a record of the log says beside its data: an `Event`, or what becomes one."""
+
+    type: str
+    id: str
+    source: str
+    subject: str
+    time: datetime
+    revision: int
+    backfill: bool
+    traceparent: str | None
+
+
+class _Document(Struct, omit_defaults=True, gc=False):
+    """A record's value on the wire, in this order; the last three only where they say something."""
+
+    specversion: str
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: str
+    datacontenttype: str
+    data: dict[str, Any]
+    revision: int = 1
+    backfill: bool = False
+    traceparent: str | None = None
 
 
 def encode(
@@ -47,30 +82,33 @@ def encode(
     """
     if data is None:
         data = dump_fact(event.data) if isinstance(event.data, Fact) else dump_decision(event.data)
-    document: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": event.id,
-        "source": event.source,
-        "type": event.type,
-        "subject": event.subject,
-        "time": format_instant(event.time),
-        "datacontenttype": "application/json",
-        "data": data,
-    }
-    if event.revision != 1:
-        document["revision"] = event.revision
-    if event.backfill:
-        document["backfill"] = True
-    if event.traceparent:
-        document["traceparent"] = event.traceparent
     if event.replaces is not None:
-        document["data"] = {**data, "replaces": dump_replaced(event.replaces)}
-    headers: Headers = [CONTENT_TYPE, (TYPE_HEADER, event.type.encode())]
-    if event.traceparent:
-        headers.append((TRACEPARENT_HEADER, event.traceparent.encode()))
+        data = {**data, "replaces": dump_replaced(event.replaces)}
+    return encode_data(event, data, position)
+
+
+def encode_data(of: Attributes, data: dict[str, Any], position: Position | None = None) -> tuple[bytes, Headers]:
+    """Value and headers of a log record with these data, JSON-ready."""
+    traceparent = of.traceparent or None
+    document = _Document(
+        "1.0",
+        of.id,
+        of.source,
+        of.type,
+        of.subject,
+        format_instant(of.time),
+        "application/json",
+        data,
+        of.revision,
+        of.backfill,
+        traceparent,
+    )
+    headers: Headers = [CONTENT_TYPE, (TYPE_HEADER, of.type.encode())]
+    if traceparent is not None:
+        headers.append((TRACEPARENT_HEADER, traceparent.encode()))
     if position is not None:
-        headers.append((POSITION_HEADER, "/".join(map(str, position)).encode()))
-    return to_json(document), headers
+        headers.append((POSITION_HEADER, b"%d/%d/%d/%d" % position))
+    return encode_json(document), headers
 
 
 def decode(value: bytes, *, recorded_at: datetime, log: LogPosition) -> Event:
@@ -152,7 +190,9 @@ def decision_id(subject: str, decision: Decision) -> str:
 
 def content_hash(parts: Iterable[Any]) -> bytes:
     """16 bytes that two contents share exactly when their canonical JSON is the same (keys sorted)."""
-    return sha256(_canonical(list(parts)).encode()).digest()[:16]
+    return sha256(_canonical(list(parts))).digest()[:16]
 
 
-_canonical = JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+encode_json = Encoder().encode
+"""JSON as it stands on the log and in stores: compact, UTF-8, members in their order."""
+_canonical = Encoder(order="sorted").encode

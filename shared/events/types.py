@@ -52,25 +52,26 @@ def _number(value: object) -> object:
     return value
 
 
+# The function stands last: before a number's limits it would make pydantic check them in Python.
 Points = Annotated[
     Decimal,
-    BeforeValidator(_number, json_schema_input_type=float | str),
     Field(ge=0, le=10, decimal_places=2, description="points from 0 to 10, up to 2 decimals"),
+    BeforeValidator(_number, json_schema_input_type=float | str),
 ]
 MarginRate = Annotated[
     Decimal,
-    BeforeValidator(_number, json_schema_input_type=float | str),
     Field(ge=-10, le=1, decimal_places=6, description="a fraction: 0.22 is 22 %; below zero is a loss"),
+    BeforeValidator(_number, json_schema_input_type=float | str),
 ]
 Fte = Annotated[
     Decimal,
-    BeforeValidator(_number, json_schema_input_type=float | str),
     Field(gt=0, le=1, decimal_places=2, description="full-time equivalent, above 0 up to 1"),
+    BeforeValidator(_number, json_schema_input_type=float | str),
 ]
 Measure = Annotated[
     Decimal,
-    BeforeValidator(_number, json_schema_input_type=float | str),
     Field(ge=-(10**13), le=10**13, decimal_places=2, description="a value of a goal's metric"),
+    BeforeValidator(_number, json_schema_input_type=float | str),
 ]
 Amount = Annotated[
     str,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
+from pymongo import InsertOne
 from pymongo.errors import AutoReconnect
 
 from shared.mongo import Database
@@ -169,6 +170,10 @@ class SimCollection:
         return await self._database.net.call(
             "mongo", f"write:{self._name}", effect, _away, half=half if session is None and not ordered else None
         )
+
+    async def insert_many(self, documents: Iterable[Document], *, ordered: bool = True) -> BulkResult:
+        """Inserts, as one bulk write."""
+        return await self.bulk_write([InsertOne(document) for document in documents], ordered=ordered)
 
 
 def _some(todo: Sequence[Operation], parts: int) -> Sequence[Operation]:

@@ -2,12 +2,13 @@
 
 `admit` judges an event by itself, at every door alike; `judge` judges it against what came before; both return
 refusals as values. The stages of `admit`: the envelope (`envelope`), the data by its type's model (`content`), rules
-across fields (`rules`), names of persons taken out (`people`).
+across fields (`rules`), names of persons taken out (`people`). `read_quickly` says the same of most events at once.
 """
 
 from services.ingest.domain.admit import admit, refuse_key
 from services.ingest.domain.candidate import Candidate, PersonName
 from services.ingest.domain.claims import MAX_REVISIONS, Accepted, Claim, Duplicate, Entry, judge
+from services.ingest.domain.quick import read_quickly
 
 __all__ = [
     "MAX_REVISIONS",
@@ -19,5 +20,6 @@ __all__ = [
     "PersonName",
     "admit",
     "judge",
+    "read_quickly",
     "refuse_key",
 ]

@@ -83,7 +83,9 @@ def _candidate(
     unknown = ignored_attributes(document, envelope) + unknown_fields(entry, envelope.data)
     undo: dict[str, Any] | None = None
     if record is not None:
-        kept = {name: value for name, value in plain.items() if name not in fact.UNDO_LEAVES_OUT}
+        kept = plain
+        if fact.UNDO_LEAVES_OUT:
+            kept = {name: value for name, value in plain.items() if name not in fact.UNDO_LEAVES_OUT}
         undo = {"revision": envelope.revision, "time": instant, "data": None if void else kept}
     return Candidate(
         type=entry.name,
@@ -96,7 +98,7 @@ def _candidate(
         traceparent=envelope.traceparent,
         backfill=backfill,
         key=key,
-        identity=_identity(*record) if record else _identity("fact", envelope.source, envelope.id),
+        identity=identity_of(*record) if record else identity_of("fact", envelope.source, envelope.id),
         content=content_hash((entry.name, subject, instant, data)),
         undo=undo,
         void=void,
@@ -117,6 +119,6 @@ def _record(envelope: Envelope, fact: Fact) -> tuple[str, str, str, str] | None:
     return "record", envelope.source, entry.kind, getattr(fact, entry.id_field)
 
 
-def _identity(*parts: str) -> bytes:
-    """16 bytes; the parts hold no null character (ids have none), so that it can part them."""
+def identity_of(*parts: str) -> bytes:
+    """What is claimed: 16 bytes. The parts hold no null character (ids have none), so that it can part them."""
     return blake2b("\0".join(parts).encode(), digest_size=16).digest()

@@ -4,10 +4,11 @@ Canonical means: the same content is the same JSON, so that repeats are known by
 have exactly their currency's decimals; other decimals have no zeros at their end; what is absent is left out.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from services.ingest.domain.envelope import ID_HINT
 from shared.events.codec import dump_fact
 from shared.events.facts import Fact
-from shared.events.money import MAX_AMOUNT_MINOR, format_minor, parse_amount
+from shared.events.money import MAX_AMOUNT_MINOR, exponents, format_minor, parse_amount
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import FactType
 from shared.events.types import MAX_NAME_CHARS
@@ -25,6 +26,8 @@ FIRST_DAY, LAST_DAY = "1900-01-01", "2199-12-31"
 MAX_NAMED = 20
 """Unknown fields that are named in an answer; more are summed up."""
 MAX_PATH_CHARS = 200
+MAX_NUMBERS = 4096
+"""Numbers whose canonical form is kept at hand: rates and points repeat."""
 
 _LIMIT_DIGITS = len(str(MAX_AMOUNT_MINOR))
 _OWN_HINT = {
@@ -50,6 +53,7 @@ class _Shape:
     decimals: tuple[str, ...]
     days: tuple[str, ...]
     lists: tuple[tuple[str, "_Shape"], ...]
+    lists_with_days: tuple[tuple[str, "_Shape"], ...]
 
 
 @cache
@@ -64,7 +68,8 @@ def _shape(model: type[BaseModel]) -> _Shape:
         nested = next((part for part in mentioned if isinstance(part, type) and issubclass(part, BaseModel)), None)
         if nested is not None:
             lists.append((name, _shape(nested)))
-    return _Shape(frozenset(model.model_fields), tuple(decimals), tuple(days), tuple(lists))
+    with_days = tuple((name, nested) for name, nested in lists if nested.days or nested.lists_with_days)
+    return _Shape(frozenset(model.model_fields), tuple(decimals), tuple(days), tuple(lists), with_days)
 
 
 def _mentioned(annotation: Any) -> set[Any]:
@@ -89,7 +94,7 @@ def read_data(entry: FactType, data: dict[str, Any]) -> tuple[Fact, dict[str, An
     dumped = dump_fact(fact)
     for name in shape.decimals:
         if dumped.get(name) is not None:
-            dumped[name] = _plain(dumped[name])
+            dumped[name] = plain_number(dumped[name])
     refused = _refuse_days(shape, dumped, "data")
     return (fact, dumped) if refused is None else refused
 
@@ -118,6 +123,9 @@ def _unknown(shape: _Shape, data: dict[str, Any], path: str, found: list[str]) -
                 _unknown(nested, item, f"{path}.{name}.{index}", found)
 
 
+_cents = re.compile(r"[1-9][0-9]{0,11}\.[0-9]{2}", re.ASCII).fullmatch
+
+
 def _with_amount(data: dict[str, Any]) -> dict[str, Any] | Refused:
     for name in ("amount", "currency"):
         if data.get(name) is None:
@@ -125,8 +133,16 @@ def _with_amount(data: dict[str, Any]) -> dict[str, Any] | Refused:
     currency = data["currency"]
     if not isinstance(currency, str):
         return Refused(Reason.INVALID_FIELD, "data.currency", "currency must be a text, such as CNY")
-    minor = parse_amount(data["amount"], currency)
-    return minor if isinstance(minor, Refused) else {**data, "amount": format_minor(minor, currency)}
+    amount = canonical_amount(data["amount"], currency)
+    return amount if isinstance(amount, Refused) else {**data, "amount": amount}
+
+
+def canonical_amount(amount: object, currency: str) -> str | Refused:
+    """With exactly its currency's decimals."""
+    if isinstance(amount, str) and _cents(amount) and exponents().get(currency) == 2:
+        return amount  # it has, as nearly all have
+    minor = parse_amount(amount, currency)
+    return minor if isinstance(minor, Refused) else format_minor(minor, currency)
 
 
 def _plain_limit(value: object) -> object:
@@ -134,12 +150,13 @@ def _plain_limit(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return value
     if isinstance(value, str):
-        return _plain(value) if value.isascii() and value.replace(".", "", 1).isdigit() else value
+        return plain_number(value) if value.isascii() and value.replace(".", "", 1).isdigit() else value
     number = Decimal(value)
-    return _plain(str(number)) if number.is_finite() and abs(number.adjusted()) < _LIMIT_DIGITS else str(number)
+    return plain_number(str(number)) if number.is_finite() and abs(number.adjusted()) < _LIMIT_DIGITS else str(number)
 
 
-def _plain(text: str) -> str:
+@lru_cache(maxsize=MAX_NUMBERS)
+def plain_number(text: str) -> str:
     """A decimal without exponent, leading zeros, and zeros at its end."""
     plain = format(Decimal(text), "f")
     if "." in plain:
@@ -153,7 +170,7 @@ def _refuse_days(shape: _Shape, dumped: dict[str, Any], path: str) -> Refused | 
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
             hint = f"days lie from {FIRST_DAY} to {LAST_DAY}; leave out a day that never comes"
             return Refused(Reason.INVALID_FIELD, f"{path}.{name}", hint)
-    for name, nested in shape.lists:
+    for name, nested in shape.lists_with_days:
         for index, item in enumerate(dumped.get(name) or ()):
             refused = _refuse_days(nested, item, f"{path}.{name}.{index}")
             if refused is not None:

@@ -27,7 +27,9 @@ _SUCH_AS = "such as 2026-01-31T08:00:00+08:00"
 _INSTANT = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ]((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?)([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
 )
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+"""Of W3C, as a regular expression."""
+_TRACEPARENT = re.compile(TRACEPARENT)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Rules of the doors that look at several fields of an event at once."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.ingest.domain.envelope import Envelope
@@ -14,10 +14,9 @@ MAX_DAYS_APART = 7
 def refuse_combination(envelope: Envelope, fact: Fact, zone: ZoneInfo) -> Refused | None:
     """Refusal of an event whose fields do not go together, None for nearly all."""
     if fact.occurred_on is not None:
-        days = (fact.occurred_on - envelope.time.astimezone(zone).date()).days
-        if abs(days) > MAX_DAYS_APART:
-            hint = f"occurred_on lies {abs(days)} days from time; at most {MAX_DAYS_APART} are allowed"
-            return Refused(Reason.INVALID_FIELD, "data.occurred_on", hint)
+        refused = refuse_day(fact.occurred_on, envelope.time, zone)
+        if refused is not None:
+            return refused
     if isinstance(fact, RecordVoided):
         if envelope.revision < 2:
             hint = "a void is a revision of at least 2, higher than the record's"
@@ -28,6 +27,15 @@ def refuse_combination(envelope: Envelope, fact: Fact, zone: ZoneInfo) -> Refuse
     if isinstance(fact, TierOverridden):
         return _refuse_override(fact, envelope.time, zone)
     return None
+
+
+def refuse_day(occurred_on: date, time: datetime, zone: ZoneInfo) -> Refused | None:
+    """Refusal of a day that is not that of `time`."""
+    days = (occurred_on - time.astimezone(zone).date()).days
+    if abs(days) <= MAX_DAYS_APART:
+        return None
+    hint = f"occurred_on lies {abs(days)} days from time; at most {MAX_DAYS_APART} are allowed"
+    return Refused(Reason.INVALID_FIELD, "data.occurred_on", hint)
 
 
 def _refuse_override(fact: TierOverridden, time: datetime, zone: ZoneInfo) -> Refused | None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.ingest.admission import Admission, Named, Place
+from services.ingest.admission import Admission, Named, Person, Place
 from services.ingest.domain import Claim
 from shared.events.codec import decode, type_and_position
 from shared.events.event import Event, LogPosition, Position
@@ -42,7 +42,7 @@ class World:
     """What survives a process: the stores and the topics. `step` is awaited before and after every effect."""
 
     claims: dict[bytes, Claim] = field(default_factory=dict)
-    people: dict[tuple[str, str], tuple[Any, dict[str, Any]]] = field(default_factory=dict)
+    people: dict[Person, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     stored: dict[int, int] = field(default_factory=dict)
     topics: dict[str, list[list[Outgoing]]] = field(
         default_factory=lambda: {name: [[] for _ in range(PARTITIONS)] for name in ("log", "rejected")}
@@ -73,13 +73,16 @@ class World:
         await self.step()
         return all_stored
 
-    async def name(self, names: Collection[Named]) -> None:
+    async def last_named(self, persons: Collection[Person]) -> dict[Person, str]:
+        await self.step()
+        return {person: self.people[person][0] for person in persons if person in self.people}
+
+    async def name(self, names: Collection[Named], known: Mapping[Person, str]) -> None:
         for named in names:
             await self.step()
-            key, order = named.person[:2], (named.at, named.event_id, named.source)
-            if key not in self.people or self.people[key][0] < order:
-                before = self.people.get(key, (None, {}))[1]
-                self.people[key] = (order, {**before, **named.person.fields})
+            stored, before = self.people.get(named.id, ("", {}))
+            if stored < named.order:
+                self.people[named.id] = (named.order, {**before, **named.person.fields})
         await self.step()
 
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:

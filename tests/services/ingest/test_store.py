@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +12,6 @@ from shared.events.event import Position
 from tests.services.ingest.events import candidate, event
 from tests.services.ingest.fakes import World
 from tests.services.ingest.real import servers_of
-
-AT = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 
 
 @pytest.fixture(params=["memory", pytest.param("mongodb", marks=pytest.mark.real)])
@@ -75,28 +72,49 @@ async def test_positions_only_rise_and_start_at_zero(store: Store) -> None:
     assert await store.positions([0, 1, 7]) == {0: 5, 1: 0, 7: 1}
 
 
-async def test_names_of_any_order_and_spelling_are_stored(store: Store) -> None:
-    def named(name: str, seconds: int, event_id: str = "e", person_id: str = "p.$1") -> Named:
-        person = PersonName("customer:$x.y", person_id, {"name": name, "title": "$title"})
-        return Named(person, AT + timedelta(seconds=seconds), event_id, "crm")
+def named(fields: dict[str, str | None], order: str, person_id: str = "p.$1") -> Named:
+    return Named(PersonName("customer:$x.y", person_id, fields), order)
 
-    await store.name([named("second", 2), named("first", 1), named("other", 1, person_id="p2")])
-    await store.name([named("third", 2, "f"), named("third", 2, "f")])
-    await store.name([named("first", 1)])
+
+PERSON = ("customer:$x.y", "p.$1")
+
+
+async def test_persons_are_known_by_the_last_that_named_them(store: Store) -> None:
+    assert await store.last_named([PERSON]) == {}
+    await store.name([named({"name": "a"}, "2"), named({"name": "b"}, "3"), named({"name": "c"}, "1", "p2")], {})
+    other = ("customer:$x.y", "p2")
+    assert await store.last_named([PERSON, other, ("customer:1", "p2")]) == {PERSON: "3", other: "1"}
+
+
+@pytest.mark.parametrize("known", [{}, {PERSON: "1"}, {PERSON: "2"}])
+async def test_a_name_that_is_older_changes_nothing(store: Store, known: dict[Any, str]) -> None:
+    """Whatever was known of the person a moment ago."""
+    await store.name([named({"name": "a"}, "2")], {})
+    await store.name([named({"name": "b"}, "1")], known)
+    assert await store.last_named([PERSON]) == {PERSON: "2"}
+    await store.name([named({"name": "$c"}, "3")], known)
+    assert await store.last_named([PERSON]) == {PERSON: "3"}
 
 
 @pytest.mark.real
-async def test_the_greatest_time_id_and_source_name_a_person(stack_settings: dict[str, str]) -> None:
+async def test_the_greatest_order_names_a_person_field_by_field(stack_settings: dict[str, str]) -> None:
     async with servers_of(stack_settings) as servers:
         store = servers.store()
-        for fields, when, event_id in (
-            ({"name": "a", "title": "t"}, AT, "e-1"),
-            ({"name": "b"}, AT + timedelta(microseconds=500_000), "e-0"),
-            ({"name": "c"}, AT, "e-2"),
+        for said in (
+            [named({"name": "a", "title": "t"}, "1"), named({"name": "b"}, "3")],
+            [named({"name": "c"}, "2")],
+            [named({"title": "$u"}, "4"), named({"name": "z", "title": "z"}, "0")],
         ):
-            await store.name([Named(PersonName("customer:1", "p", fields), when, event_id, "crm")])  # type: ignore[arg-type]
-        (person,) = await servers.database["people"].find({"key": "customer:1"}).to_list(None)
-        assert (person["person_id"], person["name"], person["title"]) == ("p", "b", "t")
+            await store.name(said, await store.last_named([PERSON]))
+        (person,) = await servers.database["people"].find({"key": PERSON[0]}).to_list(None)
+        assert {**person} == {
+            "_id": {"key": PERSON[0], "person_id": PERSON[1]},
+            "key": PERSON[0],
+            "person_id": PERSON[1],
+            "name": "b",
+            "title": "$u",
+            "order": "4",
+        }
 
 
 @pytest.mark.real
