@@ -11,7 +11,7 @@ from services.tiering.rules.factors import FIELDS, Assessment, assess
 from services.tiering.rules.outcome import is_declined, is_dormant
 from services.tiering.rules.standing import Standing
 from services.tiering.rules.state import RATING_DAYS, State
-from shared.events.codec import dump_decision
+from shared.events.codec import dumped_decision
 from shared.events.decisions import TierChanged
 from shared.events.event import Event
 from shared.events.types import TIERS
@@ -154,7 +154,7 @@ def ratings_lapse_on(state: State) -> int | None:
 def history(customer: str, event: Event) -> Json:
     """The document of `tier_history` that a decision leaves: everything in it, and where on the log it stands."""
     decision = event.data
-    told = dump_decision(decision)
+    told = dumped_decision(event).copy()
     del told["version"]
     kind = "changed" if isinstance(decision, TierChanged) else "proposed"
     return {

@@ -1,8 +1,8 @@
 """What would change a tier: a purchase, prompt payment, better ratings; and when it falls by itself.
 
-All but `falls_on` is about the computed tier, approval taken as given. Cost, whatever the number of purchases: some
-forty looks at volume and growth for `purchase`, at most twenty sums for each rated factor; for `falls_on` one outcome
-per day on which time alone changes what a tier is computed from, which is at most three per day with money in the last
+All but `falls_on` is about the computed tier, approval taken as given. Cost, whatever the number of purchases: some ten
+looks at growth for `purchase` where growth is known, one sum for each rated factor; for `falls_on` one outcome per day
+on which time alone changes what a tier is computed from, which is at most three per day with money in the last
 730 days, seven per invoice, two per rating.
 """
 
@@ -19,7 +19,7 @@ from services.tiering.policy import (
 )
 from services.tiering.rules.days import NEVER, iso
 from services.tiering.rules.factors import Assessment, Payment, score
-from services.tiering.rules.lifts import bought, least_lift, lifts_when_rated
+from services.tiering.rules.lifts import bought, least_lift, least_points
 from services.tiering.rules.outcome import Outcome, find_outcome, foresee, is_declined
 from services.tiering.rules.rounding import points_text
 from services.tiering.rules.standing import Standing
@@ -118,16 +118,20 @@ def _ratings(assessed: Assessment, standing: Standing) -> dict[str, Any]:
 
 def _rating(assessed: Assessment, standing: Standing, place: int) -> dict[str, str] | None:
     start = assessed.points[RATED[place]]
-    lifts = lifts_when_rated(assessed, standing.computed, RATED[place])
-    for step in range(start + RATING_STEP, TOP_POINTS + RATING_STEP, RATING_STEP):
-        points = min(step, TOP_POINTS)
-        if lifts(points):
-            ratings = tuple(points if i == place else old for i, old in enumerate(assessed.terms.ratings))
-            terms = replace(assessed.terms, ratings=ratings)
-            lifted = score(assessed.policy, assessed.money, terms, grown_up=assessed.grown_up)
-            tier = TIERS[_rank(lifted, standing)]
-            return {"points": points_text(points), "more": points_text(points - start), "tier": tier}
-    return None
+    least = least_points(assessed, standing.computed, RATED[place])
+    if least is None or least > TOP_POINTS or start >= TOP_POINTS:
+        return None
+    steps = max(1, -((start - least) // RATING_STEP))
+    points = min(start + steps * RATING_STEP, TOP_POINTS)
+    ratings = tuple(points if i == place else old for i, old in enumerate(assessed.terms.ratings))
+    lifted = score(
+        assessed.policy, assessed.money, replace(assessed.terms, ratings=ratings), grown_up=assessed.grown_up
+    )
+    return {
+        "points": points_text(points),
+        "more": points_text(points - start),
+        "tier": TIERS[_rank(lifted, standing)],
+    }
 
 
 def falls_on(state: State, standing: Standing, policies: Policies) -> str | None:
