@@ -30,7 +30,7 @@ class Pending:
 
     id: str
     decision: Decision
-    dumped: dict[str, Any] | None = None
+    dumped: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
     def data(self) -> dict[str, Any]:
         """The decision, JSON-ready."""
