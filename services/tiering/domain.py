@@ -77,7 +77,8 @@ class Tiering:
             policy = in_force(self.policies, day)
             assessed = assess(state, policy)
             figures = {"score": f"{assessed.score / 10:.1f}", "net_365d": policy.money(assessed.money.net)}
-            goals.settle(state.goals, day, figures.__getitem__)
+            state.goals = goals.settled(state.goals, day, figures.__getitem__)
+            state.hear()
 
     def evolve(self, state: State, event: Event) -> State:
         """Fold one fact."""
@@ -110,7 +111,7 @@ class Tiering:
     def document(self, state: State, standing: Standing) -> dict[str, Any]:
         """The row of a customer, and the fold."""
         if state.clock is None:
-            return {"fold": stored.dump(state, standing)}
+            return stored.dump(state, standing)
         public = projection.row(state, standing, self.policies)
         public["as_of"] = _milliseconds(state.clock)
         outcomes = {metric: goal for metric, goal in sorted(state.goals.items()) if goal.outcome is not None}
@@ -119,12 +120,12 @@ class Tiering:
                 {"metric": metric, "due_on": iso(goal.due_on), "outcome": goal.outcome}
                 for metric, goal in outcomes.items()
             ]
-        return {**public, "fold": stored.dump(state, standing)}
+        return public | stored.dump(state, standing)
 
     def load(self, key: str, document: dict[str, Any]) -> tuple[State, Standing]:
         """What `document` gave."""
         as_of = document.get("as_of")
-        return stored.load(_id(key), self.days, document["fold"], None if as_of is None else as_of.astimezone(UTC))
+        return stored.load(_id(key), self.days, document, None if as_of is None else as_of.astimezone(UTC))
 
     def needs(self, state: State, events: Sequence[Event]) -> Sequence[Address]:  # noqa: ARG002 - the protocol's
         """A state is whole."""

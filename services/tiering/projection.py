@@ -116,7 +116,7 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
 def unconverted_currencies(state: State, policy: Policy) -> list[str]:
     """Currencies without a rate, of the last 730 days and of the invoices that payment looks at."""
     moved = {currency for currency, book in state.books.items() if book.has_begun(state.today)}
-    return sorted((moved | state.invoices.sums.keys()) - policy.scaled_minor.keys())
+    return sorted((moved | state.invoice_sums.keys()) - policy.scaled_minor.keys())
 
 
 def _master_data(state: State) -> Json:

@@ -93,7 +93,7 @@ def _blocking(assessed: Assessment, standing: Standing) -> list[str]:
 def _payment(state: State, assessed: Assessment, standing: Standing) -> str | None:
     policy, terms = assessed.policy, assessed.terms
     total = weighted = overdue = 0
-    for currency, sums in state.invoices.sums.items():
+    for currency, sums in state.invoice_sums.items():
         scale = policy.scaled_minor.get(currency)
         if scale is None:
             continue

@@ -113,7 +113,7 @@ def find_terms(state: State, policy: Policy) -> Terms:
     """What ratings and invoices say as of the state's clock."""
     ratings = tuple(rated(state, policy, factor) for factor in RATED) if state.ratings.entries else UNRATED
     total = weighted = stale = 0
-    for currency, sums in state.invoices.sums.items():
+    for currency, sums in state.invoice_sums.items():
         scale = policy.scaled_minor.get(currency)
         if scale is not None:
             total += sum(sums.by_class) * scale
