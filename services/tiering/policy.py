@@ -143,9 +143,9 @@ Policies = tuple[Policy, ...]
 
 def in_force(policies: Policies, day: int) -> Policy:
     """The version of a day; before the first one, the first."""
-    for policy in reversed(policies[1:]):
-        if policy.effective_day <= day:
-            return policy
+    for place in range(len(policies) - 1, 0, -1):
+        if policies[place].effective_day <= day:
+            return policies[place]
     return policies[0]
 
 

@@ -15,9 +15,9 @@ from pydantic_core import from_json, to_json
 Columns = list[list[int]]
 """The lists of a block: places, and one for each kind of amount."""
 UNDIVIDED = 32
-"""So many days are one block."""
-_ALL_DAYS = 2**22
-"""More than there are in the calendar: the span of the one block."""
+"""So many days are in wide blocks."""
+_WIDE = 4096
+"""The span of the blocks of few days: eleven years, so that they are one or two."""
 
 
 class Blocks:
@@ -28,16 +28,16 @@ class Blocks:
     __slots__ = ("count", "numbers", "span", "texts")
 
     DAYS: ClassVar[int]
-    """The span of a block where there are several. It is written whole, so a fact costs the days of one block; each is a
+    """The span of a block where there are many days. It is written whole, so a fact costs the days of one block; each is a
     field of its own, so a document costs the number of blocks."""
     KINDS: ClassVar[int]
     """How many amounts a day has."""
 
     def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self.texts: list[str] = []
+        self.numbers: tuple[int, ...] = ()
+        self.texts: tuple[str, ...] = ()
         self.count = 0
-        self.span = _ALL_DAYS
+        self.span = _WIDE
 
     def put(self, day: int, amounts: Sequence[int]) -> tuple[int, Columns]:
         """Add amounts, not all of them zero, to a day; gives 1 when it was not there, -1 when nothing is left of it,
@@ -47,8 +47,8 @@ class Blocks:
         index = bisect_left(self.numbers, number)
         if index == len(self.numbers) or self.numbers[index] != number:
             columns = [[place], *([amount] if amount else [] for amount in amounts)]
-            self.numbers.insert(index, number)
-            self.texts.insert(index, _text(columns))
+            self.numbers = (*self.numbers[:index], number, *self.numbers[index:])
+            self.texts = (*self.texts[:index], _text(columns), *self.texts[index:])
             change = 1
         else:
             columns = self.read(index)
@@ -67,13 +67,14 @@ class Blocks:
     def write(self, index: int, columns: Columns) -> bool:
         """Put a block back; False, and away with it, when it has no day."""
         if columns[0]:
-            self.texts[index] = _text(columns)
+            self.texts = (*self.texts[:index], _text(columns), *self.texts[index + 1 :])
             return True
-        del self.numbers[index], self.texts[index]
+        self.numbers = (*self.numbers[:index], *self.numbers[index + 1 :])
+        self.texts = (*self.texts[:index], *self.texts[index + 1 :])
         return False
 
     def divide(self) -> None:
-        """Make of few days one block, and of many several."""
+        """Lay few days into wide blocks, and many into narrow ones."""
         span = self.span_of(self.count)
         if span == self.span:
             return
@@ -84,20 +85,21 @@ class Blocks:
             days += [number * self.span + place for place in places]
             for whole, column in zip(amounts, columns, strict=True):
                 whole += column or [0] * len(places)
-        self.span, self.numbers, self.texts = span, [], []
+        numbers, texts = [], []
         low = 0
         while low < len(days):
             number = days[low] // span
             high = bisect_left(days, (number + 1) * span, low)
             parts = (whole[low:high] for whole in amounts)
-            self.numbers.append(number)
-            self.texts.append(_text([[day % span for day in days[low:high]], *(p if any(p) else [] for p in parts)]))
+            numbers.append(number)
+            texts.append(_text([[day % span for day in days[low:high]], *(p if any(p) else [] for p in parts)]))
             low = high
+        self.span, self.numbers, self.texts = span, tuple(numbers), tuple(texts)
 
     @classmethod
     def span_of(cls, count: int) -> int:
         """The span of the blocks of so many days."""
-        return _ALL_DAYS if count <= UNDIVIDED else cls.DAYS
+        return _WIDE if count <= UNDIVIDED else cls.DAYS
 
     def next_day(self, day: int) -> int | None:
         """The first day that there is, from a day on."""
@@ -126,7 +128,7 @@ class Blocks:
     def copy(self) -> Self:
         """One of its own with the same days."""
         twin = type(self)()
-        twin.numbers, twin.texts = self.numbers.copy(), self.texts.copy()
+        twin.numbers, twin.texts = self.numbers, self.texts
         twin.count, twin.span = self.count, self.span
         return twin
 

@@ -10,6 +10,8 @@ functions of the state alone, however it came about. Empty parts are left out.
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -104,17 +106,16 @@ def _load_books(state: State, head: Json, document: Mapping[str, Any]) -> None:
     for currency, count, *numbers in head.get("b", ()):
         book = state.books[currency] = Book()
         book.count, book.span = count, book.span_of(count)
-        book.ahead, rest = numbers[: len(BORDERS)], numbers[len(BORDERS) :]
-        book.net = rest[:SEGMENTS]
+        book.ahead, rest = tuple(numbers[: len(BORDERS)]), numbers[len(BORDERS) :]
+        book.net = tuple(rest[:SEGMENTS])
         book.gross_365d, book.rated_365d, book.margin_365d = rest[SEGMENTS:]
         book.due = min(day + border for day, border in zip(book.ahead, BORDERS, strict=True))
     bought = state.bought
     bought.count, bought.earliest, bought.latest = head.get("p", (0, NEVER, 0))
     bought.span = bought.span_of(bought.count)
-    for currency, number, text in sorted(_blocks(document)):
-        blocks: Blocks = state.bought if currency == _BOUGHT else state.books[currency]
-        blocks.numbers.append(number)
-        blocks.texts.append(text)
+    for currency, some in groupby(sorted(_blocks(document)), itemgetter(0)):
+        blocks: Blocks = bought if currency == _BOUGHT else state.books[currency]
+        _, blocks.numbers, blocks.texts = zip(*some, strict=True)
 
 
 def _blocks(document: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:

@@ -5,13 +5,37 @@ other way round, which value has so many points, and a tier which points are mis
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import mul
+from typing import NamedTuple
 
-from services.tiering.policy import GENERAL, GROWTH, PAYMENT, VOLUME
+from services.tiering.policy import GENERAL, GROWTH, PAYMENT, VOLUME, Rung
 from services.tiering.rules.factors import Assessment, paid_points, score
 
 WHOLE = 100
 """A score in tenths is a sum of weights times hundredths, over this."""
+
+
+class Above(NamedTuple):
+    """A scored tier above a rank: its gates, and the factors that fail them."""
+
+    rung: Rung
+    gates: dict[int, int]
+    failing: list[int]
+
+    def open_by(self, factor: int) -> bool:
+        """Whether no gate fails but perhaps that on a factor."""
+        return not self.failing or self.failing == [factor]
+
+
+def tiers_above(assessed: Assessment, computed: int) -> list[Above]:
+    """The scored tiers above a rank, highest first."""
+    points = assessed.points
+    return [
+        Above(rung, dict(rung.gates), [factor for factor, gate in rung.gates if points[factor] < gate])
+        for rung in assessed.policy.ladder
+        if rung.rank > computed
+    ]
 
 
 def bought(assessed: Assessment, amount: int) -> Assessment:
@@ -20,12 +44,12 @@ def bought(assessed: Assessment, amount: int) -> Assessment:
     return score(assessed.policy, money, assessed.terms, grown_up=assessed.grown_up)
 
 
-def least_lift(assessed: Assessment, computed: int, step: int, most: int) -> int | None:
+def least_lift(assessed: Assessment, computed: int, above: Sequence[Above], step: int, most: int) -> int | None:
     """The least purchase today, in minor units of `step` scaled parts, that leads above the rank `computed`; None when
     even `most` does not.
     """
     money = assessed.money
-    nets = list(_nets_that_lift(assessed, computed))
+    nets = list(_nets_that_lift(assessed, above))
     if computed < GENERAL:
         nets.append(min(1, 1 - money.previous))
     if not nets:
@@ -34,14 +58,27 @@ def least_lift(assessed: Assessment, computed: int, step: int, most: int) -> int
     return least if least <= most else None
 
 
-def least_points(assessed: Assessment, computed: int, factor: int) -> int | None:
-    """The least points of a rated factor, all else as it is, that lead above a rank; None when none do."""
+def least_points(assessed: Assessment, above: Sequence[Above], factor: int) -> int | None:
+    """The least points of a rated factor, all else as it is, that lead to a tier above; None when none do."""
     weight = assessed.policy.weights[factor]
     if not weight or assessed.money.net <= 0:
         return None
-    fixed = _total(assessed, {factor})
-    above = _above(assessed, computed, factor)
-    return min((max(gate, _ceiling(least_sum(enter) - fixed, weight)) for enter, gate in above), default=None)
+    fixed = _total(assessed) - weight * assessed.points[factor]
+    needed = (
+        max(one.gates.get(factor, 0), _ceiling(least_sum(one.rung.enter) - fixed, weight))
+        for one in above
+        if one.open_by(factor)
+    )
+    return min(needed, default=None)
+
+
+def rank_with(assessed: Assessment, above: Sequence[Above], factor: int, points: int) -> int | None:
+    """The highest tier above that such points of a rated factor lead to, all else as it is."""
+    total = _total(assessed) + assessed.policy.weights[factor] * (points - assessed.points[factor])
+    for one in above:
+        if one.open_by(factor) and points >= one.gates.get(factor, 0) and total >= least_sum(one.rung.enter):
+            return one.rung.rank
+    return None
 
 
 def least_sum(enter: int) -> int:
@@ -49,18 +86,15 @@ def least_sum(enter: int) -> int:
     return enter * WHOLE - WHOLE // 2 + enter % 2
 
 
-def _nets_that_lift(assessed: Assessment, computed: int) -> Iterable[int]:
-    """By scored tier above a rank, the least net above zero of the last 365 days that enters it."""
-    policy, terms = assessed.policy, assessed.terms
-    fixed = _total(assessed, {VOLUME, GROWTH, PAYMENT})
-    if not assessed.grown_up:
-        fixed += policy.weights[GROWTH] * policy.unknown
-    above = _above(assessed, computed, PAYMENT)
+def _nets_that_lift(assessed: Assessment, above: Sequence[Above]) -> Iterable[int]:
+    """By tier above, the least net above zero of the last 365 days that enters it."""
+    weights, points = assessed.policy.weights, assessed.points
+    moving = (VOLUME, GROWTH, PAYMENT) if assessed.grown_up else (VOLUME, PAYMENT)
+    fixed = _total(assessed) - sum(weights[factor] * points[factor] for factor in moving)
     for net, owed in _payments(assessed):
-        for enter, gate in above:
-            if owed >= gate:
-                missing = least_sum(enter) - fixed - policy.weights[PAYMENT] * owed
-                reached = _net_with(assessed, missing)
+        for one in above:
+            if one.open_by(PAYMENT) and owed >= one.gates.get(PAYMENT, 0):
+                reached = _net_with(assessed, least_sum(one.rung.enter) - fixed - weights[PAYMENT] * owed)
                 if reached is not None:
                     yield max(net, reached)
 
@@ -108,19 +142,8 @@ def _net_with(assessed: Assessment, missing: int) -> int | None:
     return min((net for net in found if net is not None), default=None)
 
 
-def _total(assessed: Assessment, without: set[int]) -> int:
-    weights, points = assessed.policy.weights, assessed.points
-    return sum(weights[factor] * points[factor] for factor in range(len(weights)) if factor not in without)
-
-
-def _above(assessed: Assessment, computed: int, moving: int) -> list[tuple[int, int]]:
-    """Of the scored tiers above a rank whose gates on other factors are passed: enter score and gate on `moving`."""
-    points = assessed.points
-    return [
-        (rung.enter, max((least for factor, least in rung.gates if factor == moving), default=0))
-        for rung in assessed.policy.ladder
-        if rung.rank > computed and all(points[factor] >= least for factor, least in rung.gates if factor != moving)
-    ]
+def _total(assessed: Assessment) -> int:
+    return sum(map(mul, assessed.policy.weights, assessed.points))
 
 
 def _ceiling(numerator: int, denominator: int) -> int:

@@ -42,9 +42,9 @@ class Book(Blocks):
 
     def __init__(self) -> None:
         super().__init__()
-        self.net = [0] * SEGMENTS
+        self.net: tuple[int, ...] = (0,) * SEGMENTS
         self.gross_365d = self.rated_365d = self.margin_365d = 0
-        self.ahead = [NEVER] * len(BORDERS)
+        self.ahead: tuple[int, ...] = (NEVER,) * len(BORDERS)
         self.due = NEVER
 
     def add(self, today: int, day: int, amounts: Amounts) -> None:
@@ -54,17 +54,17 @@ class Book(Blocks):
             return
         change, _ = self.put(day, amounts)
         if change > 0:
-            for place in range(bisect_right(BORDERS, age), len(BORDERS)):
-                self.ahead[place] = min(self.ahead[place], day)
+            passed = bisect_right(BORDERS, age)
+            self.ahead = (*self.ahead[:passed], *(min(first, day) for first in self.ahead[passed:]))
             self._find_due()
         elif change < 0 and day in self.ahead:
             following = self.next_day(day + 1) or NEVER
-            self.ahead = [following if first == day else first for first in self.ahead]
+            self.ahead = tuple(following if first == day else first for first in self.ahead)
             self._find_due()
         if age < 0:
             return
         gross, refunds, rated, margin = amounts
-        self.net[_SEGMENT_OF_AGE[age]] += gross - refunds
+        self._move(_SEGMENT_OF_AGE[age], gross - refunds)
         if age < YEAR:
             self.gross_365d += gross
             self.rated_365d += rated
@@ -106,16 +106,19 @@ class Book(Blocks):
             margin += sum(columns[MARGIN][low:high])
             if place < SEGMENTS or high == low or self._drop(index, columns, high):
                 index += 1
-        self.ahead[place] = following
+        self.ahead = (*self.ahead[:place], following, *self.ahead[place + 1 :])
         if place < SEGMENTS:
-            self.net[place] += gross - refunds
+            self._move(place, gross - refunds)
         if place:
-            self.net[place - 1] -= gross - refunds
+            self._move(place - 1, refunds - gross)
         if BORDERS[place] in {0, YEAR}:
             sign = -1 if place else 1
             self.gross_365d += sign * gross
             self.rated_365d += sign * rated
             self.margin_365d += sign * margin
+
+    def _move(self, segment: int, net: int) -> None:
+        self.net = (*self.net[:segment], self.net[segment] + net, *self.net[segment + 1 :])
 
     def _drop(self, index: int, columns: list[list[int]], count: int) -> bool:
         """Forget the first buckets of a block; whether any is left."""
@@ -125,9 +128,9 @@ class Book(Blocks):
 
     def recount(self, today: int) -> None:
         """Set the sums from the blocks."""
-        self.net = [0] * SEGMENTS
+        self.net = (0,) * SEGMENTS
         self.gross_365d = self.rated_365d = self.margin_365d = 0
-        self.ahead = [self.next_day(0) or NEVER] * len(BORDERS)
+        self.ahead = (self.next_day(0) or NEVER,) * len(BORDERS)
         self.advance(today)
 
     def has_begun(self, today: int) -> bool:
@@ -137,7 +140,7 @@ class Book(Blocks):
     def copy(self) -> "Book":
         """A book of its own with the same content."""
         twin = super().copy()
-        twin.net, twin.ahead, twin.due = self.net.copy(), self.ahead.copy(), self.due
+        twin.net, twin.ahead, twin.due = self.net, self.ahead, self.due
         twin.gross_365d, twin.rated_365d, twin.margin_365d = self.gross_365d, self.rated_365d, self.margin_365d
         return twin
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.tiering.policy import GENERAL, RATED, STRATEGIC, Policy
 from services.tiering.rules.changes import TOP_POINTS, TOP_TIMES
 from services.tiering.rules.factors import Assessment, Money, Payment, Terms, score
-from services.tiering.rules.lifts import bought, least_lift, least_points, least_sum
+from services.tiering.rules.lifts import bought, least_lift, least_points, least_sum, rank_with, tiers_above
 from services.tiering.rules.lines import Line, line, log_steps
 from services.tiering.rules.rounding import half_even
 from services.tiering.rules.tiers import judge
@@ -51,6 +51,10 @@ def searched_lift(assessed: Assessment, computed: int, step: int, most: int) -> 
     return bisect_left(range(most + 1), True, lo=1, hi=most, key=lifts) if lifts(most) else None
 
 
+def told_lift(assessed: Assessment, computed: int, step: int, most: int) -> int | None:
+    return least_lift(assessed, computed, tiers_above(assessed, computed), step, most)
+
+
 def with_points(assessed: Assessment, factor: int, points: int) -> Assessment:
     terms = assessed.terms
     ratings = tuple(points if one == factor else old for one, old in zip(RATED, terms.ratings, strict=True))
@@ -65,28 +69,33 @@ def most_of(policy: Policy) -> tuple[int, int]:
 @given(assessments(), st.integers(0, STRATEGIC - 1))
 def test_the_least_purchase_is_the_one_that_a_search_finds(assessed: Assessment, computed: int) -> None:
     step, most = most_of(assessed.policy)
-    assert least_lift(assessed, computed, step, most) == searched_lift(assessed, computed, step, most)
+    assert told_lift(assessed, computed, step, most) == searched_lift(assessed, computed, step, most)
 
 
 @given(assessments(), st.integers(0, STRATEGIC - 1), st.integers(-3, 3))
 def test_of_net_near_an_edge_too(assessed: Assessment, computed: int, off: int) -> None:
     """The net from which the tier is entered, a few scaled parts off: roundings of steps, lines and units meet there."""
     step, most = most_of(assessed.policy)
-    least = least_lift(assessed, computed, 1, most * step)
+    least = told_lift(assessed, computed, 1, most * step)
     if least is None:
         return
     near = bought(assessed, max(0, least + off))
-    assert least_lift(near, computed, step, most) == searched_lift(near, computed, step, most)
+    assert told_lift(near, computed, step, most) == searched_lift(near, computed, step, most)
 
 
 @given(assessments(), st.integers(GENERAL, STRATEGIC - 1), st.sampled_from(RATED))
 def test_the_least_points_are_those_that_a_search_finds(assessed: Assessment, computed: int, factor: int) -> None:
     """A rating lifts from general at the least: who is below has bought nothing."""
-    least = least_points(assessed, computed, factor)
+    above = tiers_above(assessed, computed)
+    least = least_points(assessed, above, factor)
     place = bisect_left(range(TOP_POINTS + 1), True, key=lambda p: rises(with_points(assessed, factor, p), computed))
     found = None if place > TOP_POINTS else place
     weighed = assessed.policy.weights[factor] and assessed.money.net > 0
     assert (None if least is None or least > TOP_POINTS else max(0, least)) == (found if weighed else None)
+    if weighed:
+        for points in range(0, TOP_POINTS + 1, 50):
+            rank = judge(with_points(assessed, factor, points), computed, approved=True).rank
+            assert rank_with(assessed, above, factor, points) == (rank if rank > computed else None)
 
 
 @given(st.integers(0, 1000))
