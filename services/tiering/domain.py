@@ -122,7 +122,7 @@ class Tiering:
         if outcomes:
             public["goal_outcomes"] = outcomes
         public.update(stored.dump(state, standing))
-        state.assessed = None  # a kept state is small, and the next event needs another one
+        state.slim()
         return public
 
     def load(self, key: str, document: dict[str, Any]) -> tuple[State, Standing]:

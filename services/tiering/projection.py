@@ -43,7 +43,7 @@ def row(state: State, standing: Standing, policies: Policies) -> Json:
         "policy": policy.name,
         "policy_version": policy.version,
         **_money(state, assessed, policy),
-        **(state.shown or _shown(state)),
+        **(_shown(state) if state.shown is None else state.shown),
         **_tier_extras(state, standing),
     }
     entitled = standing.entitled(state.today)
@@ -130,6 +130,9 @@ def unconverted_currencies(state: State, policy: Policy) -> list[str]:
     return sorted(moved)
 
 
+_NOTHING: Json = {}
+
+
 def _shown(state: State) -> Json:
     """Master data, owners and when ratings lapse; kept in the state until one of them changes."""
     today = state.today
@@ -144,7 +147,7 @@ def _shown(state: State) -> Json:
     lapses = ratings_lapse_on(state)
     if lapses is not None:
         public["ratings_lapse_on"] = iso(lapses)
-    state.shown = public
+    state.shown = public or _NOTHING
     return public
 
 

@@ -189,6 +189,20 @@ def new_entity(domain: Domain[S, T], key: str) -> Entity[S, T]:
     return Entity(domain, key, state, standing, standing)
 
 
+def as_now(domain: Domain[S, T], key: str, document: dict[str, Any]) -> dict[str, Any]:
+    """A stored document as this program would have written it: one of an earlier fold version, which becomes one of this
+    with its next change, is read and made anew. For those who compare documents.
+    """
+    if document.get("fold_version", domain.fold_version) >= domain.fold_version or "fold" not in document:
+        return document
+    made = load_entity(domain, key, document).document()
+    return {name: value for name, value in document.items() if name in _PLACE} | made
+
+
+_PLACE = ("_id", "generation", "incomplete_since", "log", "partition", "projected_at", "recorded_at")
+"""What the processor adds to an entity's document."""
+
+
 def load_entity(domain: Domain[S, T], key: str, document: dict[str, Any]) -> Entity[S, T]:
     """The entity of a stored document; raises Stop when a newer program has written it."""
     if document["fold_version"] > domain.fold_version:

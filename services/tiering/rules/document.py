@@ -162,7 +162,7 @@ def _close(state: State) -> Closed:
     stored = _dump_invoices(state)
     settles = any(is_settled(pair, soon) for pair in invoices.pairs.values())
     until = state.today + 1 if settles else soon
-    return Closed(_text(stored) if stored else "", invoices.sums, invoices.due, until, _read_invoices)
+    return Closed(_text(stored) if stored else "", invoices.sums or NO_INVOICES.sums, invoices.due, until, _read_invoices)
 
 
 def _read_invoices(text: str, today: int) -> Invoices:
@@ -234,10 +234,9 @@ def _load_half(stored: list[Any], width: int) -> Half:
 
 
 def _standing_text(state: State, standing: Standing) -> str:
-    known = state.standing_text
-    if known is None or known[0] is not standing:
-        known = state.standing_text = (standing, _text(_dump_standing(standing)))
-    return known[1]
+    if state.standing is not standing:
+        state.standing, state.standing_text = standing, _text(_dump_standing(standing))
+    return state.standing_text
 
 
 def _dump_standing(standing: Standing) -> list[Any]:

@@ -17,7 +17,7 @@ from services.tiering.rules.standing import Standing
 RATING_DAYS = 365
 """A rating counts through its day + 364."""
 
-_EMPTY_BYTES, _BOOK_BYTES, _BLOCK_BYTES, _SUMS_BYTES, _PAIR_BYTES, _SAID_BYTES = 1100, 800, 100, 700, 1500, 8
+_EMPTY_BYTES, _BOOK_BYTES, _BLOCK_BYTES, _SUMS_BYTES, _PAIR_BYTES, _SAID_BYTES = 1000, 800, 100, 700, 1500, 8
 """A state without anything; a book, a block without its text; sums of invoices in a currency, an open invoice; a byte of
 other facts, which stand as text, in full, and as they are shown."""
 
@@ -48,7 +48,7 @@ class State:
     goals: those that tiering measures. closed, opened: the invoices, as text or in full. terms, assessed, decided:
     worked out from the rest and thrown away when that changes; never stored. facts_text, shown: what is stored and
     shown of facts other than money and invoices, made again when they change, or from the day `settles_on`;
-    standing_text: a standing, and what is stored of it.
+    standing, standing_text: the one that was stored last, and as what.
     """
 
     __slots__ = (
@@ -72,6 +72,7 @@ class State:
         "registered",
         "settles_on",
         "shown",
+        "standing",
         "standing_text",
         "terms",
         "today",
@@ -98,7 +99,8 @@ class State:
         self.due_otherwise = self.settles_on = NEVER
         self.facts_text: str | None = None
         self.shown: dict[str, Any] | None = None
-        self.standing_text: tuple[Standing, str] | None = None
+        self.standing: Standing | None = None
+        self.standing_text = ""
         self.forget()
 
     def forget(self) -> None:
@@ -231,6 +233,12 @@ class State:
         """Whether the first purchase is 730 days old."""
         first = self.bought.first(self.today)
         return first is not None and first <= self.today - KEPT_DAYS
+
+    def slim(self) -> None:
+        """Throw away what is quickly worked out again and most events need anew: more states can be kept than with it."""
+        self.assessed = self.decided = None
+        if not self.ratings.entries:
+            self.terms = None
 
     def size(self) -> int:
         """About how many bytes this takes in memory, what others share aside; measured by a test."""
