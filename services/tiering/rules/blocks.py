@@ -1,6 +1,6 @@
 """Days in blocks: each block is one text, in which it is stored and kept, and opened only when one of its days is met.
-Few days are one block, so that most customers' documents and states stay small; many are divided, so that an event costs
-the same however many there are.
+Few days lie in wide blocks, so that most customers' documents and states stay small; many in narrow ones, so that an
+event costs the same however many there are.
 
 JSON, lists side by side by ascending day: places in the block, then amounts of each. A list of nothing but zeros is
 empty, and empty ones at the end are left out, so that a text is a function of what it says. Whole numbers of any size.
@@ -28,8 +28,8 @@ class Blocks:
     __slots__ = ("count", "numbers", "span", "texts")
 
     DAYS: ClassVar[int]
-    """The span of a block where there are many days. It is written whole, so a fact costs the days of one block; each is a
-    field of its own, so a document costs the number of blocks."""
+    """The span of a block where there are many days. It is written whole, so a fact costs the days of one block; each
+    is a field of its own, so a document costs the number of blocks."""
     KINDS: ClassVar[int]
     """How many amounts a day has."""
 
@@ -84,7 +84,7 @@ class Blocks:
             places, *columns = self.read(index)
             days += [number * self.span + place for place in places]
             for whole, column in zip(amounts, columns, strict=True):
-                whole += column or [0] * len(places)
+                whole.extend(column or [0] * len(places))
         numbers, texts = [], []
         low = 0
         while low < len(days):
@@ -149,17 +149,12 @@ def _put(columns: Columns, place: int, amounts: Sequence[int]) -> int:
         for column in columns[1:]:
             if column:
                 column.insert(at, 0)
-    is_left = False
     for kind, amount in enumerate(amounts, 1):
-        column = columns[kind]
         if amount:
-            if not column:
-                column = columns[kind] = [0] * len(places)
+            column = columns[kind] or [0] * len(places)
             column[at] += amount
-            if not column[at] and not any(column):
-                column = columns[kind] = []
-        is_left = is_left or bool(column and column[at])
-    if is_left:
+            columns[kind] = column if column[at] or any(column) else []
+    if any(column and column[at] for column in columns[1:]):
         return 1 if is_new else 0
     for column in columns:
         if column:

@@ -1,10 +1,11 @@
 """State and standing <-> the private fields of the stored document, in BSON's types.
 
-A storage format: a change of shape needs a new FOLD_VERSION, and a reader of the former shape (former.py). Each field is
-a text, JSON with short names and plain lists: cheap to compare, to write and to read, and whole numbers of any size. What
-moves with every event is small and by itself, since only fields that differ are written: `fold`, the sums of the books;
-`fold:<currency>:<number>`, their blocks; `fold:bought:<number>`, the days of purchases; and what moves rarely, `fold:standing`, `fold:facts`, `fold:invoices`. All are
-functions of the state alone, however it came about. Empty parts are left out.
+A storage format: a change of shape needs a new FOLD_VERSION, and a reader of the former shape (former.py). Each field
+is a text, JSON with short names and plain lists: cheap to compare, write and read, with whole numbers of any size.
+Only fields that differ are written, so what moves with every event is small and by itself: `fold`, sums of the books;
+`fold:<currency>:<number>`, their blocks; `fold:bought:<number>`, days of purchases; and what moves rarely,
+`fold:standing`, `fold:facts`, `fold:invoices`. All are functions of the state alone, however it came about. Empty parts
+are left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,20 +41,12 @@ Json = dict[str, Any]
 
 def dump(state: State, standing: Standing) -> Json:
     """The private fields. The clock stands outside, as `as_of` in milliseconds; `us` is the rest of it."""
-    head: Json = {}
-    if state.clock is not None and state.clock.microsecond % 1000:
-        head["us"] = state.clock.microsecond % 1000
-    fields = {FOLD: "", STANDING: _standing_text(state, standing)}
-    if state.books:
-        head["b"] = [_dump_sums(currency, state.books[currency]) for currency in sorted(state.books)]
-        for currency, book in state.books.items():
-            for number, text in zip(book.numbers, book.texts, strict=True):
-                fields[_block_name(currency, number)] = text
-    if state.bought.numbers:
-        head["p"] = [state.bought.count, state.bought.earliest, state.bought.latest]
-        for number, text in zip(state.bought.numbers, state.bought.texts, strict=True):
-            fields[_block_name(_BOUGHT, number)] = text
-    fields[FOLD] = _text(head)
+    fields = {FOLD: _text(_dump_head(state)), STANDING: _standing_text(state, standing)}
+    for currency, book in state.books.items():
+        for number, text in zip(book.numbers, book.texts, strict=True):
+            fields[_block_name(currency, number)] = text
+    for number, text in zip(state.bought.numbers, state.bought.texts, strict=True):
+        fields[_block_name(_BOUGHT, number)] = text
     if state.facts_text is None:
         state.facts_text = _dump_facts(state)
     if state.facts_text:
@@ -91,6 +84,17 @@ def load(customer: str, days: Days, document: Mapping[str, Any], as_of: datetime
 
 def _text(value: Any) -> str:
     return to_json(value).decode()
+
+
+def _dump_head(state: State) -> Json:
+    head: Json = {}
+    if state.clock is not None and state.clock.microsecond % 1000:
+        head["us"] = state.clock.microsecond % 1000
+    if state.books:
+        head["b"] = [_dump_sums(currency, state.books[currency]) for currency in sorted(state.books)]
+    if state.bought.numbers:
+        head["p"] = [state.bought.count, state.bought.earliest, state.bought.latest]
+    return head
 
 
 @lru_cache(10_000)
@@ -162,7 +166,9 @@ def _close(state: State) -> Closed:
     stored = _dump_invoices(state)
     settles = any(is_settled(pair, soon) for pair in invoices.pairs.values())
     until = state.today + 1 if settles else soon
-    return Closed(_text(stored) if stored else "", invoices.sums or NO_INVOICES.sums, invoices.due, until, _read_invoices)
+    return Closed(
+        _text(stored) if stored else "", invoices.sums or NO_INVOICES.sums, invoices.due, until, _read_invoices
+    )
 
 
 def _read_invoices(text: str, today: int) -> Invoices:

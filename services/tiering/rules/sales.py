@@ -1,9 +1,9 @@
 """Money by day and currency, running sums over the windows that end today, and the days of purchases (domain.md, Time
 and Tiering).
 
-A book keeps the days of the last 730 and those still to come, in blocks. The windows' sums move with the clock: a bucket
-crosses each border once, so that folding costs the same however many purchases lie in a window. Only the blocks that a
-fact or a border meets are opened.
+A book keeps the days of the last 730 and those still to come, in blocks. The windows' sums move with the clock: a
+bucket crosses each border once, so that folding costs the same however many purchases lie in a window. Only the blocks
+that a fact or a border meets are opened.
 """
 
 from bisect import bisect_left, bisect_right

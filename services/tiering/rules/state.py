@@ -18,8 +18,8 @@ RATING_DAYS = 365
 """A rating counts through its day + 364."""
 
 _EMPTY_BYTES, _BOOK_BYTES, _BLOCK_BYTES, _SUMS_BYTES, _PAIR_BYTES, _SAID_BYTES = 1000, 800, 100, 700, 1500, 8
-"""A state without anything; a book, a block without its text; sums of invoices in a currency, an open invoice; a byte of
-other facts, which stand as text, in full, and as they are shown."""
+"""A state without anything; a book, a block without its text; sums of invoices in a currency, an open invoice; a byte
+of other facts, which stand as text, in full, and as they are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +137,21 @@ class State:
             return
         today = self.today = self.days.day(clock)
         self.tomorrow = self.days.start(today + 1)
-        empty = []
-        for currency, book in self.books.items():
-            if today >= book.due:
-                if book.advance(today):
-                    self.assessed = None
-                if not book.numbers:
-                    empty.append(currency)
-        for currency in empty:
-            del self.books[currency]
+        self._move_windows()
         if today >= self.settles_on:
             self._settle()
         if today >= self.due_otherwise:
             if today >= self.invoices_due:
                 self.invoices.advance(today)
             self.notice()
+
+    def _move_windows(self) -> None:
+        due = [currency for currency, book in self.books.items() if self.today >= book.due]
+        for currency in due:
+            if self.books[currency].advance(self.today):
+                self.assessed = None
+            if not self.books[currency].numbers:
+                del self.books[currency]
 
     def _settle(self) -> None:
         today = self.today
@@ -235,7 +235,7 @@ class State:
         return first is not None and first <= self.today - KEPT_DAYS
 
     def slim(self) -> None:
-        """Throw away what is quickly worked out again and most events need anew: more states can be kept than with it."""
+        """Throw away what is quickly worked out again and most events need anew: so more states can be kept."""
         self.assessed = self.decided = None
         if not self.ratings.entries:
             self.terms = None

@@ -1,5 +1,5 @@
-"""Customers of whom documents of fold version 2 are kept (former.json, by commit 2b2bfed): each must be read as the same
-customer that is folded now.
+"""Customers of whom documents of fold version 2 are kept (former.json, by commit 2b2bfed): each must be read as the
+same customer that is folded now.
 """
 
 from datetime import date, timedelta
@@ -41,7 +41,10 @@ def _every(days: int, count: int, until: date = date(2026, 1, 20)) -> list[Said]
 
 STORIES: dict[str, list[Said | str]] = {
     "nothing": [],
-    "registered": [registered("2026-01-01", name="长城工业", country="CN"), assigned("2026-01-01", account_manager="ann")],
+    "registered": [
+        registered("2026-01-01", name="长城工业", country="CN"),
+        assigned("2026-01-01", account_manager="ann"),
+    ],
     "rich": [
         registered("2026-01-01", name="长城工业", country="CN"),
         assigned("2026-01-01", account_manager="ann"),

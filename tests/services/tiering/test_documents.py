@@ -87,7 +87,9 @@ def test_a_second_year_of_daily_purchases_takes_no_more_than_its_buckets() -> No
 def days_of(one: Given, name: str) -> list[int]:
     """The days of a currency's blocks; they are many, so that blocks are narrow."""
     span = Bought.DAYS if name == "bought" else Book.DAYS
-    blocks = [(int(field.split(":")[2]), it[0]) for field, it in one.stored.items() if field.startswith(f"fold:{name}:")]
+    blocks = [
+        (int(field.split(":")[2]), it[0]) for field, it in one.stored.items() if field.startswith(f"fold:{name}:")
+    ]
     return [number * span + place for number, places in sorted(blocks) for place in places]
 
 

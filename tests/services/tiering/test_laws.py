@@ -104,7 +104,7 @@ def test_deciding_again_without_news_gives_nothing(history: History) -> None:
 def test_the_document_is_made_of_what_mongodb_takes(history: History) -> None:
     log, as_of = history
     document = driven(folded(log), as_of).document()
-    stored = bson.decode(bson.encode(document), bson.CodecOptions(tz_aware=True))
+    stored: dict[str, Any] = bson.decode(bson.encode(document), bson.CodecOptions(tz_aware=True))
     assert {name: stored[name] for name in document if name.startswith("fold")} == {
         name: value for name, value in document.items() if name.startswith("fold")
     }

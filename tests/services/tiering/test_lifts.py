@@ -74,7 +74,7 @@ def test_the_least_purchase_is_the_one_that_a_search_finds(assessed: Assessment,
 
 @given(assessments(), st.integers(0, STRATEGIC - 1), st.integers(-3, 3))
 def test_of_net_near_an_edge_too(assessed: Assessment, computed: int, off: int) -> None:
-    """The net from which the tier is entered, a few scaled parts off: roundings of steps, lines and units meet there."""
+    """The net from which the tier is entered, a few scaled parts off: roundings of steps and lines meet there."""
     step, most = most_of(assessed.policy)
     least = told_lift(assessed, computed, 1, most * step)
     if least is None:
