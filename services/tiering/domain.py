@@ -156,4 +156,6 @@ def _id(key: str) -> str:
 
 
 def _milliseconds(instant: datetime) -> datetime:
+    if not instant.microsecond % 1000:
+        return instant
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

@@ -130,7 +130,8 @@ class Policy:
         where nothing had to be converted.
         """
         per_minor = self.scaled_minor[self.base_currency]
-        return format_minor(half_even(scaled, per_minor), self.base_currency)
+        minor, rest = divmod(scaled, per_minor)
+        return format_minor(half_even(scaled, per_minor) if rest else minor, self.base_currency)
 
     def money_exactly(self, scaled: int) -> str:
         """Scaled money as a decimal string with all its places."""

@@ -125,6 +125,8 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
 def unconverted_currencies(state: State, policy: Policy) -> list[str]:
     """Currencies without a rate, of the last 730 days and of the invoices that payment looks at."""
     known, today = policy.scaled_minor, state.today
+    if known.keys() >= state.books.keys() and known.keys() >= state.invoice_sums.keys():
+        return []
     moved = {currency for currency, book in state.books.items() if currency not in known and book.has_begun(today)}
     moved.update(currency for currency in state.invoice_sums if currency not in known)
     return sorted(moved)

@@ -166,8 +166,10 @@ class State:
         """
         self.facts_text = self.shown = None
         today = self.today
-        latest = (self.registered, self.ratings, self.credit, self.override)
-        self.settles_on = min(self.owners.next_day(today), *(one.next_day(today) for one in latest))
+        self.settles_on = self.owners.next_day(today) if self.owners.assignments else NEVER
+        for latest in (self.registered, self.ratings, self.credit, self.override):
+            if latest.entries:
+                self.settles_on = min(self.settles_on, latest.next_day(today))
 
     def notice(self) -> None:
         """Facts that a tier depends on have changed, money aside, or their day has come: forget what was worked out of
