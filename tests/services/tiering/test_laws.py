@@ -79,6 +79,20 @@ def test_storing_and_loading_before_every_record_changes_nothing(history: Histor
 
 
 @given(histories())
+def test_documents_made_on_the_way_change_nothing(history: History) -> None:
+    """A kept state remembers what it was stored as."""
+    log, as_of = history
+    one = domain()
+    run = Driven(one, *one.initial(KEY))
+    for event in folded(log):
+        run.fold(event)
+        document = run.document()
+        assert document == run.domain.document(*run.domain.load(KEY, document))
+    run.review(as_of)
+    assert is_same(run, driven(folded(log), as_of))
+
+
+@given(histories())
 def test_a_fold_that_never_decides_gives_the_same_state(history: History) -> None:
     log, as_of = history
     facts = folded(log)
