@@ -37,7 +37,7 @@ class Book(Blocks):
 
     __slots__ = ("ahead", "due", "gross_365d", "margin_365d", "net", "rated_365d")
 
-    DAYS = 64
+    DAYS = 32
     KINDS = 4
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ class Bought(Blocks):
 
     __slots__ = ("earliest", "latest")
 
-    DAYS = 128
+    DAYS = 64
     KINDS = 1
 
     def __init__(self) -> None:
