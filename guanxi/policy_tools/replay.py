@@ -88,7 +88,7 @@ class Replay:
         clock = twin.state.clock
         return {
             "as_of": None if clock is None else clock.isoformat(timespec="milliseconds"),
-            "fold": stored.dump(twin.state, twin.real),
+            "state": stored.dump(twin.state, twin.real),
             "trial": [trial.rank, trial.computed, proposal],
         }
 
@@ -96,7 +96,7 @@ class Replay:
         """What `dump` gave."""
         clock = dumped["as_of"]
         as_of = None if clock is None else datetime.fromisoformat(clock)
-        state, real = self._domain.load(key, {"fold": dumped["fold"], "as_of": as_of})
+        state, real = self._domain.load(key, {**dumped["state"], "as_of": as_of})
         rank, computed, proposal = dumped["trial"]
         trial = Standing(rank=rank, computed=computed, proposal=None if proposal is None else Proposal(*proposal))
         return Twin(state, real, trial)

@@ -14,7 +14,7 @@ from guanxi.verify.folding import Known, Refold
 from guanxi.verify.sample import Wants
 from shared.events.registry import DECISIONS
 from shared.fold.domain import Domain
-from shared.fold.entity import NEVER, Entity, Pending
+from shared.fold.entity import NEVER, Entity, Pending, as_now
 from shared.fold.rebuild import FRESHNESS
 from shared.mongo import Database, Document, transaction, transient_errors
 from shared.mongo.schema import Schema
@@ -150,6 +150,7 @@ def _compare_key(live: Live, key: str, known: Known | None, seen: Seen, report: 
     elif known.frozen or document.get("incomplete_since"):
         _compare_frozen(name, known.frozen, document.get("incomplete_since"), found, report)
     else:
+        document = as_now(live.domain, key, document)
         expected = _expected(known.entity, document)
         if live.policies_changed_at is not None and document["projected_at"] <= live.policies_changed_at + HEARD_OF:
             expected["due_at"] = document.get("due_at")

@@ -77,7 +77,8 @@ class Tiering:
             policy = in_force(self.policies, day)
             assessed = assess(state, policy)
             figures = {"score": f"{assessed.score / 10:.1f}", "net_365d": policy.money(assessed.money.net)}
-            goals.settle(state.goals, day, figures.__getitem__)
+            state.goals = goals.settled(state.goals, day, figures.__getitem__)
+            state.hear()
 
     def evolve(self, state: State, event: Event) -> State:
         """Fold one fact."""
@@ -110,21 +111,24 @@ class Tiering:
     def document(self, state: State, standing: Standing) -> dict[str, Any]:
         """The row of a customer, and the fold."""
         if state.clock is None:
-            return {"fold": stored.dump(state, standing)}
+            return stored.dump(state, standing)
         public = projection.row(state, standing, self.policies)
         public["as_of"] = _milliseconds(state.clock)
-        outcomes = {metric: goal for metric, goal in sorted(state.goals.items()) if goal.outcome is not None}
+        outcomes = [
+            {"metric": metric, "due_on": iso(goal.due_on), "outcome": goal.outcome}
+            for metric, goal in sorted(state.goals.items())
+            if goal.outcome is not None
+        ]
         if outcomes:
-            public["goal_outcomes"] = [
-                {"metric": metric, "due_on": iso(goal.due_on), "outcome": goal.outcome}
-                for metric, goal in outcomes.items()
-            ]
-        return {**public, "fold": stored.dump(state, standing)}
+            public["goal_outcomes"] = outcomes
+        public.update(stored.dump(state, standing))
+        state.slim()
+        return public
 
     def load(self, key: str, document: dict[str, Any]) -> tuple[State, Standing]:
         """What `document` gave."""
         as_of = document.get("as_of")
-        return stored.load(_id(key), self.days, document["fold"], None if as_of is None else as_of.astimezone(UTC))
+        return stored.load(_id(key), self.days, document, None if as_of is None else as_of.astimezone(UTC))
 
     def needs(self, state: State, events: Sequence[Event]) -> Sequence[Address]:  # noqa: ARG002 - the protocol's
         """A state is whole."""
@@ -133,9 +137,9 @@ class Tiering:
     def attach(self, state: State, pieces: Mapping[Address, dict[str, Any] | None]) -> None:
         """Nothing was asked for."""
 
-    def size(self, state: State) -> int:  # noqa: ARG002 - the protocol's
-        """A guess."""
-        return 4_000
+    def size(self, state: State) -> int:
+        """About how many bytes a state takes."""
+        return state.size()
 
     def rows(self, state: State) -> Sequence[Row]:  # noqa: ARG002 - the protocol's
         """Tiering keeps one document per customer."""
@@ -152,4 +156,6 @@ def _id(key: str) -> str:
 
 
 def _milliseconds(instant: datetime) -> datetime:
+    if not instant.microsecond % 1000:
+        return instant
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

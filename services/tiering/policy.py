@@ -130,7 +130,8 @@ class Policy:
         where nothing had to be converted.
         """
         per_minor = self.scaled_minor[self.base_currency]
-        return format_minor(half_even(scaled, per_minor), self.base_currency)
+        minor, rest = divmod(scaled, per_minor)
+        return format_minor(half_even(scaled, per_minor) if rest else minor, self.base_currency)
 
     def money_exactly(self, scaled: int) -> str:
         """Scaled money as a decimal string with all its places."""
@@ -143,9 +144,9 @@ Policies = tuple[Policy, ...]
 
 def in_force(policies: Policies, day: int) -> Policy:
     """The version of a day; before the first one, the first."""
-    for policy in reversed(policies[1:]):
-        if policy.effective_day <= day:
-            return policy
+    for place in range(len(policies) - 1, 0, -1):
+        if policies[place].effective_day <= day:
+            return policies[place]
     return policies[0]
 
 

@@ -1,6 +1,9 @@
 """What readers see of a customer and of each decision. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import fields
+from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 from services.tiering.policy import RATED, Policies, Policy, in_force
@@ -11,7 +14,7 @@ from services.tiering.rules.factors import FIELDS, Assessment, assess
 from services.tiering.rules.outcome import is_declined, is_dormant
 from services.tiering.rules.standing import Standing
 from services.tiering.rules.state import RATING_DAYS, State
-from shared.events.codec import dump_decision
+from shared.events.codec import dumped_decision
 from shared.events.decisions import TierChanged
 from shared.events.event import Event
 from shared.events.types import TIERS
@@ -29,17 +32,18 @@ def row(state: State, standing: Standing, policies: Policies) -> Json:
     """
     policy = in_force(policies, state.today)
     assessed = assess(state, policy)
+    known = assessed.known
     public: Json = {
         "as_of": state.clock,
         "tier": TIERS[standing.rank],
         "version": standing.version,
         "score": assessed.score / 10,
-        "known_weight": assessed.known_weight,
-        "factors": _factors(state, assessed),
+        "known_weight": sum(compress(policy.weights, known)),
+        "factors": _factors(state, assessed, known),
         "policy": policy.name,
         "policy_version": policy.version,
         **_money(state, assessed, policy),
-        **_master_data(state),
+        **(_shown(state) if state.shown is None else state.shown),
         **_tier_extras(state, standing),
     }
     entitled = standing.entitled(state.today)
@@ -47,12 +51,17 @@ def row(state: State, standing: Standing, policies: Policies) -> Json:
         public["entitled_tier"] = TIERS[entitled.rank]
         public["entitled_until"] = iso(entitled.until)
     given = policy.entitlements[standing.rank if entitled is None else entitled.rank]
-    public["entitlements"] = [getattr(given, name) for name in ENTITLEMENTS]
+    public["entitlements"] = _entitlements(given)
     return public
 
 
 ENTITLEMENTS = tuple(field.name for field in fields(Entitlement))
 """What an entitlement gives, in the order of a row's `entitlements`."""
+
+
+@lru_cache(256)
+def _entitlements(given: Entitlement) -> list[Any]:
+    return [getattr(given, name) for name in ENTITLEMENTS]
 
 
 def _tier_extras(state: State, standing: Standing) -> Json:
@@ -78,8 +87,8 @@ def _tier_extras(state: State, standing: Standing) -> Json:
     return extras
 
 
-def _factors(state: State, assessed: Assessment) -> list[list[Any]]:
-    known, points = assessed.known, assessed.points
+def _factors(state: State, assessed: Assessment, known: Sequence[bool]) -> list[list[Any]]:
+    points = assessed.points
     return [
         [factor, factor_value(state, assessed, factor) if known[factor] else None, points[factor] / 100, weight]
         for factor, weight in enumerate(assessed.policy.weights)
@@ -115,11 +124,19 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
 
 def unconverted_currencies(state: State, policy: Policy) -> list[str]:
     """Currencies without a rate, of the last 730 days and of the invoices that payment looks at."""
-    moved = {currency for currency, book in state.books.items() if book.has_begun(state.today)}
-    return sorted((moved | state.invoices.sums.keys()) - policy.scaled_minor.keys())
+    known, today = policy.scaled_minor, state.today
+    if known.keys() >= state.books.keys() and known.keys() >= state.invoice_sums.keys():
+        return []
+    moved = {currency for currency, book in state.books.items() if currency not in known and book.has_begun(today)}
+    moved.update(currency for currency in state.invoice_sums if currency not in known)
+    return sorted(moved)
 
 
-def _master_data(state: State) -> Json:
+_NOTHING: Json = {}
+
+
+def _shown(state: State) -> Json:
+    """Master data, owners and when ratings lapse; kept in the state until one of them changes."""
     today = state.today
     said = {name: state.registered.value(name, today) for name in MASTER_DATA} if state.registered.entries else {}
     public: Json = {name: value for name, value in said.items() if value is not None}
@@ -132,11 +149,14 @@ def _master_data(state: State) -> Json:
     lapses = ratings_lapse_on(state)
     if lapses is not None:
         public["ratings_lapse_on"] = iso(lapses)
+    state.shown = public or _NOTHING
     return public
 
 
 def ratings_lapse_on(state: State) -> int | None:
     """The first day on which a rating that counts today counts no more."""
+    if not state.ratings.entries:
+        return None
     days = []
     for factor in RATED:
         entry = state.ratings.holding(FIELDS[factor], state.today)
@@ -154,7 +174,7 @@ def ratings_lapse_on(state: State) -> int | None:
 def history(customer: str, event: Event) -> Json:
     """The document of `tier_history` that a decision leaves: everything in it, and where on the log it stands."""
     decision = event.data
-    told = dump_decision(decision)
+    told = dumped_decision(event).copy()
     del told["version"]
     kind = "changed" if isinstance(decision, TierChanged) else "proposed"
     return {

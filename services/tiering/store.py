@@ -8,6 +8,7 @@ from typing import Any
 from services.tiering.domain import CUSTOMERS, HISTORY, OTHERS
 from services.tiering.policy import FACTORS
 from services.tiering.projection import ENTITLEMENTS
+from services.tiering.rules.evolve import MASTER_DATA, ROLES
 from shared.events.types import TIERS
 from shared.mongo.schema import Index, Name, Schema, View
 from shared.mongo.states import freshness_collection
@@ -29,6 +30,16 @@ PRIVATE = (
     "changed_on",
     "since_version",
 )
+SHOWN = (
+    *("as_of", "log", "recorded_at", "projected_at", "generation", "partition", "incomplete_since"),
+    *("tier", "computed_tier", "version", "changed_version", "changed_on", "since_version", "tier_since", "dormant"),
+    *("proposal", "proposed_tier", "overridden_until", "entitled_tier", "entitled_until", "entitlements"),
+    *("policy", "policy_version", "score", "known_weight", "factors", "currency", "flags", "at_risk"),
+    *("net_730d", "net_365d", "net_90d", "first_purchase_on", "last_purchase_on", "goal_outcomes"),
+    *("registered", *MASTER_DATA, *ROLES, "ratings_lapse_on"),
+)
+"""The fields of a document that the view `customers` is made of. The others are private, and those of money by day have
+names of their own (rules/document.py)."""
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation")
 KEY_PERSON_WORK = ("priority", "partner", "strategic")
 """Tiers that owe key-person work (domain.md, what each tier owes and gets)."""
@@ -41,6 +52,7 @@ def customers_pipeline(name: Name) -> list[Json]:
     `changes` of the last change, which under an override may be another one that changed the computed tier alone.
     """
     return [
+        {"$project": dict.fromkeys(SHOWN, 1)},
         {"$set": {"since_version": _default("since_version", value="$changed_version")}},
         {"$set": {"decided": [_decision("since_version"), _decision("changed_version")]}},
         {"$lookup": {"from": name(HISTORY), "localField": "decided", "foreignField": "_id", "as": "decided"}},

@@ -81,7 +81,7 @@ def encode(
     of the event are the broker's to say and are not written.
     """
     if data is None:
-        data = dump_fact(event.data) if isinstance(event.data, Fact) else dump_decision(event.data)
+        data = dump_fact(event.data) if isinstance(event.data, Fact) else dumped_decision(event)
     if event.replaces is not None:
         data = {**data, "replaces": dump_replaced(event.replaces)}
     return encode_data(event, data, position)
@@ -183,9 +183,17 @@ def dump_decision(decision: Decision) -> dict[str, Any]:
     return decision.model_dump(mode="json", by_alias=True)
 
 
-def decision_id(subject: str, decision: Decision) -> str:
-    """Content hash of a decision and of its `after`, so that ids chain (invariant 6); 32 hex digits."""
-    return content_hash((NAMES[type(decision)], subject, dump_decision(decision))).hex()
+def dumped_decision(event: Event) -> dict[str, Any]:
+    """JSON-ready data of the decision that an event carries; not to be changed, as others may hold it too."""
+    return dump_decision(event.data) if event.dumped is None else event.dumped
+
+
+def decision_id(subject: str, decision: Decision, dumped: dict[str, Any] | None = None) -> str:
+    """Content hash of a decision and of its `after`, so that ids chain (invariant 6); 32 hex digits. `dumped` spares a
+    second dump where the caller has it.
+    """
+    data = dump_decision(decision) if dumped is None else dumped
+    return content_hash((NAMES[type(decision)], subject, data)).hex()
 
 
 def content_hash(parts: Iterable[Any]) -> bytes:

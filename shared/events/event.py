@@ -1,6 +1,6 @@
 """What a fold sees: one record of the log, decoded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -41,7 +41,8 @@ class Event:
 
     type, id, source, subject: as in the envelope; `time` is occurred_at (UTC); `data` is a model of
     `shared.events.facts` or `.decisions`; `recorded_at` is the broker's append time (UTC); `backfill` marks history
-    that is decided as of its own time (domain.md, Age); `traceparent` is W3C's.
+    that is decided as of its own time (domain.md, Age); `traceparent` is W3C's. `dumped` is the JSON-ready form of a
+    decision, where whoever made the decision has made that too; a copy with other content is without it.
     """
 
     type: str
@@ -56,6 +57,7 @@ class Event:
     backfill: bool = False
     replaces: Replaced | None = None
     traceparent: str | None = None
+    dumped: dict[str, Any] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def clock(self) -> datetime:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.fold.entity import as_now
 from shared.fold.rebuild import FRESHNESS, Rebuild
 from shared.mongo import Document, Session, transaction, transient_errors
 
@@ -125,6 +126,9 @@ async def _compare_chunk(
             found.later.append((name, document_id))
         else:
             comparable.append(document_id)
+            kind = "customer" if name == rebuild.domain.collection("customer:") else "representative"
+            if live is not None:
+                live = as_now(rebuild.domain, f"{kind}:{document_id}", live)
             fields = _differing(live, built, LIVE_ONLY)
             if fields:
                 found.add(Difference(name, str(document_id), fields))

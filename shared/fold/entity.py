@@ -24,10 +24,17 @@ MAX_PENDING = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A decision that was published and has not been read back yet."""
+    """A decision that was published and has not been read back yet; `dumped` is its JSON-ready form, where it has been
+    made: for the id, the log, the stored document and the history alike.
+    """
 
     id: str
     decision: Decision
+    dumped: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    def data(self) -> dict[str, Any]:
+        """The decision, JSON-ready."""
+        return dump_decision(self.decision) if self.dumped is None else self.dumped
 
 
 @dataclass(slots=True)
@@ -102,11 +109,12 @@ class Entity(Generic[S, T]):
         for decision in self.domain.decide(self.state, self.head, set_off_by):
             if len(self.pending) >= MAX_PENDING:
                 raise Stop(f"{self.key}: {MAX_PENDING} decisions were published and not read back")
-            name = decision_id(self.subject, decision)
-            self.pending.append(Pending(name, decision))
+            dumped = dump_decision(decision)
+            name = decision_id(self.subject, decision, dumped)
+            self.pending.append(Pending(name, decision, dumped))
             self.head = self.domain.accept(self.head, decision, name)
             assert at is not None, "a decision is made as of a clock"
-            yield Event(
+            event = Event(
                 type=NAMES[type(decision)],
                 id=name,
                 source=f"guanxi/{self.domain.service}",
@@ -116,6 +124,8 @@ class Entity(Generic[S, T]):
                 recorded_at=at,
                 log=LogPosition(0, 0, 0),
             )
+            event.dumped = dumped
+            yield event
 
     def _arbitrate(self, event: Event, *, deciding: bool) -> None:
         version, last = self.domain.version(self.standing)
@@ -124,10 +134,13 @@ class Entity(Generic[S, T]):
             return  # the first on the log has won already
         self.standing = self.domain.accept(self.standing, decision, event.id)
         self.accepted.append(event)
+        expected = bool(self.pending) and self.pending[0].id == event.id
+        if expected:
+            event.dumped = self.pending[0].dumped
         row = self.domain.history(self.key, event)
         if row is not None:
             self.history.append(row)
-        if self.pending and self.pending[0].id == event.id:
+        if expected:
             del self.pending[0]
             return
         self.pending.clear()
@@ -161,7 +174,7 @@ class Entity(Generic[S, T]):
         document["fold_version"] = self.domain.fold_version
         if self.pending:
             document["pending"] = [
-                {"id": p.id, "type": NAMES[type(p.decision)], "data": dump_decision(p.decision)} for p in self.pending
+                {"id": p.id, "type": NAMES[type(p.decision)], "data": p.data()} for p in self.pending
             ]
         if self.marked_due:
             document["marked_due"] = True
@@ -174,6 +187,20 @@ def new_entity(domain: Domain[S, T], key: str) -> Entity[S, T]:
     """The entity of a key that nothing is known of."""
     state, standing = domain.initial(key)
     return Entity(domain, key, state, standing, standing)
+
+
+def as_now(domain: Domain[S, T], key: str, document: dict[str, Any]) -> dict[str, Any]:
+    """A stored document as this program would have written it: one of an earlier fold version, which the next change of
+    the customer makes one of this, is read and made anew. For those who compare documents.
+    """
+    if document.get("fold_version", domain.fold_version) >= domain.fold_version or "fold" not in document:
+        return document
+    made = load_entity(domain, key, document).document()
+    return {name: value for name, value in document.items() if name in _PLACE} | made
+
+
+_PLACE = ("_id", "generation", "incomplete_since", "log", "partition", "projected_at", "recorded_at")
+"""What the processor adds to an entity's document."""
 
 
 def load_entity(domain: Domain[S, T], key: str, document: dict[str, Any]) -> Entity[S, T]:

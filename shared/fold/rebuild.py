@@ -123,7 +123,7 @@ class Rebuild:
         target = kept[-1]
         async with transient_errors():
             for name in self.schema.collections:
-                other = {"fold_version": {"$exists": True, "$ne": self.domain.fold_version}}
+                other = {"fold_version": {"$gt": self.domain.fold_version}}
                 found = await self.database[f"{name}_g{target}"].find_one(other, {"fold_version": 1})
                 if found is not None:
                     raise Stop(

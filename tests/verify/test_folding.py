@@ -1,6 +1,7 @@
 """Deciding again over the records of one partition: what is as it was decided, and what is not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -40,7 +41,7 @@ class Service:
         self.decided: list[Event] = []
 
     def fact(self, fact: Event, *, published: bool = True) -> "Service":
-        fact = Event(**{name: getattr(fact, name) for name in Event.__slots__})
+        fact = replace(fact)
         self._put(fact)
         made = list(self.entity.fold(fact, deciding=True))
         for decision in made:

@@ -4,6 +4,7 @@ Whether an answer counts depends on the proposal that is open, which is a decisi
 answer gets a number, and a proposal carries the number of the last one that came before it: an early one is ignored.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from services.tiering.rules.days import NEVER
@@ -21,20 +22,19 @@ class Answer(NamedTuple):
     day: int
 
 
+@dataclass(frozen=True, slots=True)
 class Answers:
     """The answers that can count; an approval by the account manager of its day is numbered and dropped."""
 
-    __slots__ = ("given", "seen")
+    seen: int = 0
+    given: tuple[Answer, ...] = ()
 
-    def __init__(self, seen: int = 0, given: list[Answer] | None = None) -> None:
-        self.seen = seen
-        self.given: list[Answer] = given or []
-
-    def put(self, version: int, day: int, *, approves: bool, counts: bool) -> None:
-        """Take in an answer."""
-        self.seen += 1
-        if counts:
-            self.given = [*self.given[1 - MAX_ANSWERS :], Answer(self.seen, version, approves, day)]
+    def put(self, version: int, day: int, *, approves: bool, counts: bool) -> "Answers":
+        """With an answer more."""
+        seen = self.seen + 1
+        if not counts:
+            return Answers(seen, self.given)
+        return Answers(seen, (*self.given[1 - MAX_ANSWERS :], Answer(seen, version, approves, day)))
 
     def to(self, version: int, after: int, today: int) -> Answer | None:
         """The first answer to a proposal, of those numbered after `after`; the later ones found it closed."""
@@ -48,6 +48,5 @@ class Answers:
         """The next day from which a waiting answer counts."""
         return min((answer.day for answer in self.given if answer.day > today), default=NEVER)
 
-    def copy(self) -> "Answers":
-        """One of its own with the same content."""
-        return Answers(self.seen, self.given)
+
+UNANSWERED = Answers()

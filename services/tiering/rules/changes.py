@@ -1,11 +1,12 @@
 """What would change a tier: a purchase, prompt payment, better ratings; and when it falls by itself.
 
-All but `falls_on` is about the computed tier, approval taken as given. Cost, whatever the number of purchases: some
-forty looks at volume and growth for `purchase`, at most twenty sums for each rated factor; for `falls_on` one outcome
-per day on which time alone changes what a tier is computed from, which is at most three per day with money in the last
+All but `falls_on` is about the computed tier, approval taken as given. Cost, whatever the number of purchases: some ten
+looks at growth for `purchase` where growth is known, one sum for each rated factor; for `falls_on` one outcome per day
+on which time alone changes what a tier is computed from, which is at most three per day with money in the last
 730 days, seven per invoice, two per rating.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from services.tiering.policy import (
 )
 from services.tiering.rules.days import NEVER, iso
 from services.tiering.rules.factors import Assessment, Payment, score
-from services.tiering.rules.lifts import bought, least_lift, lifts_when_rated
+from services.tiering.rules.lifts import Above, bought, least_lift, least_points, rank_with, tiers_above
 from services.tiering.rules.outcome import Outcome, find_outcome, foresee, is_declined
 from services.tiering.rules.rounding import points_text
 from services.tiering.rules.standing import Standing
@@ -47,10 +48,11 @@ def would_change(state: State, standing: Standing, policies: Policies, found: Ou
     if found is None:
         found = find_outcome(state, standing, policy)
     settled = foresee(state, standing, found)
+    above = tiers_above(found.assessed, settled.computed)
     changes: dict[str, Any] = {
-        **_purchase(found.assessed, settled),
+        **_purchase(found.assessed, settled, above),
         "payment": _payment(state, found.assessed, settled),
-        "rating": _ratings(found.assessed, settled),
+        "rating": _ratings(found.assessed, settled, above),
         "falls_on": falls_on(state, settled, policies),
     }
     if settled.proposal is not None:
@@ -62,7 +64,7 @@ def _rank(assessed: Assessment, standing: Standing) -> int:
     return judge(assessed, standing.computed, approved=True).rank
 
 
-def _purchase(assessed: Assessment, standing: Standing) -> dict[str, Any]:
+def _purchase(assessed: Assessment, standing: Standing, above: Sequence[Above]) -> dict[str, Any]:
     policy = assessed.policy
     if standing.computed == STRATEGIC:
         return {"purchase": None, "blocked_by": []}
@@ -70,7 +72,7 @@ def _purchase(assessed: Assessment, standing: Standing) -> dict[str, Any]:
         return {"purchase": None, "blocked_by": ["approval"]}
     step = policy.scaled_minor[policy.base_currency]
     most = int(policy.volume[-1][0] * policy.unit) // step * TOP_TIMES
-    least = least_lift(assessed, standing.computed, step, most)
+    least = least_lift(assessed, standing.computed, above, step, most)
     if least is None:
         return {"purchase": None, "blocked_by": _blocking(bought(assessed, most * step), standing)}
     tier = TIERS[_rank(bought(assessed, least * step), standing)]
@@ -93,7 +95,7 @@ def _blocking(assessed: Assessment, standing: Standing) -> list[str]:
 def _payment(state: State, assessed: Assessment, standing: Standing) -> str | None:
     policy, terms = assessed.policy, assessed.terms
     total = weighted = overdue = 0
-    for currency, sums in state.invoices.sums.items():
+    for currency, sums in state.invoice_sums.items():
         scale = policy.scaled_minor.get(currency)
         if scale is None:
             continue
@@ -108,26 +110,23 @@ def _payment(state: State, assessed: Assessment, standing: Standing) -> str | No
     return TIERS[_rank(score(policy, assessed.money, paid, grown_up=assessed.grown_up), standing)]
 
 
-def _ratings(assessed: Assessment, standing: Standing) -> dict[str, Any]:
+def _ratings(assessed: Assessment, standing: Standing, above: Sequence[Above]) -> dict[str, Any]:
     return {
-        FACTORS[factor]: None if standing.proposal is not None else _rating(assessed, standing, place)
-        for place, factor in enumerate(RATED)
+        FACTORS[factor]: None if standing.proposal is not None else _rating(assessed, above, factor)
+        for factor in RATED
         if assessed.policy.weights[factor]
     }
 
 
-def _rating(assessed: Assessment, standing: Standing, place: int) -> dict[str, str] | None:
-    start = assessed.points[RATED[place]]
-    lifts = lifts_when_rated(assessed, standing.computed, RATED[place])
-    for step in range(start + RATING_STEP, TOP_POINTS + RATING_STEP, RATING_STEP):
-        points = min(step, TOP_POINTS)
-        if lifts(points):
-            ratings = tuple(points if i == place else old for i, old in enumerate(assessed.terms.ratings))
-            terms = replace(assessed.terms, ratings=ratings)
-            lifted = score(assessed.policy, assessed.money, terms, grown_up=assessed.grown_up)
-            tier = TIERS[_rank(lifted, standing)]
-            return {"points": points_text(points), "more": points_text(points - start), "tier": tier}
-    return None
+def _rating(assessed: Assessment, above: Sequence[Above], factor: int) -> dict[str, str] | None:
+    start, least = assessed.points[factor], least_points(assessed, above, factor)
+    if least is None or least > TOP_POINTS or start >= TOP_POINTS:
+        return None
+    steps = max(1, -((start - least) // RATING_STEP))
+    points = min(start + steps * RATING_STEP, TOP_POINTS)
+    rank = rank_with(assessed, above, factor, points)
+    assert rank is not None, "these points are enough"
+    return {"points": points_text(points), "more": points_text(points - start), "tier": TIERS[rank]}
 
 
 def falls_on(state: State, standing: Standing, policies: Policies) -> str | None:

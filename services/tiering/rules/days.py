@@ -32,6 +32,7 @@ class Days:
         return day
 
 
+@lru_cache(KNOWN_DAYS)
 def iso(day: int) -> str:
     """`YYYY-MM-DD`."""
     return date.fromordinal(day).isoformat()

@@ -1,127 +1,178 @@
-"""State and standing <-> the private part of the stored document, in BSON's types.
+"""State and standing <-> the private fields of the stored document, in BSON's types.
 
-A storage format: a change of shape needs a new FOLD_VERSION (and a rebuild). Short names and plain lists keep a
-customer with ten purchases well under 1 KB. What can be worked out again (sums, due days) is not stored; empty parts
-are left out. Whole numbers beyond 64 bits, which BSON lacks, are stored as strings, the whole list alike.
+A storage format: a change of shape needs a new FOLD_VERSION, and a reader of the former shape (former.py). Each field
+is a text, JSON with short names and plain lists: cheap to compare, write and read, with whole numbers of any size.
+Only fields that differ are written, so what moves with every event is small and by itself: `fold`, sums of the books;
+`fold:<currency>:<number>`, their blocks; `fold:bought:<number>`, days of purchases; and what moves rarely,
+`fold:standing`, `fold:facts`, `fold:invoices`. All are functions of the state alone, however it came about. Empty parts
+are left out.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from pydantic_core import from_json, to_json
+
+from services.tiering.rules import former
 from services.tiering.rules.answers import Answer, Answers
-from services.tiering.rules.days import Days
+from services.tiering.rules.blocks import Blocks
+from services.tiering.rules.days import NEVER, Days
 from services.tiering.rules.goals import Goal
 from services.tiering.rules.invoices import Half, Invoices, Pair, is_settled
 from services.tiering.rules.latest import Entry, Latest, Order
 from services.tiering.rules.owners import Assignment, Owners
-from services.tiering.rules.sales import KEPT_DAYS, Book, Tally
+from services.tiering.rules.sales import BORDERS, SEGMENTS, Book
 from services.tiering.rules.standing import Grace, Proposal, Standing
-from services.tiering.rules.state import State
+from services.tiering.rules.state import NO_INVOICES, Closed, State
 
-FOLD_VERSION = 2
-_INT64 = 2**63
+FOLD_VERSION = 3
+FOLD, STANDING, FACTS, INVOICES = "fold", "fold:standing", "fold:facts", "fold:invoices"
+_BOUGHT = "bought"
 _LATEST = {"registered": "m", "ratings": "r", "credit": "c", "override": "o"}
+_LOOK_AHEAD_DAYS = 366
+"""How far ahead is looked for invoices to be forgotten; the text is made again then, or when one changes."""
 
 Json = dict[str, Any]
 
 
 def dump(state: State, standing: Standing) -> Json:
-    """The private part. The clock stands outside, as `as_of` in milliseconds; `us` is the rest of it."""
-    fold: Json = {"s": _dump_standing(standing)}
+    """The private fields. The clock stands outside, as `as_of` in milliseconds; `us` is the rest of it."""
+    fields = {FOLD: _text(_dump_head(state)), STANDING: _standing_text(state, standing)}
+    for currency, book in state.books.items():
+        for number, text in zip(book.numbers, book.texts, strict=True):
+            fields[_block_name(currency, number)] = text
+    for number, text in zip(state.bought.numbers, state.bought.texts, strict=True):
+        fields[_block_name(_BOUGHT, number)] = text
+    if state.facts_text is None:
+        state.facts_text = _dump_facts(state)
+    if state.facts_text:
+        fields[FACTS] = state.facts_text
+    if state.closed is None or state.today >= state.closed.until:
+        state.closed = _close(state)
+    state.opened = None
+    if state.closed.text:
+        fields[INVOICES] = state.closed.text
+    return fields
+
+
+def load(customer: str, days: Days, document: Mapping[str, Any], as_of: datetime | None) -> tuple[State, Standing]:
+    """State and standing from the private fields and `as_of`."""
+    state = State(customer, days)
+    fold = document[FOLD]
+    is_former = isinstance(fold, dict)
+    head: Json = fold if is_former else from_json(fold)
+    if as_of is not None:
+        state.advance(as_of + timedelta(microseconds=head.get("us", 0)))
+    if is_former:
+        state.books, state.bought = former.books(fold, state.today), former.bought(fold, state.today)
+        facts = invoices = fold
+        standing = fold["s"]
+    else:
+        _load_books(state, head, document)
+        facts = from_json(document.get(FACTS, "{}"))
+        invoices = from_json(document.get(INVOICES, "{}"))
+        standing = from_json(document[STANDING])
+    _load_facts(state, facts)
+    state.opened, state.closed = (_load_invoices(invoices, state.today), None) if invoices else (None, NO_INVOICES)
+    state.notice()
+    return state, load_standing(standing)
+
+
+def _text(value: Any) -> str:
+    return to_json(value).decode()
+
+
+def _dump_head(state: State) -> Json:
+    head: Json = {}
     if state.clock is not None and state.clock.microsecond % 1000:
-        fold["us"] = state.clock.microsecond % 1000
+        head["us"] = state.clock.microsecond % 1000
     if state.books:
-        fold["b"] = [_dump_book(currency, state.books[currency]) for currency in sorted(state.books)]
-    _dump_bought(state, fold)
+        head["b"] = [_dump_sums(currency, state.books[currency]) for currency in sorted(state.books)]
+    if state.bought.numbers:
+        head["p"] = [state.bought.count, state.bought.earliest, state.bought.latest]
+    return head
+
+
+@lru_cache(10_000)
+def _block_name(currency: str, number: int) -> str:
+    return f"{FOLD}:{currency}:{number}"
+
+
+def _dump_sums(currency: str, book: Book) -> list[Any]:
+    return [currency, book.count, *book.ahead, *book.net, book.gross_365d, book.rated_365d, book.margin_365d]
+
+
+def _load_books(state: State, head: Json, document: Mapping[str, Any]) -> None:
+    for currency, count, *numbers in head.get("b", ()):
+        book = state.books[currency] = Book()
+        book.count, book.span = count, book.span_of(count)
+        book.ahead, rest = tuple(numbers[: len(BORDERS)]), numbers[len(BORDERS) :]
+        book.net = tuple(rest[:SEGMENTS])
+        book.gross_365d, book.rated_365d, book.margin_365d = rest[SEGMENTS:]
+        book.due = min(day + border for day, border in zip(book.ahead, BORDERS, strict=True))
+    bought = state.bought
+    bought.count, bought.earliest, bought.latest = head.get("p", (0, NEVER, 0))
+    bought.span = bought.span_of(bought.count)
+    for currency, some in groupby(sorted(_blocks(document)), itemgetter(0)):
+        blocks: Blocks = bought if currency == _BOUGHT else state.books[currency]
+        _, blocks.numbers, blocks.texts = zip(*some, strict=True)
+
+
+def _blocks(document: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
+    for name, text in document.items():
+        if name.startswith(FOLD) and name.count(":") > 1:
+            _, currency, number = name.split(":")
+            yield currency, int(number), text
+
+
+def _dump_facts(state: State) -> str:
+    facts: Json = {}
     for name, short in _LATEST.items():
         latest: Latest = getattr(state, name)
         if latest.entries:
-            latest.settle(state.today)
-            fold[short] = [[*entry.order, entry.day, entry.fields] for entry in latest.entries]
+            facts[short] = [[*entry.order, entry.day, entry.fields] for entry in latest.entries]
     if state.owners.assignments:
-        state.owners.settle(state.today)
-        fold["w"] = [[a.from_on, *a.order, a.roles] for a in state.owners.assignments]
-    fold |= _dump_invoices(state)
+        facts["w"] = [[a.from_on, *a.order, a.roles] for a in state.owners.assignments]
     if state.goals:
-        fold["t"] = [[metric, *goal.order, *goal[1:]] for metric, goal in sorted(state.goals.items())]
+        facts["t"] = [[metric, *goal.order, *goal[1:]] for metric, goal in sorted(state.goals.items())]
     if state.answers.seen:
-        fold["a"] = [state.answers.seen, [list(answer) for answer in state.answers.given]]
-    return fold
+        facts["a"] = [state.answers.seen, [list(answer) for answer in state.answers.given]]
+    return _text(facts) if facts else ""
 
 
-def load(customer: str, days: Days, fold: Json, as_of: datetime | None) -> tuple[State, Standing]:
-    """State and standing from the private part and `as_of`."""
-    state = State(customer, days)
-    if as_of is not None:
-        state.advance(as_of + timedelta(microseconds=fold.get("us", 0)))
-    for stored in fold.get("b", ()):
-        book = _load_book(stored)
-        book.recount(state.today)
-        state.books[stored["c"]] = book
-    state.bought = _load_bought(state, fold)
+def _load_facts(state: State, facts: Json) -> None:
     for name, short in _LATEST.items():
-        setattr(state, name, Latest([Entry(Order(t, i, s), day, said) for t, i, s, day, said in fold.get(short, ())]))
-    state.owners = Owners([Assignment(f, Order(t, i, s), roles) for f, t, i, s, roles in fold.get("w", ())])
-    state.invoices = _load_invoices(fold, state.today)
-    state.goals = {metric: Goal(Order(t, i, s), *goal) for metric, t, i, s, *goal in fold.get("t", ())}
-    seen, given = fold.get("a", (0, ()))
-    state.answers = Answers(seen, [Answer(*answer) for answer in given])
-    state.notice()
-    return state, _load_standing(fold["s"])
+        if short in facts:
+            entries = (Entry(Order(t, i, s), day, said) for t, i, s, day, said in facts[short])
+            setattr(state, name, Latest(tuple(entries)))
+    if "w" in facts:
+        state.owners = Owners(tuple(Assignment(f, Order(t, i, s), roles) for f, t, i, s, roles in facts["w"]))
+    if "t" in facts:
+        state.goals = {metric: Goal(Order(t, i, s), *goal) for metric, t, i, s, *goal in facts["t"]}
+    if "a" in facts:
+        seen, given = facts["a"]
+        state.answers = Answers(seen, tuple(Answer(*answer) for answer in given))
 
 
-def _dump_book(currency: str, book: Book) -> Json:
-    stored: Json = {"c": currency, "d": book.days.copy()}
-    for short, amounts in (("g", book.gross), ("f", book.refunds), ("r", book.rated), ("m", book.margin)):
-        if any(amounts):
-            stored[short] = _fit(amounts)
-    return stored
+def _close(state: State) -> Closed:
+    """The invoices as text. What is settled is left out, and may be one day sooner than anything else changes."""
+    invoices, soon = state.invoices, state.today + _LOOK_AHEAD_DAYS
+    if not invoices.pairs:
+        return NO_INVOICES
+    stored = _dump_invoices(state)
+    settles = any(is_settled(pair, soon) for pair in invoices.pairs.values())
+    until = state.today + 1 if settles else soon
+    return Closed(
+        _text(stored) if stored else "", invoices.sums or NO_INVOICES.sums, invoices.due, until, _read_invoices
+    )
 
 
-def _load_book(stored: Json) -> Book:
-    book = Book()
-    book.days = list(stored["d"])
-    nothing = [0] * len(book.days)
-    for short, name in (("g", "gross"), ("f", "refunds"), ("r", "rated"), ("m", "margin")):
-        setattr(book, name, _unfit(stored[short]) if short in stored else nothing.copy())
-    return book
-
-
-def _fit(amounts: list[int]) -> list[int] | list[str]:
-    if max(amounts) < _INT64 and min(amounts) >= -_INT64:
-        return amounts.copy()
-    return [str(amount) for amount in amounts]
-
-
-def _unfit(stored: list[Any]) -> list[int]:
-    return [int(amount) for amount in stored] if isinstance(stored[0], str) else list(stored)
-
-
-def _dump_bought(state: State, fold: Json) -> None:
-    """Days of the windows that have gross are days of purchases: only the others are stored, `p`, and, where not all
-    are 1, the counts, `k`. Should the two not agree, while revisions cross, all days are stored, `q`.
-    """
-    days = state.bought.days
-    if not days:
-        return
-    kept = [day for day in days if day > state.today - KEPT_DAYS]
-    if kept == _days_with_gross(state):
-        if len(kept) < len(days):
-            fold["p"] = days[: len(days) - len(kept)]
-    else:
-        fold["q"] = days.copy()
-    counts = [state.bought.counts[day] for day in days]
-    if counts.count(1) != len(counts):
-        fold["k"] = counts
-
-
-def _load_bought(state: State, fold: Json) -> Tally:
-    days = fold.get("q") or [*fold.get("p", ()), *_days_with_gross(state)]
-    return Tally(dict(zip(days, fold.get("k") or [1] * len(days), strict=True)))
-
-
-def _days_with_gross(state: State) -> list[int]:
-    return sorted({day for b in state.books.values() for day, gross in zip(b.days, b.gross, strict=True) if gross})
+def _read_invoices(text: str, today: int) -> Invoices:
+    return _load_invoices(from_json(text) if text else {}, today)
 
 
 def _dump_invoices(state: State) -> Json:
@@ -188,6 +239,12 @@ def _load_half(stored: list[Any], width: int) -> Half:
     return half
 
 
+def _standing_text(state: State, standing: Standing) -> str:
+    if state.standing is not standing:
+        state.standing, state.standing_text = standing, _text(_dump_standing(standing))
+    return state.standing_text
+
+
 def _dump_standing(standing: Standing) -> list[Any]:
     proposal = standing.proposal
     shown = standing.since_version, standing.since_day
@@ -207,7 +264,7 @@ def _dump_standing(standing: Standing) -> list[Any]:
     ]
 
 
-def _load_standing(stored: list[Any]) -> Standing:
+def load_standing(stored: list[Any]) -> Standing:
     version, last, rank, computed, has_risen, changed_version, changed_day, began, graces, proposal, *since = stored
     since_version, since_day = since or (changed_version, changed_day)  # stored only where they differ
     return Standing(

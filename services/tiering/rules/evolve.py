@@ -117,14 +117,16 @@ def _entry(state: State, event: Event, fields: dict[str, Any]) -> Entry:
 def _registered(state: State, event: Event) -> None:
     fact: CustomerRegistered = event.data
     said = {name: getattr(fact, name) for name in MASTER_DATA if name in fact.model_fields_set}
-    state.registered.put(_entry(state, event, said), state.today)
+    state.registered = state.registered.put(_entry(state, event, said), state.today)
+    state.hear()
 
 
 def _assigned(state: State, event: Event) -> None:
     fact: AccountAssigned = event.data
     roles = {role: getattr(fact, role) for role in ROLES if role in fact.model_fields_set}
     order = Order(microseconds(event.time), event.id, event.source)
-    state.owners.put(Assignment(fact.from_on.toordinal(), order, roles), state.today)
+    state.owners = state.owners.put(Assignment(fact.from_on.toordinal(), order, roles), state.today)
+    state.hear()
 
 
 def _rated(state: State, event: Event) -> None:
@@ -138,26 +140,28 @@ def _rated(state: State, event: Event) -> None:
         if name in fact.model_fields_set:
             points: Decimal | None = getattr(fact, name)
             said[name] = None if points is None else [hundredths(points), approved, valid_until]
-    state.ratings.put(_entry(state, event, said), state.today)
+    state.ratings = state.ratings.put(_entry(state, event, said), state.today)
     state.notice()
 
 
 def _credit(state: State, event: Event) -> None:
     fact: CreditRated = event.data
     valid_until = None if fact.valid_until is None else fact.valid_until.toordinal()
-    state.credit.put(_entry(state, event, {"grade": [hundredths(fact.grade), valid_until]}), state.today)
+    said = {"grade": [hundredths(fact.grade), valid_until]}
+    state.credit = state.credit.put(_entry(state, event, said), state.today)
     state.notice()
 
 
 def _overridden(state: State, event: Event) -> None:
     fact: TierOverridden = event.data
     until = min(fact.expires_on.toordinal(), _day(state, fact, event) + MAX_OVERRIDE_DAYS)
-    state.override.put(_entry(state, event, {"override": [RANKS[fact.tier], until]}), state.today)
+    said = {"override": [RANKS[fact.tier], until]}
+    state.override = state.override.put(_entry(state, event, said), state.today)
     state.notice()
 
 
 def _lifted(state: State, event: Event) -> None:
-    state.override.put(_entry(state, event, {"override": None}), state.today)
+    state.override = state.override.put(_entry(state, event, {"override": None}), state.today)
     state.notice()
 
 
@@ -167,19 +171,20 @@ def _approved(state: State, event: Event) -> None:
     given_on = _day(state, fact, event)
     counts = fact.approved_by != state.owners.on("account_manager", given_on)
     day = max(given_on, state.today)
-    state.answers.put(fact.proposal_version, day, approves=True, counts=counts)
+    state.answers = state.answers.put(fact.proposal_version, day, approves=True, counts=counts)
     state.notice()
 
 
 def _declined(state: State, event: Event) -> None:
     fact: TierDeclined = event.data
     day = max(_day(state, fact, event), state.today)
-    state.answers.put(fact.proposal_version, day, approves=False, counts=True)
+    state.answers = state.answers.put(fact.proposal_version, day, approves=False, counts=True)
     state.notice()
 
 
 def _goal(state: State, event: Event) -> None:
-    goals.put(state.goals, event, state.today)
+    state.goals = goals.put(state.goals, event, state.today)
+    state.hear()
 
 
 def _reviewed(state: State, event: Event) -> None:

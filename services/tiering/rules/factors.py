@@ -23,6 +23,9 @@ class Payment(NamedTuple):
     grade: int | None
 
 
+NOTHING_OWED = Payment(0, 0, 0, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What of an assessment has nothing to do with purchases: ratings as scored (hundredths, None when
@@ -111,9 +114,11 @@ def count(state: State, policy: Policy) -> Money:
 
 def find_terms(state: State, policy: Policy) -> Terms:
     """What ratings and invoices say as of the state's clock."""
+    if not (state.ratings.entries or state.credit.entries or state.invoice_sums):
+        return Terms(policy, UNRATED, NOTHING_OWED)
     ratings = tuple(rated(state, policy, factor) for factor in RATED) if state.ratings.entries else UNRATED
     total = weighted = stale = 0
-    for currency, sums in state.invoices.sums.items():
+    for currency, sums in state.invoice_sums.items():
         scale = policy.scaled_minor.get(currency)
         if scale is not None:
             total += sum(sums.by_class) * scale

@@ -4,7 +4,7 @@ Which goal holds and how far it is, engagement says (its view `goals`); here is 
 day ended, since nobody can know that later.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from services.tiering.rules.latest import Order, microseconds
@@ -25,19 +25,21 @@ class Goal(NamedTuple):
     outcome: str | None = None
 
 
-Goals = dict[str, Goal]
+Goals = Mapping[str, Goal]
 """By metric."""
+NO_GOALS: Goals = {}
 
 
-def put(goals: Goals, event: Event, today: int) -> None:
-    """Take a goal where it is the latest of its metric."""
+def put(goals: Goals, event: Event, today: int) -> Goals:
+    """With a goal more, where it is the latest of its metric."""
     fact: GoalSet = event.data
     if fact.scope != "customer" or fact.metric not in METRICS:
-        return
+        return goals
     order, due_on = Order(microseconds(event.time), event.id, event.source), fact.due_on.toordinal()
     known = goals.get(fact.metric)
-    if known is None or order > known.order:
-        goals[fact.metric] = Goal(order, due_on, passed=due_on < today)
+    if known is not None and order <= known.order:
+        return goals
+    return {**goals, fact.metric: Goal(order, due_on, passed=due_on < today)}
 
 
 def last_days(goals: Goals, today: int, until: int) -> list[int]:
@@ -45,8 +47,7 @@ def last_days(goals: Goals, today: int, until: int) -> list[int]:
     return sorted({goal.due_on for goal in goals.values() if not goal.passed and today <= goal.due_on < until})
 
 
-def settle(goals: Goals, day: int, measure: Callable[[str], str]) -> None:
-    """At the end of a day, note what came of the goals due on it."""
-    for metric, goal in goals.items():
-        if not goal.passed and goal.due_on == day:
-            goals[metric] = goal._replace(passed=True, outcome=measure(metric))
+def settled(goals: Goals, day: int, measure: Callable[[str], str]) -> Goals:
+    """With what came of the goals due on a day that ends."""
+    ended = {metric: goal for metric, goal in goals.items() if not goal.passed and goal.due_on == day}
+    return {**goals, **{m: goal._replace(passed=True, outcome=measure(m)) for m, goal in ended.items()}}

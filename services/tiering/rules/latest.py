@@ -6,6 +6,7 @@ moved.
 """
 
 from bisect import insort
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -36,23 +37,24 @@ class Entry(NamedTuple):
     fields: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
 class Latest:
     """The facts that hold or will hold, by ascending order."""
 
-    __slots__ = ("entries",)
+    entries: tuple[Entry, ...] = ()
 
-    def __init__(self, entries: list[Entry] | None = None) -> None:
-        self.entries: list[Entry] = entries or []
+    def put(self, entry: Entry, today: int) -> "Latest":
+        """With a fact more; a null among its fields clears, absent fields say nothing."""
+        entries = [*self.entries]
+        insort(entries, entry, key=_order)
+        return Latest(tuple(entries)).settled(today)
 
-    def put(self, entry: Entry, today: int) -> None:
-        """Take in a fact; a null among its fields clears, absent fields say nothing."""
-        insort(self.entries, entry, key=_order)
-        self.settle(today)
-
-    def settle(self, today: int) -> None:
-        """Drop what can win no more: a field for which a later fact counts from no later a day."""
+    def settled(self, today: int) -> "Latest":
+        """Without what can win no more: a field for which a later fact counts from no later a day. It stays so until
+        `next_day`.
+        """
         from_on: dict[str, int] = {}
-        kept = []
+        kept: list[Entry] = []
         for order, day, fields in reversed(self.entries):
             counts_from = max(day, today)
             wins = {name: value for name, value in fields.items() if counts_from < from_on.get(name, NEVER)}
@@ -60,7 +62,7 @@ class Latest:
                 from_on |= dict.fromkeys(wins, counts_from)
                 kept.append(Entry(order, day, wins))
         kept.reverse()
-        self.entries = kept
+        return Latest(tuple(kept)) if kept else NOTHING
 
     def holding(self, field: str, today: int) -> Entry | None:
         """The fact that says the field today, or None when none has said it."""
@@ -79,9 +81,8 @@ class Latest:
         """The next day from which a waiting fact counts."""
         return min((entry.day for entry in self.entries if entry.day > today), default=NEVER)
 
-    def copy(self) -> "Latest":
-        """One of its own with the same content."""
-        return Latest(self.entries.copy())
+
+NOTHING = Latest()
 
 
 def _order(entry: Entry) -> Order:

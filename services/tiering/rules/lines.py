@@ -3,7 +3,7 @@
 Points are hundredths, rounded half-even; all arithmetic is exact, so that every machine says the same.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
@@ -37,6 +37,20 @@ class Line:
                 return half_even(ys[i - 1] * width + rise, width)
         return ys[-1]
 
+    def least(self, points: int, denominator: int, low: int) -> int | None:
+        """The least numerator from `low` on with at least so many points; None when there is none."""
+        if self.points(low, denominator) >= points:
+            return low
+        xs, ys = self.xs, self.ys
+        if points > ys[-1]:
+            return None
+        i = bisect_left(ys, points)
+        rise, width = ys[i] - ys[i - 1], xs[i] - xs[i - 1]
+        # Where the exact value lies half a point below, which rounds up to an even number of points and not to an odd.
+        edge = ((2 * (points - ys[i - 1]) - 1) * width + 2 * rise * xs[i - 1]) * denominator
+        per_unit = 2 * rise * self.scale
+        return edge // per_unit + 1 if points % 2 else -(-edge // per_unit)
+
 
 def line(points: tuple[tuple[Fraction, int], ...]) -> Line:
     """The line through points (x, hundredths), with ascending x."""
@@ -58,6 +72,18 @@ class Steps:
     def points(self, x: int) -> int:
         """Points at x."""
         return self.lowest + bisect_right(self.steps, x)
+
+    @property
+    def highest(self) -> int:
+        """The most points there are."""
+        return self.lowest + len(self.steps)
+
+    def least(self, points: int, low: int) -> int | None:
+        """The least x from `low` on with at least so many points; None when there is none."""
+        place = points - self.lowest
+        if place <= 0:
+            return low
+        return max(low, self.steps[place - 1]) if place <= len(self.steps) else None
 
 
 def log_steps(points: tuple[tuple[int, int], ...]) -> Steps:

@@ -60,6 +60,8 @@ def foresee(state: State, standing: Standing, found: Outcome) -> Standing:
     proposal = None if found.computed == STRATEGIC or found.proposes is False else standing.proposal
     if found.proposes:
         proposal = Proposal(standing.version + 1, state.answers.seen)
+    if (standing.rank, standing.computed, standing.proposal) == (found.rank, found.computed, proposal):
+        return standing
     return replace(standing, rank=found.rank, computed=found.computed, proposal=proposal)
 
 

@@ -1,8 +1,10 @@
 """Who owns a customer on a day: the greatest (from_on, time, id, source) with from_on up to that day, per role."""
 
 from bisect import insort
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from services.tiering.rules.days import NEVER
 from services.tiering.rules.latest import Order
 
 KEPT_DAYS = 800
@@ -17,23 +19,22 @@ class Assignment(NamedTuple):
     roles: dict[str, str | None]
 
 
+@dataclass(frozen=True, slots=True)
 class Owners:
     """Assignments by ascending (from_on, time, id, source)."""
 
-    __slots__ = ("assignments",)
+    assignments: tuple[Assignment, ...] = ()
 
-    def __init__(self, assignments: list[Assignment] | None = None) -> None:
-        self.assignments: list[Assignment] = assignments or []
+    def put(self, assignment: Assignment, today: int) -> "Owners":
+        """With an assignment more."""
+        assignments = [*self.assignments]
+        insort(assignments, assignment, key=_order)
+        return Owners(tuple(assignments)).settled(today)
 
-    def put(self, assignment: Assignment, today: int) -> None:
-        """Take in an assignment."""
-        insort(self.assignments, assignment, key=_order)
-        self.settle(today)
-
-    def settle(self, today: int) -> None:
-        """Drop, per role, what no day since 800 days ago can be owned by."""
+    def settled(self, today: int) -> "Owners":
+        """Without what, per role, owns no day since 800 days ago. It stays so until `next_day`."""
         taken: dict[str, int] = {}
-        kept = []
+        kept: list[Assignment] = []
         for from_on, order, roles in reversed(self.assignments):
             counts_from = max(from_on, today - KEPT_DAYS)
             owned = {role: rep for role, rep in roles.items() if taken.get(role) is None or counts_from < taken[role]}
@@ -41,7 +42,13 @@ class Owners:
                 taken |= dict.fromkeys(owned, counts_from)
                 kept.append(Assignment(from_on, order, owned))
         kept.reverse()
-        self.assignments = kept
+        return Owners(tuple(kept)) if kept else NOBODY
+
+    def next_day(self, today: int) -> int:
+        """The next day on which the owner may be another one, or an assignment be dropped."""
+        begin = [assignment.from_on for assignment in self.assignments]
+        days = [*begin, *(from_on + KEPT_DAYS for from_on in begin[1:])]
+        return min((day for day in days if day > today), default=NEVER)
 
     def on(self, role: str, day: int) -> str | None:
         """The representative who owns the customer in a role on a day."""
@@ -50,9 +57,8 @@ class Owners:
                 return assignment.roles[role]
         return None
 
-    def copy(self) -> "Owners":
-        """One of its own with the same content."""
-        return Owners(self.assignments.copy())
+
+NOBODY = Owners()
 
 
 def _order(assignment: Assignment) -> tuple[int, Order]:

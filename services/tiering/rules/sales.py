@@ -1,12 +1,15 @@
-"""Money by day and currency, and running sums over the windows that end today (domain.md, Time and Tiering).
+"""Money by day and currency, running sums over the windows that end today, and the days of purchases (domain.md, Time
+and Tiering).
 
-A book keeps the days of the last 730 and those still to come. The windows' sums move with the clock: a bucket crosses
-each border once, so that folding costs the same however many purchases lie in a window. Nothing here loops over all
-buckets.
+A book keeps the days of the last 730 and those still to come, in blocks. The windows' sums move with the clock: a
+bucket crosses each border once, so that folding costs the same however many purchases lie in a window. Only the blocks
+that a fact or a border meets are opened.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
+from operator import add
 
+from services.tiering.rules.blocks import Blocks
 from services.tiering.rules.days import NEVER
 
 BORDERS = (0, 90, 180, 365, 455, 730)
@@ -18,180 +21,166 @@ _SEGMENT_OF_AGE = bytes(segment for segment in range(SEGMENTS) for _ in range(BO
 DECISIVE = (0, 3, 5)
 """Places of the borders of the windows that a tier depends on, 0, 365 and 730; the others are those of `at_risk`."""
 _PLACES = tuple(enumerate(BORDERS))
-_LISTS = ("days", "gross", "refunds", "rated", "margin")
+GROSS, REFUNDS, RATED, MARGIN = range(1, 5)
+
+Amounts = tuple[int, int, int, int]
+"""Gross, refunds, rated (gross that carries a margin rate) in minor units, margin in millionths of them."""
 
 
-class Book:
-    """One currency's money, in minor units, margins in millionths of them.
+class Book(Blocks):
+    """One currency's money: the Amounts of each day.
 
-    days, gross, refunds, rated (gross that carries a margin rate), margin: lists side by side, by ascending day.
-    net: sums of gross less refunds by segment of age: 0-89, 90-179, 180-364, 365-454, 455-729 days.
-    gross_365d, rated_365d, margin_365d: sums of the last 365 days. passed: how many buckets have passed each border;
-    due: the next day on which one does.
+    net: sums of gross less refunds by segment of age: 0-89, 90-179, 180-364, 365-454, 455-729 days. gross_365d,
+    rated_365d, margin_365d: sums of the last 365 days. ahead: by border the first day with a bucket that has not passed
+    it; due: the next day on which one does.
     """
 
-    __slots__ = (*_LISTS, "due", "gross_365d", "margin_365d", "net", "passed", "rated_365d")
+    __slots__ = ("ahead", "due", "gross_365d", "margin_365d", "net", "rated_365d")
+
+    DAYS = 32
+    KINDS = 4
 
     def __init__(self) -> None:
-        self.days: list[int] = []
-        self.gross: list[int] = []
-        self.refunds: list[int] = []
-        self.rated: list[int] = []
-        self.margin: list[int] = []
-        self.net = [0] * SEGMENTS
+        super().__init__()
+        self.net: tuple[int, ...] = (0,) * SEGMENTS
         self.gross_365d = self.rated_365d = self.margin_365d = 0
-        self.passed = [0] * len(BORDERS)
+        self.ahead: tuple[int, ...] = (NEVER,) * len(BORDERS)
         self.due = NEVER
 
-    def add(self, today: int, day: int, gross: int, refund: int, rated: int, margin: int) -> None:
+    def add(self, today: int, day: int, amounts: Amounts) -> None:
         """Count amounts on a day; negative ones undo. A day outside every window for ever changes nothing."""
         age = today - day
-        if age >= KEPT_DAYS:
+        if age >= KEPT_DAYS or not any(amounts):
             return
-        days = self.days
-        index = len(days) - 1
-        if index < 0 or days[index] != day:
-            index = bisect_left(days, day)
-            if index == len(days) or days[index] != day:
-                self._insert(index, today, day)
-        self.gross[index] += gross
-        self.refunds[index] += refund
-        self.rated[index] += rated
-        self.margin[index] += margin
-        if not (self.gross[index] or self.refunds[index] or self.rated[index] or self.margin[index]):
-            self._remove(index, today)
+        change, _ = self.put(day, amounts)
+        if change > 0:
+            passed = bisect_right(BORDERS, age)
+            self.ahead = (*self.ahead[:passed], *(min(first, day) for first in self.ahead[passed:]))
+            self._find_due()
+        elif change < 0 and day in self.ahead:
+            following = self.next_day(day + 1) or NEVER
+            self.ahead = tuple(following if first == day else first for first in self.ahead)
+            self._find_due()
         if age < 0:
             return
-        self.net[_SEGMENT_OF_AGE[age]] += gross - refund
+        gross, refunds, rated, margin = amounts
+        self._move(_SEGMENT_OF_AGE[age], gross - refunds)
         if age < YEAR:
             self.gross_365d += gross
             self.rated_365d += rated
             self.margin_365d += margin
 
-    def _insert(self, index: int, today: int, day: int) -> None:
-        self.days.insert(index, day)
-        for amounts in (self.gross, self.refunds, self.rated, self.margin):
-            amounts.insert(index, 0)
-        borders = bisect_right(BORDERS, today - day)
-        for border in range(borders):
-            self.passed[border] += 1
-        self.due = min(self.due, day + BORDERS[borders])
-
-    def _remove(self, index: int, today: int) -> None:
-        for border in range(bisect_right(BORDERS, today - self.days[index])):
-            self.passed[border] -= 1
-        for amounts in (self.days, self.gross, self.refunds, self.rated, self.margin):
-            del amounts[index]
-        self.due = min((self._next(place) for place in range(len(BORDERS))), default=NEVER)
-
-    def _next(self, place: int) -> int:
-        """The next day on which a bucket passes a border."""
-        index = self.passed[place]
-        return self.days[index] + BORDERS[place] if index < len(self.days) else NEVER
+    def _find_due(self) -> None:
+        self.due = min(map(add, self.ahead, BORDERS))
 
     def next_decisive(self) -> int:
         """The next day on which a bucket enters or leaves a window that a tier depends on."""
-        return min(self._next(place) for place in DECISIVE)
+        return min(self.ahead[place] + BORDERS[place] for place in DECISIVE)
 
     def advance(self, today: int) -> bool:
         """Move the windows to a later day; whether one moved that a tier depends on."""
-        days, passed, due, decisive = self.days, self.passed, NEVER, False
+        decisive = False
         for place, border in _PLACES:
-            index = passed[place]
-            if index == len(days):
-                continue
-            crossing = days[index] + border
-            if crossing <= today:
+            if self.ahead[place] + border <= today:
                 self._cross(place, today - border)
                 decisive = decisive or place in DECISIVE
-                crossing = self._next(place)
-            due = min(due, crossing)
-        self.due = due
-        if passed[-1]:
-            self._drop(passed[-1])
+        self.divide()
+        self._find_due()
         return decisive
 
     def _cross(self, place: int, last: int) -> None:
         """Let the buckets up to the day `last` pass a border."""
-        low = self.passed[place]
-        high = self.passed[place] = bisect_right(self.days, last, low)
-        moved = sum(self.gross[low:high]) - sum(self.refunds[low:high])
+        first, following = self.ahead[place], NEVER
+        gross = refunds = rated = margin = 0
+        index = bisect_left(self.numbers, first // self.span)
+        while following == NEVER and index < len(self.numbers):
+            begin = self.numbers[index] * self.span
+            columns = self.read(index)
+            places = columns[0]
+            low, high = bisect_left(places, first - begin), bisect_right(places, last - begin)
+            if high < len(places):
+                following = begin + places[high]
+            gross += sum(columns[GROSS][low:high])
+            refunds += sum(columns[REFUNDS][low:high])
+            rated += sum(columns[RATED][low:high])
+            margin += sum(columns[MARGIN][low:high])
+            if place < SEGMENTS or high == low or self._drop(index, columns, high):
+                index += 1
+        self.ahead = (*self.ahead[:place], following, *self.ahead[place + 1 :])
         if place < SEGMENTS:
-            self.net[place] += moved
+            self._move(place, gross - refunds)
         if place:
-            self.net[place - 1] -= moved
+            self._move(place - 1, refunds - gross)
         if BORDERS[place] in {0, YEAR}:
             sign = -1 if place else 1
-            self.gross_365d += sign * sum(self.gross[low:high])
-            self.rated_365d += sign * sum(self.rated[low:high])
-            self.margin_365d += sign * sum(self.margin[low:high])
+            self.gross_365d += sign * gross
+            self.rated_365d += sign * rated
+            self.margin_365d += sign * margin
 
-    def _drop(self, count: int) -> None:
-        for amounts in (self.days, self.gross, self.refunds, self.rated, self.margin):
-            del amounts[:count]
-        self.passed = [passed - count for passed in self.passed]
+    def _move(self, segment: int, net: int) -> None:
+        self.net = (*self.net[:segment], self.net[segment] + net, *self.net[segment + 1 :])
+
+    def _drop(self, index: int, columns: list[list[int]], count: int) -> bool:
+        """Forget the first buckets of a block; whether any is left."""
+        self.count -= count
+        places, *amounts = (column[count:] for column in columns)
+        return self.write(index, [places, *(column if any(column) else [] for column in amounts)])
 
     def recount(self, today: int) -> None:
-        """Set the sums from the lists, as after loading them."""
-        self.passed = [0] * len(BORDERS)
-        self.net = [0] * SEGMENTS
+        """Set the sums from the blocks."""
+        self.net = (0,) * SEGMENTS
         self.gross_365d = self.rated_365d = self.margin_365d = 0
+        self.ahead = (self.next_day(0) or NEVER,) * len(BORDERS)
         self.advance(today)
 
     def has_begun(self, today: int) -> bool:
         """Whether a bucket of the last 730 days stands."""
-        return bool(self.days) and self.days[0] <= today
+        return self.ahead[SEGMENTS] <= today
 
     def copy(self) -> "Book":
         """A book of its own with the same content."""
-        twin = Book()
-        for name in _LISTS:
-            setattr(twin, name, getattr(self, name).copy())
-        twin.net, twin.passed = self.net.copy(), self.passed.copy()
+        twin = super().copy()
+        twin.net, twin.ahead, twin.due = self.net, self.ahead, self.due
         twin.gross_365d, twin.rated_365d, twin.margin_365d = self.gross_365d, self.rated_365d, self.margin_365d
-        twin.due = self.due
         return twin
 
 
-class Tally:
-    """How many purchases stand on each day, for ever: voiding the first one makes the next one the first."""
+class Bought(Blocks):
+    """How many purchases stand on each day, for ever: voiding the first one makes the next one the first. Counts below
+    zero stand while revisions cross.
 
-    __slots__ = ("counts", "days")
+    earliest, latest: of the days on which any stands; NEVER and 0 where there is none.
+    """
 
-    def __init__(self, counts: dict[int, int] | None = None) -> None:
-        self.counts = counts or {}
-        self.days = sorted(self.counts)
+    __slots__ = ("earliest", "latest")
+
+    DAYS = 64
+    KINDS = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.earliest, self.latest = NEVER, 0
 
     def add(self, day: int, count: int) -> None:
-        """Count purchases on a day; negative ones undo. Counts below zero stand while revisions cross."""
-        before = self.counts.get(day, 0)
-        after = before + count
-        if after:
-            self.counts[day] = after
-            if not before:
-                insort(self.days, day)
-        elif before:
-            del self.counts[day]
-            del self.days[bisect_left(self.days, day)]
+        """Count purchases on a day; negative ones undo."""
+        span = self.span
+        change, (places, counts) = self.put(day, (count,))
+        if change >= 0 and counts[bisect_left(places, day % span)] > 0:
+            self.earliest, self.latest = min(self.earliest, day), max(self.latest, day)
+        elif day in {self.earliest, self.latest}:
+            self.recount()
+
+    def recount(self) -> None:
+        """Find the days of the first and of the last purchase."""
+        self.earliest = next((day for day, count in self.from_first() if count > 0), NEVER)
+        self.latest = next((day for day, count in self.from_last() if count > 0), 0)
 
     def first(self, today: int) -> int | None:
         """The earliest day, up to today, of a purchase that stands."""
-        for day in self.days:
-            if day > today:
-                return None
-            if self.counts[day] > 0:
-                return day
-        return None
+        return self.earliest if self.earliest <= today else None
 
     def last(self, today: int) -> int | None:
         """The latest day, up to today, of a purchase that stands."""
-        for index in range(bisect_right(self.days, today) - 1, -1, -1):
-            if self.counts[self.days[index]] > 0:
-                return self.days[index]
-        return None
-
-    def copy(self) -> "Tally":
-        """A tally of its own with the same content."""
-        twin = Tally()
-        twin.counts, twin.days = self.counts.copy(), self.days.copy()
-        return twin
+        if self.latest <= today:
+            return self.latest or None
+        return next((day for day, count in self.from_last() if count > 0 and day <= today), None)

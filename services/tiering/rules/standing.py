@@ -54,6 +54,8 @@ class Standing:
 
     def entitled(self, day: int) -> Grace | None:
         """The grace that counts on a day: the highest one, when it gives more than the tier shown."""
+        if not self.graces:
+            return None
         running = [grace for grace in self.graces if grace.until >= day and grace.rank > self.rank]
         return max(running) if running else None
 

@@ -1,19 +1,43 @@
 """What is known of one customer from facts: money, ratings, invoices, master data, and the clock."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.tiering.rules.answers import Answers
+from services.tiering.rules.answers import UNANSWERED, Answers
 from services.tiering.rules.days import NEVER, Days
-from services.tiering.rules.goals import Goals
-from services.tiering.rules.invoices import Invoices
-from services.tiering.rules.latest import Latest
-from services.tiering.rules.owners import Owners
-from services.tiering.rules.sales import KEPT_DAYS, Book, Tally
+from services.tiering.rules.goals import NO_GOALS, Goals
+from services.tiering.rules.invoices import Invoices, Sums
+from services.tiering.rules.latest import NOTHING, Latest
+from services.tiering.rules.owners import NOBODY, Owners
+from services.tiering.rules.sales import KEPT_DAYS, Amounts, Book, Bought
+from services.tiering.rules.standing import Standing
 
 RATING_DAYS = 365
 """A rating counts through its day + 364."""
+
+_EMPTY_BYTES, _BOOK_BYTES, _BLOCK_BYTES, _SUMS_BYTES, _PAIR_BYTES, _SAID_BYTES = 1000, 800, 100, 700, 1500, 8
+"""A state without anything; a book, a block without its text; sums of invoices in a currency, an open invoice; a byte
+of other facts, which stand as text, in full, and as they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Invoices as they are stored, until one of them is asked for.
+
+    sums: what counts of them today; due: the next day on which one moves by itself; until: the day from which the text
+    may be another by time alone; read: gives them, as of a day.
+    """
+
+    text: str
+    sums: Mapping[str, Sums]
+    due: int
+    until: int
+    read: Callable[[str, int], Invoices]
+
+
+NO_INVOICES = Closed("", {}, NEVER, NEVER, lambda _text, _today: Invoices())
 
 
 class State:
@@ -21,8 +45,10 @@ class State:
 
     clock: the instant up to which time has passed, None before the first fact; today, tomorrow: its business day and
     the instant at which the next one begins. registered, ratings, credit, override: facts of which the latest holds.
-    goals: those that tiering measures. terms, assessed, decided: worked out from the rest and thrown away when that
-    changes; never stored.
+    goals: those that tiering measures. closed, opened: the invoices, as text or in full. terms, assessed, decided:
+    worked out from the rest and thrown away when that changes; never stored. facts_text, shown: what is stored and
+    shown of facts other than money and invoices, made again when they change, or from the day `settles_on`;
+    standing, standing_text: the one that was stored last, and as what.
     """
 
     __slots__ = (
@@ -31,17 +57,23 @@ class State:
         "books",
         "bought",
         "clock",
+        "closed",
         "credit",
         "customer",
         "days",
         "decided",
         "due_otherwise",
+        "facts_text",
         "goals",
-        "invoices",
+        "opened",
         "override",
         "owners",
         "ratings",
         "registered",
+        "settles_on",
+        "shown",
+        "standing",
+        "standing_text",
         "terms",
         "today",
         "tomorrow",
@@ -54,16 +86,21 @@ class State:
         self.today = 0
         self.tomorrow: datetime | None = None
         self.books: dict[str, Book] = {}
-        self.bought = Tally()
-        self.registered = Latest()
-        self.owners = Owners()
-        self.ratings = Latest()
-        self.credit = Latest()
-        self.override = Latest()
-        self.invoices = Invoices()
-        self.answers = Answers()
-        self.goals: Goals = {}
-        self.due_otherwise = NEVER
+        self.bought = Bought()
+        self.registered: Latest = NOTHING
+        self.owners: Owners = NOBODY
+        self.ratings: Latest = NOTHING
+        self.credit: Latest = NOTHING
+        self.override: Latest = NOTHING
+        self.closed: Closed | None = NO_INVOICES
+        self.opened: Invoices | None = None
+        self.answers: Answers = UNANSWERED
+        self.goals: Goals = NO_GOALS
+        self.due_otherwise = self.settles_on = NEVER
+        self.facts_text: str | None = None
+        self.shown: dict[str, Any] | None = None
+        self.standing: Standing | None = None
+        self.standing_text = ""
         self.forget()
 
     def forget(self) -> None:
@@ -71,6 +108,25 @@ class State:
         self.terms: Any = None
         self.assessed: Any = None
         self.decided: Any = None
+
+    @property
+    def invoices(self) -> Invoices:
+        """All invoices, to be asked for one or to be changed; `invoice_sums` and `invoices_due` cost less."""
+        if self.opened is None:
+            assert self.closed is not None, "invoices are open or closed"
+            self.opened = self.closed.read(self.closed.text, self.today)
+        self.closed = None
+        return self.opened
+
+    @property
+    def invoice_sums(self) -> Mapping[str, Sums]:
+        """By currency, what counts of the invoices today."""
+        return self.invoices.sums if self.closed is None else self.closed.sums
+
+    @property
+    def invoices_due(self) -> int:
+        """The next day on which an invoice moves by itself."""
+        return self.invoices.due if self.closed is None else self.closed.due
 
     def advance(self, clock: datetime) -> None:
         """Move the clock; an earlier one does nothing."""
@@ -81,37 +137,59 @@ class State:
             return
         today = self.today = self.days.day(clock)
         self.tomorrow = self.days.start(today + 1)
-        empty = []
-        for currency, book in self.books.items():
-            if today >= book.due:
-                if book.advance(today):
-                    self.assessed = None
-                if not book.days:
-                    empty.append(currency)
-        for currency in empty:
-            del self.books[currency]
+        self._move_windows()
+        if today >= self.settles_on:
+            self._settle()
         if today >= self.due_otherwise:
-            self.invoices.advance(today)
+            if today >= self.invoices_due:
+                self.invoices.advance(today)
             self.notice()
 
+    def _move_windows(self) -> None:
+        due = [currency for currency, book in self.books.items() if self.today >= book.due]
+        for currency in due:
+            if self.books[currency].advance(self.today):
+                self.assessed = None
+            if not self.books[currency].numbers:
+                del self.books[currency]
+
+    def _settle(self) -> None:
+        today = self.today
+        self.registered, self.ratings = self.registered.settled(today), self.ratings.settled(today)
+        self.credit, self.override = self.credit.settled(today), self.override.settled(today)
+        self.owners = self.owners.settled(today)
+        self.hear()
+
+    def hear(self) -> None:
+        """Facts other than money and invoices have changed, or their day has come: what is stored and shown of them is
+        made anew.
+        """
+        self.facts_text = self.shown = None
+        today = self.today
+        self.settles_on = self.owners.next_day(today) if self.owners.assignments else NEVER
+        for latest in (self.registered, self.ratings, self.credit, self.override):
+            if latest.entries:
+                self.settles_on = min(self.settles_on, latest.next_day(today))
+
     def notice(self) -> None:
-        """Facts other than money have changed, or their day has come: forget what was worked out of them, and find
-        the next day on which time alone changes one of them.
+        """Facts that a tier depends on have changed, money aside, or their day has come: forget what was worked out of
+        them, and find the next day on which time alone changes one of them.
         """
         self.forget()
+        self.hear()
         self.due_otherwise = NEVER
         if (
             self.ratings.entries
             or self.credit.entries
             or self.override.entries
-            or self.invoices.moves
             or self.answers.given
+            or self.invoices_due != NEVER
         ):
             self.due_otherwise = min((day for day in self._due_days() if day > self.today), default=NEVER)
 
     def _due_days(self) -> Iterable[int]:
         today = self.today
-        yield self.invoices.due
+        yield self.invoices_due
         yield self.answers.next_day(today)
         for latest in (self.ratings, self.credit, self.override):
             yield latest.next_day(today)
@@ -136,15 +214,15 @@ class State:
         """The next day on which time alone changes what a tier is computed from."""
         return min(self.due_otherwise, *(book.next_decisive() for book in self.books.values()), NEVER)
 
-    def sell(self, day: int, currency: str, count: int, amounts: tuple[int, int, int, int]) -> None:
-        """Count `count` purchases and (gross, refund, rated, margin) amounts on a day; negative ones undo."""
+    def sell(self, day: int, currency: str, count: int, amounts: Amounts) -> None:
+        """Count `count` purchases and amounts on a day; negative ones undo."""
         if count:
             self.bought.add(day, count)
         book = self.books.get(currency)
         if book is None:
             book = self.books[currency] = Book()
-        book.add(self.today, day, *amounts)
-        if not book.days:
+        book.add(self.today, day, amounts)
+        if not book.numbers:
             del self.books[currency]
         self.assessed = None
 
@@ -158,14 +236,33 @@ class State:
         first = self.bought.first(self.today)
         return first is not None and first <= self.today - KEPT_DAYS
 
+    def slim(self) -> None:
+        """Throw away what is quickly worked out again and most events need anew: so more states can be kept."""
+        self.assessed = self.decided = None
+        if not self.ratings.entries:
+            self.terms = None
+
+    def size(self) -> int:
+        """About how many bytes this takes in memory, what others share aside; measured by a test."""
+        size = _EMPTY_BYTES + _SAID_BYTES * len(self.facts_text or "")
+        for book in self.books.values():
+            size += _BOOK_BYTES + sum(map(len, book.texts)) + _BLOCK_BYTES * len(book.texts)
+        size += sum(map(len, self.bought.texts)) + _BLOCK_BYTES * len(self.bought.texts)
+        if self.closed is not None:
+            return size + len(self.closed.text) + _SUMS_BYTES * len(self.closed.sums)
+        return size + _PAIR_BYTES * len(self.invoices.pairs)
+
     def copy(self) -> "State":
-        """A state of its own with the same content, to let time pass in."""
-        twin = State(self.customer, self.days)
-        twin.clock, twin.today, twin.tomorrow = self.clock, self.today, self.tomorrow
+        """A state of its own with the same content, to let time pass in; days of purchases, which only facts change,
+        are shared.
+        """
+        twin = State.__new__(State)
+        for name in _SHARED:
+            setattr(twin, name, getattr(self, name))
         twin.books = {currency: book.copy() for currency, book in self.books.items()}
-        twin.bought = self.bought  # only facts change it
-        for name in ("registered", "owners", "ratings", "credit", "override", "answers"):
-            setattr(twin, name, getattr(self, name).copy())
-        twin.invoices = self.invoices.copy(self.today)
-        twin.due_otherwise = self.due_otherwise
+        twin.opened = None if self.opened is None else self.opened.copy(self.today)
+        twin.forget()
         return twin
+
+
+_SHARED = tuple(name for name in State.__slots__ if name not in {"books", "opened", "terms", "assessed", "decided"})

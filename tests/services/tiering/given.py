@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic_core import from_json
+
 from services.tiering.domain import Tiering
 from services.tiering.policy import Policies, Policy
 from services.tiering.policy_file import read_policy
@@ -203,6 +205,11 @@ class Given:
     def row(self) -> dict[str, Any]:
         """The customer's stored document."""
         return self.domain.document(self.entity.state, self.entity.standing)
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The private fields of the document, read."""
+        return {name: from_json(text) for name, text in self.row.items() if name.startswith("fold")}
 
     def factor(self, name: str) -> Any:
         """Points of a factor, or "unknown"."""

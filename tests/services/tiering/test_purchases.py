@@ -90,7 +90,9 @@ def test_revisions_that_cross_net_out() -> None:
     first = pounds("5000", "2026-01-10")
     second = amended(first, "2026-01-20", amount="600.00")
     third = amended(second, "2026-01-20", amount="70.00")
-    assert wholesale(first, third, second).row["fold"]["b"] == wholesale(first, second, third).row["fold"]["b"]
+    crossed, in_order = wholesale(first, third, second).row, wholesale(first, second, third).row
+    for name in ("fold", "fold:GBP:180", "fold:bought:180"):
+        assert crossed[name] == in_order[name]
 
 
 def test_occurred_on_wins_over_time() -> None:

@@ -92,6 +92,7 @@ async def test_nothing_private_is_in_the_view(reader: Reader) -> None:
     private = {"fold", "due_at", "live", "fold_version", "partition", "changed_version", "since_version", "changed_on"}
     private |= {"change", "shown", "decided", "marked_due", "behind", "pending", "proposal"}
     assert not private & row.keys()
+    assert not [name for name in row if name.startswith("fold")]
 
 
 async def test_what_goes_on_under_an_override_is_told_apart_from_the_tier_shown(reader: Reader) -> None:
