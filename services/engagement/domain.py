@@ -193,7 +193,7 @@ def _piece_rows(customer: str, visits: Visits) -> list[Row]:
         if piece:
             text = to_json(dump_piece(piece)).decode()
             rows.append(Row(VISITS, name, {"customer": customer, "monday": monday, "visits": text}, new=not stood))
-        elif stood:
+        else:
             rows.append(Row(VISITS, name, None))
     return rows
 

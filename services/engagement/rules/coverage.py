@@ -84,8 +84,7 @@ def visit_rows(
             for representative, entry in _entries(ref, revisions, monday, tiers, time):
                 if (representative, monday) in touched:
                     entries[representative, monday].append(entry)
-    rows = [_visit_row(customer, key, entries[key], new=not touched[key]) for key in sorted(touched)]
-    return [row for row in rows if row.document is not None or not row.new]
+    return [_visit_row(customer, key, entries[key], new=not touched[key]) for key in sorted(touched)]
 
 
 def _entries(
@@ -140,7 +139,7 @@ def _visit_row(customer: str, key: VisitKey, entries: list[dict[str, Any]], *, n
     representative, monday = key
     name = f"{week_name(monday)}/{len(customer)}/{customer}/{representative}"
     if not entries:
-        return Row(VISIT_ROWS, name, None, new=new)
+        return Row(VISIT_ROWS, name, None)
     entries.sort(key=lambda entry: (entry["date"], entry["time"], entry["source"], entry["visit_id"], entry["closed"]))
     document = {
         "customer": customer,
