@@ -10,7 +10,7 @@ two are the same. So `closed` needs no second fold, and a rebuild gives it again
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from services.engagement.rules import day_sets
@@ -81,18 +81,22 @@ def visit_rows(
     entries: dict[VisitKey, list[dict[str, Any]]] = defaultdict(list)
     for monday in {monday for _, monday in touched} & pieces.keys():
         for ref, revisions in in_order(pieces[monday]):
-            for representative, entry in _entries(ref, revisions, monday, tiers, time):
-                if (representative, monday) in touched:
-                    entries[representative, monday].append(entry)
+            for representative, entry in _entries(ref, revisions, monday, touched, tiers, time):
+                entries[representative, monday].append(entry)
     return [_visit_row(customer, key, entries[key], new=not touched[key]) for key in sorted(touched)]
 
 
 def _entries(
-    ref: Ref, revisions: list[Revision], monday: int, tiers: Tiers, time: BusinessTime
+    ref: Ref,
+    revisions: list[Revision],
+    monday: int,
+    touched: Container[VisitKey],
+    tiers: Tiers,
+    time: BusinessTime,
 ) -> Iterable[tuple[str, dict[str, Any]]]:
-    """The entries of one visit in one week, as it is now and as it was at closing."""
-    current = revisions[-1]
-    in_time = [revision for revision in revisions if time.open_week(revision.known) <= monday]
+    """The touched entries of one visit in one week, as it is now and as it was at closing."""
+    current, closes_at = revisions[-1], time.closes_at(monday)
+    in_time = [revision for revision in revisions if revision.known <= closes_at]
     at_closing = in_time[-1] if in_time else None
     logged = min(revision.known for revision in revisions)
     forms: list[tuple[Revision, int]] = []
@@ -110,7 +114,8 @@ def _entries(
         first = first_listed(revision)
         roles: dict[str, list[int]] = defaultdict(list)
         for representative, role in revision.by:
-            roles[representative].append(role)
+            if (representative, monday) in touched:
+                roles[representative].append(role)
         for representative, mine in roles.items():
             yield (
                 representative,

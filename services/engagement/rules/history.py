@@ -21,6 +21,7 @@ from services.engagement.rules.visits import (
     Piece,
     Ref,
     Revision,
+    day_of,
     in_order,
     load_piece,
     ref_of,
@@ -157,9 +158,9 @@ class Visits:
         wanted: set[int] = set()
         amended = False
         for event in events:
-            wanted |= self._weeks_of(ref_of(event), revision_of(event, time), replaced_day(event, time))
-            is_new = event.replaces is None and event.type == _LOGGED and ref_of(event) not in self.spread
-            amended |= not is_new
+            ref, replaced = ref_of(event), replaced_day(event, time)
+            wanted |= self._weeks_of(ref, day_of(event, time), replaced)
+            amended |= event.replaces is not None or event.type != _LOGGED or ref in self.spread
         if amended:
             wanted |= self._shown_instead(wanted, today)
         return self.not_held(wanted)
@@ -182,11 +183,11 @@ class Visits:
             last = max(self.held)
             self.held = {last: self.held[last]}
 
-    def _weeks_of(self, ref: Ref, revision: Revision, replaced: int | None) -> set[int]:
+    def _weeks_of(self, ref: Ref, day: int, replaced: int | None) -> set[int]:
         """The weeks in which the revisions of a visit may be. What replaces nothing is its record's first revision, or
         follows its void, else admission would not let it in.
         """
-        weeks = {monday_of(revision.day), *self.spread.get(ref, ())}
+        weeks = {monday_of(day), *self.spread.get(ref, ())}
         if replaced is not None:
             weeks.add(monday_of(replaced))
         return weeks
@@ -207,7 +208,7 @@ class Visits:
     def fold(self, event: Event, time: BusinessTime, today: int) -> bool:
         """Fold a VisitLogged or the void of one; whether anything changed."""
         ref, revision = ref_of(event), revision_of(event, time)
-        looked = self._weeks_of(ref, revision, replaced_day(event, time))
+        looked = self._weeks_of(ref, revision.day, replaced_day(event, time))
         copies = {m: piece[ref] for m in looked if m in self.weeks and ref in (piece := self.piece(m))}
         known = {one.revision: one for copy in copies.values() for one in copy}
         if revision.revision in known:
@@ -239,11 +240,15 @@ class Visits:
 
     def pass_time(self, before: int, today: int) -> None:
         """Days go by: other visits lie in the spans that are counted."""
-        if not self.weeks:
+        weeks = self.weeks
+        if not weeks:
             return
+        first, last = weeks.first(), weeks.last()
         for span, days in enumerate(SPANS):
-            self._sum(span, before - days + 1, min(before, today - days), -1)
-            self._sum(span, max(before + 1, today - days + 1), today, 1)
+            if first <= today - days:
+                self._sum(span, before - days + 1, min(before, today - days), -1)
+            if last + 6 > before:
+                self._sum(span, max(before + 1, today - days + 1), today, 1)
         if self.shown and self.shown[-1].day > before:
             self._show(self.shown, today)
 
@@ -252,14 +257,13 @@ class Visits:
         self.weeks.turn(today)
         if not self.weeks:
             return
-        first, notes = first_kept_day(today), notes_from(today)
+        notes = notes_from(today)
         self.noted = day_sets.since(self.noted, notes)
         self.shown = tuple(noted for noted in self.shown if noted.day >= notes)
-        old = []
-        for monday in self.weeks.mondays():
-            if monday >= first:
-                break
-            old.append(monday)
+        first = first_kept_day(today)
+        if self.weeks.first() >= first:
+            return
+        old = [monday for monday in self.weeks.mondays() if monday < first]
         with_contact = [monday for monday in old if day_sets.bits(self.contacts, monday, monday + 6)]
         for monday in old:
             if monday not in with_contact[-1:]:

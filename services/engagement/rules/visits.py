@@ -164,21 +164,24 @@ def replaced_day(event: Event, time: BusinessTime) -> int | None:
     return time.day_at(to_micros(replaced.time)) if on is None else on.toordinal()
 
 
+def day_of(event: Event, time: BusinessTime) -> int:
+    """The day of the revision that an event is. A void has the day of what it voids."""
+    replaced = replaced_day(event, time) if isinstance(event.data, RecordVoided) else None
+    return time.day_of(event) if replaced is None else replaced
+
+
 def revision_of(event: Event, time: BusinessTime) -> Revision:
-    """The revision that a VisitLogged or the void of a visit is. A void has the day of what it voids."""
+    """The revision that a VisitLogged or the void of a visit is."""
     fact: VisitLogged | RecordVoided = event.data
-    follows = event.replaces is not None
+    follows, at, day = event.replaces is not None, to_micros(event.time), day_of(event, time)
     if isinstance(fact, RecordVoided):
-        replaced = replaced_day(event, time)
-        day = time.day_of(event) if replaced is None else replaced
-        at = to_micros(event.time)
         return Revision(event.revision, known_at(event), at, day, VOID, follows=follows)
     texts = [fact.consensus, *(follow_up.what for follow_up in fact.follow_ups[:MAX_FOLLOW_UPS_KEPT])]
     return Revision(
         event.revision,
         known_at(event),
-        to_micros(event.time),
-        time.day_of(event),
+        at,
+        day,
         KINDS.index(fact.kind),
         CHANNELS.index(fact.channel),
         outcome=bool(fact.consensus and fact.consensus.strip()) or bool(fact.follow_ups),

@@ -2,7 +2,7 @@
 these days changes the short one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic_core import from_json, to_json
 
@@ -44,6 +44,17 @@ class WeekCounts:
         """The weeks, ascending."""
         return list(map(int, (line.partition("[")[0] for line in self._lines())))
 
+    def first(self) -> int:
+        """The first week; 0 where there is none."""
+        text = self.before or self.recent
+        return int(text[1 : text.index("[")]) if text else 0
+
+    def last(self) -> int:
+        """The last week; 0 where there is none."""
+        text = self.recent or self.before
+        at = text.rfind("\n") + 1
+        return int(text[at : text.index("[", at)]) if text else 0
+
     def get(self, monday: int) -> Counts:
         """The counts of one week; empty where nothing is known of it."""
         text = self._text(monday)
@@ -83,11 +94,9 @@ class WeekCounts:
 
     def between(self, first: int, last: int) -> Iterator[tuple[int, int, int]]:
         """Kind, channel and number of what was counted from a day to another."""
-        if not self or first > last:
-            return
-        mondays: Iterable[int] = range(monday_of(first), last + 1, 7)
-        if last - first > 7 * _RECENT_WEEKS:
-            mondays = [monday for monday in self.mondays() if first - 6 <= monday <= last]
+        mondays: Sequence[int] = range(max(monday_of(first), self.first()), min(last, self.last()) + 1, 7)
+        if len(mondays) > 2 * _RECENT_WEEKS:
+            mondays = [monday for monday in self.mondays() if monday in mondays]
         for monday in mondays:
             for one, number in self.get(monday).items():
                 place, kind, channel = parts_of(one)
