@@ -214,7 +214,7 @@ def _dump_customer(customer: Customer, standing: Standing) -> dict[str, str]:
     dumped = {"fold": to_json(fold).decode(), "fold_facts": customer.facts}
     visits = customer.visits
     if visits:
-        dumped["fold_visits"] = to_json(visits.dump()).decode()
+        dumped["fold_visits"] = to_json(visits.dump(customer.today)).decode()
         if visits.weeks.recent:
             dumped["fold_weeks"] = visits.weeks.recent
         if visits.weeks.before:

@@ -90,8 +90,9 @@ def _contact(customer: Customer, rules: CustomerRules, contact: Contact) -> dict
         adherence = rules.adherence_now(customer)
         if adherence is not None:
             shown["adherence"] = number(adherence)
-    for span, days in enumerate(SPANS):
-        kinds, channels = customer.visits.counts(span)
+    visits = customer.visits
+    for span, days in enumerate(SPANS) if visits else ():
+        kinds, channels = visits.counts(span, customer.today)
         total = sum(kinds)
         if total:
             shown[f"visits_{days}d"] = {
@@ -129,7 +130,7 @@ def _relationship(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
         shown = {"executive_meetings_owed": owed, "assessment_due": customer.tiers.rank >= PARTNER}
     if visits:
         year = today - YEAR_DAYS + 1
-        kinds, _ = visits.counts(SPANS.index(YEAR_DAYS))
+        kinds, _ = visits.counts(SPANS.index(YEAR_DAYS), today)
         shown |= {
             "persons_met_365d": visits.persons_met(year, today),
             "departments_met_365d": visits.departments_met(year, today),

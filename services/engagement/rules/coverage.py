@@ -16,7 +16,7 @@ from typing import Any
 from services.engagement.rules import day_sets
 from services.engagement.rules.day_sets import Days
 from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
-from services.engagement.rules.owners import OWNING_ROLES, Owners
+from services.engagement.rules.owners import Owners
 from services.engagement.rules.tiers import GENERAL, Tiers
 from services.engagement.rules.visits import (
     CHANNELS,
@@ -169,8 +169,9 @@ def account_rows(
     """
     if not touched:
         return []
-    spans = {role: owners.general_spans(role, tiers) for role in OWNING_ROLES}
-    closed = {role: owners.general_spans(role, tiers, closed=True) for role in OWNING_ROLES}
+    roles = {role for role, _ in touched}
+    spans = {role: owners.general_spans(role, tiers) for role in roles}
+    closed = {role: owners.general_spans(role, tiers, closed=True) for role in roles}
     general = tiers.spans(GENERAL)
     rows = []
     for role, representative in sorted(touched):

@@ -209,16 +209,16 @@ class CustomerRules:
         contact = self.contact(customer)
         if self._lapse(contact) != customer.lapse:
             stops.append(clock + MILLISECOND)  # a tier change of before the clock was folded after it
-        days = customer.answers.change_days(today)
-        days.update(status_days(contact, today))
-        days.update(due_on + 1 for due_on in customer.goals.due_days(today))
+        days = [*status_days(contact, today), *customer.owners.begins_after(today)]
+        if customer.answers:
+            days += customer.answers.change_days(today)
+        if customer.goals:
+            days += [due_on + 1 for due_on in customer.goals.due_days(today)]
         contact_on = first_after(customer.visits.contacts, today)
         if contact_on is not None:
-            days.add(contact_on)
-        days.update(
-            day for version in self.entitlements.versions[1:] if (day := version.effective_on.toordinal()) > today
-        )
-        days.update(customer.owners.begins_after(today))
+            days.append(contact_on)
+        begins = (version.effective_on.toordinal() for version in self.entitlements.versions[1:])
+        days += [day for day in begins if day > today]
         if days:
             stops.append(self.time.start_of(min(days)))
         if customer.concerns:

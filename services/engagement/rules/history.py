@@ -76,7 +76,7 @@ class Visits:
     spread: the weeks of visits that a later fact may not name: with revisions in several weeks, a void among them, or
     none that is the record's first.
     shown: of visits at which something was agreed the last up to today, and those after today.
-    sums: visits up to today by kind, then by channel, over each of SPANS.
+    sums: visits by kind, then by channel, over each of SPANS up to the day `summed_on`, which follows when asked.
     touched_weeks, touched_rows, touched_owners: what was changed since rows were written last, and whether the
     documents of the first two stood then.
     """
@@ -92,6 +92,7 @@ class Visits:
         "seen",
         "shown",
         "spread",
+        "summed_on",
         "sums",
         "touched_owners",
         "touched_rows",
@@ -111,6 +112,7 @@ class Visits:
         self.met_before: dict[str, int] = {}
         self.shown: tuple[Noted, ...] = ()
         self.sums: list[int] = [0] * _SUMS * len(SPANS)
+        self.summed_on = 0
         self.held: dict[int, Piece] = {}
         self.touched_weeks: dict[int, bool] = {}
         self.touched_rows: dict[VisitKey, bool] = {}
@@ -121,8 +123,10 @@ class Visits:
 
     # ----------------------------------------------------------------------------------------------------- questions
 
-    def counts(self, span: int) -> tuple[list[int], list[int]]:
+    def counts(self, span: int, today: int) -> tuple[list[int], list[int]]:
         """Visits by kind and by channel over one of SPANS, given by its place."""
+        if self.summed_on != today:
+            self._sum_up(today)
         at = span * _SUMS
         return self.sums[at : at + len(KINDS)], self.sums[at + len(KINDS) : at + _SUMS]
 
@@ -239,16 +243,7 @@ class Visits:
                 self.touched_rows[key] = bool(day_sets.bits(self.seen.get(name, 0), monday, monday + 6))
 
     def pass_time(self, before: int, today: int) -> None:
-        """Days go by: other visits lie in the spans that are counted."""
-        weeks = self.weeks
-        if not weeks:
-            return
-        first, last = weeks.first(), weeks.last()
-        for span, days in enumerate(SPANS):
-            if first <= today - days:
-                self._sum(span, before - days + 1, min(before, today - days), -1)
-            if last + 6 > before:
-                self._sum(span, max(before + 1, today - days + 1), today, 1)
+        """Days go by: visits of the days to come have been."""
         if self.shown and self.shown[-1].day > before:
             self._show(self.shown, today)
 
@@ -264,6 +259,7 @@ class Visits:
         if self.weeks.first() >= first:
             return
         old = [monday for monday in self.weeks.mondays() if monday < first]
+        self._sum_up(today)
         with_contact = [monday for monday in old if day_sets.bits(self.contacts, monday, monday + 6)]
         for monday in old:
             if monday not in with_contact[-1:]:
@@ -297,7 +293,7 @@ class Visits:
         one = cell(day, visit.kind, visit.channel)
         counts[one] = counts.get(one, 0) + 1
         self.weeks.put(monday, counts)
-        self._sum_cell(monday, one, 1, today)
+        self._sum_cell(monday, one, 1)
         if visit.is_contact:
             self.contacts = day_sets.with_day(self.contacts, day)
         for person, department in visit.met:
@@ -319,9 +315,9 @@ class Visits:
         for ref, revisions in piece.items():
             counted.add(ref, revisions, monday)
         for one, number in self.weeks.get(monday).items():
-            self._sum_cell(monday, one, -number, today)
+            self._sum_cell(monday, one, -number)
         for one, number in counted.cells.items():
-            self._sum_cell(monday, one, number, today)
+            self._sum_cell(monday, one, number)
         self.weeks.put(monday, counted.cells if piece else None)
         self.touched_owners |= self._set_week(monday, counted)
         shown = counted.noted if monday >= notes_from(today) else []
@@ -341,9 +337,22 @@ class Visits:
             _set_weeks(sets, monday, days_of)
         return {name for name, _ in _set_weeks(self.countable, monday, counted.countable)}
 
-    def _sum_cell(self, monday: int, one: int, number: int, today: int) -> None:
+    def _sum_up(self, today: int) -> None:
+        """Other visits lie in the spans than on the day of the sums."""
+        before, weeks = self.summed_on, self.weeks
+        self.summed_on = today
+        if not weeks:
+            return
+        first, last = weeks.first(), weeks.last()
+        for span, days in enumerate(SPANS):
+            if first <= today - days:
+                self._sum(span, before - days + 1, min(before, today - days), -1)
+            if last + 6 > before:
+                self._sum(span, max(before + 1, today - days + 1), today, 1)
+
+    def _sum_cell(self, monday: int, one: int, number: int) -> None:
         place, kind, channel = parts_of(one)
-        back = today - monday - place
+        back = self.summed_on - monday - place
         for span, days in enumerate(SPANS):
             if 0 <= back < days:
                 self._add(span, kind, channel, number)
@@ -412,10 +421,12 @@ class Visits:
 
     # ------------------------------------------------------------------------------------------------------- storing
 
-    def dump(self) -> dict[str, Any]:
+    def dump(self, today: int) -> dict[str, Any]:
         """What moves with a visit, for storage; sorted, so that equal contents are stored equally. The weeks' counts
         are stored besides (WeekCounts), and so are the pieces.
         """
+        if self.summed_on != today:
+            self._sum_up(today)
         stored: dict[str, Any] = {"sums": self.sums}
         if self.contacts:
             stored["contacts"] = day_sets.dump(self.contacts)
@@ -440,7 +451,7 @@ class Visits:
         """The inverse of `dump`, without any piece."""
         visits = cls()
         visits.weeks = WeekCounts(before, recent, today)
-        visits.sums = stored["sums"]
+        visits.sums, visits.summed_on = stored["sums"], today
         visits.contacts = day_sets.load(stored.get("contacts", "0"))
         visits.noted = day_sets.load(stored.get("noted", "0"))
         for name in _SETS:
@@ -460,7 +471,7 @@ class Visits:
         rows do.
         """
         visits = cls()
-        visits.weeks = WeekCounts(today=today)
+        visits.weeks, visits.summed_on = WeekCounts(today=today), today
         visits.met_before = met_before
         for ref, revisions in whole.items():
             follows = [one._replace(follows=place > 0) for place, one in enumerate(revisions)]
