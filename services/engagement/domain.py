@@ -138,7 +138,7 @@ class Engagement:
         return [(VISITS, _piece_id(state.id, monday)) for monday in mondays]
 
     def attach(self, state: State, pieces: Mapping[Address, dict[str, Any] | None]) -> None:
-        """Take the weeks that `needs` named, as they are stored. One that is not there fails the fold that touches it."""
+        """Take the weeks that `needs` named, as they are stored. One that is missing fails the fold that touches it."""
         if isinstance(state, Customer):
             for piece in pieces.values():
                 if piece is not None:

@@ -123,7 +123,7 @@ def adherence(today: int, contacts: Days, first_day: int | None, cadence_days: i
     if cadence_days is None or first_day is None or first_day > today:
         return None
     start = max(today - ADHERENCE_DAYS + 1, first_day)
-    # A bit a day, from the first one whose contact reaches to the start; each contact covers the days up to its cadence.
+    # A bit a day, from the first one whose contact reaches to the start; each contact covers a cadence of days.
     covered = day_sets.bits(contacts, start - cadence_days + 1, today)
     reach = 1
     while reach < cadence_days:

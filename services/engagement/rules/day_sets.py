@@ -1,6 +1,6 @@
-"""Sets of days, each as one whole number: the first day in the low bits, above them a bit for each day from it on. A set
-over 800 days takes a hundred bytes, and what is asked of it costs the same however many days it holds. 0 is the empty
-set; equal sets are equal numbers.
+"""Sets of days, each as one whole number: the first day in the low bits, above them a bit for each day from it on. A
+set over 800 days takes a hundred bytes, and what is asked of it costs the same however many days it holds. 0 is the
+empty set; equal sets are equal numbers.
 """
 
 from itertools import compress, count

@@ -1,9 +1,9 @@
 """The visits of one customer: what rules ask of all of them, and the weeks in which they are stored.
 
-The visits themselves, with all their revisions, are kept in a piece for each ISO week, of which no more is in memory than
-has been asked for. What the row and the decisions ask of visits long past is kept besides, as sets of days and counts
-by day: each is what the weeks' visits say, week by week, so that amending and voiding commute, and none grows with the
-number of visits.
+The visits themselves, with all their revisions, are kept in a piece for each ISO week, of which no more is in memory
+than has been asked for. What the row and the decisions ask of visits long past is kept besides, as sets of days and
+counts by day: each is what the weeks' visits say, week by week, so that amending and voiding commute, and none grows
+with the number of visits.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -510,9 +510,11 @@ class _Counted:
                 for name in one.participants[::2]:
                     self.seen.setdefault(name, set()).add(one.day)
         visit = revisions[-1]
+        if visit.stands and monday_of(visit.day) == monday:
+            self._add(ref, visit)
+
+    def _add(self, ref: Ref, visit: Revision) -> None:
         day = visit.day
-        if not visit.stands or monday_of(day) != monday:
-            return
         one_cell = cell(day, visit.kind, visit.channel)
         self.cells[one_cell] = self.cells.get(one_cell, 0) + 1
         if visit.is_contact:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from operator import add, sub
 from typing import Any, NamedTuple, get_args
 
-from services.engagement.rules.days import BusinessTime, known_at, monday_of, to_micros
+from services.engagement.rules.days import BusinessTime, known_at, to_micros
 from shared.events.event import Event
 from shared.events.facts import Channel, RecordVoided, Role, VisitKind, VisitLogged
 

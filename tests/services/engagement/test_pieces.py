@@ -94,7 +94,7 @@ SIZES = st.lists(st.integers(1, 4), min_size=1, max_size=3)
 
 @given(acts(), SIZES, st.booleans())
 def test_with_only_the_weeks_that_are_needed_the_fold_is_the_same(
-    history: list[tuple[str, Act]], sizes: list[int], kept: bool
+    history: list[tuple[str, Act]], sizes: list[int], kept: Any
 ) -> None:
     events = [event for _, event in told(history).log]
     whole, stored = rebuilt(events), in_batches(events, sizes, Stored(kept))
@@ -103,7 +103,7 @@ def test_with_only_the_weeks_that_are_needed_the_fold_is_the_same(
 
 
 @given(acts(), SIZES, st.booleans(), st.randoms(use_true_random=False))
-def test_so_it_is_when_records_cross(history: list[tuple[str, Act]], sizes: list[int], kept: bool, random: Any) -> None:
+def test_so_it_is_when_records_cross(history: list[tuple[str, Act]], sizes: list[int], kept: Any, random: Any) -> None:
     events = [event for _, event in told(history).log if event.source == "crm"]
     random.shuffle(events)
     whole, stored = rebuilt(events), in_batches(events, sizes, Stored(kept))
