@@ -46,7 +46,7 @@ def _told(draw: DrawFn, what: str, index: int, now: datetime, revisions: dict[st
     by = draw(st.sampled_from(("R-1", "R-2")))
     if what == "visit":
         revisions[f"v{index}"] = 1
-        fields = {"visit_id": f"v{index}", "by": by, "logged": logged, **draw(VISITS)}
+        fields: dict[str, Any] = {"visit_id": f"v{index}", "by": by, "logged": logged, **draw(VISITS)}
         return [(logged, lambda world, _: world.visit(on, **fields) and None)]
     if what in {"amend", "void"} and revisions:
         visit = draw(st.sampled_from(sorted(revisions)))

@@ -58,7 +58,7 @@ class Stored:
             return new_entity(self.domain, KEY)
         if self.kept and self.entity is not None:
             return self.entity
-        stored = bson.decode(bson.encode(self.document), bson.CodecOptions(tz_aware=True))
+        stored: dict[str, Any] = bson.decode(bson.encode(self.document), bson.CodecOptions(tz_aware=True))
         return load_entity(self.domain, KEY, stored)
 
     def _write(self, row: Row) -> None:
@@ -123,7 +123,7 @@ def test_what_is_worked_out_once_is_what_would_be_worked_out_again(
         entity, document = stored.entity, stored.document
         assert entity is not None
         assert document is not None
-        fresh = load_entity(stored.domain, KEY, document)
+        fresh: Entity[Any, Any] = load_entity(stored.domain, KEY, document)
         fresh.state.facts = None
         assert fresh.document() == document
         assert stored.domain.next_due(fresh.state, fresh.standing) == document["due_at"] or document.get("behind")
