@@ -268,7 +268,7 @@ _LOADED: tuple[tuple[str, Any], ...] = tuple(
     zip(_PARTS, (Fields, Tiers, Owners, Answers, Concerns, KeyPersons, Goals), strict=True)
 )
 
-_CUSTOMER_BYTES, _REPRESENTATIVE_BYTES = 2_000, 4_000
+_CUSTOMER_BYTES, _REPRESENTATIVE_BYTES = 7_000, 4_000
 _REVISION_BYTES, _NAMED_BYTES = 900, 150
 
 
