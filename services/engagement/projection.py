@@ -1,6 +1,5 @@
 """What readers see of a customer and of a representative: public fields from the state, as of its clock."""
 
-from bisect import bisect_right
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -11,6 +10,7 @@ from services.engagement.rules.contact import Contact
 from services.engagement.rules.customer import PROFILE_FIELDS, Customer, CustomerRules
 from services.engagement.rules.days import iso, iso_or_none, to_instant
 from services.engagement.rules.figures import number
+from services.engagement.rules.history import SPANS
 from services.engagement.rules.owners import OWNING_ROLES
 from services.engagement.rules.relationship import (
     DECIDING_ROLES,
@@ -18,13 +18,12 @@ from services.engagement.rules.relationship import (
     YEAR_DAYS,
     KeyPerson,
     key_relationship,
-    met,
 )
 from services.engagement.rules.representative import Representative
 from services.engagement.rules.satisfaction import INSTRUMENTS, Figure
 from services.engagement.rules.shown import NO_ANSWERS, NO_RELATIONSHIP, said
 from services.engagement.rules.tiers import PARTNER
-from services.engagement.rules.visits import CHANNELS, COMPANY_TOUR, EXECUTIVE, KINDS, Ref, Revision
+from services.engagement.rules.visits import CHANNELS, COMPANY_TOUR, EXECUTIVE, KINDS
 from shared.events.types import TIERS
 
 _MAX_CONCERNS_SHOWN = 100
@@ -54,15 +53,10 @@ def customer_row(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
     owners = {role: owner for role in OWNING_ROLES if (owner := customer.owners.at(role, today)) is not None}
     if owners:
         row["owners"], row["owned_by"] = owners, sorted(set(owners.values()))
-    past: list[tuple[Ref, Revision]] = []
-    if len(customer.visits):
-        past = customer.visits.standing()
-        while past and past[-1][1].day > today:
-            past.pop()
     sections = {
-        "contact": _contact(customer, rules, contact, past),
-        "last_visit": _last_visit(past),
-        "relationship": _relationship(customer, rules, [visit for _, visit in past]),
+        "contact": _contact(customer, rules, contact),
+        "last_visit": _last_visit(customer),
+        "relationship": _relationship(customer, rules),
         "satisfaction": _satisfaction(customer) if customer.answers else None,
         "concerns": _concerns(customer, rules) if customer.concerns else None,
         "goals": _goals(customer, rules) if customer.goals else None,
@@ -88,74 +82,63 @@ def _profile(customer: Customer) -> dict[str, Any]:
     return row
 
 
-def _contact(
-    customer: Customer, rules: CustomerRules, contact: Contact, past: list[tuple[Ref, Revision]]
-) -> dict[str, Any]:
-    today = customer.today
+def _contact(customer: Customer, rules: CustomerRules, contact: Contact) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     if contact.last_on is not None:
         shown["last_on"] = iso(contact.last_on)
-    if contact.cadence_days is not None and customer.clock is not None:
-        adherence = rules.measure(customer, "adherence", customer.clock, today)
+    if contact.cadence_days is not None:
+        adherence = rules.adherence_now(customer)
         if adherence is not None:
             shown["adherence"] = number(adherence)
-    for name, days in (("visits_365d", 365), ("visits_90d", 90)):
-        counts = _counts(past, today - days + 1)
-        if counts is None:
-            break
-        shown[name] = counts
+    visits = customer.visits
+    for span, days in enumerate(SPANS) if visits else ():
+        kinds, channels = visits.counts(span, customer.today)
+        total = sum(kinds)
+        if total:
+            shown[f"visits_{days}d"] = {
+                "total": total,
+                "by_kind": {name: kinds[place] for name, place in _KINDS_BY_NAME if kinds[place]},
+                "by_channel": {name: channels[place] for name, place in _CHANNELS_BY_NAME if channels[place]},
+            }
     return shown
 
 
-def _counts(past: list[tuple[Ref, Revision]], first_day: int) -> dict[str, Any] | None:
-    """Visits from a day on, by kind and by channel; those without any are left out. None: there was no visit."""
-    kinds: dict[str, int] = {}
-    channels: dict[str, int] = {}
-    total = 0
-    for _, visit in reversed(past):
-        if visit.day < first_day:
-            break
-        kind, channel = KINDS[visit.kind], CHANNELS[visit.channel]
-        kinds[kind] = kinds.get(kind, 0) + 1
-        channels[channel] = channels.get(channel, 0) + 1
-        total += 1
-    if not total:
-        return None
-    return {"total": total, "by_kind": dict(sorted(kinds.items())), "by_channel": dict(sorted(channels.items()))}
+_KINDS_BY_NAME = sorted((name, place) for place, name in enumerate(KINDS))
+_CHANNELS_BY_NAME = sorted((name, place) for place, name in enumerate(CHANNELS))
 
 
-def _last_visit(past: list[tuple[Ref, Revision]]) -> dict[str, Any] | None:
+def _last_visit(customer: Customer) -> dict[str, Any] | None:
     """The last visit at which something was agreed or promised, for the contact plan."""
-    for (source, visit_id), visit in reversed(past):
-        if any(visit.notes):
-            return {
-                "on": iso(visit.day),
-                "source": source,
-                "visit_id": visit_id,
-                "consensus": visit.notes[0],
-                "follow_ups": list(visit.notes[1:]),
-            }
-    return None
+    shown = customer.visits.shown
+    if not shown or shown[0].day > customer.today:
+        return None
+    last = shown[0]
+    return {
+        "on": iso(last.day),
+        "source": last.ref[0],
+        "visit_id": last.ref[1],
+        "consensus": last.notes[0],
+        "follow_ups": list(last.notes[1:]),
+    }
 
 
-def _relationship(customer: Customer, rules: CustomerRules, past: list[Revision]) -> dict[str, Any]:
-    today = customer.today
+def _relationship(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
+    today, visits = customer.today, customer.visits
     shown: dict[str, Any] = {}
-    people = dict(customer.visits.met_before)
     if customer.tiers.rank:
         owed = rules.entitlements.at(date.fromordinal(today))[customer.tiers.rank].executive_meetings if today else 0
         shown = {"executive_meetings_owed": owed, "assessment_due": customer.tiers.rank >= PARTNER}
-    if past:
-        people, departments = met(past, today, people)
-        this_year = past[bisect_right(past, today - YEAR_DAYS, key=lambda visit: visit.day) :]
+    if visits:
+        year = today - YEAR_DAYS + 1
+        kinds, _ = visits.counts(SPANS.index(YEAR_DAYS), today)
         shown |= {
-            "persons_met_365d": sum(day > today - YEAR_DAYS for day in people.values()),
-            "departments_met_365d": sorted(departments),
-            "executive_meetings_365d": sum(visit.kind == EXECUTIVE for visit in this_year),
-            "company_tours_365d": sum(visit.kind == COMPANY_TOUR for visit in this_year),
+            "persons_met_365d": visits.persons_met(year, today),
+            "departments_met_365d": visits.departments_met(year, today),
+            "executive_meetings_365d": kinds[EXECUTIVE],
+            "company_tours_365d": kinds[COMPANY_TOUR],
         }
     if customer.persons:
-        shown |= _key_persons(customer.persons.present(today, people), today)
+        shown |= _key_persons(customer.persons.present(today, lambda person: visits.last_met(person, today)), today)
     return said(shown, NO_RELATIONSHIP)
 
 

@@ -18,12 +18,14 @@ from shared.mongo.schema import Index, Schema, View
 
 CUSTOMERS = "engagement"
 REPRESENTATIVES = "representatives"
+VISITS = "engagement_visits"
+"""A customer's visits by week, with all their revisions: private, as the fold is."""
 WEEKS = "weeks"
 
 
 SCHEMA = Schema(
     service="engagement",
-    collections=(CUSTOMERS, REPRESENTATIVES, VISIT_ROWS, ACCOUNT_ROWS, FRESHNESS),
+    collections=(CUSTOMERS, REPRESENTATIVES, VISIT_ROWS, ACCOUNT_ROWS, VISITS, FRESHNESS),
     plain_collections=("engagement_positions", "engagement_quarantine", WEEKS),
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
@@ -36,6 +38,7 @@ SCHEMA = Schema(
         Index(REPRESENTATIVES, ("goals.metric",), sparse=True),
         Index(VISIT_ROWS, ("representative", "monday")),
         Index(VISIT_ROWS, ("customer",)),
+        Index(VISITS, ("customer",)),  # for those who compare; the fold finds them by id
         Index(ACCOUNT_ROWS, ("representative",)),
         Index(ACCOUNT_ROWS, ("customer",)),
         Index(WEEKS, ("week",), unique=True, generational=False),

@@ -145,6 +145,9 @@ class Tiering:
         """Tiering keeps one document per customer."""
         return ()
 
+    def keep(self, state: State) -> None:
+        """All of it is one document."""
+
     def history(self, key: str, event: Event) -> Row | None:
         """Each decision leaves a document."""
         customer = _id(key)

@@ -118,8 +118,12 @@ class Domain(Protocol[S, T]):
         ...
 
     def rows(self, state: S) -> Sequence[Row]:
-        """Documents of further collections that changed since the last call; the call forgets them. Called when the
-        state is written, after which it may drop pieces that `needs` would ask for again.
+        """Documents of further collections that changed since the last call; the call forgets them."""
+        ...
+
+    def keep(self, state: S) -> None:
+        """The state has been stored with its rows and is kept for the next batch: pieces that `needs` would ask for
+        again may go.
         """
         ...
 

@@ -103,6 +103,7 @@ class Kept(Generic[S, T]):
         """Keep entities whose documents are as committed; drops the longest unused where there are too many."""
         for entity, stored in entities:
             entity.history, entity.accepted = [], []
+            entity.domain.keep(entity.state)
             size = OVERHEAD_BYTES + entity.domain.size(entity.state)
             self.take(entity.key)
             self._all[entity.key] = One(entity, stored, size)

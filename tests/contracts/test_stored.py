@@ -109,7 +109,12 @@ async def test_views_go_on_from_what_an_earlier_version_stored(path: Path) -> No
 def _of(written: set[str], documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Documents of those that were written since; the others stand as the earlier version has left them."""
     return {
-        key: {name: value for name, value in document.items() if name not in WRITTEN_ANEW}
+        key: {name: _but_notes(name, value) for name, value in document.items() if name not in WRITTEN_ANEW}
         for key, document in documents.items()
         if document.get("customer", key) in written
     }
+
+
+def _but_notes(name: str, value: Any) -> Any:
+    """2b2bfed forgot after 400 days what was agreed at a visit; now it goes with its week, and is shown as long."""
+    return {**json.loads(value), "notes": []} if name == "visits" and isinstance(value, str) else value

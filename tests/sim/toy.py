@@ -222,9 +222,10 @@ class Toy:
 
     def rows(self, state: State) -> list[Row]:
         changed, state.changed = state.changed, {}
-        rows = [self._row(state, day, new=new) for day, new in changed.items()]
+        return [self._row(state, day, new=new) for day, new in changed.items()]
+
+    def keep(self, state: State) -> None:
         state.moves, state.whole = {}, False
-        return rows
 
     def history(self, key: str, event: Event) -> Row | None:
         subject, step = key.partition(":")[2], event.data

@@ -1,11 +1,13 @@
 """When a customer is to be contacted next, and how well the cadence was kept (domain.md, Engagement: contact)."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from services.engagement.rules import day_sets
+from services.engagement.rules.day_sets import Days
 from services.engagement.rules.tiers import POTENTIAL, TierStep
 from shared.policies.entitlements import Entitlements
 
@@ -114,18 +116,19 @@ def first_cadence_day(steps: Sequence[CadenceStep]) -> int | None:
     return next((step.from_on for step in steps if step.days is not None), None)
 
 
-def adherence(today: int, contacts: Sequence[int], first_day: int | None, cadence_days: int | None) -> Fraction | None:
+def adherence(today: int, contacts: Days, first_day: int | None, cadence_days: int | None) -> Fraction | None:
     """The share of the last 90 days, since the first day with a cadence, that lie within [a contact, that contact +
-    present cadence). `contacts` ascend; those after today do not count. None where no contact is owed.
+    present cadence). None where no contact is owed.
     """
     if cadence_days is None or first_day is None or first_day > today:
         return None
     start = max(today - ADHERENCE_DAYS + 1, first_day)
-    covered, reached = 0, start
-    for day in contacts[bisect_right(contacts, start - cadence_days) :]:
-        if day > today:
-            break
-        end = min(day + cadence_days, today + 1)
-        covered += max(0, end - max(day, reached))
-        reached = max(reached, end)
-    return Fraction(covered, today - start + 1)
+    # A bit a day, from the first one whose contact reaches to the start; each contact covers a cadence of days.
+    covered = day_sets.bits(contacts, start - cadence_days + 1, today)
+    reach = 1
+    while reach < cadence_days:
+        further = min(reach, cadence_days - reach)
+        covered |= covered << further
+        reach += further
+    days = today - start + 1
+    return Fraction((covered >> (cadence_days - 1) & ((1 << days) - 1)).bit_count(), days)

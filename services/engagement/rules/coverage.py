@@ -10,13 +10,25 @@ two are the same. So `closed` needs no second fold, and a rebuild gives it again
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
+from services.engagement.rules import day_sets
+from services.engagement.rules.day_sets import Days
 from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
-from services.engagement.rules.owners import OWNING_ROLES, Owners
+from services.engagement.rules.owners import Owners
 from services.engagement.rules.tiers import GENERAL, Tiers
-from services.engagement.rules.visits import CHANNELS, EXHIBITION, IN_PERSON, KINDS, ROLES, Ref, Revision, Visits
+from services.engagement.rules.visits import (
+    CHANNELS,
+    EXHIBITION,
+    IN_PERSON,
+    KINDS,
+    ROLES,
+    Piece,
+    Ref,
+    Revision,
+    in_order,
+)
 from shared.events.types import TIERS
 from shared.fold.domain import Row
 
@@ -43,11 +55,13 @@ def flaw(visit: Revision, rank: int) -> str | None:
     return None if rank == GENERAL else "not_general"
 
 
-def visit_keys(revisions: Iterable[Revision]) -> set[VisitKey]:
-    """The rows that a visit stands in, or once stood in."""
+def visit_keys(piece: Piece, monday: int) -> set[VisitKey]:
+    """The rows of a week's visits."""
     return {
-        (representative, monday_of(revision.day))
+        (representative, monday)
+        for revisions in piece.values()
         for revision in revisions
+        if monday_of(revision.day) == monday
         for representative in revision.participants[::2]
     }
 
@@ -60,27 +74,29 @@ def first_listed(visit: Revision) -> dict[int, str]:
     return first
 
 
-def visit_rows(customer: str, keys: set[VisitKey], visits: Visits, tiers: Tiers, time: BusinessTime) -> list[Row]:
-    """The rows of the given keys; one without an entry left is deleted."""
+def visit_rows(
+    customer: str, touched: Mapping[VisitKey, bool], pieces: Mapping[int, Piece], tiers: Tiers, time: BusinessTime
+) -> list[Row]:
+    """The rows of the given keys; one without an entry left is deleted. `touched` says whether a row may stand."""
     entries: dict[VisitKey, list[dict[str, Any]]] = defaultdict(list)
-    mondays = {monday for _, monday in keys}
-    first, last = min(mondays, default=0), max(mondays, default=0) + 6
-    for ref, revisions in visits.records():
-        if len(revisions) == 1 and not first <= revisions[0].day <= last:
-            continue
-        for monday in {monday_of(revision.day) for revision in revisions} & mondays:
-            for representative, entry in _entries(ref, revisions, monday, tiers, time):
-                if (representative, monday) in keys:
-                    entries[representative, monday].append(entry)
-    return [_visit_row(customer, key, entries[key]) for key in sorted(keys)]
+    for monday in {monday for _, monday in touched} & pieces.keys():
+        for ref, revisions in in_order(pieces[monday]):
+            for representative, entry in _entries(ref, revisions, monday, touched, tiers, time):
+                entries[representative, monday].append(entry)
+    return [_visit_row(customer, key, entries[key], new=not touched[key]) for key in sorted(touched)]
 
 
 def _entries(
-    ref: Ref, revisions: list[Revision], monday: int, tiers: Tiers, time: BusinessTime
+    ref: Ref,
+    revisions: list[Revision],
+    monday: int,
+    touched: Container[VisitKey],
+    tiers: Tiers,
+    time: BusinessTime,
 ) -> Iterable[tuple[str, dict[str, Any]]]:
-    """The entries of one visit in one week, as it is now and as it was at closing."""
-    current = revisions[-1]
-    in_time = [revision for revision in revisions if time.open_week(revision.known) <= monday]
+    """The touched entries of one visit in one week, as it is now and as it was at closing."""
+    current, closes_at = revisions[-1], time.closes_at(monday)
+    in_time = [revision for revision in revisions if revision.known <= closes_at]
     at_closing = in_time[-1] if in_time else None
     logged = min(revision.known for revision in revisions)
     forms: list[tuple[Revision, int]] = []
@@ -98,7 +114,8 @@ def _entries(
         first = first_listed(revision)
         roles: dict[str, list[int]] = defaultdict(list)
         for representative, role in revision.by:
-            roles[representative].append(role)
+            if (representative, monday) in touched:
+                roles[representative].append(role)
         for representative, mine in roles.items():
             yield (
                 representative,
@@ -123,7 +140,7 @@ def _entries(
             )
 
 
-def _visit_row(customer: str, key: VisitKey, entries: list[dict[str, Any]]) -> Row:
+def _visit_row(customer: str, key: VisitKey, entries: list[dict[str, Any]], *, new: bool) -> Row:
     representative, monday = key
     name = f"{week_name(monday)}/{len(customer)}/{customer}/{representative}"
     if not entries:
@@ -136,20 +153,28 @@ def _visit_row(customer: str, key: VisitKey, entries: list[dict[str, Any]]) -> R
         "monday": monday,
         "visits": entries,
     }
-    return Row(VISIT_ROWS, name, document)
+    return Row(VISIT_ROWS, name, document, new=new)
 
 
-def account_rows(customer: str, keys: set[AccountKey], owners: Owners, tiers: Tiers, visits: Visits) -> list[Row]:
+def account_rows(
+    customer: str,
+    touched: Mapping[AccountKey, bool],
+    owners: Owners,
+    tiers: Tiers,
+    countable: Mapping[tuple[str, int], Days],
+) -> list[Row]:
     """The rows of the given keys: since when it is known what the representative owns, when they owned this customer
     while it was general, and on which days they paid it a visit that may count, by the role they were first listed in.
+    `touched` says whether a row may stand.
     """
-    if not keys:
+    if not touched:
         return []
-    spans = {role: owners.general_spans(role, tiers) for role in OWNING_ROLES}
-    closed = {role: owners.general_spans(role, tiers, closed=True) for role in OWNING_ROLES}
-    days = _countable_days({representative for _, representative in keys}, visits, tiers)
+    roles = {role for role, _ in touched}
+    spans = {role: owners.general_spans(role, tiers) for role in roles}
+    closed = {role: owners.general_spans(role, tiers, closed=True) for role in roles}
+    general = tiers.spans(GENERAL)
     rows = []
-    for role, representative in sorted(keys):
+    for role, representative in sorted(touched):
         document = {
             "customer": customer,
             "representative": representative,
@@ -159,36 +184,15 @@ def account_rows(customer: str, keys: set[AccountKey], owners: Owners, tiers: Ti
             "spans": [span._asdict() for span in spans[role].get(representative, ())],
             "closed_spans": [span._asdict() for span in closed[role].get(representative, ())],
             "visited": [
-                {"role": ROLES[taken], "days": sorted(days[representative, taken])}
+                {"role": ROLES[taken], "days": days}
                 for taken in _BY_NAME
-                if (representative, taken) in days
+                if (visited := countable.get((representative, taken)))
+                and (days := [day for first, last in general for day in day_sets.listed_between(visited, first, last)])
             ],
         }
-        rows.append(Row(ACCOUNT_ROWS, f"{role}/{len(customer)}/{customer}/{representative}", document))
+        name = f"{role}/{len(customer)}/{customer}/{representative}"
+        rows.append(Row(ACCOUNT_ROWS, name, document, new=not touched[role, representative]))
     return rows
 
 
 _BY_NAME = sorted(range(len(ROLES)), key=ROLES.__getitem__)
-
-
-def _countable_days(representatives: set[str], visits: Visits, tiers: Tiers) -> dict[tuple[str, int], set[int]]:
-    """By representative and role first listed in, the days of visits without a flaw. All visits are gone through with
-    every one, so what repeats is worked out once.
-    """
-    days: dict[tuple[str, int], set[int]] = defaultdict(set)
-    ranks: dict[int, int] = {}
-    listed: dict[tuple[Any, ...], list[tuple[str, int]]] = {}
-    for _, visit in visits.standing():
-        taken = listed.get(visit.participants)
-        if taken is None:
-            taken = [(name, role) for role, name in first_listed(visit).items() if name in representatives]
-            listed[visit.participants] = taken
-        if not taken:
-            continue
-        rank = ranks.get(visit.day)
-        if rank is None:
-            rank = ranks[visit.day] = tiers.at(visit.day)
-        if rank == GENERAL and flaw(visit, rank) is None:
-            for one in taken:
-                days[one].add(visit.day)
-    return days

@@ -5,13 +5,14 @@ the status was lapsed, that a trend had turned up in between, a goal's value on 
 the instants on which time alone changes it, so that `advance` in one step or in many gives the same state.
 """
 
-from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
 from services.engagement.rules.concerns import Concerns
 from services.engagement.rules.contact import (
+    CadenceStep,
     Contact,
     adherence,
     cadence_steps,
@@ -19,15 +20,16 @@ from services.engagement.rules.contact import (
     first_cadence_day,
     status_days,
 )
-from services.engagement.rules.coverage import AccountKey, VisitKey, visit_keys
-from services.engagement.rules.days import BusinessTime, monday_of
+from services.engagement.rules.coverage import AccountKey
+from services.engagement.rules.day_sets import first_after, last_until
+from services.engagement.rules.days import NEVER, BusinessTime, monday_of
 from services.engagement.rules.fields import Fields
 from services.engagement.rules.goals import Goals
+from services.engagement.rules.history import Visits
 from services.engagement.rules.owners import OWNING_ROLES, Owners
 from services.engagement.rules.relationship import KeyPersons, key_relationship
 from services.engagement.rules.satisfaction import INSTRUMENTS, Answers
 from services.engagement.rules.tiers import Tiers
-from services.engagement.rules.visits import Visits
 from shared.policies.entitlements import Entitlements
 
 MILLISECOND = 1000
@@ -50,14 +52,28 @@ class Resumption(NamedTuple):
     lapsed_due_on: int
 
 
-class KnownContact(NamedTuple):
-    """The contact as last worked out, and from what."""
+class KnownSteps(NamedTuple):
+    """The steps of the cadence as last worked out, and for which clocks and days they are the same."""
 
-    clock: int
-    tier_version: int
-    contacts: list[int]
     entitlements: Entitlements
-    contact: Contact
+    tier_version: int
+    clock: int
+    until_clock: int
+    until_day: int
+    steps: list[CadenceStep]
+    contact: tuple[int, int | None, Contact]
+    """As of which day, from which last contact, and what it is."""
+
+
+class KnownStop(NamedTuple):
+    """The next stop as last worked out; it stays while no fact comes and time has not reached it."""
+
+    entitlements: Entitlements
+    tier_version: int
+    stop: int | None
+
+
+_NEVER_CLOCK = 1 << 62
 
 
 @dataclass(slots=True)
@@ -77,15 +93,25 @@ class Customer:
     goals: Goals = field(default_factory=Goals)
     lapse: Lapse | None = None
     resumption: Resumption | None = None
-    known_contact: KnownContact | None = field(default=None, compare=False)
-    touched_visits: set[VisitKey] = field(default_factory=set)
-    touched_accounts: set[AccountKey] = field(default_factory=set)
+    known_steps: KnownSteps | None = field(default=None, compare=False)
+    known_stop: KnownStop | None = field(default=None, compare=False)
+    facts: str | None = field(default=None, compare=False)
+    """What is stored of all but visits and time; None when something of it has changed."""
+    touched_accounts: dict[AccountKey, bool] = field(default_factory=dict)
+    """The rows to be written again, and whether they stood before."""
 
-    def touch_accounts(self) -> None:
-        """The rows of all who were ever named an owner are to be written again."""
-        self.touched_accounts |= {
-            (role, representative) for role in OWNING_ROLES for representative in self.owners.named(role)
-        }
+    def named(self) -> set[AccountKey]:
+        """All who were ever named an owner."""
+        return {(role, representative) for role in OWNING_ROLES for representative in self.owners.named(role)}
+
+    def touch_accounts(self, keys: Iterable[AccountKey], *, stood: bool = True) -> None:
+        """Their rows are to be written again."""
+        for key in keys:
+            self.touched_accounts.setdefault(key, stood)
+
+    def changed(self) -> None:
+        """A fact has come: what was worked out before holds no more."""
+        self.known_stop = self.facts = None
 
 
 class CustomerRules:
@@ -98,32 +124,45 @@ class CustomerRules:
 
     def contact(self, customer: Customer) -> Contact:
         """The contact as of the customer's clock."""
-        clock, contacts = customer.clock, customer.visits.contacts()
+        clock, today, visits = customer.clock, customer.today, customer.visits
         if clock is None:
             return Contact(None, None, None, None)
-        # Asked several times an event; a list of contacts that has changed is another list.
-        known = customer.known_contact
-        if (
-            known is not None
-            and (known.clock, known.tier_version) == (clock, customer.tiers.version)
-            and known.contacts is contacts
-            and known.entitlements is self.entitlements
-        ):
-            return known.contact
-        steps = cadence_steps(customer.tiers.steps, self.entitlements, clock, customer.today)
-        last_on = next((day for day in reversed(contacts) if day <= customer.today), None)
-        contact = contact_as_of(customer.today, last_on, steps)
-        customer.known_contact = KnownContact(clock, customer.tiers.version, contacts, self.entitlements, contact)
+        last_on = last_until(visits.contacts, today)
+        known = self._steps(customer, clock)
+        as_of, last, contact = known.contact
+        if as_of != today or last != last_on:
+            contact = contact_as_of(today, last_on, known.steps)
+            customer.known_steps = known._replace(contact=(today, last_on, contact))
         return contact
+
+    def _steps(self, customer: Customer, clock: int) -> KnownSteps:
+        """The steps of the cadence as of the clock: asked several times an event, and rarely others."""
+        known, tiers, today = customer.known_steps, customer.tiers, customer.today
+        if (
+            known is None
+            or known.tier_version != tiers.version
+            or known.entitlements is not self.entitlements
+            or not known.clock <= clock < known.until_clock
+            or today >= known.until_day
+        ):
+            begins = (version.effective_on.toordinal() for version in self.entitlements.versions)
+            known = customer.known_steps = KnownSteps(
+                self.entitlements,
+                tiers.version,
+                clock,
+                min((step.at for step in tiers.steps if step.at > clock), default=_NEVER_CLOCK),
+                min((day for day in begins if day > today), default=NEVER),
+                cadence_steps(tiers.steps, self.entitlements, clock, today),
+                (0, None, Contact(None, None, None, None)),
+            )
+        return known
 
     def measure(self, customer: Customer, metric: str, clock: int, today: int) -> Fraction | None:
         """A goal's metric as of a day; None for those that engagement does not know."""
         if metric in INSTRUMENTS:
             return customer.answers.years(metric, today)[0].value
         if metric == "adherence":
-            steps = cadence_steps(customer.tiers.steps, self.entitlements, clock, today)
-            cadence = steps[-1].days if steps else None
-            return adherence(today, customer.visits.contacts(), first_cadence_day(steps), cadence)
+            return self.adherence(customer, cadence_steps(customer.tiers.steps, self.entitlements, clock, today), today)
         if metric == "kcr":
             return self.key_relationship(customer, today)
         if metric == "loop_rate":
@@ -131,32 +170,55 @@ class CustomerRules:
             return Fraction(closed, judged) if judged else None
         return None
 
+    def adherence_now(self, customer: Customer) -> Fraction | None:
+        """The adherence as of the customer's clock."""
+        if customer.clock is None:
+            return None
+        return self.adherence(customer, self._steps(customer, customer.clock).steps, customer.today)
+
+    @staticmethod
+    def adherence(customer: Customer, steps: Sequence[CadenceStep], today: int) -> Fraction | None:
+        """The adherence as of a day."""
+        return adherence(today, customer.visits.contacts, first_cadence_day(steps), steps[-1].days if steps else None)
+
     def key_relationship(self, customer: Customer, today: int) -> Fraction | None:
         """KCR as of a day."""
-        return key_relationship(customer.persons.present(today, {}))
+        return key_relationship(customer.persons.present(today, lambda _: None))
 
     # ---------------------------------------------------------------------------------------------------------- time
 
     def next_stop(self, customer: Customer) -> int | None:
         """The first instant after the clock on which time alone changes a status, a decision or what is noted."""
-        clock, today = customer.clock, customer.today
-        steps = customer.tiers.steps
+        clock, known, tiers = customer.clock, customer.known_stop, customer.tiers
         if clock is None:
             # Nothing but tier changes can be known before the clock starts.
-            return min(step.at for step in steps) if steps else None
+            return min(step.at for step in tiers.steps) if tiers.steps else None
+        if (
+            known is None
+            or known.entitlements is not self.entitlements
+            or known.tier_version != tiers.version
+            or (known.stop is not None and known.stop <= clock)
+        ):
+            stop = self._next_stop(customer, clock)
+            known = customer.known_stop = KnownStop(self.entitlements, tiers.version, stop)
+        return known.stop
+
+    def _next_stop(self, customer: Customer, clock: int) -> int | None:
+        today, steps = customer.today, customer.tiers.steps
         stops = [step.at for step in steps if step.at > clock]
         contact = self.contact(customer)
         if self._lapse(contact) != customer.lapse:
             stops.append(clock + MILLISECOND)  # a tier change of before the clock was folded after it
-        days = customer.answers.change_days(today)
-        days.update(status_days(contact, today))
-        days.update(due_on + 1 for due_on in customer.goals.due_days(today))
-        contacts = customer.visits.contacts()
-        days.update(contacts[bisect_right(contacts, today) :])
-        days.update(
-            day for version in self.entitlements.versions[1:] if (day := version.effective_on.toordinal()) > today
-        )
-        days.update(customer.owners.begins_after(today))
+        days = [*status_days(contact, today), *customer.owners.begins_after(today)]
+        if customer.answers:
+            days += customer.answers.change_days(today)
+        if customer.goals:
+            days += [due_on + 1 for due_on in customer.goals.due_days(today)]
+        contact_on = first_after(customer.visits.contacts, today)
+        if contact_on is not None:
+            days.append(contact_on)
+        begins = (version.effective_on.toordinal() for version in self.entitlements.versions[1:])
+        days += [day for day in begins if day > today]
         if days:
             stops.append(self.time.start_of(min(days)))
         if customer.concerns:
@@ -180,18 +242,19 @@ class CustomerRules:
     def _set_clock(self, customer: Customer, clock: int) -> None:
         before = customer.today
         customer.clock, customer.today = clock, self.time.day_at(clock)
+        if before == customer.today:
+            return
+        customer.visits.pass_time(before, customer.today)
         if monday_of(before) != monday_of(customer.today):
             self.prune(customer)
 
     def prune(self, customer: Customer) -> None:
         """Forget what lies too far back."""
-        forgotten = customer.visits.prune(customer.today)
-        for _, revisions in forgotten:
-            customer.touched_visits |= visit_keys(revisions)
-        if forgotten:
-            customer.touch_accounts()
-        customer.answers.prune(customer.today)
-        customer.concerns.prune(customer.today, self.time)
+        customer.visits.prune(customer.today)
+        if customer.answers or customer.concerns:
+            customer.answers.prune(customer.today)
+            customer.concerns.prune(customer.today, self.time)
+            customer.facts = None
 
     def _settle_goals(self, customer: Customer, new_day: int) -> None:
         """At the end of the last days of goals between the clock and a new day."""
@@ -199,12 +262,19 @@ class CustomerRules:
             if day < new_day:
                 end = self.time.start_of(day + 1) - 1
                 customer.goals.settle(day, lambda metric: self.measure(customer, metric, end, day))  # noqa: B023
+                customer.changed()
 
     def note(self, customer: Customer) -> None:
         """Note what the status and the trends are, where deciding will need to know it later."""
-        customer.answers.watch(customer.today)
+        if customer.answers:
+            turns = dict(customer.answers.turns)
+            customer.answers.watch(customer.today)
+            if customer.answers.turns != turns:
+                customer.facts = None
         contact = self.contact(customer)
         lapse = self._lapse(contact)
+        if lapse != customer.lapse:
+            customer.known_stop = None
         if lapse is None and customer.lapse is not None:
             times = 0 if customer.resumption is None else customer.resumption.times
             by_contact = contact.last_on != customer.lapse.last_on

@@ -14,6 +14,9 @@ MICROSECOND = timedelta(microseconds=1)
 HOUR_MICROS = 3_600_000_000
 NEVER = date.max.toordinal()
 """A day after all others, for spans without an end."""
+_DAY_MICROS = 24 * HOUR_MICROS
+_EPOCH_DAY = EPOCH.toordinal()
+_CACHED = 4096
 KEPT_WEEKS = 115
 """State keeps what lies within 800 days (domain.md); whole weeks, so that no week is ever half known."""
 _CLOSING_DAYS = 9
@@ -63,21 +66,27 @@ class BusinessTime:
 
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
+        # Few days are asked for again and again, and what a time zone says of one costs a microsecond.
+        self.start_of = lru_cache(maxsize=_CACHED)(self._start_of)
+        self.closes_at = lru_cache(maxsize=_CACHED)(self._closes_at)
 
     def day_at(self, micros: int) -> int:
         """The business day of an instant."""
-        return to_instant(micros).astimezone(self.zone).toordinal()
+        day = micros // _DAY_MICROS + _EPOCH_DAY
+        if micros < self.start_of(day):
+            return day - 1
+        return day + 1 if micros >= self.start_of(day + 1) else day
 
     def day_of(self, event: Event) -> int:
         """The business day on which an event's fact counts: `occurred_on`, else the day of its time."""
         on: date | None = event.data.occurred_on
         return event.time.astimezone(self.zone).toordinal() if on is None else on.toordinal()
 
-    def start_of(self, day: int) -> int:
+    def _start_of(self, day: int) -> int:
         """The instant at which a business day begins."""
         return to_micros(datetime.combine(date.fromordinal(day), time(0), self.zone).astimezone(UTC))
 
-    def closes_at(self, monday: int) -> int:
+    def _closes_at(self, monday: int) -> int:
         """The instant at which the week of a Monday closes: noon of the following Wednesday."""
         wednesday = date.fromordinal(monday + _CLOSING_DAYS)
         return to_micros(datetime.combine(wednesday, time(12), self.zone).astimezone(UTC))

@@ -100,8 +100,10 @@ def _due(
     customer: Customer, standing: Standing, rules: CustomerRules
 ) -> Iterator[tuple[type[Decision], dict[str, Any]]]:
     yield from _contact(customer, standing, rules)
-    yield from _satisfaction(customer, standing)
-    yield from _concerns(customer, standing, rules)
+    if customer.answers:
+        yield from _satisfaction(customer, standing)
+    if customer.concerns:
+        yield from _concerns(customer, standing, rules)
 
 
 def _contact(

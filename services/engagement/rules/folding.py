@@ -1,12 +1,11 @@
 """Folding one event into a customer's state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from services.engagement.rules.coverage import visit_keys
 from services.engagement.rules.customer import PROFILE_FIELDS, Customer, CustomerRules
 from services.engagement.rules.fields import stamp_of
-from services.engagement.rules.visits import oldest_of_interest
-from shared.events.decisions import Decision
+from shared.events.decisions import Decision, TierChanged
 from shared.events.event import Event
 from shared.events.facts import RecordVoided, VisitLogged
 
@@ -21,8 +20,24 @@ def fold(rules: CustomerRules, customer: Customer, event: Event) -> None:
         rules.note(customer)  # tier changes are noted when the clock comes to them
 
 
+def weeks_needed(rules: CustomerRules, customer: Customer, events: Iterable[Event]) -> list[int]:
+    """The weeks of visits (`Visits.needs`) that folding these facts and decisions in order may touch, and that are not
+    in memory.
+    """
+    visits, wanted, about_visits = customer.visits, set[int](), []
+    for event in events:
+        data = event.data
+        if isinstance(data, TierChanged):
+            wanted.update(visits.not_held(visits.after(data.effective_on.toordinal())))
+        elif isinstance(data, VisitLogged) or (isinstance(data, RecordVoided) and data.kind == "visit"):
+            about_visits.append(event)
+    wanted.update(visits.needs(about_visits, rules.time, customer.today))
+    return sorted(wanted)
+
+
 def _registered(_: CustomerRules, customer: Customer, event: Event) -> None:
     customer.profile.put(event, PROFILE_FIELDS)
+    customer.changed()
 
 
 def _rated(rules: CustomerRules, customer: Customer, event: Event) -> None:
@@ -30,52 +45,55 @@ def _rated(rules: CustomerRules, customer: Customer, event: Event) -> None:
     if event.data.valid_until is not None:
         until = min(until, event.data.valid_until.toordinal())
     customer.profile.put_value(stamp_of(event), "rated_until", until)
+    customer.changed()
 
 
 def _assigned(rules: CustomerRules, customer: Customer, event: Event) -> None:
+    named = customer.named()
     customer.owners.fold(event, rules.time)
-    customer.touch_accounts()
+    customer.touch_accounts(named)
+    customer.touch_accounts(customer.named() - named, stood=False)
+    customer.changed()
 
 
 def _tier(rules: CustomerRules, customer: Customer, event: Event) -> None:
-    if not customer.tiers.fold(event, rules.time):
+    visits = customer.visits
+    changes = customer.tiers.fold(event, rules.time)
+    customer.changed()
+    if not changes:
         return
-    changed_on = event.data.effective_on.toordinal()
-    for _, revisions in customer.visits.records():
-        if any(revision.day > changed_on for revision in revisions):
-            customer.touched_visits |= visit_keys(revisions)
-    customer.touch_accounts()
+    for monday in visits.after(event.data.effective_on.toordinal()):
+        visits.touch_rows(visit_keys(visits.piece(monday), monday))
+    customer.touch_accounts(customer.named())
 
 
 def _visit(rules: CustomerRules, customer: Customer, event: Event) -> None:
-    fact: VisitLogged | RecordVoided = event.data
-    ref = (event.source, fact.record_id if isinstance(fact, RecordVoided) else fact.visit_id)
-    if not customer.visits.fold(event, rules.time):
-        return
-    customer.touched_visits |= visit_keys(customer.visits.revisions(ref))
-    customer.touch_accounts()
-    if customer.clock is not None and rules.time.day_of(event) < oldest_of_interest(customer.today):
-        rules.prune(customer)
+    if customer.visits.fold(event, rules.time, customer.today):
+        customer.known_stop = None
 
 
 def _answer(rules: CustomerRules, customer: Customer, event: Event) -> None:
     customer.answers.fold(event, rules.time)
     if customer.clock is not None:
         customer.answers.prune(customer.today)
+    customer.changed()
 
 
 def _concern(rules: CustomerRules, customer: Customer, event: Event) -> None:
     customer.concerns.fold(event, rules.time)
+    customer.changed()
 
 
 def _person(rules: CustomerRules, customer: Customer, event: Event) -> None:
     customer.persons.fold(event, rules.time)
+    customer.changed()
 
 
 def _goal(_: CustomerRules, customer: Customer, event: Event) -> None:
     customer.goals.fold(event)
     if customer.clock is not None:
         customer.goals.settle(customer.today - 1, lambda _: None)
+    customer.changed()
 
 
 def _void(rules: CustomerRules, customer: Customer, event: Event) -> None:

@@ -1,12 +1,11 @@
 """Breadth, key and organisational relationship (domain.md, Engagement: breadth, Key, Organisational)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from services.engagement.rules.days import BusinessTime
 from services.engagement.rules.fields import Fields, stamp_of
-from services.engagement.rules.visits import Revision
 from shared.events.event import Event
 
 ATTITUDE_DAYS = 365
@@ -45,15 +44,17 @@ class KeyPersons:
         if "attitude" in event.data.model_fields_set:
             fields.put_value(stamp_of(event), "attitude", [event.data.attitude, time.day_of(event)])
 
-    def present(self, today: int, met: dict[str, int]) -> list[KeyPerson]:
-        """Those who have not left, by id. `met`: the last day on which each person attended a visit."""
+    def present(self, today: int, last_met: Callable[[str], int | None]) -> list[KeyPerson]:
+        """Those who have not left, by id. `last_met`: the last day on which a person attended a visit, exhibitions and
+        video included.
+        """
         return [
             KeyPerson(
                 person_id,
                 fields.get("decision_role"),
                 fields.get("department"),
                 _attitude(fields.get("attitude"), today),
-                met.get(person_id),
+                last_met(person_id),
             )
             for person_id, fields in sorted(self._people.items())
             if fields.get("left") is not True
@@ -89,18 +90,3 @@ def key_relationship(persons: Iterable[KeyPerson]) -> Fraction | None:
         total += WEIGHTS[person.decision_role] * (person.attitude or 0)
         weight += WEIGHTS[person.decision_role]
     return Fraction(total, weight) if anyone_decides else None
-
-
-def met(visits: Iterable[Revision], today: int, before: dict[str, int]) -> tuple[dict[str, int], set[str]]:
-    """Whom these visits, by day, met: the last day by person, ever, beginning with `before`, which is changed; and the
-    departments within a year. Any visit counts, exhibitions and video included.
-    """
-    departments: set[str | None] = set()
-    for visit in visits:
-        attendees, day = visit.attendees, visit.day
-        for person in attendees[::2]:
-            if person is not None and before.get(person, 0) < day:
-                before[person] = day
-        if day > today - YEAR_DAYS:
-            departments.update(attendees[1::2])
-    return before, {department for department in departments if department is not None}

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from services.engagement.rules.days import BusinessTime, first_kept_day, to_micros
+from services.engagement.rules.days import NEVER, BusinessTime, first_kept_day, to_micros
 from shared.events.event import Event
 from shared.events.facts import RecordVoided
 
@@ -66,11 +66,12 @@ class Answers:
     and the clock only.
     """
 
-    __slots__ = ("_records", "turns")
+    __slots__ = ("_records", "_same_until", "turns")
 
     def __init__(self, records: dict[Ref, list[Answer]] | None = None, turns: dict[str, Turn] | None = None) -> None:
         self._records = records or {}
         self.turns = turns or {}
+        self._same_until = 0
 
     def __bool__(self) -> bool:
         return bool(self._records or self.turns)
@@ -99,6 +100,7 @@ class Answers:
         revisions = self._records.setdefault(ref, [])
         if any(known.revision == answer.revision for known in revisions):
             return False
+        self._same_until = 0
         insort(revisions, answer, key=lambda known: known.revision)
         del revisions[:-1]
         return True
@@ -164,8 +166,9 @@ class Answers:
         """Note where the trend of an instrument turned down, as of a day. To be called on every day of `change_days`
         and after each fold.
         """
-        if not self._records:
+        if not self._records or today < self._same_until:
             return
+        self._same_until = min(self.change_days(today), default=NEVER)
         for instrument in INSTRUMENTS:
             down = self._is_down(instrument, today)
             turn = self.turns.get(instrument, Turn(0, down=False))

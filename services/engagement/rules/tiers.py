@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from services.engagement.rules.days import BusinessTime, known_at, to_micros
+from services.engagement.rules.days import NEVER, BusinessTime, known_at, to_micros
 from shared.events.decisions import Decision, TierChanged
 from shared.events.event import Event
 from shared.events.types import TIERS, Tier
@@ -58,6 +58,17 @@ class Tiers:
             if step.effective_on < day and (known_by is None or step.known_from <= known_by):
                 return step.rank
         return POTENTIAL
+
+    def spans(self, rank: int) -> list[tuple[int, int]]:
+        """The days, first and last, for whose visits a rank is in force (`at`), ascending."""
+        spans: list[tuple[int, int]] = []
+        until = NEVER
+        for step in reversed(self.steps):
+            if step.effective_on < until:
+                if step.rank == rank:
+                    spans.append((step.effective_on + 1, until))
+                until = step.effective_on
+        return spans[::-1]
 
     def fold(self, event: Event, time: BusinessTime) -> bool:
         """Fold a decision of tiering; whether the timeline changed. The first on the log of a version wins

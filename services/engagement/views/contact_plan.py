@@ -8,7 +8,21 @@ from services.engagement.rules.satisfaction import INSTRUMENTS
 from services.engagement.views.filled import HELPERS, filled, or_else, owners
 
 Stage = dict[str, Any]
-PRIVATE = ("fold", "pending", "marked_due", "behind", "due_at", "review_at", "live", "fold_version", "partition")
+PRIVATE = (
+    "fold",
+    "fold_facts",
+    "fold_visits",
+    "fold_weeks",
+    "fold_weeks_before",
+    "pending",
+    "marked_due",
+    "behind",
+    "due_at",
+    "review_at",
+    "live",
+    "fold_version",
+    "partition",
+)
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation", "incomplete_since")
 STATUSES = ["on_track", "due_soon", "lapsed"]
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.engagement.rules import visits
+from services.engagement.rules import history, visits
 from shared.policies.entitlements import make_entitlements
 from tests.services.engagement.world import CUSTOMER, World, day
 
@@ -263,9 +263,9 @@ def test_a_policy_version_changes_the_cadence_on_its_day() -> None:
 def test_state_keeps_800_days_and_the_latest_contact_before(world: World) -> None:
     for on in ("2023-01-02", "2023-02-01", "2023-03-01"):
         world.visit(on)
-    assert len(world.entities[f"customer:{CUSTOMER}"].state.visits) == 3
+    assert len(world.kept()) == 3
     world.review("2026-01-05")
-    assert len(world.entities[f"customer:{CUSTOMER}"].state.visits) == 1
+    assert len(world.kept()) == 1
     assert world.contact()["last_on"] == "2023-03-01"
     assert [week for week, _, _ in world.visits()] == ["2023-W09"]
 
@@ -281,30 +281,30 @@ def test_a_policy_gives_no_cadence_below_general() -> None:
 
 
 def test_the_latest_visits_are_kept_when_there_are_too_many(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visits, "MAX_VISITS_KEPT", 5)
+    monkeypatch.setattr(history, "MAX_VISITS_A_WEEK", 5)
     for hour in range(10, 20):
         world.visit(f"2026-03-02T{hour}:00", visit_id=f"v{hour}")
     world.review("2026-03-10")
-    kept = [ref[1] for ref, _ in world.entities[f"customer:{CUSTOMER}"].state.visits.standing()]
-    assert kept == ["v14", "v15", "v16", "v17", "v18", "v19"]  # one more, the last contact before
+    assert [ref[1] for ref, _ in world.kept()] == ["v15", "v16", "v17", "v18", "v19"]
+    assert world.contact()["visits_90d"]["total"] == 5
     assert world.contact()["last_on"] == "2026-03-02"
 
 
 def test_of_a_visit_amended_without_end_the_first_and_last_revisions_are_kept(world: World) -> None:
     for revision in range(1, 60):
         world.visit("2026-03-02", visit_id="v", revision=revision, logged=f"2026-03-02T{10 + revision // 6}:00")
-    kept = world.entities[f"customer:{CUSTOMER}"].state.visits.revisions(("crm", "v"))
+    (piece,) = world.pieces()
+    kept = piece["crm", "v"]
     assert len(kept) == visits.MAX_REVISIONS_KEPT
     assert [kept[0].revision, kept[1].revision, kept[-1].revision] == [1, 41, 59]
 
 
-def test_what_was_agreed_is_kept_of_the_last_visits_alone(world: World) -> None:
-    for number in range(40):
-        world.visit(f"2026-01-{1 + number % 28:02}T{10 + number // 28}:00", consensus=f"agreed {number}")
-    world.review("2026-03-10")
-    standing = world.entities[f"customer:{CUSTOMER}"].state.visits.standing()
-    assert sum(bool(visit.notes) for _, visit in standing) == visits.MAX_NOTED_VISITS
-    assert world.row()["last_visit"]["consensus"] == "agreed 27"
+def test_what_was_agreed_is_shown_for_400_days(world: World) -> None:
+    world.visit("2026-01-05", consensus="agreed")
+    world.review("2027-02-08")  # 57 weeks after
+    assert world.row()["last_visit"]["consensus"] == "agreed"
+    world.review("2027-02-15")
+    assert world.row()["last_visit"] is None
 
 
 def test_the_last_consensus_is_that_of_the_last_visit_with_one(world: World) -> None:

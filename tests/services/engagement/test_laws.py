@@ -15,6 +15,16 @@ KEY = f"customer:{CUSTOMER}"
 START = datetime.fromisoformat("2024-01-01T12:00")
 Act = Callable[[World, str], None]
 TIERS = ("general", "priority", "partner", "strategic", "potential")
+ATTENDEES = st.fixed_dictionaries(
+    {}, optional={"person_id": st.sampled_from(("p1", "p2")), "department": st.sampled_from(("采购部", "board"))}
+)
+VISITS = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(("routine", "exhibition", "executive")),
+        "attendees": st.lists(ATTENDEES, max_size=2),
+        "consensus": st.sampled_from((None, "agreed", "")),
+    }
+)
 
 
 @st.composite
@@ -36,22 +46,16 @@ def _told(draw: DrawFn, what: str, index: int, now: datetime, revisions: dict[st
     by = draw(st.sampled_from(("R-1", "R-2")))
     if what == "visit":
         revisions[f"v{index}"] = 1
-        kind = draw(st.sampled_from(("routine", "exhibition", "executive")))
-        return [
-            (logged, lambda world, _: world.visit(on, visit_id=f"v{index}", by=by, kind=kind, logged=logged) and None)
-        ]
+        fields: dict[str, Any] = {"visit_id": f"v{index}", "by": by, "logged": logged, **draw(VISITS)}
+        return [(logged, lambda world, _: world.visit(on, **fields) and None)]
     if what in {"amend", "void"} and revisions:
         visit = draw(st.sampled_from(sorted(revisions)))
         revisions[visit] += 1
         revision = revisions[visit]
         if what == "void":
             return [(logged, lambda world, _: world.void("visit", visit, on, revision=revision, logged=logged))]
-        return [
-            (
-                logged,
-                lambda world, _: world.visit(on, visit_id=visit, by=by, revision=revision, logged=logged) and None,
-            )
-        ]
+        fields = {"visit_id": visit, "by": by, "revision": revision, "logged": logged, **draw(VISITS)}
+        return [(logged, lambda world, _: world.visit(on, **fields) and None)]
     if what == "tier":
         to = draw(st.sampled_from(TIERS))
         return [(logged, lambda world, at: world.tier(to, at))]

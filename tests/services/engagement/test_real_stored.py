@@ -18,7 +18,10 @@ from tests.services.engagement.world import REP, World
 
 pytestmark = pytest.mark.real
 WEEK = "2026-W10"
-PRIVATE = {"fold", "pending", "due_at", "marked_due", "behind", "live", "fold_version", "partition"}
+PRIVATE = {
+    *("fold", "fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before"),
+    *("pending", "due_at", "review_at", "marked_due", "behind", "live", "fold_version", "partition"),
+}
 WHOLE = (None, "potential", "general", "priority", "partner", "strategic")
 
 

@@ -11,9 +11,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import bson
+from pydantic_core import from_json
 
-from services.engagement.domain import Engagement
+from services.engagement.domain import VISITS, Engagement
 from services.engagement.rules.days import iso
+from services.engagement.rules.visits import Piece, Ref, Revision, in_order, load_piece
 from shared.events import decisions, facts
 from shared.events.codec import decision_id
 from shared.events.event import Event, LogPosition, Replaced
@@ -64,6 +66,7 @@ class World:
         if self.reload and key in self.entities:
             stored = bson.encode(entity.document())
             entity = load_entity(self.domain, key, bson.decode(stored, bson.CodecOptions(tz_aware=True)))
+            self.attach(entity, [event])
         self.entities[key] = entity
         made = list(entity.fold(event, deciding=self.deciding))
         self.log.append((key, event))
@@ -75,6 +78,29 @@ class World:
             self.rows.pop((row.collection, row.id), None)
             if row.document is not None:
                 self.rows[row.collection, row.id] = row.document
+
+    def attach(self, entity: Entity[Any, Any], events: list[Event]) -> None:
+        """Give the state the pieces that these events need, from what is stored."""
+        needed = self.domain.needs(entity.state, events)
+        self.domain.attach(entity.state, {address: self.rows[address] for address in needed})
+
+    def pieces(self, customer: str = CUSTOMER) -> list[Piece]:
+        """The weeks of visits that are stored of a customer, in order."""
+        stored = [
+            document
+            for (collection, _), document in self.rows.items()
+            if collection == VISITS and document["customer"] == customer
+        ]
+        return [load_piece(from_json(document["visits"])) for document in sorted(stored, key=lambda one: one["monday"])]
+
+    def kept(self, customer: str = CUSTOMER) -> list[tuple[Ref, Revision]]:
+        """The visits that stand, by day and time."""
+        return [
+            (ref, revisions[-1])
+            for piece in self.pieces(customer)
+            for ref, revisions in in_order(piece)
+            if revisions[-1].stands
+        ]
 
     def tell(
         self,
