@@ -19,9 +19,19 @@ from hmac import compare_digest
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, read_quickly, refuse_key
+from services.ingest.domain import (
+    Accepted,
+    Candidate,
+    Claim,
+    Duplicate,
+    PersonName,
+    admit,
+    judge,
+    read_quickly,
+    refuse_key,
+)
 from services.ingest.rejected import rejected
-from services.ingest.wire import MAX_EVENT_BYTES, from_kafka, is_plain
+from services.ingest.wire import from_kafka, is_plain
 from shared import metrics, tracing
 from shared.errors import Stop, Transient
 from shared.events.codec import encode_data
@@ -212,10 +222,13 @@ class Admission:
     async def _judge_alone(self, batches: Mapping[int, Sequence[Record]]) -> list[Arrived]:
         arrived: list[Arrived] = []
         errors, place = 0, self._place
+        timestamp, appended_at = 0, _EPOCH
         for partition, batch in batches.items():
             for record in batch:
                 position = Position(place.generation, partition, record.offset)
-                appended_at = _EPOCH + timedelta(milliseconds=min(max(record.timestamp, 0), _MAX_TIMESTAMP_MS))
+                if record.timestamp != timestamp:  # records of one append have one
+                    timestamp = record.timestamp
+                    appended_at = _EPOCH + timedelta(milliseconds=min(max(timestamp, 0), _MAX_TIMESTAMP_MS))
                 judged: Candidate | Refused
                 try:
                     judged = read(record, appended_at, place.zone, place.backfill_token, place.person_key)
@@ -292,17 +305,20 @@ def read(
 ) -> Candidate | Refused:
     """What a record of the inbox is by itself."""
     headers, value = record.headers, record.value
-    backfill = any(name == BACKFILL_HEADER and compare_digest(text or b"", backfill_token) for name, text in headers)
+    backfill = False
+    for name, text in headers:
+        if name == BACKFILL_HEADER and compare_digest(text or b"", backfill_token):
+            backfill = True
     judged: Candidate | Refused | None = None
-    if value is not None and len(value) < MAX_EVENT_BYTES and is_plain(headers):
+    if is_plain(value, headers):
         judged = read_quickly(value, now=appended_at, zone=zone, backfill=backfill, person_key=person_key)
     if judged is None:
         document = from_kafka(value, headers)
         if isinstance(document, Refused):
             return document
         judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True, person_key=person_key)
-        if isinstance(judged, Refused):
-            return judged
+    if isinstance(judged, Refused):
+        return judged
     if judged.traceparent is None and headers:
         judged.traceparent = tracing.header_traceparent(headers)
     return refuse_key(record.key, judged) or judged

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.ingest.domain import Candidate, Claim, Duplicate, admit, judge
+from services.ingest.domain import Candidate, Claim, Duplicate, admit, judge, read_quickly
 from services.ingest.inbox import InboxRecord, SeenClaims
 from services.ingest.keys import ApiKey
-from services.ingest.wire import MAX_EVENT_BYTES, from_kafka
+from services.ingest.wire import MAX_EVENT_BYTES, from_kafka, is_plain
 from shared.errors import Transient
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
@@ -100,23 +100,40 @@ async def judge_events(events: Sequence[bytes], key: ApiKey, *, now: datetime, z
             await asyncio.sleep(0)
         one = Judged(raw, EventAnswer(index=index, id=None, status="accepted"))
         judged.append(one)
-        document = from_kafka(raw, ())
-        if isinstance(document, Refused):
-            one.refuse(document)
+        candidate = read_quickly(raw, now=now, zone=zone) if is_plain(raw, ()) else None
+        if candidate is None:
+            _judge(one, key, now, zone)
             continue
-        name, source = document.get("id"), document.get("source")
-        one.answer.id = name[:_MAX_ECHOED_ID_CHARS] if isinstance(name, str) else None
-        if isinstance(source, str) and not key.may_send(source):
-            hint = f"this API key may not send events of source {source[:100]!r}"
-            one.refuse(Refused(Reason.SOURCE_NOT_ALLOWED, "source", hint))
-            continue
-        candidate = admit(document, now=now, zone=zone)
-        if isinstance(candidate, Refused):
-            one.refuse(candidate)
-        else:
+        one.answer.id = candidate.id
+        if key.may_send(candidate.source):
             one.candidate, one.type = candidate, candidate.type
-            one.answer.ignored = list(candidate.ignored)
+        else:
+            one.refuse(_not_allowed(candidate.source))
     return judged
+
+
+def _judge(one: Judged, key: ApiKey, now: datetime, zone: ZoneInfo) -> None:
+    """What is not usual, or not right."""
+    document = from_kafka(one.raw, ())
+    if isinstance(document, Refused):
+        one.refuse(document)
+        return
+    name, source = document.get("id"), document.get("source")
+    one.answer.id = name[:_MAX_ECHOED_ID_CHARS] if isinstance(name, str) else None
+    if isinstance(source, str) and not key.may_send(source):
+        one.refuse(_not_allowed(source))
+        return
+    candidate = admit(document, now=now, zone=zone)
+    if isinstance(candidate, Refused):
+        one.refuse(candidate)
+        return
+    one.candidate, one.type = candidate, candidate.type
+    one.answer.ignored = list(candidate.ignored)
+
+
+def _not_allowed(source: str) -> Refused:
+    hint = f"this API key may not send events of source {source[:100]!r}"
+    return Refused(Reason.SOURCE_NOT_ALLOWED, "source", hint)
 
 
 async def look_at_claims(judged: Sequence[Judged], seen: SeenClaims | None, *, seconds: float) -> None:

@@ -6,7 +6,6 @@ records are published again, and readers of the log pass over them (architecture
 
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
 
 from msgspec.json import decode as from_json
 from pymongo import ReplaceOne, UpdateOne

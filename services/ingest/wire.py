@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeGuard
 
 import msgspec
 
@@ -99,9 +99,9 @@ def parse_json(raw: bytes) -> JsonValue | Refused:
 def _parse_quickly(raw: bytes) -> JsonValue:
     """Raises ValueError for what is not JSON, and for more: what only the strict parser can tell.
 
-    Of a key that stands twice msgspec keeps the last. So quotes are counted, of the text and of its value written again:
-    with a key and its value gone there are fewer. What is a quote in a string is one character on both sides, unless
-    it is written by its number.
+    Of a key that stands twice msgspec keeps the last. So quotes are counted, of the text and of its value written
+    again: with a key and its value gone there are fewer. What is a quote in a string is one character on both sides,
+    unless it is written by its number.
     """
     value: JsonValue = _decode_quickly(raw)
     if _LONG_NUMBER in raw.translate(_DIGITS_AS_ONES):
@@ -168,6 +168,8 @@ def _odd_text(value: JsonValue, path: str) -> str | None:
 
 _CE = "ce_"
 _CONTENT_TYPE = "content-type"
+MAX_PLAIN_HEADERS = 64
+"""Bytes of a content-type with its name, which count as the event's."""
 _PLAIN_TYPES = {b"application/json", b"application/cloudevents+json"}
 _PASSED_OVER = {"backfill", "traceparent", "tracestate"}
 
@@ -203,13 +205,15 @@ def from_kafka(value: bytes | None, headers: Headers) -> dict[str, Any] | Refuse
     return body
 
 
-def is_plain(headers: Headers) -> bool:
-    """Whether the value is an event in structured mode by the plainest headers: what `from_kafka` would hardly look at.
-    One that it may refuse is not plain.
+def is_plain(value: bytes | None, headers: Headers) -> TypeGuard[bytes]:
+    """Whether the value is an event in structured mode by the plainest headers, such that `from_kafka` parses it and
+    does nothing else.
     """
+    if value is None or len(value) > MAX_EVENT_BYTES - MAX_PLAIN_HEADERS:
+        return False
     typed = False
-    for name, value in headers:
-        if name == _CONTENT_TYPE and not typed and value in _PLAIN_TYPES:
+    for name, text in headers:
+        if name == _CONTENT_TYPE and not typed and text in _PLAIN_TYPES:
             typed = True
         elif name not in _PASSED_OVER:
             return False

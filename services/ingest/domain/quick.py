@@ -11,10 +11,11 @@ the start, so that a new limit or a new field can't be passed over.
 The law (tests/services/ingest/test_quick.py): of any bytes at all, either nothing or what the other way says.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Literal, NamedTuple, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union
 from zoneinfo import ZoneInfo
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, field, to_builtins
@@ -124,7 +125,7 @@ def _field(shape: Shape, name: str, node: Node) -> tuple[str, Any, Any]:
         return name, type_, field()
     if default is not None:
         shape.defaults[name] = list(default) if type(default) is tuple else default
-    return name, Union[type_, UnsetType], field(default=UNSET)
+    return name, Union[type_, UnsetType], field(default=UNSET)  # noqa: UP007 - types of msgspec know no `|`
 
 
 def _node(node: Node, *kinds: str) -> Node:
@@ -137,14 +138,15 @@ def _limited(type_: Any, node: Node) -> Any:
     limits = {name: node[name] for name in ("min_length", "max_length") if name in node}
     pattern = node.get("pattern")
     if pattern is not None:
-        limits["pattern"] = _PATTERNS.get(pattern, pattern)
-        if "\\p" in limits["pattern"].lower():
+        known = _PATTERNS.get(pattern) or pattern
+        if "\\p" in known.lower() or not known.endswith("$"):
             raise UnknownSchemaError(pattern)
+        limits["pattern"] = known[:-1] + r"\Z"  # Python's $ lets a line's end follow
     return Annotated[type_, Meta(**limits)]
 
 
 def _number(node: Node) -> Number:
-    validate = SchemaValidator(node).validate_python  # type: ignore[arg-type]
+    validate = SchemaValidator(node).validate_python
 
     @lru_cache(maxsize=MAX_NUMBERS)
     def canonical(text: str) -> str:
@@ -161,8 +163,12 @@ class Usual(NamedTuple):
     left_out: frozenset[str]
 
 
-_Id = _limited(str, Id.__metadata__[0].__dict__)
-_Traceparent = Annotated[str, Meta(pattern=f"^{TRACEPARENT}$")]
+_canonical_instant = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z").fullmatch
+if TYPE_CHECKING:
+    _Id = str
+else:
+    _Id = _limited(str, Id.__metadata__[0].__dict__)
+_Traceparent = Annotated[str, Meta(pattern=rf"^{TRACEPARENT}\Z")]
 
 
 class Attributes(Struct, tag_field="type", kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -184,7 +190,7 @@ for _fact in USUAL:
     _shape = shape_of(_entry.door.__pydantic_core_schema__)
     _event = defstruct(_fact.__name__, [("data", _shape.struct)], bases=(Attributes,), tag=_entry.name)
     _USUAL[_event] = Usual(_entry, _shape, _fact.UNDO_LEAVES_OUT)
-_decode = Decoder(Union[tuple(_USUAL)]).decode
+_decode = Decoder(Union[tuple(_USUAL)]).decode  # noqa: UP007 - of any number
 
 
 def read_quickly(
@@ -194,7 +200,9 @@ def read_quickly(
     try:
         event: Any = _decode(raw)
         entry, shape, left_out = _USUAL[type(event)]
-        time, data = read_instant(event.time), event.data
+        data, instant = event.data, event.time
+        canonical = _canonical_instant(instant)
+        time = datetime.fromisoformat(instant) if canonical else read_instant(instant)
         if isinstance(time, Refused) or refuse_age(time, now, backfill=backfill) or not _as_it_stands(raw, event):
             return None
         if not _make_canonical(shape, data) or (data.occurred_on and refuse_day(data.occurred_on, time, zone)):
@@ -202,7 +210,8 @@ def read_quickly(
     except ValueError:
         return None
     subject, source, name = event.subject, event.source, entry.name
-    instant = format_instant(time)
+    if not canonical:
+        instant = format_instant(time)
     told: dict[str, Any] = to_builtins(data)
     content = content_hash((name, subject, instant, told))
     key = f"{entry.subject}:{subject}"
