@@ -29,11 +29,11 @@ from services.ingest.limits import (
     DoorLimits,
     RateLimit,
 )
-from services.ingest.problems import Problem, retry_after
 from services.ingest.split import split_body
 from shared import metrics
 from shared.errors import Transient
 from shared.events.refusal import Reason, Refused
+from shared.problems import Problem, retry_after
 from shared.tracing import TRACEPARENT, current_traceparent, valid_traceparent
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from starlette.requests import ClientDisconnect, Request
 
 from services.ingest.limits import MAX_BODY_BYTES
-from services.ingest.problems import Problem
 from services.ingest.split import BodyKind
 from shared.events.refusal import Reason
+from shared.problems import Problem
 
 MEDIA_TYPES = {
     "application/cloudevents+json": BodyKind.EVENT,

@@ -10,10 +10,10 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from services.ingest.http_events import Answer
 from services.ingest.http_examples import NO_AMOUNT, ONE_ACCEPTED, PURCHASE, VISIT
 from services.ingest.limits import MAX_BODY_BYTES, MAX_EVENTS
-from services.ingest.problems import MEDIA_TYPE
 from services.ingest.wire import MAX_EVENT_BYTES
 from shared.events.registry import FACTS, FactType
 from shared.events.types import Id
+from shared.problems import MEDIA_TYPE
 
 EVENTS_PATH = "/v1/events"
 OPENAPI_PATH = "/openapi.json"
