@@ -19,8 +19,20 @@ from hmac import compare_digest
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, PersonName, admit, judge, read_quickly, refuse_key
+from services.ingest.domain import (
+    Accepted,
+    Candidate,
+    Claim,
+    Duplicate,
+    PersonName,
+    admit,
+    by_headers,
+    judge,
+    read_quickly,
+    refuse_key,
+)
 from services.ingest.rejected import rejected
+from services.ingest.vouching import vouched_key
 from services.ingest.wire import MAX_EVENT_BYTES, from_kafka, is_plain
 from shared import metrics, tracing
 from shared.errors import Stop, Transient
@@ -43,6 +55,7 @@ BACKFILL_HEADER = "backfill"
 """Set by `guanxi import --backfill` to the deployment's backfill token: history, decided as of its own time. With any
 other value a record is taken as a live one, so that who may only write the inbox cannot write the past.
 """
+BINARY_HINT = "on Kafka they are called ce_id, ce_type ... with content-type: application/json"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TIMESTAMP_MS = 7_258_118_400_000  # the year 2200, so that no record's timestamp can leave the calendar
@@ -302,9 +315,10 @@ def read(
             return document
         judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True, person_key=person_key)
         if isinstance(judged, Refused):
-            return judged
+            return by_headers(judged, (name for name, _ in headers), binary=BINARY_HINT)
     if judged.traceparent is None and headers:
         judged.traceparent = tracing.header_traceparent(headers)
+    judged.key_id = vouched_key(headers, record.value, person_key)
     return refuse_key(record.key, judged) or judged
 
 

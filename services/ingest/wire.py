@@ -169,7 +169,9 @@ def _odd_text(value: JsonValue, path: str) -> str | None:
 _CE = "ce_"
 _CONTENT_TYPE = "content-type"
 _PLAIN_TYPES = {b"application/json", b"application/cloudevents+json"}
-_PASSED_OVER = {"backfill", "traceparent", "tracestate"}
+DOOR_KEY = "door-key"
+"""The HTTP door's word for the API key by which a record came (services.ingest.vouching)."""
+_PASSED_OVER = {"backfill", "traceparent", "tracestate", DOOR_KEY}
 
 
 def from_kafka(value: bytes | None, headers: Headers) -> dict[str, Any] | Refused:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.ingest.http_events import ACCEPTED_NOTE
 from tests.services.ingest.events import LEAVE_OUT, event, raw
 from tests.services.ingest.http.door import BATCH, EVENT, JSON, LINES, Door, MemoryClaims, is_problem, purchases
 
@@ -26,8 +27,19 @@ async def test_one_event_is_accepted_and_goes_to_the_inbox_as_it_was_sent(door: 
         "accepted": 1,
         "duplicate": 0,
         "refused": 0,
+        "position": None,
+        "note": ACCEPTED_NOTE,
         "events": [
-            {"index": 0, "id": "1", "status": "accepted", "code": None, "field": None, "hint": None, "ignored": []}
+            {
+                "index": 0,
+                "id": "1",
+                "status": "accepted",
+                "code": None,
+                "field": None,
+                "hint": None,
+                "ignored": [],
+                "did_you_mean": {},
+            }
         ],
     }
     assert [(record.key, record.value) for record in door.inbox.records] == [(b"customer:00042", sent.strip())]
