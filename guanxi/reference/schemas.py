@@ -40,8 +40,8 @@ def event_schema(name: str, side: Side) -> dict[str, Any]:
         if name in FACTS:
             properties["keyid"] = {
                 "type": "string",
-                "description": "the API key that sent it; absent where the HTTP door does not vouch for one, so that the "
-                "actor is only claimed",
+                "description": "the API key that sent it; absent where the HTTP door does not vouch for one, so that "
+                "the actor is only claimed",
             }
         properties["backfill"] = {"type": "boolean", "description": "history, decided as of its own time"}
         if name in FACTS and (FACTS[name].kind or name == "guanxi.record.voided.v1"):
