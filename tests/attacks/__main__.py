@@ -16,7 +16,11 @@ from tests.services.ingest.http.door import OLD_KEY_DAY
 from tests.services.ingest.http.running import ingest
 from tests.services.ingest.real import PARTITIONS
 
-TOPICS = {"GUANXI_PARTITIONS": str(PARTITIONS)}
+SETTINGS = {
+    "GUANXI_PARTITIONS": str(PARTITIONS),
+    "GUANXI_HTTP_HOST": "127.0.0.1",
+    "GUANXI_POLICY": str(REPOSITORY / "deploy" / "policies" / "default-cny.yaml"),
+}
 
 
 def main() -> int:
@@ -32,7 +36,7 @@ def main() -> int:
 
 async def _play(options: argparse.Namespace, folder: Path) -> None:
     async with backing(print) as servers:
-        settings = {**servers.environment(), **TOPICS, "GUANXI_HTTP_HOST": "127.0.0.1"}
+        settings = {**servers.environment(), **SETTINGS}
         setup = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "guanxi", "setup", env={**os.environ, **settings}, cwd=options.tree
         )
