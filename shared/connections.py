@@ -12,8 +12,13 @@ from enum import StrEnum
 from ipaddress import IPv6Address, ip_address, ip_network
 
 MAX_HEAD_BYTES = 16 * 1024
-"""Of a request's line and headers together; ours need under 1 KiB, a browser's cookies some more. It bounds the trailer
-of a body as well, and everything else that is not the body itself."""
+"""Of a request's line and headers together; ours need under 1 KiB, a browser's cookies some more. With what the next
+limit adds it bounds the trailer of a body as well, and everything else that is not the body itself."""
+BODY_PER_BYTE_AROUND = 8
+"""A body in chunks brings its own framing, a byte for eight of the body at most: chunks of one byte would cost a
+hundred times what the body does."""
+MOST_BODY_BYTES = 1024 * 1024
+"""Of a body that earn such a byte: no body that is taken is larger, and its trailer must not grow with the rest."""
 MAX_HEADER_LINES = 100
 """Each costs an object; browsers and proxies send under 40."""
 MAX_PIPELINED = 8

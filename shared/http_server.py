@@ -22,10 +22,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from shared import metrics
 from shared.connections import (
+    BODY_PER_BYTE_AROUND,
     HEAD_SECONDS,
     MAX_HEAD_BYTES,
     MAX_HEADER_LINES,
     MAX_PIPELINED,
+    MOST_BODY_BYTES,
     REST_BYTES,
     Held,
     Places,
@@ -51,7 +53,7 @@ log = logging.getLogger(__name__)
 _WORDS = {
     Why.NO_PLACE: "a connection of %s was refused: every place of the port is in work",
     Why.PLACE_NEEDED: "a waiting connection of %s was closed: another one needed the place",
-    Why.HEAD_TOO_LARGE: "a connection of %s was closed: headers larger than 16 KiB or more than 100 of them",
+    Why.HEAD_TOO_LARGE: "a connection of %s was closed: headers above 16 KiB, more than 100, or a body of tiny chunks",
     Why.HEAD_TOO_SLOW: "a connection of %s was closed: its headers did not arrive in time",
     Why.REST_OF_BODY: "a connection of %s was closed: it went on sending a body that was answered already",
     Why.ANSWER_NOT_TAKEN: "a connection of %s was closed: it did not take its answer",
@@ -63,7 +65,7 @@ _ANSWERS = {
     Why.HEAD_TOO_LARGE: Problem(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
         "headers_too_large",
-        f"at most {MAX_HEAD_BYTES} bytes and {MAX_HEADER_LINES} lines of headers are taken",
+        f"at most {MAX_HEAD_BYTES} bytes and {MAX_HEADER_LINES} lines of headers are taken, and no body of tiny chunks",
     ),
     Why.HEAD_TOO_SLOW: Problem(
         HTTPStatus.REQUEST_TIMEOUT, "request_timeout", f"the headers did not arrive within {HEAD_SECONDS:g} s"
@@ -89,8 +91,8 @@ class LimitedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, state, app_state)
         self._places, self._place = places, place
-        self._silent_bytes = 0
-        """Received since the last byte of a body, or since the request began."""
+        self._received_bytes = self._body_bytes = 0
+        """Of this request; what is not body is its head, chunks' sizes and extensions, a trailer."""
         self._head_bytes = self._rest_bytes = 0
         self._in_head = False
         self._whole = True
@@ -116,7 +118,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._parse(data if len(data) <= PIECE_BYTES else data[start : start + PIECE_BYTES])
 
     def _parse(self, piece: bytes) -> None:
-        self._silent_bytes += len(piece)
+        self._received_bytes += len(piece)
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade:
@@ -124,7 +126,8 @@ class LimitedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._close(self._why or Why.NOT_HTTP)
             return
-        if self._silent_bytes > MAX_HEAD_BYTES:
+        around = self._received_bytes - self._body_bytes
+        if around > MAX_HEAD_BYTES + min(self._body_bytes, MOST_BODY_BYTES) // BODY_PER_BYTE_AROUND:
             self._close(Why.HEAD_TOO_LARGE)
         elif self._place.waits is Waits.REST:
             self._rest_bytes += len(piece)
@@ -161,11 +164,11 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._silent_bytes = 0
+        self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._silent_bytes, self._whole = 0, True
+        self._received_bytes, self._body_bytes, self._whole = 0, 0, True
         super().on_message_complete()
         if self._place.waits is Waits.REST:
             self._waits(Waits.NEXT)

@@ -138,8 +138,9 @@ async def test_requests_of_every_kind_are_answered(door: Running) -> None:
     assert (await door.ask(GET)).endswith(b"\r\n\r\n0")
     body = b"x" * 1_000_000
     assert (await door.ask(b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + body)).endswith(b"1000000")
-    chunks = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in (b"abc", b"d" * 70_000)) + b"0\r\n\r\n"
-    assert (await door.ask(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)).endswith(b"70003")
+    parts = [b"abc", b"d" * 70_000, *[b"e" * 100] * 5_000]
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in parts) + b"0\r\n\r\n"
+    assert (await door.ask(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)).endswith(b"570003")
     upgrade = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     assert b"connection: close" in await door.ask(upgrade)
 
@@ -208,8 +209,20 @@ async def endless(door: Running, begin: bytes, piece: bytes, most: int) -> int:
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n" * 10_000),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a" * 65_536),
         (b"", b"\r\n" * 32_768),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 10_000),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;%s\r\n \r\n" % (b"a" * 9000) * 7),
     ],
-    ids=["header", "headers", "line", "trailer", "trailers", "chunk extension", "empty lines"],
+    ids=[
+        "header",
+        "headers",
+        "line",
+        "trailer",
+        "trailers",
+        "chunk extension",
+        "empty lines",
+        "tiny chunks",
+        "chunk extensions",
+    ],
 )
 async def test_what_is_endless_is_cut_off(door: Running, closed: list[Why], begin: bytes, piece: bytes) -> None:
     most = 200 * len(piece)
