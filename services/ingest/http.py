@@ -18,7 +18,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from services.ingest.http_body import body_kind, read_body
-from services.ingest.http_events import ACCEPTED_NOTE, Answer, Judged, judge_events, look_at_claims, position_of
+from services.ingest.http_events import (
+    ACCEPTED_NOTE,
+    Answer,
+    Judged,
+    judge_events,
+    look_at_claims,
+    position_of,
+    records_of,
+)
 from services.ingest.http_openapi import EVENTS_PATH, OPENAPI_PATH, openapi
 from services.ingest.inbox import Appended, InboxWriter, SeenClaims
 from services.ingest.keys import ApiKey, ApiKeys, Denied
@@ -174,7 +182,7 @@ class Door:
         traceparent = _traceparent(request)
         judged = await judge_events(events, key, now=self.now(), zone=self.zone, headers=request.headers.keys())
         await look_at_claims(judged, self.claims, seconds=self.limits.look_seconds)
-        records = [one.record(traceparent, key.id, self.secret) for one in judged if one.candidate is not None]
+        records = records_of(judged, traceparent, key.id, self.secret)
         appended: Sequence[Appended] = ()
         if records:
             try:

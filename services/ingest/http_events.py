@@ -176,6 +176,20 @@ async def look_at_claims(judged: Sequence[Judged], seen: SeenClaims | None, *, s
             one.refuse(verdict)
 
 
+def records_of(judged: Sequence[Judged], traceparent: str | None, key_id: str, secret: bytes) -> list[InboxRecord]:
+    """The records for the inbox of what was accepted. Those of one business record stand on one partition, whatever
+    their subjects: so a void and the record for another customer, sent together, are admitted in their order.
+    """
+    first: dict[bytes, bytes] = {}
+    records = []
+    for one in judged:
+        if one.candidate is not None:
+            record = one.record(traceparent, key_id, secret)
+            beside = first.setdefault(one.candidate.identity, record.key)
+            records.append(record if beside == record.key else record._replace(beside=beside))
+    return records
+
+
 def position_of(judged: Sequence[Judged], appended: Sequence[Appended], generation: int | None) -> str | None:
     """The token of where a request's events stand on the inbox. Those of an earlier generation were admitted before
     this one began.
