@@ -11,10 +11,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 HOST = "127.0.0.1"
 MANY = 3000
 BODIES = 64
+DEAF = 30
 MAX_BYTES = 400_000_000
 """Of one attacker, in all."""
 PAUSE_SECONDS = 0.05
@@ -37,8 +39,8 @@ class Attacker:
         return time.monotonic() < self.ends_at and self.sent_bytes < MAX_BYTES
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        reader, writer = await asyncio.open_connection(HOST, self.port)
+    async def connection(self, **options: Any) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        reader, writer = await asyncio.open_connection(HOST, self.port, **options)
         self.opened += 1
         self.open_now += 1
         try:
@@ -135,17 +137,17 @@ async def slow_bodies(attacker: Attacker) -> None:
 
 
 async def unread_answers(attacker: Attacker) -> None:
-    """100 connections that ask for the reference again and again, and read nothing."""
+    """30 connections that ask for the reference again and again, and read nothing."""
     ask = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
 
     async def one() -> None:
-        async with attacker.connection() as (_, writer):
+        async with attacker.connection(limit=1024) as (reader, writer):
             writer.transport.pause_reading()  # type: ignore[attr-defined]
-            while attacker.goes_on() and not writer.is_closing():
+            while attacker.goes_on() and not writer.is_closing() and not reader.at_eof():
                 await attacker.send(writer, ask)
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.1)
 
-    await asyncio.gather(*(attacker.again_and_again(one) for _ in range(100)))
+    await asyncio.gather(*(attacker.again_and_again(one) for _ in range(DEAF)))
 
 
 async def _many(attacker: Attacker, said: bytes) -> None:

@@ -72,7 +72,9 @@ class Stand:
     rss_bytes: Callable[[], int]
 
     async def play(self, name: str, seconds: float) -> Report:
-        """Watch, attack, watch on; each for so long."""
+        """Watch, attack, watch on; each for so long, after the door has begun to work."""
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS, headers=self._headers()) as client:
+            (await self._post(client)).raise_for_status()
         before = await self._watch(seconds)
         attack = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -104,16 +106,21 @@ class Stand:
             local_address=OTHER_ADDRESS if number % 2 else None,
             limits=httpx.Limits(max_keepalive_connections=0 if number < CLIENTS // 2 else 1),
         )
-        headers = {"Authorization": f"Bearer {self.token}"}
-        async with httpx.AsyncClient(transport=transport, timeout=ANSWER_SECONDS, headers=headers) as client:
+        async with httpx.AsyncClient(transport=transport, timeout=ANSWER_SECONDS, headers=self._headers()) as client:
             while goes_on():
-                name, now = uuid4().hex, datetime.now(UTC).isoformat()
-                sent = event(id=name, subject=f"c-{name[:2]}", time=now, data={"purchase_id": name})
                 began = time.perf_counter()
                 try:
-                    status = str((await client.post(f"http://127.0.0.1:{self.port}/v1/events", json=sent)).status_code)
+                    status = str((await self._post(client)).status_code)
                 except httpx.HTTPError as error:
                     status = type(error).__name__
                 phase.seconds.append(time.perf_counter() - began)
                 phase.statuses[status] += 1
                 await asyncio.sleep(EVERY_SECONDS)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    async def _post(self, client: httpx.AsyncClient) -> httpx.Response:
+        name, now = uuid4().hex, datetime.now(UTC).isoformat()
+        sent = event(id=name, subject=f"c-{name[:2]}", time=now, data={"purchase_id": name})
+        return await client.post(f"http://127.0.0.1:{self.port}/v1/events", json=sent)

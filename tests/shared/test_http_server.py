@@ -58,7 +58,8 @@ class App:
             self.at_work += 1
             if scope["path"] == "/hold":
                 await self.go_on.wait()
-            answer, status = (b"x" * 20_000_000 if scope["path"] == "/big" else b"%d" % len(body)), 200
+            sizes = {"/big": 20_000_000, "/medium": 60_000}
+            answer, status = b"x" * sizes[scope["path"]] if scope["path"] in sizes else b"%d" % len(body), 200
         headers = [(b"content-length", b"%d" % len(answer))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
@@ -92,10 +93,14 @@ class Running:
 
 
 @asynccontextmanager
-async def running(most: int = 100, per_address: int = 100, **options: Any) -> AsyncIterator[Running]:
+async def running(most: int = 100, per_address: int = 100, system_bytes: int | None = None) -> AsyncIterator[Running]:
+    """system_bytes: of an answer, that the system keeps for who does not read."""
     app = App()
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none", **options)
+    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none")
     ports = {config.bind_socket(): Places(most, per_address), config.bind_socket(): Places(4, 4)}
+    if system_bytes is not None:
+        for port in ports:
+            port.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, system_bytes)
     server = Server(config, ports)
     task = asyncio.create_task(server._serve())
     await until(lambda: server.started)
@@ -334,6 +339,26 @@ async def test_an_answer_that_nobody_takes_has_its_time(door: Running, closed: l
     await until(lambda: not door.places[0].held)
     writer.transport.abort()
     del reader
+
+
+async def test_the_end_of_an_answer_that_nobody_takes_has_its_time(closed: list[Why]) -> None:
+    """Less than what stops the server from writing, but more than the system takes: only the close waits for it."""
+    async with running(system_bytes=4096) as door:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", door.ports[0]))
+        await asyncio.get_running_loop().sock_sendall(client, b"GET /medium HTTP/1.1\r\nConnection: close\r\n\r\n")
+
+        def closing() -> bool:
+            door.pass_time(0)
+            return any(place.stuck_since for place in door.places[0].held)
+
+        await until(closing)
+        door.pass_time(ANSWER_SECONDS + 1)
+        assert closed == [Why.ANSWER_NOT_TAKEN]
+        await until(lambda: not door.places[0].held)
+        client.close()
 
 
 async def test_places_come_back(door: Running) -> None:
