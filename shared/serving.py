@@ -32,7 +32,6 @@ def make_app(
     """The application of a process: health, metrics, and its own routes. metrics_port: the only one on which
     `/metrics` answers; None for every one.
     """
-
     kept: dict[str, tuple[float, bytes]] = {}
 
     async def show_metrics(request: Request) -> Response:
