@@ -20,6 +20,8 @@ CLIENTS = 4
 EVERY_SECONDS = 0.05
 ANSWER_SECONDS = 30.0
 LOOK_SECONDS = 0.1
+QUIET_SECONDS = 10.0
+"""Before and after, at most."""
 OTHER_ADDRESS = "127.0.0.2"
 
 
@@ -72,10 +74,11 @@ class Stand:
     rss_bytes: Callable[[], int]
 
     async def play(self, name: str, seconds: float) -> Report:
-        """Watch, attack, watch on; each for so long, after the door has begun to work."""
+        """Watch, attack for so long, watch on, after the door has begun to work."""
         async with httpx.AsyncClient(timeout=ANSWER_SECONDS, headers=self._headers()) as client:
             (await self._post(client)).raise_for_status()
-        before = await self._watch(seconds)
+        quiet = min(seconds, QUIET_SECONDS)
+        before = await self._watch(quiet)
         attack = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tests.attacks.attacker", name, str(self.port), str(seconds), self.attackers),
@@ -84,7 +87,7 @@ class Stand:
         )
         during = await self._watch(seconds, until=attack)
         out, _ = await attack.communicate()
-        return Report(name, before, during, await self._watch(seconds), json.loads(out))
+        return Report(name, before, during, await self._watch(quiet), json.loads(out))
 
     async def _watch(self, seconds: float, until: asyncio.subprocess.Process | None = None) -> Phase:
         phase, ends_at = Phase(), time.monotonic() + seconds

@@ -17,7 +17,7 @@ from tests.services.ingest.real import servers_of
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-SECONDS = 8.0
+SECONDS = 6.0
 MORE_BYTES = 64 * 1024 * 1024
 """By which the door may grow under an attack: 500 connections with what each may hold, and what Python keeps."""
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import errno
+import shutil
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,10 +96,12 @@ class Running:
 
 
 @asynccontextmanager
-async def running(most: int = 100, per_address: int = 100, system_bytes: int | None = None) -> AsyncIterator[Running]:
-    """system_bytes: of an answer, that the system keeps for who does not read."""
+async def running(
+    most: int = 100, per_address: int = 100, system_bytes: int | None = None, **tls: str
+) -> AsyncIterator[Running]:
+    """system_bytes: of an answer, that the system keeps for who does not read; tls: uvicorn's options."""
     app = App()
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none")
+    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none", **tls)  # type: ignore[arg-type]
     ports = {config.bind_socket(): Places(most, per_address), config.bind_socket(): Places(4, 4)}
     if system_bytes is not None:
         for port in ports:
@@ -359,6 +364,39 @@ async def test_the_end_of_an_answer_that_nobody_takes_has_its_time(closed: list[
         assert closed == [Why.ANSWER_NOT_TAKEN]
         await until(lambda: not door.places[0].held)
         client.close()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+async def test_with_tls_a_connection_has_its_place_before_the_handshake(tmp_path: Path, closed: list[Why]) -> None:
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", key, "-out", certificate]
+    made = await asyncio.create_subprocess_exec("openssl", *words, stderr=asyncio.subprocess.DEVNULL)
+    assert await made.wait() == 0
+    trusting = ssl.create_default_context(cafile=certificate)
+    trusting.check_hostname = False
+    async with running(most=3, per_address=3, ssl_keyfile=key, ssl_certfile=certificate) as door:
+        silent = [await door.connect() for _ in range(5)]
+        await until(lambda: len(closed) == 2)
+        assert closed == [Why.PLACE_NEEDED] * 2
+        assert len(door.places[0].held) == 3
+        assert [await ended(reader) for reader, _ in silent[:2]] == [b"", b""]
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.ports[0], ssl=trusting)
+            writer.write(GET)
+            assert (await reader.readuntil(b"\r\n\r\n0")).startswith(b"HTTP/1.1 200")
+            writer.close()
+        plain = await door.connect()
+        plain[1].write(GET)
+        assert b"HTTP" not in await ended(plain[0])
+        assert set(closed) == {Why.PLACE_NEEDED}
+        silent.append(await door.connect())
+        await until(lambda: door.places[0].held)
+        door.pass_time(HEAD_SECONDS + 1)
+        assert await ended(silent[-1][0]) == b""
+        await until(lambda: not door.places[0].held)
+        assert closed[-1] is Why.HEAD_TOO_SLOW
+        for _, writer in silent:
+            writer.close()
 
 
 async def test_places_come_back(door: Running) -> None:
