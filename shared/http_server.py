@@ -129,6 +129,8 @@ class LimitedProtocol(HttpToolsProtocol):
         around = self._received_bytes - self._body_bytes
         if around > MAX_HEAD_BYTES + min(self._body_bytes, MOST_BODY_BYTES) // BODY_PER_BYTE_AROUND:
             self._close(Why.HEAD_TOO_LARGE)
+        elif self._in_head and self._place.waits is Waits.NEXT:
+            self._waits(Waits.HEAD)
         elif self._place.waits is Waits.REST:
             self._rest_bytes += len(piece)
             if self._rest_bytes > REST_BYTES:
@@ -142,8 +144,6 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._head_bytes = 0
         self._in_head, self._whole = True, False
-        if not self._answering():
-            self._waits(Waits.HEAD)
 
     def on_url(self, url: bytes) -> None:
         self._grow(len(url))

@@ -262,6 +262,20 @@ async def test_a_connection_that_says_nothing_has_its_time(door: Running, closed
     writer.close()
 
 
+async def test_a_half_sent_head_behind_an_answer_has_its_time_too(door: Running, closed: list[Why]) -> None:
+    reader, writer = await door.connect()
+    writer.write(GET)
+    await reader.readuntil(b"\r\n\r\n0")
+    (place,) = door.places[0].held
+    assert place.waits is Waits.NEXT
+    writer.write(GET[:-2])
+    await until(lambda: place.waits is Waits.HEAD)
+    door.pass_time(HEAD_SECONDS + 1)
+    assert (await ended(reader)).startswith(b"HTTP/1.1 408")
+    assert closed == [Why.HEAD_TOO_SLOW]
+    writer.close()
+
+
 async def test_half_sent_heads_push_out_each_other_and_nobody_else() -> None:
     async with running(most=50, per_address=20) as door:
         holding = asyncio.create_task(door.ask(b"GET /hold HTTP/1.1\r\n\r\n"))
