@@ -306,20 +306,21 @@ def read(
     """What a record of the inbox is by itself."""
     headers, value = record.headers, record.value
     backfill = any(name == BACKFILL_HEADER and compare_digest(text or b"", backfill_token) for name, text in headers)
-    judged: Candidate | Refused | None = None
+    candidate: Candidate | None = None
     if value is not None and len(value) < MAX_EVENT_BYTES and is_plain(headers):
-        judged = read_quickly(value, now=appended_at, zone=zone, backfill=backfill, person_key=person_key)
-    if judged is None:
+        candidate = read_quickly(value, now=appended_at, zone=zone, backfill=backfill, person_key=person_key)
+    if candidate is None:
         document = from_kafka(value, headers)
         if isinstance(document, Refused):
             return document
         judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True, person_key=person_key)
         if isinstance(judged, Refused):
             return by_headers(judged, (name for name, _ in headers), binary=BINARY_HINT)
-    if judged.traceparent is None and headers:
-        judged.traceparent = tracing.header_traceparent(headers)
-    judged.key_id = vouched_key(headers, record.value, person_key)
-    return refuse_key(record.key, judged) or judged
+        candidate = judged
+    if candidate.traceparent is None and headers:
+        candidate.traceparent = tracing.header_traceparent(headers)
+    candidate.key_id = vouched_key(headers, value, person_key)
+    return refuse_key(record.key, candidate) or candidate
 
 
 def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdicts:
