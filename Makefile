@@ -12,7 +12,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 SCRIPTS = deploy/secrets deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-real lint sim faults mutants bench bench-compare bench-peers bench-scale up lock clean
+.PHONY: help demo test test-fast test-real lint sim faults attacks mutants bench bench-compare bench-peers bench-scale up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ sim: $(READY) ## 2,000 seeds of the simulated system, and 400 with the real serv
 
 faults: $(READY) ## everything broken in turn on a real Kafka and MongoDB, in one table: docs/faults.md; FAULTS="kills cuts" for some
 	$(BIN)/python -m tests.faults $(if $(FAULTS),$(FAULTS),--write docs/faults.md)
+
+attacks: $(READY) ## the HTTP door under attack: its memory, and what other clients see; ATTACKS="half_heads" for some
+	$(BIN)/python -m tests.attacks $(ATTACKS)
 
 mutants: $(READY) ## small changes of the core's code, and whether a test notices; MUTANTS=0 for all of them
 	$(BIN)/python -m tests.mutants $(if $(MUTANTS),--sample $(MUTANTS))

@@ -8,9 +8,11 @@ a typer.Typer (a group, or a single command), or `register(app)`, which adds the
 import ast
 import importlib
 import logging
+import os
 import pkgutil
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -84,15 +86,35 @@ app = typer.Typer(
 
 
 @app.callback()
-def _root() -> None:
+def _root(
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GUANXI_USE_STACK", metavar="NAME", help="Which of this machine's stacks: the port of its door."
+        ),
+    ] = None,
+) -> None:
     """A callback makes a group of an app without commands of its own, and runs before each of them."""
+    if stack is not None:
+        os.environ["GUANXI_USE_STACK"] = stack
     for name in _DRIVERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def main() -> None:
     """The entry point of the `guanxi` script."""
-    app()
+    app(stack_first(sys.argv[1:]))
+
+
+def stack_first(words: list[str]) -> list[str]:
+    """The words with `--stack NAME` in front, wherever it was written: it belongs to no single command."""
+    for place, word in enumerate(words):
+        if word == "--":
+            break
+        if word == "--stack" or word.startswith("--stack="):
+            behind = place + (2 if word == "--stack" else 1)
+            return [*words[place:behind], *words[:place], *words[behind:]]
+    return words
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ READY_LAG_SECONDS = 60.0
 CHECK_SECONDS = 1.5
 """How long an answer of a store is waited for: images' health checks give up after 2.5 s."""
 KEEP_SECONDS = 0.25
-"""A report is given again for so long: anyone may ask /readyz, and each check asks a store."""
+"""A report is given again for so long: anyone may ask /readyz, and each check asks a store. The metrics too: writing
+them out costs 6 ms, twenty times what a small request does.
+"""
 
 Check = Callable[[], Awaitable[str | None]]
 """Gives None when all is well, else one sentence that says what is not."""

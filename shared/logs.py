@@ -12,6 +12,8 @@ from shared.settings import Settings
 
 FASTSTREAM = "shared.faststream"
 """FastStream's own logger has a handler of its own; this one has not."""
+REPEATING = ("aiokafka", "pymongo", "uvicorn", "shared.http_server", "services.ingest.denied")
+"""Whoever is away, or sends us things, makes them say the same again and again."""
 QUIET = ("aiokafka", "httpx", "pymongo", "uvicorn.access")
 
 
@@ -39,7 +41,7 @@ def configure(settings: Settings, service: str = "") -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
-    handler.addFilter(OnceInAWhile(("aiokafka", "pymongo")))
+    handler.addFilter(OnceInAWhile(REPEATING))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)

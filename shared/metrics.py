@@ -42,6 +42,20 @@ HTTP_SECONDS = Histogram(
     registry=REGISTRY,
 )
 HTTP_IN_FLIGHT = Gauge("guanxi_http_requests_in_flight", "Requests in work.", registry=REGISTRY)
+HTTP_CONNECTIONS = Gauge("guanxi_http_connections", "Connections held, by port.", ("port",), registry=REGISTRY)
+HTTP_CLOSED = Counter(
+    "guanxi_http_connections_closed",
+    "Connections that were closed for what they held, or refused for want of a place, by why.",
+    ("why",),
+    registry=REGISTRY,
+)
+DENIED = Counter(
+    "guanxi_http_denied",
+    "Requests without a valid API key, by what was wrong with it: missing, malformed, unknown, wrong_secret, revoked, "
+    "expired.",
+    ("why",),
+    registry=REGISTRY,
+)
 DOOR_EVENTS = Counter(
     "guanxi_door_events",
     "Events at the HTTP door: accepted, duplicate, refused, or lost to an inbox that did not answer (unavailable).",

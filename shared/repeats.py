@@ -18,11 +18,11 @@ class OnceInAWhile(logging.Filter):
 
     def __init__(self, libraries: tuple[str, ...], clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._libraries, self._clock = libraries, clock
+        self._libraries, self._clock = tuple(f"{library}." for library in libraries), clock
         self._heard: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name.partition(".")[0] not in self._libraries:
+        if not f"{record.name}.".startswith(self._libraries):
             return True
         kind = (record.name, record.levelno, str(record.msg))
         now = self._clock()

@@ -15,11 +15,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from shared import metrics, tracing
-from shared.health import Health
+from shared.health import KEEP_SECONDS, Health
 
 METRICS_PATH = "/metrics"
 UNTRACED = ("/livez", "/readyz", METRICS_PATH)
 """Asked every few seconds, by machines."""
+MAX_FORMATS = 8
+"""Of the metrics, kept at a time; Prometheus asks for one."""
 NO_HANDLER = "none"
 """Label of requests for paths that nobody serves: their names would be endless."""
 
@@ -30,14 +32,22 @@ def make_app(
     """The application of a process: health, metrics, and its own routes. metrics_port: the only one on which
     `/metrics` answers; None for every one.
     """
+    kept: dict[str, tuple[float, bytes]] = {}
 
     async def show_metrics(request: Request) -> Response:
         server = request.scope.get("server")
         if metrics_port is not None and (server is None or server[1] != metrics_port):
             return Response(status_code=404)
-        await health.kept_report()
         encoder, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encoder(metrics.REGISTRY), headers={"content-type": content_type})
+        made_at, text = kept.get(content_type, (0.0, b""))
+        now = time.monotonic()
+        if not text or now - made_at > KEEP_SECONDS:
+            await health.kept_report()
+            text = encoder(metrics.REGISTRY)
+            if len(kept) >= MAX_FORMATS:
+                kept.clear()
+            kept[content_type] = now, text
+        return Response(text, headers={"content-type": content_type})
 
     return Measured(Starlette(routes=[*health.routes(), Route(METRICS_PATH, show_metrics), *routes], lifespan=lifespan))
 

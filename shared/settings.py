@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
+from shared.connections import MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS
+
 SECRETS_DIR = "GUANXI_SECRETS_DIR"
 """Names a folder with one file per secret, called as its variable in lower case: guanxi_kafka_password. So a password
 need not stand in the environment, which `docker inspect` and every child process show. The environment wins.
@@ -54,6 +56,10 @@ class Settings(BaseSettings):
     http_cert_file: Path | None = None
     """With http_key_file: the certificate by which the HTTP port speaks TLS; unset, it speaks in the clear."""
     http_key_file: Path | None = None
+    http_connections: Annotated[int, Field(ge=10, le=100_000)] = MAX_CONNECTIONS
+    """At once, of the HTTP port; fewer where the system allows fewer open files."""
+    http_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = MAX_CONNECTIONS_PER_ADDRESS
+    """Of those, from one address. Behind a proxy all upstreams have the proxy's."""
     metrics_port: Annotated[int | None, Field(ge=1, le=65535)] = None
     """Where `/metrics` answers; unset, on the HTTP port."""
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"

@@ -10,6 +10,7 @@ from guanxi.console import say
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.console import make_console
 from guanxi.reading.csvs import PLAN, as_csv, plan_rows
+from guanxi.reading.representatives import must_be_known
 from guanxi.reading.tables import plan as plan_table
 from guanxi.reading.views import Views
 from shared.settings import Settings
@@ -43,6 +44,8 @@ def register(app: typer.Typer) -> None:
         elif as_table:
             say(as_csv(PLAN, plan_rows(found)))
         elif not found:
+            if owner:
+                read(lambda database, _: must_be_known(Views(database), owner))
             say("nobody: no contact is owed" + (" that is overdue" if lapsed else ""))
         else:
             make_console(sys.stdout).print(plan_table(found, datetime.now(Settings().zone).date()))

@@ -1,6 +1,5 @@
 """Start Kafka, MongoDB and the services on this machine, until Ctrl-C."""
 
-import asyncio
 import os
 import textwrap
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from guanxi.stack.errors import StackError
 from guanxi.stack.paths import REPOSITORY
 from guanxi.stack.running import Interrupted, run
 from guanxi.stack.services import Services
+from guanxi.stack.supervise import keep_running
 from services.ingest.keys_edit import create_key
 
 app = typer.Typer(add_completion=False)
@@ -55,7 +55,7 @@ async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, 
     async with backing(say, data=data, keep=keep) as servers:
         if only_backing:
             say(_endpoints(servers) + "\nCtrl-C ends both.")
-            raise await servers.first_end()
+            raise await keep_running(servers.parts(), say)
         keys_file = servers.folder / "keys.yaml"  # made at the end of the first start that succeeds
         first_start = not keys_file.exists()
         settings = {"GUANXI_API_KEYS_FILE": str(keys_file)}
@@ -66,18 +66,9 @@ async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, 
         async with Services(servers, say, settings=settings, door_port=port) as services:
             token = create_key(keys_file, ["*"], now=datetime.now(UTC))[1] if first_start else None
             say(_endpoints(servers) + "\n" + _first_steps(services.url(), token))
-            with announced(services.environment, {name: services.url(name) for name in services.names}):
-                raise await _first_end(servers, services)
-
-
-async def _first_end(servers: Backing, services: Services) -> StackError:
-    ends = [asyncio.create_task(servers.first_end()), asyncio.create_task(services.first_end())]
-    try:
-        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for end in ends:
-            end.cancel()
-    return next(iter(done)).result()
+            urls = {name: services.url(name) for name in services.names}
+            with announced(servers.folder, services.environment, urls):
+                raise await keep_running([*servers.parts(), *services.parts()], say)
 
 
 def _endpoints(servers: Backing) -> str:

@@ -1,6 +1,5 @@
 """How the representatives covered their general customers in an ISO week."""
 
-import re
 import sys
 from datetime import datetime
 from typing import Annotated
@@ -11,14 +10,14 @@ from guanxi.console import fail, say
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.console import make_console
 from guanxi.reading.csvs import VISITS, WEEK, as_csv, visit_rows, week_rows
+from guanxi.reading.representatives import must_be_known
 from guanxi.reading.tables import visits as visits_table
 from guanxi.reading.tables import week as week_table
 from guanxi.reading.views import Document, Views
-from guanxi.reading.weeks import last_full_week
+from guanxi.reading.weeks import last_full_week, parse_week
+from shared.errors import Malformed
 from shared.mongo import Database
 from shared.settings import Settings
-
-_WEEK = re.compile(r"\d{4}-W\d{2}")
 
 
 def register(app: typer.Typer) -> None:
@@ -40,14 +39,20 @@ def register(app: typer.Typer) -> None:
         ] = False,
     ) -> None:
         """How the representatives covered their general customers in an ISO week."""
-        if name is not None and not _WEEK.fullmatch(name):
-            fail(f"{name!r} is no ISO week such as 2026-W47", 2)
+        try:
+            monday = parse_week(name) if name is not None else None
+        except Malformed as error:
+            fail(str(error), 2)
         wanted, rows, names = read(lambda database, settings: _find(database, settings, name, representative))
         if as_machine:
             say(as_json(rows))
         elif as_table:
             say(as_csv(VISITS, visit_rows(rows)) if visits else as_csv(WEEK, week_rows(rows)))
         elif not rows:
+            if monday is not None and monday > datetime.now(Settings().zone).date():
+                fail(f"no row for {wanted}: it begins on {monday}")
+            if representative:
+                read(lambda database, _: must_be_known(Views(database), representative))
             who = f"{representative} was not registered as one who owes visits" if representative else ""
             who = who or "no representative was registered by its Monday"
             fail(f"no row for {wanted}: {who}, or it is not known yet")

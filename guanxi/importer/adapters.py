@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from guanxi.importer.ports import Place, Ports
+from guanxi.importer.riding import riding
 from services.ingest.inbox import InboxRecord
 from services.ingest.store import MongoStore
 from shared.errors import Transient
@@ -78,7 +79,7 @@ async def connected(settings: Settings, *, backfill: bool) -> AsyncIterator[Port
             generation=generation,
         )
         async with _marked(BackfillMarks(database)) if backfill else contextlib.nullcontext():
-            yield ports
+            yield riding(ports)
     finally:
         await appender.close()
         database.client.close()

@@ -58,6 +58,10 @@ class Views:
         match = {"week": week} | ({"representative": representative} if representative else {})
         return await self._aggregate("rep_weeks", [{"$match": match}, {"$sort": {"role": 1, "_id": 1}}])
 
+    async def has_weeks(self, representative: str) -> bool:
+        """Whether a representative has a row in any week: who was registered in a role that owes visits."""
+        return bool(await self._aggregate("rep_weeks", [{"$match": {"representative": representative}}, {"$limit": 1}]))
+
     async def plan(
         self,
         count: int,

@@ -35,7 +35,14 @@ def event_schema(name: str, side: Side) -> dict[str, Any]:
             "default": 1,
             "description": "a higher revision of a record replaces it whole",
         }
+        properties["actor"] = _identifier("who entered it in the sending system: an id, not a name")
     if side == "log":
+        if name in FACTS:
+            properties["keyid"] = {
+                "type": "string",
+                "description": "the API key that sent it; absent where the HTTP door does not vouch for one, so that "
+                "the actor is only claimed",
+            }
         properties["backfill"] = {"type": "boolean", "description": "history, decided as of its own time"}
         if name in FACTS and (FACTS[name].kind or name == "guanxi.record.voided.v1"):
             data.setdefault("properties", {})["replaces"] = _replaces()

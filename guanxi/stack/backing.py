@@ -7,22 +7,26 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from guanxi.stack import containers
 from guanxi.stack.choose import FOR_PEOPLE, Choice, Kind, choose
 from guanxi.stack.embedded import start_embedded
-from guanxi.stack.errors import StackError
+from guanxi.stack.errors import StackError, failed
 from guanxi.stack.kafka import start_kafka
 from guanxi.stack.mongod import start_mongod
-from guanxi.stack.process import first_end
+from guanxi.stack.ports import is_free
+from guanxi.stack.process import Process, first_end
 from guanxi.stack.server import Ask, Server
+from guanxi.stack.supervise import Part
 from shared.settings import Settings
 from shared.topics import TOPICS
 
 Say = Callable[[str], None]
+DATA = {"kafka": "kafka", "mongo": "mongod"}
+"""Folders of the servers' data, by server."""
 _MEMORY = "stack.json"
 _TRIES_AT_PORTS = 3
 """Between our look at a port and a server's bind, seconds later, another program may take it."""
@@ -37,6 +41,8 @@ class Backing:
     kafka: Server
     mongo: Server
     folder: Path
+    again: Mapping[str, "_Again"] = field(default_factory=dict)
+    """The processes that we started, by name."""
 
     @property
     def kafka_bootstrap(self) -> str:
@@ -53,6 +59,10 @@ class Backing:
     async def first_end(self) -> StackError:
         """Waits until a server that we started ends, and tells which."""
         return await first_end([server.process for server in (self.kafka, self.mongo) if server.process])
+
+    def parts(self) -> list[Part]:
+        """What we started of them, for who keeps it running."""
+        return list(self.again.values())
 
     def environment(self) -> dict[str, str]:
         """What a service needs to find them (shared/settings.py)."""
@@ -92,12 +102,14 @@ async def _start(
     keep: bool,
 ) -> Backing:
     ports = _remembered(folder)
+    again: dict[str, _Again] = {}
 
     async def started(name: str, kind: Kind) -> Server:
         ask = Ask(folder, folder / "logs", keep=keep, wanted_port=ports.get(name))
         server = await _start_somewhere(name, kind, ask, say)
         if server.process:
-            running.push_async_callback(server.process.stop)
+            again[name] = _Again(name, kind, replace(ask, wanted_port=server.port), server, say)
+            running.push_async_callback(again[name].stop)
         return server
 
     try:
@@ -106,7 +118,47 @@ async def _start(
             mongo = both.create_task(started("mongo", choice.mongo))
     except* StackError as errors:
         raise _first_of(errors) from None
-    return Backing(kafka.result(), mongo.result(), folder)
+    return Backing(kafka.result(), mongo.result(), folder, again)
+
+
+@dataclass
+class _Again:
+    """A server that we started, and how to start it again as it was: on its data, on its port."""
+
+    name: str
+    kind: Kind
+    ask: Ask
+    server: Server
+    say: Say
+
+    async def ended(self) -> int | None:
+        return await self._process.exit_code()
+
+    def why_not_again(self, code: int | None) -> str | None:
+        del code
+        if self.kind is Kind.EMBEDDED:
+            return "the embedded broker keeps what it holds in memory, and that is gone"
+        if self.kind is Kind.DOCKER and not self.ask.keep:
+            return "its data went with its container (--keep has them outlive it)"
+        return None
+
+    async def start(self) -> None:
+        if self.ask.wanted_port is not None and not is_free(self.ask.wanted_port):
+            raise StackError(f"{self.name}: somebody else has taken its port {self.ask.wanted_port}")
+        self.server = await _start_one(self.name, self.kind, self.ask, self.say)
+
+    def failure(self, what: str) -> StackError:
+        return failed(what, self._process.log)
+
+    async def stop(self) -> None:
+        await self._process.stop()
+        if self.kind is Kind.LOCAL and not self.ask.keep:
+            await asyncio.to_thread(shutil.rmtree, self.ask.folder / DATA[self.name], ignore_errors=True)
+
+    @property
+    def _process(self) -> Process:
+        assert self.server.process is not None, "only what we started is here"
+        return self.server.process
 
 
 def _first_of(errors: ExceptionGroup[StackError]) -> StackError:

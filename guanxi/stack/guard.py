@@ -41,8 +41,8 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
         os.killpg(pid, number)
 
 
-def _wait_for_end(child: subprocess.Popen[bytes], lifeline: int, woken: int) -> None:
-    """Returns when the command has ended, the lifeline has closed or SIGTERM has come."""
+def _wait_for_end(child: subprocess.Popen[bytes], lifeline: int, woken: int) -> bool:
+    """Returns when the command has ended by itself (True), the lifeline has closed or SIGTERM has come."""
     with selectors.DefaultSelector() as selector:
         selector.register(lifeline, selectors.EVENT_READ)
         selector.register(woken, selectors.EVENT_READ)
@@ -50,9 +50,10 @@ def _wait_for_end(child: subprocess.Popen[bytes], lifeline: int, woken: int) -> 
             for key, _ in selector.select():
                 received = os.read(key.fd, 64)
                 if key.fd == lifeline and not received:
-                    return
+                    return False
                 if key.fd == woken and signal.SIGTERM in received:
-                    return
+                    return False
+    return True
 
 
 def _end(child: subprocess.Popen[bytes], stop_signal: signal.Signals, grace_s: float) -> int:
@@ -97,11 +98,11 @@ def main() -> int:
             _tell("exit 127")
             return 127
     _tell(f"pid {child.pid}")
-    _wait_for_end(child, lifeline=0, woken=woken)
+    by_itself = _wait_for_end(child, lifeline=0, woken=woken)
     code = _end(child, options.signal, options.grace_s)
     if options.last:
         subprocess.run(options.last, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    for folder in options.remove:
+    for folder in () if by_itself else options.remove:
         shutil.rmtree(folder, ignore_errors=True)
     _tell(f"exit {code}")
     return 0

@@ -43,7 +43,8 @@ class Process:
         remove: Sequence[Path] = (),
         last_command: Sequence[str] = (),
     ) -> Self:
-        """Starts `command`. Its end, by whatever cause, removes the folders `remove` and runs `last_command`.
+        """Starts `command`. When it is ended, or whoever asked for it is gone, the folders `remove` go; when it ends by
+        itself they stay, as it may be started again on them. `last_command` runs after every end.
 
         stop_signal, grace_s: how it is asked to end, and how long it may take before SIGKILL.
         """

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +17,8 @@ from guanxi.stack.paths import REPOSITORY
 from guanxi.stack.ports import free_port
 from guanxi.stack.process import Process, first_end
 from guanxi.stack.server import StartedAt
+from guanxi.stack.supervise import Part
+from shared.process import EXIT_MISCONFIGURED
 
 ALL = ("ingest", "tiering", "engagement")
 _READY_TIMEOUT_S = 60.0
@@ -24,7 +27,7 @@ _ANSWER_TIMEOUT_S = 2.0
 
 
 class Services:
-    """Runs `python -m services.<name>` for each name, after `python -m guanxi setup`. Restarts nothing.
+    """Runs `python -m services.<name>` for each name, after `python -m guanxi setup`. Restarts nothing by itself.
 
         async with Services(servers, say, settings={"GUANXI_MONGO_DATABASE": "demo"}) as services:
             await services.kill("tiering")
@@ -166,3 +169,29 @@ class Services:
     async def first_end(self) -> StackError:
         """Waits until a service ends, and tells which."""
         return await first_end(list(self._processes.values()))
+
+    def parts(self) -> list[Part]:
+        """Its services, for who keeps them running."""
+        return [_Service(self, name) for name in self.names]
+
+    async def ended(self, name: str) -> int | None:
+        """Waits for the end of the process that runs under this name now."""
+        return await self._processes[name].exit_code()
+
+
+@dataclass(frozen=True)
+class _Service:
+    services: Services
+    name: str
+
+    async def ended(self) -> int | None:
+        return await self.services.ended(self.name)
+
+    def why_not_again(self, code: int | None) -> str | None:
+        return "its settings are wrong" if code == EXIT_MISCONFIGURED else None
+
+    async def start(self) -> None:
+        await self.services.start(self.name)
+
+    def failure(self, what: str) -> StackError:
+        return failed(what, self.services.log(self.name))

@@ -26,11 +26,13 @@ from services.ingest.domain import (
     Duplicate,
     PersonName,
     admit,
+    by_headers,
     judge,
     read_quickly,
     refuse_key,
 )
 from services.ingest.rejected import rejected
+from services.ingest.vouching import vouched_key
 from services.ingest.wire import from_kafka, is_plain
 from shared import metrics, tracing
 from shared.errors import Stop, Transient
@@ -53,6 +55,7 @@ BACKFILL_HEADER = "backfill"
 """Set by `guanxi import --backfill` to the deployment's backfill token: history, decided as of its own time. With any
 other value a record is taken as a live one, so that who may only write the inbox cannot write the past.
 """
+BINARY_HINT = "on Kafka they are called ce_id, ce_type ... with content-type: application/json"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_TIMESTAMP_MS = 7_258_118_400_000  # the year 2200, so that no record's timestamp can leave the calendar
@@ -305,23 +308,22 @@ def read(
 ) -> Candidate | Refused:
     """What a record of the inbox is by itself."""
     headers, value = record.headers, record.value
-    backfill = False
-    for name, text in headers:
-        if name == BACKFILL_HEADER and compare_digest(text or b"", backfill_token):
-            backfill = True
-    judged: Candidate | Refused | None = None
+    backfill = any(name == BACKFILL_HEADER and compare_digest(text or b"", backfill_token) for name, text in headers)
+    candidate: Candidate | None = None
     if is_plain(value, headers):
-        judged = read_quickly(value, now=appended_at, zone=zone, backfill=backfill, person_key=person_key)
-    if judged is None:
+        candidate = read_quickly(value, now=appended_at, zone=zone, backfill=backfill, person_key=person_key)
+    if candidate is None:
         document = from_kafka(value, headers)
         if isinstance(document, Refused):
             return document
         judged = admit(document, now=appended_at, zone=zone, backfill=backfill, internal=True, person_key=person_key)
-    if isinstance(judged, Refused):
-        return judged
-    if judged.traceparent is None and headers:
-        judged.traceparent = tracing.header_traceparent(headers)
-    return refuse_key(record.key, judged) or judged
+        if isinstance(judged, Refused):
+            return by_headers(judged, (name for name, _ in headers), binary=BINARY_HINT)
+        candidate = judged
+    if candidate.traceparent is None and headers:
+        candidate.traceparent = tracing.header_traceparent(headers)
+    candidate.key_id = vouched_key(headers, value, person_key)
+    return refuse_key(record.key, candidate) or candidate
 
 
 def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdicts:

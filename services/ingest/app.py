@@ -1,6 +1,7 @@
 """Wiring of ingest: the HTTP door, which needs Kafka alone, and admission, which needs MongoDB too."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from starlette.routing import BaseRoute, Mount
@@ -37,16 +38,27 @@ def run(process: Process, settings: IngestSettings) -> int:
         return EXIT_MISCONFIGURED
     database = connect(settings)
     inbox = KafkaInbox(settings)
+    generations: list[int] = []
 
     async def prepare(starting: Process) -> Broker:
         starting.closing.append(inbox.close)
-        return await prepare_admission(starting, settings, database)
+        generations[:] = [await current_generation(database, "inbox")]
+        return await prepare_admission(starting, settings, database, generations[0])
 
-    return process.run(prepare, door_routes(settings, database, inbox, keys))
+    def generation() -> int | None:
+        return generations[0] if generations else None
+
+    return process.run(prepare, door_routes(settings, database, inbox, keys, generation))
 
 
-def door_routes(settings: IngestSettings, database: Database, inbox: KafkaInbox, keys: ApiKeys) -> list[BaseRoute]:
-    """The HTTP door, at the root; health stands before it."""
+def door_routes(
+    settings: IngestSettings,
+    database: Database,
+    inbox: KafkaInbox,
+    keys: ApiKeys,
+    generation: Callable[[], int | None] = lambda: None,
+) -> list[BaseRoute]:
+    """The HTTP door, at the root; health stands before it. generation: of the inbox, None until it is known."""
     door = create_door(
         inbox,
         keys,
@@ -54,14 +66,17 @@ def door_routes(settings: IngestSettings, database: Database, inbox: KafkaInbox,
         now=lambda: datetime.now(UTC),
         claims=MongoClaims(database),
         limits=DoorLimits(events_per_second=settings.events_per_second),
+        generation=generation,
+        secret=key_bytes(settings.person_key),
     )
     return [Mount("/", app=door)]
 
 
-async def prepare_admission(process: Process, settings: IngestSettings, database: Database) -> Broker:
-    """Make admission and register it with the process. Raises Transient while MongoDB is away."""
+async def prepare_admission(process: Process, settings: IngestSettings, database: Database, generation: int) -> Broker:
+    """Make admission and register it with the process. generation: of the inbox. Raises Transient while MongoDB is
+    away.
+    """
     await log_generation(database, settings)
-    generation = await current_generation(database, "inbox")
     person_key = key_bytes(settings.person_key)
     await check_person_key(database, person_key)
     appender = Appender(settings)

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from services.ingest.inbox import Appended, InboxRecord
 from shared.errors import Transient
-from shared.kafka.connection import make_producer
+from shared.kafka.connection import make_producer, partition_of
 from shared.settings import Settings
 from shared.topics import INBOX, MAX_INBOX_RECORD_BYTES
 
@@ -35,7 +35,9 @@ class KafkaInbox:
         try:
             producer = await self._started()
             waiting = [
-                await producer.send(self._topic, record.value, key=record.key, headers=record.headers)
+                await producer.send(
+                    self._topic, record.value, key=record.key, headers=record.headers, partition=self._partition(record)
+                )
                 for record in records
             ]
             done = await asyncio.gather(*waiting)
@@ -43,6 +45,9 @@ class KafkaInbox:
             await self._drop(producer)
             raise Transient(f"Kafka: {self._topic}: {error or type(error).__name__}") from error
         return [Appended(one.partition, one.offset, one.timestamp) for one in done]
+
+    def _partition(self, record: InboxRecord) -> int | None:
+        return None if record.beside is None else partition_of(record.beside, self._settings.partitions)
 
     async def close(self) -> None:
         """Stop the producer; the next write would start another."""

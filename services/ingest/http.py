@@ -18,25 +18,45 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from services.ingest.http_body import body_kind, read_body
-from services.ingest.http_events import Answer, Judged, judge_events, look_at_claims
+from services.ingest.http_events import (
+    ACCEPTED_NOTE,
+    Answer,
+    Judged,
+    judge_events,
+    look_at_claims,
+    position_of,
+    records_of,
+)
 from services.ingest.http_openapi import EVENTS_PATH, OPENAPI_PATH, openapi
-from services.ingest.inbox import InboxWriter, SeenClaims
-from services.ingest.keys import ApiKey, ApiKeys
+from services.ingest.inbox import Appended, InboxWriter, SeenClaims
+from services.ingest.keys import ApiKey, ApiKeys, Denied
 from services.ingest.limits import (
     MAX_EVENTS,
     RETRY_AFTER_BUSY_SECONDS,
     RETRY_AFTER_UNAVAILABLE_SECONDS,
     DoorLimits,
     RateLimit,
+    WorkPlaces,
 )
-from services.ingest.problems import Problem, retry_after
 from services.ingest.split import split_body
 from shared import metrics
 from shared.errors import Transient
 from shared.events.refusal import Reason, Refused
+from shared.problems import Problem, retry_after
 from shared.tracing import TRACEPARENT, current_traceparent, valid_traceparent
 
 log = logging.getLogger(__name__)
+denials = logging.getLogger("services.ingest.denied")
+"""Each kind is heard once in a while (shared.repeats): anybody may send wrong keys."""
+
+_DENIED = {
+    "missing": "a request of %s was denied: no API key (key id %s)",
+    "malformed": "a request of %s was denied: its Authorization header is no API key (key id %s)",
+    "unknown": "a request of %s was denied: nobody knows its API key, id %s",
+    "wrong_secret": "a request of %s was denied: wrong secret for API key %s",
+    "revoked": "a request of %s was denied: API key %s is revoked",
+    "expired": "a request of %s was denied: API key %s has expired",
+}
 
 _PHRASES = {
     HTTPStatus.NOT_FOUND: ("not_found", f"there is nothing here; events go to POST {EVENTS_PATH}"),
@@ -61,14 +81,17 @@ def create_door(
     now: Callable[[], datetime],
     claims: SeenClaims | None = None,
     limits: DoorLimits | None = None,
+    generation: Callable[[], int | None] = lambda: None,
+    secret: bytes = b"",
     extra_routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The door as an ASGI application.
 
     inbox: acknowledged writes; keys: who may send what; zone: of business days; now: the wall clock, in UTC;
-    claims: lets answers name what is known already; extra_routes: such as health checks, which need no key.
+    claims: lets answers name what is known already; generation: of the inbox, None while it is not known; secret: by
+    which the door vouches for keys (services.ingest.vouching); extra_routes: such as health checks, which need no key.
     """
-    door = Door(inbox, keys, zone, now, claims, limits or DoorLimits())
+    door = Door(inbox, keys, zone, now, claims, limits or DoorLimits(), generation, secret)
     document = to_json(openapi(), indent=2)
 
     async def serve_openapi(_: Request) -> Response:
@@ -96,37 +119,42 @@ class Door:
     now: Callable[[], datetime]
     claims: SeenClaims | None
     limits: DoorLimits
-    in_flight: int = 0
+    generation: Callable[[], int | None]
+    secret: bytes
+    in_work: WorkPlaces = field(init=False)
     rate: RateLimit = field(init=False)
 
     def __post_init__(self) -> None:
+        self.in_work = WorkPlaces(self.limits.max_in_flight, self.limits.max_in_flight_per_key)
         self.rate = RateLimit(self.limits.burst_seconds)
 
     async def post_events(self, request: Request) -> Response:
         """Answers a request for each of its events (docs/reference/openapi.json says how)."""
         key = self.keys.find(request.headers.get("authorization"), self.now())
-        if key is None:
+        if isinstance(key, Denied):
+            _tell_denied(key, request)
             return _NO_KEY.response()
         busy = self._busy(key)
         if busy is not None:
             return busy.response()
-        self.in_flight += 1
-        try:
+        with self.in_work.one(key.id):
             events = await self._read(request)
             if isinstance(events, Problem):
                 return events.response()
             self.rate.charge(key.id, self._per_second(key), len(events), time.monotonic())
-            return await self._take(events, key, _traceparent(request))
-        finally:
-            self.in_flight -= 1
+            return await self._take(events, key, request)
 
     def _per_second(self, key: ApiKey) -> float:
         """The key's own limit, else the one of all."""
         return key.events_per_second or self.limits.events_per_second
 
     def _busy(self, key: ApiKey) -> Problem | None:
-        if self.in_flight >= self.limits.max_in_flight:
-            hint = f"{self.in_flight} requests are in work; send again later, and several events in one request"
+        if not self.in_work.free_for(key.id):
+            own = self.in_work.of_key[key.id]
+            hint = (
+                f"{self.in_work.taken} requests are in work, {own} of them of this key; send again later, and several "
+                "events in one request"
+            )
             return Problem(
                 HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", hint, retry_after(RETRY_AFTER_BUSY_SECONDS)
             )
@@ -140,7 +168,7 @@ class Door:
         kind = body_kind(request.headers.get("content-type"))
         if isinstance(kind, Problem):
             return kind
-        body = await read_body(request, seconds=self.limits.body_seconds)
+        body = await read_body(request, self.limits)
         if isinstance(body, Problem):
             return body
         events = split_body(kind, body, MAX_EVENTS)
@@ -150,14 +178,16 @@ class Door:
             return Problem(status, events.reason, events.hint)
         return events
 
-    async def _take(self, events: Sequence[bytes], key: ApiKey, traceparent: str | None) -> Response:
-        judged = await judge_events(events, key, now=self.now(), zone=self.zone)
+    async def _take(self, events: Sequence[bytes], key: ApiKey, request: Request) -> Response:
+        traceparent = _traceparent(request)
+        judged = await judge_events(events, key, now=self.now(), zone=self.zone, headers=request.headers.keys())
         await look_at_claims(judged, self.claims, seconds=self.limits.look_seconds)
-        records = [one.record(traceparent) for one in judged if one.candidate is not None]
+        records = records_of(judged, traceparent, key.id, self.secret)
+        appended: Sequence[Appended] = ()
         if records:
             try:
                 async with asyncio.timeout(self.limits.write_seconds):
-                    await self.inbox.write(records)
+                    appended = await self.inbox.write(records)
             except (Transient, TimeoutError) as error:
                 _count(judged, lost=True)
                 log.warning("the inbox takes no events: %s", str(error) or "no acknowledgement in time")
@@ -166,7 +196,13 @@ class Door:
                     HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", hint, retry_after(RETRY_AFTER_UNAVAILABLE_SECONDS)
                 ).response()
         _count(judged)
-        return _answer(judged)
+        return _answer(judged, position_of(judged, appended, self.generation()))
+
+
+def _tell_denied(denied: Denied, request: Request) -> None:
+    metrics.DENIED.labels(denied.why).inc()
+    address = request.client.host if request.client else "?"
+    denials.warning(_DENIED[denied.why], address, denied.key_id)
 
 
 def _traceparent(request: Request) -> str | None:
@@ -185,12 +221,14 @@ def _count(judged: Sequence[Judged], *, lost: bool = False) -> None:
     metrics.add(metrics.DOOR_EVENTS, seen)
 
 
-def _answer(judged: Sequence[Judged]) -> Response:
+def _answer(judged: Sequence[Judged], position: str | None) -> Response:
     counts = Counter(one.answer.status for one in judged)
     answer = Answer(
         accepted=counts["accepted"],
         duplicate=counts["duplicate"],
         refused=counts["refused"],
+        position=position,
+        note=ACCEPTED_NOTE if counts["accepted"] else None,
         events=[one.answer for one in judged],
     )
     if answer.refused < len(judged):

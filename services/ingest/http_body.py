@@ -7,10 +7,10 @@ from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect, Request
 
-from services.ingest.limits import MAX_BODY_BYTES
-from services.ingest.problems import Problem
+from services.ingest.limits import LEAST_BODY_BYTES_PER_SECOND, MAX_BODY_BYTES, DoorLimits
 from services.ingest.split import BodyKind
 from shared.events.refusal import Reason
+from shared.problems import Problem
 
 MEDIA_TYPES = {
     "application/cloudevents+json": BodyKind.EVENT,
@@ -39,8 +39,8 @@ def body_kind(content_type: str | None) -> BodyKind | Problem:
     return kind
 
 
-async def read_body(request: Request, *, seconds: float) -> bytes | Problem:
-    """The whole body, decompressed, in at most `seconds`."""
+async def read_body(request: Request, limits: DoorLimits) -> bytes | Problem:
+    """The whole body, decompressed, in its time: after a grace it must come at a least rate."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ENCODINGS:
         found = encoding[:40]
@@ -49,21 +49,34 @@ async def read_body(request: Request, *, seconds: float) -> bytes | Problem:
     if declared.isdigit() and int(declared[:20]) > MAX_BODY_BYTES:
         return too_large()
     body = bytearray()
-    chunks = _unzipped(request.stream()) if encoding == "gzip" else request.stream()
     try:
-        async with asyncio.timeout(seconds):
-            async for chunk in chunks:
+        async with asyncio.timeout(limits.body_grace_seconds) as end:
+            sent = _in_time(request.stream(), end, limits)
+            async for chunk in _unzipped(sent) if encoding == "gzip" else sent:
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     return too_large()
     except TimeoutError:
-        hint = f"the body did not arrive within {seconds:g} s"
+        hint = (
+            f"the body did not arrive in time: at least {LEAST_BODY_BYTES_PER_SECOND // 1024} KiB a second, and all of "
+            f"it within {limits.body_seconds:g} s"
+        )
         return Problem(HTTPStatus.REQUEST_TIMEOUT, "request_timeout", hint, {"Connection": "close"})
     except ClientDisconnect:
         return Problem(HTTPStatus.BAD_REQUEST, "disconnected", "the connection was closed before the body's end")
     except (zlib.error, EOFError) as error:
         return Problem(HTTPStatus.BAD_REQUEST, "not_gzip", f"the body is not gzip as Content-Encoding says: {error}")
     return bytes(body)
+
+
+async def _in_time(chunks: AsyncIterator[bytes], end: asyncio.Timeout, limits: DoorLimits) -> AsyncIterator[bytes]:
+    """Moves the end as bytes come."""
+    begun, received = asyncio.get_running_loop().time(), 0
+    async for chunk in chunks:
+        received += len(chunk)
+        allowed = limits.body_grace_seconds + received / LEAST_BODY_BYTES_PER_SECOND
+        end.reschedule(begun + min(limits.body_seconds, allowed))
+        yield chunk
 
 
 def too_large() -> Problem:

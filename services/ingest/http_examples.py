@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from services.ingest.http_events import ACCEPTED_NOTE
+from shared.positions import Mark, Of, encode
+
 PURCHASE: dict[str, Any] = {
     "specversion": "1.0",
     "id": "order-2026-004711",
@@ -36,6 +39,8 @@ ONE_ACCEPTED: dict[str, Any] = {
     "accepted": 1,
     "duplicate": 0,
     "refused": 0,
+    "position": encode(Mark(Of.INBOX, 1, {4: 1207})),
+    "note": ACCEPTED_NOTE,
     "events": [
         {
             "index": 0,
@@ -45,6 +50,7 @@ ONE_ACCEPTED: dict[str, Any] = {
             "field": None,
             "hint": None,
             "ignored": [],
+            "did_you_mean": {},
         }
     ],
 }

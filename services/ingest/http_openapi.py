@@ -10,10 +10,10 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from services.ingest.http_events import Answer
 from services.ingest.http_examples import NO_AMOUNT, ONE_ACCEPTED, PURCHASE, VISIT
 from services.ingest.limits import MAX_BODY_BYTES, MAX_EVENTS
-from services.ingest.problems import MEDIA_TYPE
 from services.ingest.wire import MAX_EVENT_BYTES
 from shared.events.registry import FACTS, FactType
 from shared.events.types import Id
+from shared.problems import MEDIA_TYPE
 
 EVENTS_PATH = "/v1/events"
 OPENAPI_PATH = "/openapi.json"
@@ -25,11 +25,13 @@ Send what happened with customers, as CloudEvents 1.0 in JSON (structured mode).
 events, or one event a line, and each event gets an answer of its own: one that is refused never holds up the others.
 
 *Accepted* means that Kafka has acknowledged the event. Admission then compares it with what came before, so an event
-that repeats a known one counts once, and one that contradicts a known one is refused there and kept in
-`guanxi.rejected`. Sending a request again, whole, is always safe.
+that repeats a known one counts once, and one that contradicts a known one is refused there: it stands in the topic
+`guanxi.rejected` with the reason, in `guanxi rejected list`, and in the console's list. `position` says where on the
+inbox a request's events stand. Sending a request again, whole, is always safe.
 
 Limits: {MAX_EVENT_BYTES // 1024} KiB an event, {MAX_EVENTS} events and {MAX_BODY_BYTES // 1024} KiB a request
-(after decompression). Unknown attributes and fields are left out and named in `ignored`.
+(after decompression), a body within 20 seconds and after five at 16 KiB a second at least, 16 KiB of headers, 16
+requests of a key at once. Unknown attributes and fields are left out and named in `ignored`.
 
 Money is a decimal string such as "1234.50"; a JSON number is taken where the currency holds it exactly.
 """
@@ -150,7 +152,7 @@ def _responses() -> dict[str, Any]:
         "403": _problem("Every event was refused as its source is not among the key's.", model="AllRefused"),
         "404": _problem("There is nothing at this path."),
         "405": _problem("The path does not take this method."),
-        "408": _problem("The body did not arrive in time."),
+        "408": _problem("The headers or the body did not arrive in time."),
         "413": _problem(
             f"The body has more than {MAX_BODY_BYTES} bytes or more than {MAX_EVENTS} events; nothing of it was taken. "
             f"(A single event of more than {MAX_EVENT_BYTES} bytes is refused by itself, as `too_large`.)"
@@ -159,7 +161,11 @@ def _responses() -> dict[str, Any]:
         "422": _problem(
             "Every event was refused, at least one of them for another reason than its source.", model="AllRefused"
         ),
-        "429": _problem("Too many requests in work, or too many events a second from this key.", headers=retry),
+        "429": _problem(
+            "Too many requests in work, in all or of this key, or too many events a second from this key.",
+            headers=retry,
+        ),
+        "431": _problem("The headers are larger than 16 KiB, or more than 100."),
         "500": _problem("An error on our side. Sending again is safe."),
         "503": _problem(
             "Kafka did not acknowledge in time. None, some or all events are stored; send the whole request again.",
@@ -241,6 +247,11 @@ def _envelope() -> dict[str, Any]:
                 "minimum": 1,
                 "default": 1,
                 "description": "of a record with a business id: a higher one replaces the record whole",
+            },
+            "actor": name
+            | {
+                "description": "who entered it in the sending system: that system's id of the user, not a name. "
+                "Kept to the log, with the id of the API key that sent it"
             },
             "traceparent": {"type": "string"},
         },

@@ -9,11 +9,14 @@ from services.ingest.domain import Claim
 
 
 class InboxRecord(NamedTuple):
-    """A record for the inbox: the log's key, the event as it was sent, headers."""
+    """A record for the inbox: the log's key, the event as it was sent, headers. `beside`: a key to whose partition it
+    goes instead of its own, so that admission meets the two in their order.
+    """
 
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
+    beside: bytes | None = None
 
 
 class Appended(NamedTuple):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
@@ -109,6 +109,15 @@ def dump_keys(keys: Iterable[ApiKey]) -> str:
     return head + yaml.safe_dump({"keys": rows}, sort_keys=False, allow_unicode=True)
 
 
+class Denied(NamedTuple):
+    """Why there is no valid key: for logs and metrics, never for the answer. `key_id` is as sent, where it has the form
+    of one.
+    """
+
+    why: Literal["missing", "malformed", "unknown", "wrong_secret", "revoked", "expired"]
+    key_id: str = "-"
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """What tells one version of the file from another."""
@@ -132,16 +141,24 @@ class ApiKeys:
         if not self._keys:
             log.warning("%s: no API keys, the HTTP door answers 401 to all; make one with `guanxi keys create`", path)
 
-    def find(self, authorization: str | None, now: datetime) -> ApiKey | None:
-        """The active key of an Authorization header, or None. Compares in constant time."""
+    def find(self, authorization: str | None, now: datetime) -> "ApiKey | Denied":
+        """The active key of an Authorization header, or what is wrong with it. Compares in constant time."""
         self._reload()
-        scheme, _, token = (authorization or "").partition(" ")
+        if not authorization:
+            return Denied("missing")
+        scheme, _, token = authorization.partition(" ")
         match = _TOKEN.fullmatch(token.strip())
         if scheme.lower() != "bearer" or match is None:
-            return None
+            return Denied("malformed")
         key = self._keys.get(match[1])
         same = hmac.compare_digest(hash_secret(match[2]), key.hash if key else _NOBODY)
-        return key if key is not None and same and key.active(now) else None
+        if key is None:
+            return Denied("unknown", match[1])
+        if not same:
+            return Denied("wrong_secret", key.id)
+        if not key.active(now):
+            return Denied("expired" if key.revoked is None else "revoked", key.id)
+        return key
 
     def _reload(self) -> None:
         seen = self._look()

@@ -171,7 +171,9 @@ _CONTENT_TYPE = "content-type"
 MAX_PLAIN_HEADERS = 64
 """Bytes of a content-type with its name, which count as the event's."""
 _PLAIN_TYPES = {b"application/json", b"application/cloudevents+json"}
-_PASSED_OVER = {"backfill", "traceparent", "tracestate"}
+DOOR_KEY = "door-key"
+"""The HTTP door's word for the API key by which a record came (services.ingest.vouching)."""
+_PASSED_OVER = {"backfill", "traceparent", "tracestate", DOOR_KEY}
 
 
 def from_kafka(value: bytes | None, headers: Headers) -> dict[str, Any] | Refused:

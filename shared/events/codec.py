@@ -56,10 +56,12 @@ class Attributes(Protocol):
     revision: int
     backfill: bool
     traceparent: str | None
+    actor: str | None
+    key_id: str | None
 
 
 class _Document(Struct, omit_defaults=True, gc=False):
-    """A record's value on the wire, in this order; the last three only where they say something."""
+    """A record's value on the wire, in this order; the last five only where they say something."""
 
     specversion: str
     id: str
@@ -71,6 +73,8 @@ class _Document(Struct, omit_defaults=True, gc=False):
     data: dict[str, Any]
     revision: int = 1
     backfill: bool = False
+    actor: str | None = None
+    keyid: str | None = None
     traceparent: str | None = None
 
 
@@ -101,6 +105,8 @@ def encode_data(of: Attributes, data: dict[str, Any], position: Position | None 
         data,
         of.revision,
         of.backfill,
+        of.actor or None,
+        of.key_id or None,
         traceparent,
     )
     headers: Headers = [CONTENT_TYPE, (TYPE_HEADER, of.type.encode())]
@@ -133,6 +139,8 @@ def decode(value: bytes, *, recorded_at: datetime, log: LogPosition) -> Event:
             backfill=document.get("backfill", False),
             replaces=None if replaced is None else _load_replaced(replaced, data),
             traceparent=document.get("traceparent"),
+            actor=document.get("actor"),
+            key_id=document.get("keyid"),
         )
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]

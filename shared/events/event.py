@@ -41,8 +41,10 @@ class Event:
 
     type, id, source, subject: as in the envelope; `time` is occurred_at (UTC); `data` is a model of
     `shared.events.facts` or `.decisions`; `recorded_at` is the broker's append time (UTC); `backfill` marks history
-    that is decided as of its own time (domain.md, Age); `traceparent` is W3C's. `dumped` is the JSON-ready form of a
-    decision, where whoever made the decision has made that too; a copy with other content is without it.
+    that is decided as of its own time (domain.md, Age); `traceparent` is W3C's; `actor` is who entered it upstream, as
+    that system says, and `key_id` the API key that sent it: None where the HTTP door does not vouch for one, so that
+    the actor is only claimed. `dumped` is the JSON-ready form of a decision, where whoever made the decision has made
+    that too; a copy with other content is without it.
     """
 
     type: str
@@ -57,6 +59,8 @@ class Event:
     backfill: bool = False
     replaces: Replaced | None = None
     traceparent: str | None = None
+    actor: str | None = None
+    key_id: str | None = None
     dumped: dict[str, Any] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property

@@ -290,7 +290,7 @@ def _row(row: Row) -> Any:
 
 def _fresh(collection: str, partition: int, fresh: Fresh, projected_at: datetime | None, generation: int) -> UpdateOne:
     latest = {"recorded_at": fresh.recorded_at} | ({} if fresh.as_of is None else {"as_of": fresh.as_of})
-    said = {"of": collection, "partition": partition, "projected_at": projected_at, "generation": generation}
+    said = {"projected_at": projected_at, "generation": generation}
     return UpdateOne({"_id": f"{collection}/{partition}"}, {"$max": latest, "$set": said}, upsert=True)
 
 

@@ -148,6 +148,14 @@ async def test_metrics_show_the_checks_and_are_asked_for_when_read(health: Healt
     assert "guanxi_due_reviews 41.0" in text
 
 
+async def test_metrics_are_kept_for_a_moment_so_that_asking_often_costs_nothing(health: Health) -> None:
+    written: list[bool] = []
+    health.exports.append(lambda: written.append(True))
+    async with asking(health) as client:
+        texts = {(await client.get("/metrics")).text for _ in range(5)}
+    assert len(texts) == len(written) == 1
+
+
 @pytest.mark.parametrize(("port", "status"), [(8080, 404), (9464, 200)])
 async def test_with_a_port_of_their_own_metrics_answer_there_alone(health: Health, port: int, status: int) -> None:
     async with asking(health, metrics_port=9464, port=port) as client:

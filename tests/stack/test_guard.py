@@ -88,6 +88,17 @@ async def test_its_end_removes_folders_and_runs_a_last_command(tmp_path: Path) -
     assert mark.exists()
 
 
+async def test_after_an_end_by_itself_its_folders_stay_for_the_next_one(tmp_path: Path) -> None:
+    data, mark = tmp_path / "data", tmp_path / "mark"
+    data.mkdir()
+    process = await Process.start(
+        "p", [sys.executable, "-c", ""], log=tmp_path / "log", remove=[data], last_command=["touch", str(mark)]
+    )
+    assert await process.exit_code() == 0
+    assert data.exists()
+    assert mark.exists()
+
+
 async def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"(?s)p could not be started: no-such-command.*No such file"):
         await Process.start("p", ["no-such-command"], log=tmp_path / "log")

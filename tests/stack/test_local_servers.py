@@ -17,6 +17,7 @@ from guanxi.stack import kafka, mongod, ports
 from guanxi.stack.backing import Backing, backing
 from guanxi.stack.choose import Kind
 from guanxi.stack.errors import StackError
+from guanxi.stack.supervise import keep_running
 from tests.stack.processes import appeared, gone, with_word
 from tests.stack.servers import first_value, insert_in_transaction, make_topic, send, texts
 
@@ -156,7 +157,7 @@ async def test_a_signal_while_it_starts_ends_it_as_well(tmp_path: Path) -> None:
     assert await gone(str(tmp_path))
 
 
-async def test_a_server_that_dies_ends_guanxi_up_with_its_last_lines(tmp_path: Path) -> None:
+async def test_a_server_that_dies_is_told_with_its_last_lines(tmp_path: Path) -> None:
     async with local(tmp_path) as servers:
         ending = asyncio.create_task(servers.first_end())
         assert servers.mongo.process is not None
@@ -164,3 +165,28 @@ async def test_a_server_that_dies_ends_guanxi_up_with_its_last_lines(tmp_path: P
         said = str(await ending)
     assert "mongod ended with exit code -9" in said
     assert str(tmp_path / "logs" / "mongod.log") in said
+
+
+@pytest.mark.parametrize("name", ["kafka", "mongo"])
+async def test_a_server_that_dies_is_started_again_on_its_data_and_port(tmp_path: Path, name: str) -> None:
+    async with local(tmp_path) as servers:
+        await make_topic(servers, "t")
+        await send(servers, "t", b"before")
+        await asyncio.to_thread(insert_in_transaction, servers.mongo_uri, "before")
+        said: list[str] = []
+        keeping = asyncio.create_task(keep_running(servers.parts(), said.append))
+        await asyncio.sleep(0)
+        process = servers.again[name].server.process
+        assert process is not None
+        process.send(signal.SIGKILL)
+        async with asyncio.timeout(90):
+            while servers.again[name].server.process is process:  # noqa: ASYNC110 - another task does it
+                await asyncio.sleep(0.05)
+        assert f"{name} was ended by SIGKILL; starting it again in 1 s, the others go on" in said
+        assert await first_value(servers, "t") == b"before"
+        assert await asyncio.to_thread(texts, servers.mongo_uri) == ["before"]
+        assert not keeping.done()
+        keeping.cancel()
+    assert not with_word(str(tmp_path))
+    assert not (tmp_path / "kafka").exists()
+    assert not (tmp_path / "mongod").exists()

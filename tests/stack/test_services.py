@@ -5,6 +5,7 @@ import re
 import shlex
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,8 @@ from guanxi.stack.backing import Backing
 from guanxi.stack.errors import StackError
 from guanxi.stack.paths import REPOSITORY
 from guanxi.stack.services import ALL, Services
+from guanxi.stack.supervise import keep_running
+from tests.importer.memory import HEADER, MAPPING
 from tests.stack.processes import alive, gone
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -58,6 +61,27 @@ async def test_a_set_up_that_fails_says_why(stack: Backing, settings: dict[str, 
     with pytest.raises(StackError, match=r"(?s)guanxi setup ended with exit code 1.*no-such-policy\.yaml"):
         async with Services(stack, lambda _: None, settings=settings, logs=tmp_path):
             pass
+
+
+async def test_a_service_that_dies_is_started_again_and_an_import_rides_over_it(
+    stack: Backing, settings: dict[str, str], tmp_path: Path
+) -> None:
+    rows, day = 4000, datetime.now(UTC).strftime("%Y-%m-%d")
+    (tmp_path / "shop.yaml").write_text(MAPPING, encoding="utf-8")
+    lines = "".join(f"{n},{day} 00:00,C{n % 50},1.00\n" for n in range(rows))
+    (tmp_path / "orders.csv").write_text(HEADER + lines, encoding="utf-8")
+    said: list[str] = []
+    async with Services(stack, lambda _: None, settings=settings, logs=tmp_path) as services:
+        keeping = asyncio.create_task(keep_running(services.parts(), said.append))
+        before = services.pid("ingest")
+        await services.kill("ingest")
+        words = ("import", str(tmp_path / "orders.csv"), "--map", str(tmp_path / "shop.yaml"))
+        log = await services.command(*words, timeout_s=150)
+        assert f"{rows:,}  admitted" in log.read_text(encoding="utf-8")
+        assert services.pid("ingest") != before
+        assert said == ["ingest was ended by SIGKILL; starting it again in 1 s, the others go on"]
+        assert not keeping.done()
+        keeping.cancel()
 
 
 class Up:

@@ -12,7 +12,7 @@ FIELDS = ("as_of", "recorded_at", "projected_at", "generation")
 def latest(name: Callable[[str], str], of: str, into: str) -> dict[str, Any]:
     """Look up, as an array of at most one, how fresh the rows of a collection are; each partition has noted it."""
     newest = [
-        {"$match": {"of": of}},
+        {"$match": {"_id": {"$gte": f"{of}/", "$lt": f"{of}0"}}},  # the character after the slash
         {"$group": {"_id": None, **{field: {"$max": f"${field}"} for field in FIELDS}}},
         {"$unset": "_id"},
     ]

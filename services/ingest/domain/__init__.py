@@ -8,6 +8,7 @@ across fields (`rules`), names of persons taken out (`people`). `read_quickly` s
 from services.ingest.domain.admit import admit, refuse_key
 from services.ingest.domain.candidate import Candidate, PersonName
 from services.ingest.domain.claims import MAX_REVISIONS, Accepted, Claim, Duplicate, Entry, judge
+from services.ingest.domain.hints import by_headers, known_as
 from services.ingest.domain.quick import read_quickly
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "Entry",
     "PersonName",
     "admit",
+    "by_headers",
     "judge",
+    "known_as",
     "read_quickly",
     "refuse_key",
 ]

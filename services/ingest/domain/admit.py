@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from services.ingest.domain.candidate import Candidate
 from services.ingest.domain.content import bounded, read_data, unknown_fields
 from services.ingest.domain.envelope import Envelope, ignored_attributes, read_envelope, refuse_age
+from services.ingest.domain.hints import meant, without_specversion
 from services.ingest.domain.people import take_names
 from services.ingest.domain.rules import refuse_combination
 from shared.events.codec import content_hash, format_instant
@@ -41,19 +42,28 @@ def admit(
     """
     envelope = read_envelope(document, internal=internal)
     if isinstance(envelope, Refused):
-        return envelope
+        return _in_words(envelope, document)
     refused = refuse_age(envelope.time, now, backfill=backfill)
     if refused is not None:
         return refused
     read = read_data(envelope.entry, envelope.data)
     if isinstance(read, Refused):
-        return read
+        return meant(read, envelope.entry, envelope.data)
     fact, data = read
     refused = refuse_combination(envelope, fact, zone)
     if refused is not None:
         return refused
     assert isinstance(document, dict), "an envelope is a dict's"
     return _candidate(document, envelope, fact, data, backfill=backfill, person_key=person_key)
+
+
+def _in_words(refused: Refused, document: object) -> Refused:
+    """With what the message looks like, or what an attribute was probably meant to be."""
+    if not isinstance(document, dict):
+        return refused
+    if refused.field == "specversion":
+        return Refused(refused.reason, refused.field, without_specversion(document))
+    return meant(refused, None, document)
 
 
 def refuse_key(key: bytes | None, candidate: Candidate) -> Refused | None:
@@ -96,6 +106,7 @@ def _candidate(
         revision=envelope.revision,
         data=plain,
         traceparent=envelope.traceparent,
+        actor=envelope.actor,
         backfill=backfill,
         key=key,
         identity=identity_of(*record) if record else identity_of("fact", envelope.source, envelope.id),

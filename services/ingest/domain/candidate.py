@@ -30,6 +30,7 @@ class Candidate:
     names: persons named in it, in order;
     ignored: dotted paths of attributes and fields that guanxi does not know, a bounded number;
     expires_at: when its claim may be forgotten, None for never;
+    actor: who entered it upstream, as that system says;
     claimed: False for what changes nothing however often it comes (reviews).
     """
 
@@ -51,3 +52,6 @@ class Candidate:
     ignored: tuple[str, ...]
     expires_at: datetime | None
     claimed: bool
+    actor: str | None = None
+    key_id: str | None = None
+    """The API key that sent it, where the HTTP door vouches for that."""

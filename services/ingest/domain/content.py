@@ -109,6 +109,14 @@ def unknown_fields(entry: FactType, data: dict[str, Any]) -> list[str]:
     return found
 
 
+def fields_beside(entry: FactType, path: str) -> frozenset[str]:
+    """The fields that the type knows at the place of a dotted path such as data.attendees.0.nmae."""
+    shape = _shape(entry.door)
+    for part in path.split(".")[1:-1]:
+        shape = dict(shape.lists).get(part, shape)
+    return shape.fields
+
+
 def bounded(paths: list[str]) -> tuple[str, ...]:
     """At most `MAX_NAMED` paths of bounded length; the last says how many more there are."""
     named = tuple(path.encode(errors="backslashreplace").decode()[:MAX_PATH_CHARS] for path in paths[:MAX_NAMED])

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from shared.events.nearest import nearest
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import DECISIONS, FACTS, FactType
 from shared.events.types import MAX_ID_CHARS, Id
@@ -18,8 +19,11 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 """History begins here: windows can then be reckoned backwards from any day without leaving the calendar."""
 
 KNOWN = frozenset(
-    {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data", "revision", "traceparent"}
-)
+    {
+        "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data", "revision", "actor",
+        "traceparent",
+    }
+)  # fmt: skip
 ID_HINT = f"1 to {MAX_ID_CHARS} printable characters, no white space at the ends"
 
 _validate_id = TypeAdapter(Id).validator.validate_python
@@ -43,6 +47,7 @@ class Envelope:
     time: datetime
     revision: int
     data: dict[str, Any]
+    actor: str | None
     traceparent: str | None
 
 
@@ -65,7 +70,7 @@ def read_envelope(document: object, *, internal: bool) -> Envelope | Refused:
     revision = document.get("revision", 1)
     if type(revision) is not int or not 1 <= revision <= MAX_REVISION:
         return Refused(Reason.INVALID_FIELD, "revision", f"a whole number from 1 to {MAX_REVISION} is expected")
-    refused = _refuse_data(document)
+    refused = _refuse_actor(document) or _refuse_data(document)
     if refused is not None:
         return refused
     traceparent = document.get("traceparent")
@@ -79,6 +84,7 @@ def read_envelope(document: object, *, internal: bool) -> Envelope | Refused:
         time=time,
         revision=revision,
         data=document["data"],
+        actor=document.get("actor"),
         traceparent=traceparent,
     )
 
@@ -128,7 +134,9 @@ def _entry(name: object, *, internal: bool) -> FactType | Refused:
     if entry is None:
         if isinstance(name, str) and name in DECISIONS:
             return Refused(Reason.INTERNAL_TYPE, "type", "decisions are made by guanxi; they cannot be sent")
-        return Refused(Reason.UNKNOWN_TYPE, "type", f"no such type: {_shown(name)}")
+        close = nearest(name, FACTS) if isinstance(name, str) else None
+        found = f"; is {close} meant?" if close else "; docs/reference/schemas/door has them all"
+        return Refused(Reason.UNKNOWN_TYPE, "type", f"no such type: {_shown(name)}{found}")
     if entry.internal and not internal:
         return Refused(Reason.INTERNAL_TYPE, "type", "this type comes from guanxi itself; it cannot be sent")
     return entry
@@ -147,6 +155,10 @@ def _refuse_id(value: object, name: str) -> Refused | None:
     except ValidationError:
         return Refused(Reason.INVALID_ID, name, f"{name} must be a text of {ID_HINT}")
     return None
+
+
+def _refuse_actor(document: dict[str, Any]) -> Refused | None:
+    return None if document.get("actor") is None else _refuse_id(document["actor"], "actor")
 
 
 def _refuse_data(document: dict[str, Any]) -> Refused | None:

@@ -181,6 +181,7 @@ class Attributes(Struct, tag_field="type", kw_only=True, forbid_unknown_fields=T
     time: str
     datacontenttype: Literal["application/json"] | UnsetType = UNSET
     revision: Annotated[int, Meta(ge=1, le=MAX_REVISION)] | UnsetType = UNSET
+    actor: _Id | UnsetType = UNSET
     traceparent: _Traceparent | UnsetType = UNSET
 
 
@@ -237,6 +238,7 @@ def read_quickly(
         (),
         None,
         True,
+        event.actor or None,
     )
 
 

@@ -90,7 +90,7 @@ class Servers:
     async def service(self) -> AsyncIterator[Process]:
         """Admission as the service wires it, without its HTTP door."""
         process = Process("ingest", self.settings)
-        broker = await prepare_admission(process, self.settings, self.database)
+        broker = await prepare_admission(process, self.settings, self.database, 1)
         await broker.start()
         try:
             yield process

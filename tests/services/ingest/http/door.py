@@ -47,11 +47,12 @@ class MemoryClaims:
 
     claims: dict[bytes, Claim] = field(default_factory=dict)
     away: bool = False
+    generation: int = 1
 
     def admit(self, *documents: dict[str, Any]) -> None:
         for offset, document in enumerate(documents):
             one = candidate(document)
-            verdict = judge(self.claims.get(one.identity), one, Position(1, 0, offset))
+            verdict = judge(self.claims.get(one.identity), one, Position(self.generation, 0, offset))
             assert isinstance(verdict, Accepted)
             assert verdict.claim is not None
             self.claims[one.identity] = verdict.claim
@@ -72,14 +73,24 @@ class Door:
         claims: MemoryClaims | None = None,
         limits: DoorLimits | None = None,
         events_per_second: float | None = None,
+        inbox: MemoryInbox | None = None,
+        generation: int | None = None,
+        secret: bytes = b"",
     ) -> None:
         self.keys_file = folder / "keys.yaml"
         _, self.token = create_key(
             self.keys_file, ["erp", "crm/*"], now=OLD_KEY_DAY, events_per_second=events_per_second
         )
-        self.inbox = MemoryInbox()
+        self.inbox = inbox or MemoryInbox()
         self.app = create_door(
-            self.inbox, ApiKeys(self.keys_file), zone=ZONE, now=lambda: NOW, claims=claims, limits=limits
+            self.inbox,
+            ApiKeys(self.keys_file),
+            zone=ZONE,
+            now=lambda: NOW,
+            claims=claims,
+            limits=limits,
+            generation=lambda: generation,
+            secret=secret,
         )
 
     def client(self) -> httpx.AsyncClient:

@@ -65,7 +65,7 @@ class Ingest:
 
 @asynccontextmanager
 async def ingest(
-    settings: Mapping[str, str], folder: Path, *, ready: bool = True, **overrides: str
+    settings: Mapping[str, str], folder: Path, *, ready: bool = True, tree: Path = REPOSITORY, **overrides: str
 ) -> AsyncIterator[Ingest]:
     """Starts the service; waits until it is ready, or, where it can't be, until its port answers."""
     port, keys = free_port(), folder / "keys.yaml"
@@ -85,7 +85,7 @@ async def ingest(
         [sys.executable, "-m", "services.ingest"],
         log=folder / "ingest.log",
         env=environment,
-        cwd=REPOSITORY,
+        cwd=tree,
     )
 
     async def answers() -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.ingest.http_events import ACCEPTED_NOTE
 from tests.services.ingest.events import LEAVE_OUT, event, raw
 from tests.services.ingest.http.door import BATCH, EVENT, JSON, LINES, Door, MemoryClaims, is_problem, purchases
 
@@ -26,8 +27,19 @@ async def test_one_event_is_accepted_and_goes_to_the_inbox_as_it_was_sent(door: 
         "accepted": 1,
         "duplicate": 0,
         "refused": 0,
+        "position": None,
+        "note": ACCEPTED_NOTE,
         "events": [
-            {"index": 0, "id": "1", "status": "accepted", "code": None, "field": None, "hint": None, "ignored": []}
+            {
+                "index": 0,
+                "id": "1",
+                "status": "accepted",
+                "code": None,
+                "field": None,
+                "hint": None,
+                "ignored": [],
+                "did_you_mean": {},
+            }
         ],
     }
     assert [(record.key, record.value) for record in door.inbox.records] == [(b"customer:00042", sent.strip())]
@@ -182,3 +194,18 @@ async def test_a_bug_of_ours_is_500_without_our_insides(door: Door, monkeypatch:
     answer = await door.post(purchases("a"))
     assert is_problem(answer, 500, "internal")
     assert "secret" not in answer.text
+
+
+async def test_a_record_that_is_moved_stands_behind_its_void_on_one_partition(door: Door) -> None:
+    void = {"kind": "purchase", "record_id": "p-1", "reason": "wrong customer"}
+    moved = [
+        event("record.voided", id="mv-1", subject="C-WRONG", revision=2, data=void),
+        event(id="mv-2", subject="C-RIGHT", revision=3),
+        event(id="other", subject="C-RIGHT", data={"purchase_id": "p-2"}),
+    ]
+    assert (await door.post(moved)).json()["accepted"] == 3
+    assert [(record.key, record.beside) for record in door.inbox.records] == [
+        (b"customer:C-WRONG", None),
+        (b"customer:C-RIGHT", b"customer:C-WRONG"),
+        (b"customer:C-RIGHT", None),
+    ]

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from guanxi.cli import app
 from guanxi.rejections import parse, parse_position, safe_text
-from services.ingest.keys import ApiKeys
+from services.ingest.keys import ApiKey, ApiKeys, Denied
 from services.ingest.rejected import MAX_VALUE_BYTES, rejected
 from shared.errors import Malformed
 from shared.events.event import Position
@@ -29,7 +29,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert made.exit_code == 0
     token = made.stdout.strip()
     key = ApiKeys(file).find(f"Bearer {token}", datetime.now(UTC))
-    assert key is not None
+    assert isinstance(key, ApiKey)
     assert key.sources == ("erp/*", "crm")
     listed = keys(file, "list").stdout
     assert key.id in listed
@@ -37,7 +37,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
     assert token not in listed + file.read_text(encoding="utf-8")
     assert keys(file, "revoke", key.id).exit_code == 0
     assert "revoked" in keys(file, "list").stdout
-    assert ApiKeys(file).find(f"Bearer {token}", datetime.now(UTC)) is None
+    assert ApiKeys(file).find(f"Bearer {token}", datetime.now(UTC)) == Denied("revoked", key.id)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
 """API keys: who gets in, and how keys change while the door is open."""
 
+import logging
 import stat
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from services.ingest.keys import ApiKeys, read_keys
+from services.ingest.keys import ApiKeys, Denied, read_keys
 from services.ingest.keys_edit import create_key, revoke_key
+from shared import metrics
 from shared.errors import Malformed
-from tests.services.ingest.events import NOW
+from shared.logs import REPEATING
+from shared.repeats import OnceInAWhile
+from tests.services.ingest.events import NOW, event
 from tests.services.ingest.http.door import Door, is_problem, purchases
 
 DAY = timedelta(days=1)
@@ -67,17 +71,17 @@ def test_a_file_that_can_not_be_read_at_the_start_is_an_error(tmp_path: Path) ->
 def test_without_a_file_nobody_gets_in_until_there_is_one(tmp_path: Path) -> None:
     file = tmp_path / "keys.yaml"
     keys = ApiKeys(file)
-    assert keys.find(header("gx_abcd_" + "x" * 43), NOW) is None
+    assert keys.find(header("gx_abcd_" + "x" * 43), NOW) == Denied("unknown", "abcd")
     key, token = create_key(file, ["erp"], now=NOW)
     assert keys.find(header(token), NOW) == key
 
 
 def test_a_key_ends_at_its_expiry(tmp_path: Path) -> None:
     file = tmp_path / "keys.yaml"
-    _, token = create_key(file, ["erp"], now=NOW, expires=NOW + DAY)
+    key, token = create_key(file, ["erp"], now=NOW, expires=NOW + DAY)
     keys = ApiKeys(file)
-    assert keys.find(header(token), NOW + DAY - timedelta(seconds=1))
-    assert keys.find(header(token), NOW + DAY) is None
+    assert keys.find(header(token), NOW + DAY - timedelta(seconds=1)) == key
+    assert keys.find(header(token), NOW + DAY) == Denied("expired", key.id)
 
 
 def test_the_file_keeps_no_secret_and_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -97,7 +101,7 @@ def test_a_second_revocation_changes_nothing_and_an_unknown_key_is_an_error(tmp_
     key, token = create_key(file, ["erp"], now=NOW)
     revoke_key(file, key.id, now=NOW)
     assert revoke_key(file, key.id, now=NOW + DAY).revoked == NOW
-    assert ApiKeys(file).find(header(token), NOW) is None
+    assert ApiKeys(file).find(header(token), NOW) == Denied("revoked", key.id)
     with pytest.raises(Malformed, match="no key 'nobody'"):
         revoke_key(file, "nobody", now=NOW)
 
@@ -111,3 +115,44 @@ def test_sources_are_exact_or_a_beginning(tmp_path: Path, sources: list[str]) ->
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Malformed, match="No such file"):
         create_key(tmp_path / "nowhere" / "keys.yaml", ["erp"], now=datetime.fromisoformat("2026-01-01T00:00:00Z"))
+
+
+SECRET = "s" * 43
+DENIED = {
+    "missing": "",
+    "malformed": "Bearer gx_{id}",
+    "malformed: another scheme": "Basic dXNlcjpwYXNz",
+    "malformed: the secret alone": "Bearer " + SECRET,
+    "unknown": "Bearer gx_nobody_" + SECRET,
+    "wrong_secret": "Bearer gx_{id}_" + SECRET,
+}
+
+
+@pytest.mark.parametrize(("why", "authorization"), DENIED.items(), ids=DENIED)
+async def test_a_failed_authentication_is_counted_and_logged_without_the_secret(
+    door: Door, why: str, authorization: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    why = why.partition(":")[0]
+    key_id = door.token.split("_")[1]
+    counted = metrics.DENIED.labels(why)._value
+    before = counted.get()
+    answer = await door.post(event(), authorization=authorization.format(id=key_id))
+    assert is_problem(answer, 401, "unauthorized")
+    assert counted.get() == before + 1
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "services.ingest.denied"]
+    assert SECRET not in line
+    assert door.token.split("_", 2)[2] not in line
+    assert "dXNlcjpwYXNz" not in line
+    assert (key_id in line) == (why == "wrong_secret")
+
+
+async def test_what_is_wrong_with_a_key_is_not_told_to_who_sent_it(door: Door) -> None:
+    key_id = door.token.split("_")[1]
+    answers = [await door.post(event(), authorization=text.format(id=key_id)) for text in DENIED.values()]
+    assert len({answer.content for answer in answers}) == 1
+
+
+def test_denials_are_logged_once_in_a_while() -> None:
+    heard = OnceInAWhile(REPEATING, clock=lambda: 0.0)
+    record = logging.LogRecord("services.ingest.denied", logging.WARNING, "", 0, "denied %s", ("a",), None)
+    assert [heard.filter(record) for _ in range(3)] == [True, False, False]

@@ -58,7 +58,7 @@ def test_every_type_that_can_be_sent_and_every_code_is_in_it() -> None:
 
 def test_every_status_that_the_door_answers_is_in_it() -> None:
     assert set(POST["responses"]) == {
-        "202", "400", "401", "403", "404", "405", "408", "413", "415", "422", "429", "500", "503",
+        "202", "400", "401", "403", "404", "405", "408", "413", "415", "422", "429", "431", "500", "503",
     }  # fmt: skip
 
 
@@ -74,4 +74,4 @@ async def test_the_examples_are_taken_as_they_say(tmp_path: Path, media_type: st
     else:
         assert answer.json()["refused"] == 0
     if name == "purchase":
-        assert answer.json() == ONE_ACCEPTED
+        assert answer.json() | {"position": ONE_ACCEPTED["position"]} == ONE_ACCEPTED

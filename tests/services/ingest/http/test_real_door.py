@@ -54,7 +54,7 @@ async def test_events_go_from_the_door_to_the_log_once(
 async def test_the_door_is_open_while_mongodb_is_away(
     servers: Servers, stack_settings: dict[str, str], tmp_path: Path
 ) -> None:
-    away = {"GUANXI_MONGO_URI": f"mongodb://{NOWHERE}/?serverSelectionTimeoutMS=500"}
+    away: dict[str, Any] = {"GUANXI_MONGO_URI": f"mongodb://{NOWHERE}/?serverSelectionTimeoutMS=500"}
     async with ingest(stack_settings, tmp_path, ready=False, **away) as running:
         begun = time.monotonic()
         answer = await running.post(purchases("a", "b"))

@@ -1,4 +1,4 @@
-"""Errors of the HTTP door in the shape of RFC 9457: what was wrong, where, and what to do."""
+"""Errors of the HTTP ports in the shape of RFC 9457: what was wrong, where, and what to do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
