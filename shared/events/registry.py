@@ -14,7 +14,7 @@ RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 
 @dataclass(frozen=True, slots=True)
 class FactType:
-    """One fact. `door` is what upstream sends, `fact` what stands on the log; `kind` and `id_field` for records with a
+    """One fact. `door` is what upstream sends, `fact` what stands on the log; `kind` and `id_fields` for records with a
     business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors.
     """
 
@@ -22,7 +22,7 @@ class FactType:
     fact: type[Fact]
     door: type[Fact]
     kind: RecordKind | None = None
-    id_field: str | None = None
+    id_fields: tuple[str, ...] = ()
     subject: SubjectKind = "customer"
     internal: bool = False
 
@@ -32,12 +32,12 @@ def _fact(
     fact: type[Fact],
     *,
     door: type[Fact] | None = None,
-    record: tuple[RecordKind, str] | None = None,
+    record: tuple[RecordKind, *tuple[str, ...]] | None = None,
     subject: SubjectKind = "customer",
     internal: bool = False,
 ) -> FactType:
-    kind, id_field = record or (None, None)
-    return FactType(f"guanxi.{name}.v1", fact, door or fact, kind, id_field, subject, internal)
+    kind, *id_fields = record or (None,)
+    return FactType(f"guanxi.{name}.v1", fact, door or fact, kind, tuple(id_fields), subject, internal)
 
 
 _ALL = (
@@ -60,6 +60,7 @@ _ALL = (
     _fact("purchase.refunded", facts.PurchaseRefunded, record=("refund", "refund_id")),
     _fact("invoice.issued", facts.InvoiceIssued, record=("invoice", "invoice_id")),
     _fact("invoice.paid", facts.InvoicePaid, record=("payment", "invoice_id")),
+    _fact("invoice.credited", facts.InvoiceCredited, record=("credit", "invoice_id", "credit_id")),
     _fact("credit.rated", facts.CreditRated),
     _fact("account.rated", facts.AccountRated),
     _fact("key_person.assessed", facts.KeyPersonAssessed, door=named.NamedKeyPersonAssessed),
@@ -90,10 +91,23 @@ MODELS: dict[str, type[BaseModel]] = {name: entry.fact for name, entry in FACTS.
 """The model of `data` on the log, by type."""
 NAMES: dict[type[BaseModel], str] = {model: name for name, model in MODELS.items()}
 """The type's name on the wire, by model."""
-FACT_OF_KIND: dict[str, FactType] = {entry.kind: entry for entry in _ALL if entry.kind}
+FACT_OF_KIND: dict[str, FactType] = {entry.kind: entry for entry in _ALL if entry.kind} | {
+    "payment_part": FACTS[NAMES[facts.InvoicePaid]]
+}
 REVIEWED = NAMES[facts.CustomerReviewed]
 REPAIRED = NAMES[facts.CustomerRepaired]
 VOIDED = NAMES[facts.RecordVoided]
+
+
+def record_of(entry: FactType, fact: Fact) -> tuple[str, ...] | None:
+    """What names a record in all its revisions, beside its source: kind and ids. None for other facts."""
+    if isinstance(fact, facts.RecordVoided):
+        return (fact.kind, fact.record_id) if fact.invoice_id is None else (fact.kind, fact.invoice_id, fact.record_id)
+    if isinstance(fact, facts.InvoicePaid) and fact.payment_id is not None:
+        return "payment_part", fact.invoice_id, fact.payment_id
+    if entry.kind is None:
+        return None
+    return (entry.kind, *(getattr(fact, name) for name in entry.id_fields))
 
 
 def subject_kind(type_name: str, fact: Fact) -> SubjectKind:

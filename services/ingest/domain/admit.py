@@ -13,7 +13,7 @@ from services.ingest.domain.rules import refuse_combination
 from shared.events.codec import content_hash, format_instant
 from shared.events.facts import Fact, RecordVoided
 from shared.events.refusal import Reason, Refused
-from shared.events.registry import subject_kind
+from shared.events.registry import record_of, subject_kind
 
 CLAIM_KEPT = timedelta(days=800)
 """How long after it happened a fact without a business id is remembered: longer than the age limit, so that what is
@@ -79,7 +79,7 @@ def _candidate(
     plain, names = take_names(entry, key, subject, data, person_key)
     instant = format_instant(time)
     void = isinstance(fact, RecordVoided)
-    record = _record(envelope, fact)
+    record = record_of(entry, fact)
     unknown = ignored_attributes(document, envelope) + unknown_fields(entry, envelope.data)
     undo: dict[str, Any] | None = None
     if record is not None:
@@ -98,7 +98,9 @@ def _candidate(
         traceparent=envelope.traceparent,
         backfill=backfill,
         key=key,
-        identity=identity_of(*record) if record else identity_of("fact", envelope.source, envelope.id),
+        identity=identity_of("record", envelope.source, *record)
+        if record
+        else identity_of("fact", envelope.source, envelope.id),
         content=content_hash((entry.name, subject, instant, data)),
         undo=undo,
         void=void,
@@ -107,16 +109,6 @@ def _candidate(
         expires_at=None if record or backfill or entry.internal else time + CLAIM_KEPT,
         claimed=not entry.internal,
     )
-
-
-def _record(envelope: Envelope, fact: Fact) -> tuple[str, str, str, str] | None:
-    """What identifies a record in all its revisions, None for other facts."""
-    if isinstance(fact, RecordVoided):
-        return "record", envelope.source, fact.kind, fact.record_id
-    entry = envelope.entry
-    if entry.kind is None or entry.id_field is None:
-        return None
-    return "record", envelope.source, entry.kind, getattr(fact, entry.id_field)
 
 
 def identity_of(*parts: str) -> bytes:
