@@ -409,7 +409,8 @@ def history(
         writer.now += timedelta(chance.pick(gaps_days), seconds=chance.pick((0, 1, 3600, 50_000)))
         writer.step(chance.pick(actions))
     history_ends = chance.pick((0, 0, len(writer.log) // 2, len(writer.log))) if backfills else 0
-    return admitted([*_backfilled(writer.log[:history_ends]), *writer.log[history_ends:]])
+    lags = chance.pick((False, True))
+    return admitted([*_backfilled(writer.log[:history_ends], lags=lags), *writer.log[history_ends:]])
 
 
 def ends(log: Sequence[Logged], chance: Chance) -> list[datetime]:
@@ -437,13 +438,13 @@ def _days_of(one: Logged) -> Iterator[date]:
             yield date.fromisoformat(value)
 
 
-def _backfilled(log: Sequence[Logged]) -> list[Logged]:
-    """History is sorted by time and decided as of it; it has no reviews. What tiering decides stands among it."""
+def _backfilled(log: Sequence[Logged], *, lags: bool) -> list[Logged]:
+    """History is sorted by time and decided as of it; it has no reviews. What tiering decides stands among it, or
+    behind it where tiering lags.
+    """
     kept = [one for one in log if one.event["type"] != REVIEWED]
-    return [
-        Logged(one.event, one.recorded_at, backfill=one.event["type"] != TIER_CHANGED)
-        for one in sorted(kept, key=lambda one: one.time)
-    ]
+    ordered = sorted(kept, key=lambda one: (lags and one.event["type"] == TIER_CHANGED, one.time))
+    return [Logged(one.event, one.recorded_at, backfill=True) for one in ordered]
 
 
 def admitted(log: Sequence[Logged]) -> list[Logged]:
@@ -458,7 +459,7 @@ def admitted(log: Sequence[Logged]) -> list[Logged]:
         if one.event["type"] == TIER_CHANGED:
             decisions += 1
             data = one.event["data"] | {"version": decisions}
-            passed.append(Logged(one.event | {"data": data}, one.recorded_at))
+            passed.append(Logged(one.event | {"data": data}, one.recorded_at, backfill=one.backfill))
             continue
         key = identity(one.event)
         if revision(one) > highest.get(key, 0):

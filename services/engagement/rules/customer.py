@@ -6,6 +6,7 @@ the instants on which time alone changes it, so that `advance` in one step or in
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, NamedTuple
@@ -22,7 +23,7 @@ from services.engagement.rules.contact import (
 from services.engagement.rules.coverage import AccountKey, VisitKey, visit_keys
 from services.engagement.rules.days import BusinessTime, monday_of
 from services.engagement.rules.fields import Fields
-from services.engagement.rules.goals import Goals
+from services.engagement.rules.goals import ADHERENCE, Goals
 from services.engagement.rules.owners import OWNING_ROLES, Owners
 from services.engagement.rules.relationship import KeyPersons, key_relationship
 from services.engagement.rules.satisfaction import INSTRUMENTS, Answers
@@ -120,16 +121,27 @@ class CustomerRules:
         """A goal's metric as of a day; None for those that engagement does not know."""
         if metric in INSTRUMENTS:
             return customer.answers.years(metric, today)[0].value
-        if metric == "adherence":
-            steps = cadence_steps(customer.tiers.steps, self.entitlements, clock, today)
-            cadence = steps[-1].days if steps else None
-            return adherence(today, customer.visits.contacts(), first_cadence_day(steps), cadence)
+        if metric == ADHERENCE:
+            return self.adherence(customer, clock, today, customer.visits.contacts())
         if metric == "kcr":
             return self.key_relationship(customer, today)
         if metric == "loop_rate":
             judged, closed = customer.concerns.loops(today, customer.tiers, self.entitlements, self.time)
             return Fraction(closed, judged) if judged else None
         return None
+
+    def adherence(self, customer: Customer, clock: int, today: int, contacts: Sequence[int]) -> Fraction | None:
+        """How well the cadence was kept as of a day, by days with a contact, ascending."""
+        steps = cadence_steps(customer.tiers.steps, self.entitlements, clock, today)
+        cadence = steps[-1].days if steps else None
+        return adherence(today, contacts, first_cadence_day(steps), cadence)
+
+    def settle_again(self, customer: Customer, changed_on: int) -> None:
+        """What came of goals whose last day has passed, now that a tier change of then is known (domain.md, Goals)."""
+        customer.goals.settle_again(
+            changed_on,
+            lambda day, contacts: self.adherence(customer, self.time.start_of(day + 1) - 1, day, contacts),
+        )
 
     def key_relationship(self, customer: Customer, today: int) -> Fraction | None:
         """KCR as of a day."""
@@ -142,12 +154,12 @@ class CustomerRules:
         clock, today = customer.clock, customer.today
         steps = customer.tiers.steps
         if clock is None:
-            # Nothing but tier changes can be known before the clock starts.
+            # Nothing but tier changes can be known before the clock starts; fold version 2 had them move no clock.
             return min(step.at for step in steps) if steps else None
         stops = [step.at for step in steps if step.at > clock]
         contact = self.contact(customer)
         if self._lapse(contact) != customer.lapse:
-            stops.append(clock + MILLISECOND)  # a tier change of before the clock was folded after it
+            stops.append(clock + MILLISECOND)  # fold version 2 noted tier changes when the clock came to them
         days = customer.answers.change_days(today)
         days.update(status_days(contact, today))
         days.update(due_on + 1 for due_on in customer.goals.due_days(today))
@@ -198,7 +210,11 @@ class CustomerRules:
         for day in sorted(customer.goals.due_days(customer.today)):
             if day < new_day:
                 end = self.time.start_of(day + 1) - 1
-                customer.goals.settle(day, lambda metric: self.measure(customer, metric, end, day))  # noqa: B023
+                customer.goals.settle(
+                    day,
+                    lambda metric: self.measure(customer, metric, end, day),  # noqa: B023
+                    customer.visits.contacts(),
+                )
 
     def note(self, customer: Customer) -> None:
         """Note what the status and the trends are, where deciding will need to know it later."""

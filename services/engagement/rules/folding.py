@@ -6,7 +6,6 @@ from services.engagement.rules.coverage import visit_keys
 from services.engagement.rules.customer import PROFILE_FIELDS, Customer, CustomerRules
 from services.engagement.rules.fields import stamp_of
 from services.engagement.rules.visits import oldest_of_interest
-from shared.events.decisions import Decision
 from shared.events.event import Event
 from shared.events.facts import RecordVoided, VisitLogged
 
@@ -15,10 +14,9 @@ RATING_DAYS = 365
 
 
 def fold(rules: CustomerRules, customer: Customer, event: Event) -> None:
-    """Fold one fact, or a decision of tiering. The clock has been advanced to a fact's already."""
+    """Fold one fact, or a decision of tiering, to whose instant the clock has been advanced."""
     _FOLDS[event.type](rules, customer, event)
-    if not isinstance(event.data, Decision) and customer.clock is not None:
-        rules.note(customer)  # tier changes are noted when the clock comes to them
+    rules.note(customer)
 
 
 def _registered(_: CustomerRules, customer: Customer, event: Event) -> None:
@@ -41,6 +39,7 @@ def _tier(rules: CustomerRules, customer: Customer, event: Event) -> None:
     if not customer.tiers.fold(event, rules.time):
         return
     changed_on = event.data.effective_on.toordinal()
+    rules.settle_again(customer, changed_on)
     for _, revisions in customer.visits.records():
         if any(revision.day > changed_on for revision in revisions):
             customer.touched_visits |= visit_keys(revisions)

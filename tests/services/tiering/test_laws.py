@@ -15,7 +15,7 @@ from services.tiering.domain import Tiering
 from shared.events.event import Event
 from shared.events.registry import REVIEWED
 from tests.generate import PURCHASING, histories
-from tests.laws.drive import KEY, Driven, events
+from tests.laws.drive import Driven, begin, events
 from tests.oracle.facts import Logged
 from tests.services.tiering.given import CNY, SHANGHAI, Said, policy, pounds, purchase, refund, voided
 from tests.services.tiering.given import given as told
@@ -41,7 +41,7 @@ def domain() -> Tiering:
 
 def driven(log: Sequence[Event], as_of: datetime, *, reload: bool = False) -> Driven[Any, Any]:
     one = domain()
-    run = Driven(one, *one.initial(KEY), reload=reload)
+    run = begin(one, reload=reload)
     for event in log:
         if event.type in one.folds:
             run.fold(event)
