@@ -105,6 +105,12 @@ def _representatives(name: Callable[[str], str]) -> list[Stage]:
             }
         },
         {"$match": {"profile.role": {"$in": OWING_ROLES}}},
+        {
+            "$set": {
+                name: {"$ifNull": [f"${profile}.reference", "$monday"]}
+                for name, profile in (("day", "profile"), ("closed_day", "closed"))
+            }
+        },
     ]
 
 
@@ -136,10 +142,10 @@ def _accounts(name: Callable[[str], str]) -> Stage:
     owned_at_end = any_where("$spans", holds_on("$$end"))
     visited = any_where("$visited", _visited_as("$$this"))
     counts = {
-        "named": {"$and": [is_role, {"$lte": ["$named_from", "$$monday"]}]},
-        "owned": {"$and": [is_role, any_where("$spans", holds_on("$$monday"))]},
-        "closed_named": {"$and": [was_role, {"$lte": ["$closed_named_from", "$$monday"]}]},
-        "closed_owned": {"$and": [was_role, any_where("$closed_spans", holds_on("$$monday"))]},
+        "named": {"$and": [is_role, {"$lte": ["$named_from", "$$day"]}]},
+        "owned": {"$and": [is_role, any_where("$spans", holds_on("$$day"))]},
+        "closed_named": {"$and": [was_role, {"$lte": ["$closed_named_from", "$$closed_day"]}]},
+        "closed_owned": {"$and": [was_role, any_where("$closed_spans", holds_on("$$closed_day"))]},
         "owned_at_end": {"$and": [is_role, owned_at_end]},
         "covered": {"$and": [is_role, owned_at_end, visited]},
     }
@@ -148,7 +154,8 @@ def _accounts(name: Callable[[str], str]) -> Stage:
             "from": name("account_rows"),
             "let": {
                 "representative": "$representative",
-                "monday": "$monday",
+                "day": "$day",
+                "closed_day": "$closed_day",
                 "end": "$end",
                 "role": "$profile.role",
                 "closed_role": "$closed.role",
@@ -190,16 +197,16 @@ def _visited_as(taken: str) -> Expression:
 
 
 def _days_worked(profile: str, counts: Expression) -> Expression:
-    """The week's working days in active service less absences; `counts` says which absences (`$$this`) do."""
+    """The week's working days in active service less absences, in hundredths; `counts` says which absences (`$$this`)
+    do. Parts of one day are added, a whole day at most.
+    """
     absent = {"$and": [{"$lte": ["$$this.from_on", "$$day"]}, {"$gte": ["$$this.to_on", "$$day"]}, counts]}
-    works = {
-        "$and": [
-            {"$gte": ["$$day", f"{profile}.active_from"]},
-            {"$lte": ["$$day", f"{profile}.active_until"]},
-            {"$not": [any_where("$known.fold.absence_spans", absent)]},
-        ]
+    parts = {"$map": {"input": "$known.fold.absence_spans", "in": {"$cond": [absent, {"$ifNull": ["$$this.part", 100]}, 0]}}}
+    in_service = {
+        "$and": [{"$gte": ["$$day", f"{profile}.active_from"]}, {"$lte": ["$$day", f"{profile}.active_until"]}]
     }
-    return {"$size": {"$filter": {"input": "$working", "as": "day", "cond": works}}}
+    works = {"$cond": [in_service, {"$max": [0, {"$subtract": [100, {"$sum": parts}]}]}, 0]}
+    return {"$sum": {"$map": {"input": "$working", "as": "day", "in": works}}}
 
 
 def _known_at_closing() -> Expression:
@@ -208,12 +215,12 @@ def _known_at_closing() -> Expression:
 
 def _aim(profile: str, days: str, prefix: str) -> Expression:
     """{exempt: null or why, target}. target = min(owned where known, max(1, round half up(5 x fte x min(1, days/5)))),
-    in whole numbers: 5 x fte x days / 5 is fte x days.
+    in whole numbers: 5 x fte x days / 5 is fte x days, both in hundredths here.
     """
     named = {"$gt": [{"$ifNull": [f"$accounts.{prefix}named", 0]}, 0]}
     owned = {"$ifNull": [f"$accounts.{prefix}owned", 0]}
-    hundredths = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [5, days]}]}
-    asked = {"$max": [1, {"$toInt": {"$floor": {"$divide": [{"$add": [hundredths, 50]}, 100]}}}]}
+    asked = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [500, days]}]}
+    asked = {"$max": [1, {"$toInt": {"$floor": {"$divide": [{"$add": [asked, 5000]}, 10_000]}}}]}
     exempt = {
         "$switch": {
             "branches": [
@@ -264,7 +271,7 @@ def _row() -> Stage:
         "team": "$known.team",
         "role": "$profile.role",
         "fte": {"$divide": ["$profile.fte_hundredths", 100]},
-        "days_worked": "$days",
+        "days_worked": {"$divide": ["$days", 100]},
         "owned_general": {
             "$cond": [
                 {"$gt": [{"$ifNull": ["$accounts.named", 0]}, 0]},

@@ -183,7 +183,8 @@ class World:
         self.tell(fact, on, subject=rep, kind="representative", logged=logged)
 
     def absent(self, from_on: str, to_on: str, rep: str = REP, *, absence_id: str = "a1", **envelope: Any) -> None:
-        fact = facts.RepresentativeAbsent.model_validate({"absence_id": absence_id, "from_on": from_on, "to_on": to_on})
+        given = {"absence_id": absence_id, "from_on": from_on, "to_on": to_on, "part": envelope.pop("part", None)}
+        fact = facts.RepresentativeAbsent.model_validate(given)
         on = envelope.pop("on", from_on)
         self.tell(fact, on, subject=rep, kind="representative", record=("absence", absence_id), **envelope)
 
