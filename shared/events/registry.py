@@ -1,7 +1,8 @@
 """Every event type once: its name on the wire, its models, what it is about and how it is identified."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
@@ -99,15 +100,16 @@ REPAIRED = NAMES[facts.CustomerRepaired]
 VOIDED = NAMES[facts.RecordVoided]
 
 
-def record_of(entry: FactType, fact: Fact) -> tuple[str, ...] | None:
+def record_of(entry: FactType, data: Mapping[str, Any]) -> tuple[str, ...] | None:
     """What names a record in all its revisions, beside its source: kind and ids. None for other facts."""
-    if isinstance(fact, facts.RecordVoided):
-        return (fact.kind, fact.record_id) if fact.invoice_id is None else (fact.kind, fact.invoice_id, fact.record_id)
-    if isinstance(fact, facts.InvoicePaid) and fact.payment_id is not None:
-        return "payment_part", fact.invoice_id, fact.payment_id
+    if entry.fact is facts.RecordVoided:
+        invoice_id = data.get("invoice_id")
+        return (data["kind"], *(() if invoice_id is None else (invoice_id,)), data["record_id"])
+    if entry.fact is facts.InvoicePaid and data.get("payment_id") is not None:
+        return "payment_part", data["invoice_id"], data["payment_id"]
     if entry.kind is None:
         return None
-    return (entry.kind, *(getattr(fact, name) for name in entry.id_fields))
+    return (entry.kind, *(data[name] for name in entry.id_fields))
 
 
 def subject_kind(type_name: str, fact: Fact) -> SubjectKind:

@@ -79,7 +79,7 @@ def _candidate(
     plain, names = take_names(entry, key, subject, data, person_key)
     instant = format_instant(time)
     void = isinstance(fact, RecordVoided)
-    record = record_of(entry, fact)
+    record = record_of(entry, plain)
     unknown = ignored_attributes(document, envelope) + unknown_fields(entry, envelope.data)
     undo: dict[str, Any] | None = None
     if record is not None:
@@ -98,9 +98,7 @@ def _candidate(
         traceparent=envelope.traceparent,
         backfill=backfill,
         key=key,
-        identity=identity_of("record", envelope.source, *record)
-        if record
-        else identity_of("fact", envelope.source, envelope.id),
+        identity=identity_of(envelope.source, envelope.id, record),
         content=content_hash((entry.name, subject, instant, data)),
         undo=undo,
         void=void,
@@ -111,6 +109,9 @@ def _candidate(
     )
 
 
-def identity_of(*parts: str) -> bytes:
-    """What is claimed: 16 bytes. The parts hold no null character (ids have none), so that it can part them."""
+def identity_of(source: str, event_id: str, record: tuple[str, ...] | None) -> bytes:
+    """16 bytes that all revisions of a record share (domain.md, Identity): of `record_of`, else the event's own id. Ids
+    hold no null character, so that it can part them.
+    """
+    parts = ("fact", source, event_id) if record is None else ("record", source, *record)
     return blake2b("\0".join(parts).encode(), digest_size=16).digest()

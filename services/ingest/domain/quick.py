@@ -220,7 +220,7 @@ def read_quickly(
         event.traceparent or None,
         backfill,
         key,
-        identity_of("record", source, *(record_of(entry, told) or ())),
+        identity_of(source, event.id, record_of(entry, told)),
         content,
         {"revision": revision, "time": instant, "data": kept},
         False,

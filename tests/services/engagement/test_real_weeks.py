@@ -153,7 +153,7 @@ async def test_who_owns_no_general_customer_is_exempt(reader: Reader, world: Wor
 async def test_role_and_ownership_are_those_of_monday(reader: Reader, world: World) -> None:
     general(world, "a", "b")
     world.assign("2026-03-03", "R-2", customer="b", on="2026-02-20")
-    world.register("2026-03-03", role="product_manager")
+    world.register("2026-03-03", role="product_manager", active_from="2026-01-05")
     world.review("2026-03-18", "a")
     row = await reader.week(world)
     assert (row["role"], row["owned_general"]) == ("account_manager", 2)
