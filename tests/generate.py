@@ -32,7 +32,23 @@ CURRENCIES = {"CNY": ("CNY", "CNY", "CNY", "USD", "JPY", "CHF"), "GBP": ("GBP", 
 PURCHASING = ("purchase", "purchase", "purchase", "refund", "amend", "void", "review")
 TIERING = (
     *PURCHASING,
-    *("bloom", "bloom", "invoice", "payment", "part", "credited", "settled", "settled", "rating", "credit", "override", "lift", "assign", "approval", "approval"),
+    *(
+        "bloom",
+        "bloom",
+        "invoice",
+        "payment",
+        "part",
+        "credited",
+        "settled",
+        "settled",
+        "rating",
+        "credit",
+        "override",
+        "lift",
+        "assign",
+        "approval",
+        "approval",
+    ),
 )
 ANSWERS = ("survey", "survey", "survey", "amend", "void", "review")
 CONCERNS = ("concern", "concern", "answered", "answered", "confirmed", "confirmed", "tier", "amend", "void", "review")

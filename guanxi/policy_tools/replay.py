@@ -26,7 +26,6 @@ from shared.events.decisions import Decision, TierProposed
 from shared.events.event import Event, LogPosition
 from shared.events.facts import TierApproved, TierDeclined
 
-
 MAX_WAITING = 1_000
 """Facts of one customer that wait for a version; then that will not come any more, as for a version mistyped."""
 
@@ -42,7 +41,8 @@ class Asked(NamedTuple):
 class Twin:
     """One customer twice: `real` as the log has decided, `trial` as the policies tried would have.
 
-    asked: proposals on the log by version; heard: how many answers the facts folded held; waiting: facts not folded yet.
+    asked: proposals on the log by version; heard: how many answers the facts folded held; waiting: facts that are not
+    folded yet.
     """
 
     state: State

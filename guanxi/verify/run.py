@@ -177,8 +177,7 @@ class Run:
         Those of years that have come or gone since it was written may be missing or more.
         """
         expected = {
-            week["week"]: week
-            for week in weeks_around(await adopted(self.database), self.settings.zone, self.now)
+            week["week"]: week for week in weeks_around(await adopted(self.database), self.settings.zone, self.now)
         }
         async with transient_errors():
             stored = await self.database[WEEKS].find({}, {"_id": 0}).to_list(MAX_WEEKS)

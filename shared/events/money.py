@@ -35,7 +35,7 @@ def parse_amount(value: object, currency: str) -> int | Refused:
         return _invalid("it must be above zero; send PurchaseRefunded for money that goes back")
     if amount.adjusted() >= MAX_AMOUNT_DIGITS:
         return _invalid(f"more than {MAX_AMOUNT_DIGITS} digits before the point")
-    if exponent != 3 and _AMBIGUOUS.fullmatch(str(value)):  # noqa: PLR2004 - three decimals look like thousands
+    if exponent != 3 and _AMBIGUOUS.fullmatch(str(value)):
         hint = f"{value} may mean {amount} or {str(value).replace('.', '')}; write it with {exponent} decimals"
         return Refused(Reason.AMBIGUOUS_AMOUNT, "data.amount", hint)
     scaled = amount.scaleb(exponent)

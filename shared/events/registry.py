@@ -92,8 +92,9 @@ MODELS: dict[str, type[BaseModel]] = {name: entry.fact for name, entry in FACTS.
 """The model of `data` on the log, by type."""
 NAMES: dict[type[BaseModel], str] = {model: name for name, model in MODELS.items()}
 """The type's name on the wire, by model."""
-FACT_OF_KIND: dict[str, FactType] = {entry.kind: entry for entry in _ALL if entry.kind} | {
-    "payment_part": FACTS[NAMES[facts.InvoicePaid]]
+FACT_OF_KIND: dict[str, FactType] = {
+    **{entry.kind: entry for entry in _ALL if entry.kind},
+    "payment_part": FACTS[NAMES[facts.InvoicePaid]],
 }
 REVIEWED = NAMES[facts.CustomerReviewed]
 REPAIRED = NAMES[facts.CustomerRepaired]

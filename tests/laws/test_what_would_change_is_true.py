@@ -18,8 +18,8 @@ from shared.events.event import Event, LogPosition
 from shared.events.facts import AccountRated, Fact, InvoicePaid, PurchaseRecorded
 from shared.events.registry import NAMES
 from shared.events.types import TIERS
-from tests.generate import PURCHASING, histories
 from shared.fold.entity import load_entity
+from tests.generate import PURCHASING, histories
 from tests.laws.drive import KEY, Driven, drive
 from tests.oracle.facts import Logged
 from tests.oracle.wire import CUSTOMER

@@ -38,7 +38,8 @@ class Goal(NamedTuple):
         """The value on the last day."""
         return None if self.outcome is None else Fraction(*self.outcome)
 
-    def _with(self, value: Fraction | None) -> "Goal":
+    def ended_at(self, value: Fraction | None) -> "Goal":
+        """With what came of it."""
         return self._replace(outcome=None if value is None else (value.numerator, value.denominator))
 
     def progress(self, value: Fraction | None) -> Fraction | None:
@@ -88,7 +89,7 @@ class Goals:
                 kept: set[int] = set()
                 if metric == ADHERENCE and goal.due_on == day:
                     kept = {one for one in contacts if day - KEPT_DAYS < one <= day}
-                self.by_metric[metric] = goal._replace(passed=True, contacts=tuple(sorted(kept)))._with(value)
+                self.by_metric[metric] = goal._replace(passed=True, contacts=tuple(sorted(kept))).ended_at(value)
 
     def settle_again(self, changed_on: int, adhered: Callable[[int, Sequence[int]], Fraction | None]) -> None:
         """A tier change of a day was decided only now: what came of adherence is as if it had been known. `adhered`
@@ -96,13 +97,11 @@ class Goals:
         """
         goal = self.by_metric.get(ADHERENCE)
         if goal is not None and goal.passed and changed_on <= goal.due_on:
-            self.by_metric[ADHERENCE] = goal._with(adhered(goal.due_on, goal.contacts))
+            self.by_metric[ADHERENCE] = goal.ended_at(adhered(goal.due_on, goal.contacts))
 
     def dump(self) -> list[list[Any]]:
         """For storage."""
-        return [
-            [metric, *(goal if goal.contacts else goal[:-1])] for metric, goal in sorted(self.by_metric.items())
-        ]
+        return [[metric, *(goal if goal.contacts else goal[:-1])] for metric, goal in sorted(self.by_metric.items())]
 
     @classmethod
     def load(cls, stored: list[list[Any]]) -> "Goals":

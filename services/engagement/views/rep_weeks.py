@@ -201,7 +201,9 @@ def _days_worked(profile: str, counts: Expression) -> Expression:
     do. Parts of one day are added, a whole day at most.
     """
     absent = {"$and": [{"$lte": ["$$this.from_on", "$$day"]}, {"$gte": ["$$this.to_on", "$$day"]}, counts]}
-    parts = {"$map": {"input": "$known.fold.absence_spans", "in": {"$cond": [absent, {"$ifNull": ["$$this.part", 100]}, 0]}}}
+    parts = {
+        "$map": {"input": "$known.fold.absence_spans", "in": {"$cond": [absent, {"$ifNull": ["$$this.part", 100]}, 0]}}
+    }
     in_service = {
         "$and": [{"$gte": ["$$day", f"{profile}.active_from"]}, {"$lte": ["$$day", f"{profile}.active_until"]}]
     }
@@ -219,8 +221,8 @@ def _aim(profile: str, days: str, prefix: str) -> Expression:
     """
     named = {"$gt": [{"$ifNull": [f"$accounts.{prefix}named", 0]}, 0]}
     owned = {"$ifNull": [f"$accounts.{prefix}owned", 0]}
-    asked = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [500, days]}]}
-    asked = {"$max": [1, {"$toInt": {"$floor": {"$divide": [{"$add": [asked, 5000]}, 10_000]}}}]}
+    share = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [500, days]}]}
+    asked: Expression = {"$max": [1, {"$toInt": {"$floor": {"$divide": [{"$add": [share, 5000]}, 10_000]}}}]}
     exempt = {
         "$switch": {
             "branches": [

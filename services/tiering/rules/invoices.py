@@ -1,5 +1,5 @@
-"""Invoices, what was paid of them and credited, brought together by (source, invoice_id) in any order, and their sums by
-lateness.
+"""Invoices, what was paid of them and credited, brought together by (source, invoice_id) in any order, and their sums
+by lateness.
 
 An invoice counts from the day it is due: for 365 days, and for as long as something of it is unpaid. Each part that was
 paid is as late as its own day, the rest as today. As days pass it moves from one class of lateness to the next; the
@@ -68,8 +68,8 @@ class Half:
 
 
 class Counted(NamedTuple):
-    """Where an invoice has been added: its currency, whether it was due over a year ago, and (class of lateness, amount,
-    whether unpaid) of each piece of it that counts.
+    """Where an invoice has been added: its currency, whether it was due over a year ago, and (class of lateness,
+    amount, whether unpaid) of each piece of it that counts.
     """
 
     currency: str

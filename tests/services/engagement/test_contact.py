@@ -1,6 +1,6 @@
 """Contact: last, due, status, adherence, ContactLapsed and ContactResumed (domain.md, Engagement: contact)."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
@@ -163,7 +163,7 @@ def test_another_row_s_decision_moves_nothing(world: World) -> None:
 
 
 def test_history_is_folded_without_deciding_and_its_closing_review_decides(world: World) -> None:
-    """First as of where it ended, so that it does not matter when the review comes; what ended meanwhile is not told."""
+    """First as of where it ended, so that it does not matter when the review comes; what ended before is not told."""
     world.tier("priority", "2025-01-10", backfill=True)
     world.visit("2025-02-01", backfill=True)
     world.visit("2025-06-01", backfill=True)

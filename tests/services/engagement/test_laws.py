@@ -133,7 +133,9 @@ def test_a_rebuild_that_decides_nothing_gives_the_same_documents(history: list[t
 
 @given(acts(), st.randoms(use_true_random=False))
 def test_tier_changes_may_be_folded_later_among_the_facts(history: list[tuple[str, Act]], random: Any) -> None:
-    """Tiering lags; their own order stays, and facts keep theirs. Decisions reflect what was on the log; the views are the same."""
+    """Tiering lags; their own order stays, and facts keep theirs. Decisions reflect what was on the log; the views are
+    the same.
+    """
     plain = told(history)
     events = [event for _, event in plain.log if event.type not in plain.domain.decides]
     tiers = [event for event in events if event.type == "guanxi.tier.changed.v1"]

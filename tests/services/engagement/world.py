@@ -161,8 +161,8 @@ class World:
         backfill: bool = False,
         logged: str | None = None,
     ) -> None:
-        """Tiering's decision as of an instant; `entitled` is the tier whose entitlements run on, `backfill` says that it
-        was made of history, and `logged` when it came.
+        """Tiering's decision as of an instant; `entitled` is the tier whose entitlements run on, `backfill` says that
+        it was made of history, and `logged` when it came.
         """
         version, after = self.tier_chain.get(customer, (0, None))
         decision = decisions.TierChanged.model_validate(

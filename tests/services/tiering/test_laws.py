@@ -15,7 +15,7 @@ from services.tiering.domain import Tiering
 from shared.events.event import Event
 from shared.events.registry import REVIEWED
 from tests.generate import PURCHASING, histories
-from tests.laws.drive import Driven, begin, events
+from tests.laws.drive import KEY, Driven, begin, events
 from tests.oracle.facts import Logged
 from tests.services.tiering.given import CNY, SHANGHAI, Said, policy, pounds, purchase, refund, voided
 from tests.services.tiering.given import given as told
@@ -63,7 +63,7 @@ def test_reviews_put_in_anywhere_in_any_number_change_nothing(history: History, 
     facts = [event for event in folded(log) if event.type != REVIEWED]
     plain = driven(facts, as_of)
     one = domain()
-    run = Driven(one, *one.initial(KEY))
+    run = begin(one)
     for event, gap in zip(facts, [*(f.clock for f in facts), as_of][1:], strict=True):
         run.fold(event)
         for share in data.draw(st.lists(st.floats(0, 1), max_size=3)):
