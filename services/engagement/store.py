@@ -36,6 +36,7 @@ SCHEMA = Schema(
         Index(REPRESENTATIVES, ("goals.metric",), sparse=True),
         Index(VISIT_ROWS, ("representative", "monday")),
         Index(VISIT_ROWS, ("customer",)),
+        Index(VISIT_ROWS, ("logged_in",), sparse=True),
         Index(ACCOUNT_ROWS, ("representative",)),
         Index(ACCOUNT_ROWS, ("customer",)),
         Index(WEEKS, ("week",), unique=True, generational=False),

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
+from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, to_micros, week_name
 from services.engagement.rules.owners import OWNING_ROLES, Owners
 from services.engagement.rules.tiers import GENERAL, Tiers
 from services.engagement.rules.visits import CHANNELS, EXHIBITION, IN_PERSON, KINDS, ROLES, Ref, Revision, Visits
@@ -23,6 +23,9 @@ from shared.fold.domain import Row
 VISIT_ROWS = "visit_rows"
 ACCOUNT_ROWS = "account_rows"
 LATE_DAYS = 3
+BURST_MICROS = 600_000_000
+"""Visits logged within 10 minutes of one another stand in the same span of so long or in neighbouring ones, by which
+`rep_weeks` finds those of other weeks (views/judging.py)."""
 
 VisitKey = tuple[str, int]
 """Representative and Monday of the week."""
@@ -136,6 +139,13 @@ def _visit_row(customer: str, key: VisitKey, entries: list[dict[str, Any]]) -> R
         "monday": monday,
         "visits": entries,
     }
+    spans = {
+        f"{representative}/{to_micros(entry['logged_at']) // BURST_MICROS}"
+        for entry in entries
+        if entry["now"] and not entry["backfill"]
+    }
+    if spans:
+        document["logged_in"] = sorted(spans)
     return Row(VISIT_ROWS, name, document)
 
 

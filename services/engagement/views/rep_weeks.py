@@ -19,7 +19,7 @@ from services.engagement.views.expressions import (
 )
 from services.engagement.views.freshness import FIELDS as _FRESHNESS
 from services.engagement.views.freshness import latest
-from services.engagement.views.judging import burst, judged
+from services.engagement.views.judging import burst, judged, near
 
 OWING_ROLES = ["account_manager", "product_manager"]
 COVERAGE_DAYS = 90
@@ -45,7 +45,8 @@ def rep_weeks(name: Callable[[str], str]) -> list[Stage]:
         },
         {"$set": {"then": {"$cond": [_is_as_closed(), "$now", judged(_marked("closed"), "$closed")]}}},
         {"$set": {"aim": _aim("$profile", "$days", ""), "closed_aim": _aim("$closed", "$closed_days", "closed_")}},
-        {"$set": {"closed_row": _closed_row()}},
+        {"$set": {"closed_row": _closed_row(), "near": near("$now.visits")}},
+        _others(name),
         {"$project": _row()},
     ]
 
@@ -128,6 +129,26 @@ def _visits(name: Callable[[str], str]) -> Stage:
                 {"$sort": {"date": 1, "time": 1, "source": 1, "visit_id": 1}},
             ],
             "as": "visits",
+        }
+    }
+
+
+def _others(name: Callable[[str], str]) -> Stage:
+    """The visits of the representative's other weeks that were logged near those of this one."""
+    return {
+        "$lookup": {
+            "from": name("visit_rows"),
+            "localField": "near",
+            "foreignField": "logged_in",
+            "let": {"monday": "$monday"},
+            "pipeline": [
+                {"$match": {"$expr": {"$ne": ["$monday", "$$monday"]}}},
+                {"$unwind": "$visits"},
+                {"$replaceWith": "$visits"},
+                {"$match": {"now": True}},
+                {"$project": {"logged_at": 1, "date": 1, "backfill": 1}},
+            ],
+            "as": "others",
         }
     }
 
@@ -288,7 +309,7 @@ def _row() -> Stage:
         "met": {"$cond": [{"$eq": ["$aim.exempt", None]}, {"$gte": [counted, "$aim.target"]}, None]},
         "visits": {"$map": {"input": "$now.visits", "as": "this", "in": {field: f"$$this.{field}" for field in shown}}},
         "uncounted": count_where("$now.visits", {"$ne": ["$$this.reason", None]}),
-        "flags": {"late": count_where("$now.visits", "$$this.late"), "burst": burst("$now.visits")},
+        "flags": {"late": count_where("$now.visits", "$$this.late"), "burst": burst("$now.visits", "$others")},
         "coverage_90d": {
             "$cond": [
                 {"$eq": [owned_at_end, 0]},

@@ -221,6 +221,22 @@ async def test_flags_late_and_burst(reader: Reader, world: World) -> None:
     assert row["flags"] == {"late": 3, "burst": True}  # Monday's three
 
 
+async def test_a_burst_of_several_weeks_is_one_in_each(reader: Reader, world: World) -> None:
+    customers = [f"c{index}" for index in range(6)]
+    general(world, *customers)
+    for index, (customer, on) in enumerate(
+        zip(customers, ("02-24", "02-25", "03-03", "03-03", "03-10", "03-11"), strict=True)
+    ):
+        logged = f"2026-03-11T18:0{2 * index}" if index < 5 else "2026-03-11T19:30"
+        world.visit(f"2026-{on}", customer=customer, logged=logged)
+    weeks = {row["week"]: row["flags"]["burst"] for row in await reader.rep_weeks(world, {"representative": REP})}
+    assert {week for week, flagged in weeks.items() if flagged} == {"2026-W09", "2026-W10", "2026-W11"}
+    world.void("visit", world.log[-1][1].data.visit_id, "2026-03-12", subject="c5")
+    world.visit("2026-03-17", customer="c0", logged="2026-03-17T18:00")
+    weeks = {row["week"]: row["flags"]["burst"] for row in await reader.rep_weeks(world, {"representative": REP})}
+    assert not weeks["2026-W12"]
+
+
 @pytest.mark.parametrize(
     ("days", "minutes", "backfill"),
     [((2, 2, 2, 2, 2), 2, False), ((2, 3, 2, 3, 2), 3, False), ((2, 3, 2, 3, 2), 2, True)],
