@@ -161,6 +161,57 @@ async def test_role_and_ownership_are_those_of_monday(reader: Reader, world: Wor
     assert (later["role"], later["owned_general"]) == ("product_manager", None)
 
 
+async def test_half_a_day_away_leaves_a_target_of_five(reader: Reader, world: World) -> None:
+    world.absent("2026-03-02", "2026-03-02", on="2026-02-20", part="0.5")
+    world.review("2026-03-18")
+    row = await reader.week(world)
+    assert (row["days_worked"], row["target"]) == (4.5, 5)
+    world.absent("2026-03-02", "2026-03-03", absence_id="a2", on="2026-02-20", part="0.75")
+    row = await reader.week(world)
+    assert (row["days_worked"], row["target"]) == (3.25, 3)
+
+
+async def test_half_days_over_a_worked_weekend(reader: Reader, world: World) -> None:
+    world.absent("2026-02-09", "2026-02-15", on="2026-01-20", part="0.5")  # Saturday the 14th is worked
+    world.review("2026-03-18")
+    row = await reader.week(world, "2026-W07", calendar=CHINA)
+    assert (row["days_worked"], row["target"]) == (3.0, 3)
+
+
+async def test_who_joins_in_mid_week_has_a_row_by_the_first_active_day(reader: Reader, world: World) -> None:
+    general(world, "a", "b", owner=None)
+    world.register("2026-02-20", "J", active_from="2026-03-04", role="product_manager")
+    world.assign("2026-03-04", customer="a", on="2026-02-21", product_manager="J")
+    world.assign("2026-03-05", customer="b", on="2026-02-21", product_manager="J")
+    world.review("2026-03-18", "a")
+    row = await reader.week(world, rep="J")
+    assert (row["days_worked"], row["owned_general"], row["target"]) == (3, 1, 1)
+    assert await reader.rep_weeks(world, {"week": "2026-W09", "representative": "J"}) == []
+    assert (await reader.week(world, "2026-W11", rep="J"))["owned_general"] == 2
+
+
+async def test_who_is_registered_later_in_the_week_counts_from_that_day(reader: Reader) -> None:
+    world = World()
+    world.register("2026-03-04", active_from="2020-01-01", fte="0.2")
+    world.assign("2026-03-04", customer="a", on="2026-02-20")
+    world.tier("general", "2026-01-10", customer="a")
+    world.review("2026-03-18", "a")
+    row = await reader.week(world)
+    assert (row["days_worked"], row["owned_general"], row["target"]) == (5, 1, 1)
+    assert await reader.rep_weeks(world, {"week": "2026-W09"}) == []
+
+
+async def test_an_end_told_late_shortens_its_week_and_a_return_keeps_the_first_stay(
+    reader: Reader, world: World
+) -> None:
+    world.register("2026-03-06", active_from="2026-01-05", active_until="2026-03-03")
+    world.register("2026-03-20", active_from="2026-04-06")
+    world.review("2026-04-20")
+    assert (await reader.week(world))["days_worked"] == 2
+    weeks = {row["week"] for row in await reader.rep_weeks(world, {"representative": REP})}
+    assert weeks == {f"2026-W{week:02}" for week in (*range(2, 11), 15, 16, 17)}
+
+
 async def test_an_absence_may_be_amended_and_voided(reader: Reader, world: World) -> None:
     world.absent("2026-03-02", "2026-03-08", on="2026-02-20")
     world.absent("2026-03-02", "2026-03-04", on="2026-02-21", revision=2)
