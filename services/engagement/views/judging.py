@@ -81,7 +81,9 @@ def near(visits: Expression) -> Expression:
     span = {"$toLong": {"$floor": {"$divide": [{"$toLong": "$$this.logged_at"}, BURST_MS]}}}
     names = [{"$concat": ["$representative", "/", {"$toString": {"$add": [span, shift]}}]} for shift in (-1, 0, 1)]
     live = {"$filter": {"input": visits, "as": "this", "cond": {"$not": ["$$this.backfill"]}}}
-    return {"$reduce": {"input": live, "initialValue": [], "in": {"$setUnion": ["$$value", names]}}}
+    # Never empty: a lookup by nothing goes through the whole collection.
+    none = [{"$concat": ["$representative", "/"]}]
+    return {"$reduce": {"input": live, "initialValue": none, "in": {"$setUnion": ["$$value", names]}}}
 
 
 def burst(visits: Expression, others: Expression) -> Expression:
