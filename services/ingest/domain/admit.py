@@ -11,7 +11,7 @@ from services.ingest.domain.envelope import Envelope, ignored_attributes, read_e
 from services.ingest.domain.people import take_names
 from services.ingest.domain.rules import refuse_combination
 from shared.events.codec import content_hash, format_instant
-from shared.events.facts import Fact, RecordVoided
+from shared.events.facts import Fact, RecordVoided, RepresentativeRegistered
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import record_of, subject_kind
 
@@ -106,7 +106,16 @@ def _candidate(
         ignored=bounded(unknown) if unknown else (),
         expires_at=None if record or backfill or entry.internal else time + CLAIM_KEPT,
         claimed=not entry.internal,
+        former=_former_content(entry.name, subject, instant, data)
+        if isinstance(fact, RepresentativeRegistered)
+        else None,
     )
+
+
+def _former_content(name: str, subject: str, instant: str, data: dict[str, Any]) -> bytes:
+    """As when fte was 1 unless it was said, and null the same as absent, in registrations of representatives."""
+    said = {"fte": "1"} | {field: value for field, value in data.items() if value is not None}
+    return content_hash((name, subject, instant, said))
 
 
 def identity_of(source: str, event_id: str, record: tuple[str, ...] | None) -> bytes:

@@ -30,7 +30,8 @@ class Candidate:
     names: persons named in it, in order;
     ignored: dotted paths of attributes and fields that guanxi does not know, a bounded number;
     expires_at: when its claim may be forgotten, None for never;
-    claimed: False for what changes nothing however often it comes (reviews).
+    claimed: False for what changes nothing however often it comes (reviews);
+    former: the content as 2b2bfed hashed it, where that differs, so that its claims know a repeat.
     """
 
     type: str
@@ -51,3 +52,4 @@ class Candidate:
     ignored: tuple[str, ...]
     expires_at: datetime | None
     claimed: bool
+    former: bytes | None = None

@@ -74,7 +74,8 @@ def _against(claim: Claim, candidate: Candidate, position: Position) -> Accepted
             return Accepted(None, replaces)
         replaces = entry.undo
     revision = candidate.revision
-    if any(entry.revision == revision and entry.content == candidate.content for entry in claim.entries):
+    contents = {candidate.content, candidate.former}
+    if any(entry.revision == revision and entry.content in contents for entry in claim.entries):
         return Duplicate(revision)
     highest = claim.entries[-1]
     is_record = candidate.undo is not None

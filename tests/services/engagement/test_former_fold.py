@@ -1,6 +1,7 @@
 """What fold version 2 stored is read as it is; and goals whose tier is decided late."""
 
 from fractions import Fraction
+from typing import Any
 
 from services.engagement.rules.goals import Goals
 from services.engagement.rules.representative import Absence, Registration
@@ -8,7 +9,7 @@ from tests.services.engagement.world import REP, World, day
 
 
 def test_a_goal_of_before_has_no_contacts() -> None:
-    stored = [
+    stored: list[list[Any]] = [
         ["adherence", 1, "g", "crm", 0, 100, 739_000, True, [23, 63]],
         ["nps", 1, "n", "crm", 0, 50, 7, False, None],
     ]
