@@ -32,7 +32,23 @@ CURRENCIES = {"CNY": ("CNY", "CNY", "CNY", "USD", "JPY", "CHF"), "GBP": ("GBP", 
 PURCHASING = ("purchase", "purchase", "purchase", "refund", "amend", "void", "review")
 TIERING = (
     *PURCHASING,
-    *("bloom", "bloom", "invoice", "payment", "rating", "credit", "override", "lift", "assign", "approval", "approval"),
+    *(
+        "bloom",
+        "bloom",
+        "invoice",
+        "payment",
+        "part",
+        "credited",
+        "settled",
+        "settled",
+        "rating",
+        "credit",
+        "override",
+        "lift",
+        "assign",
+        "approval",
+        "approval",
+    ),
 )
 ANSWERS = ("survey", "survey", "survey", "amend", "void", "review")
 CONCERNS = ("concern", "concern", "answered", "answered", "confirmed", "confirmed", "tier", "amend", "void", "review")
@@ -150,6 +166,8 @@ class _Writer:
             changes["amount"] = self.amount(former["data"]["currency"])
         if "paid_on" in former["data"]:
             changes["paid_on"] = self.day(-100, 5)
+        if "credited_on" in former["data"]:
+            changes["credited_on"] = self.day(-100, 5)
         if "due_on" in former["data"]:
             changes["due_on"] = self.day(-200, 60)
         if "instrument" in former["data"]:
@@ -165,9 +183,10 @@ class _Writer:
         if not self.records:
             return
         former = self.chance.pick(self.records)
-        _, kind, record_id = identity(former)
+        _, kind, *of_invoice, record_id = identity(former)
         number = revision(Logged(former, self.now)) + self.chance.pick((1, 2))
-        self._revise(former, voided(former, kind, record_id, number))
+        more = {"invoice_id": of_invoice[0]} if of_invoice else {}
+        self._revise(former, voided(former, kind, record_id, number, **more))
 
     def _revise(self, former: Json, said: Json) -> None:
         self.log.append(Logged(said, self.now))
@@ -192,6 +211,56 @@ class _Writer:
 
     def _payment(self) -> None:
         self.records.append(self.add("invoice.paid", invoice_id=self._new_id("i"), paid_on=self.day(-100, 5)))
+
+    def _part(self) -> None:
+        """A part of an invoice, most often in its currency; the amounts are of the invoices' own size."""
+        currency = self.chance.pick(CURRENCIES[self.currency])
+        self.records.append(
+            self.add(
+                "invoice.paid",
+                invoice_id=self._new_id("i"),
+                paid_on=self.day(-100, 5),
+                payment_id=f"w-{self.chance.integer(1, 3)}",
+                amount=self.amount(currency),
+                currency=currency,
+            )
+        )
+
+    def _credited(self) -> None:
+        currency = self.chance.pick(CURRENCIES[self.currency])
+        self.records.append(
+            self.add(
+                "invoice.credited",
+                credit_id=f"n-{self.chance.integer(1, 3)}",
+                invoice_id=self._new_id("i"),
+                amount=self.amount(currency),
+                currency=currency,
+                credited_on=self.day(-100, 5),
+            )
+        )
+
+    def _settled(self) -> None:
+        """An invoice with parts and credits in its own currency, and now and then the rest."""
+        currency, name = self.chance.pick(CURRENCIES[self.currency]), self._new_id("i")
+        due = self.chance.integer(-200, 40)
+        amount = 100_000 if currency == "JPY" else "100000.00"
+        self.records.append(
+            self.add(
+                "invoice.issued", invoice_id=name, amount=f"{amount}", currency=currency, due_on=self.day(due, due)
+            )
+        )
+        for number in range(self.chance.integer(1, 4)):
+            on, part = self.day(due - 5, due + 100), f"{self.chance.pick((1, 10, 30, 50, 70))}000"
+            said: Json = {"invoice_id": name, "amount": part, "currency": currency}
+            if self.chance.integer(0, 2) == 0:
+                one = self.add("invoice.credited", credit_id=f"n-{number}", credited_on=on, **said)
+            else:
+                one = self.add("invoice.paid", payment_id=f"w-{number}", paid_on=on, **said)
+            if currency != "JPY":
+                one["data"]["amount"] += ".00"
+            self.records.append(one)
+        if self.chance.integer(0, 3) == 0:
+            self.records.append(self.add("invoice.paid", invoice_id=name, paid_on=self.day(due, due + 100)))
 
     def _rating(self) -> None:
         points = ("10", "10", "8", "7.5", "6", "3", "0")
@@ -356,7 +425,8 @@ def history(
         writer.now += timedelta(chance.pick(gaps_days), seconds=chance.pick((0, 1, 3600, 50_000)))
         writer.step(chance.pick(actions))
     history_ends = chance.pick((0, 0, len(writer.log) // 2, len(writer.log))) if backfills else 0
-    return admitted([*_backfilled(writer.log[:history_ends]), *writer.log[history_ends:]])
+    lags = chance.pick((False, True))
+    return admitted([*_backfilled(writer.log[:history_ends], lags=lags), *writer.log[history_ends:]])
 
 
 def ends(log: Sequence[Logged], chance: Chance) -> list[datetime]:
@@ -384,13 +454,13 @@ def _days_of(one: Logged) -> Iterator[date]:
             yield date.fromisoformat(value)
 
 
-def _backfilled(log: Sequence[Logged]) -> list[Logged]:
-    """History is sorted by time and decided as of it; it has no reviews. What tiering decides stands among it."""
+def _backfilled(log: Sequence[Logged], *, lags: bool) -> list[Logged]:
+    """History is sorted by time and decided as of it; it has no reviews. What tiering decides stands among it, or
+    behind it where tiering lags.
+    """
     kept = [one for one in log if one.event["type"] != REVIEWED]
-    return [
-        Logged(one.event, one.recorded_at, backfill=one.event["type"] != TIER_CHANGED)
-        for one in sorted(kept, key=lambda one: one.time)
-    ]
+    ordered = sorted(kept, key=lambda one: (lags and one.event["type"] == TIER_CHANGED, one.time))
+    return [Logged(one.event, one.recorded_at, backfill=True) for one in ordered]
 
 
 def admitted(log: Sequence[Logged]) -> list[Logged]:
@@ -405,7 +475,7 @@ def admitted(log: Sequence[Logged]) -> list[Logged]:
         if one.event["type"] == TIER_CHANGED:
             decisions += 1
             data = one.event["data"] | {"version": decisions}
-            passed.append(Logged(one.event | {"data": data}, one.recorded_at))
+            passed.append(Logged(one.event | {"data": data}, one.recorded_at, backfill=one.backfill))
             continue
         key = identity(one.event)
         if revision(one) > highest.get(key, 0):

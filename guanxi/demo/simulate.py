@@ -74,6 +74,14 @@ def _registrations_of_reps(reps: Iterable[Representative], zone: tzinfo, first: 
             }
             told = _at(max(start - timedelta(days=14), first), 7 * 60 + 5, zone)
             yield cloud_event(SOURCE, f"abs-{rep.id}-{number}", "representative.absent", rep.id, told, absence)
+            half = {
+                "absence_id": f"A-{rep.id}-{number}-training",
+                "from_on": (end + timedelta(days=3)).isoformat(),
+                "to_on": (end + timedelta(days=4)).isoformat(),
+                "reason": "training in the mornings",
+                "part": "0.5",
+            }
+            yield cloud_event(SOURCE, f"abs-{rep.id}-{number}-training", "representative.absent", rep.id, told, half)
 
 
 def _registrations_of_customers(accounts: Iterable[Account], zone: tzinfo) -> Iterator[CloudEvent]:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from guanxi.demo.cloudevents import write_ndjson
 from guanxi.demo.customers import Invoices, read_invoices
 from guanxi.demo.simulate import simulate
-from guanxi.importer.adapters import connected
+from guanxi.importer.adapters import connected, run_name
 from guanxi.importer.mapping import read_mapping
 from guanxi.importer.reading import Plan
 from guanxi.importer.run import Import
@@ -59,7 +59,7 @@ async def import_story(settings: Settings, story: Story, last_on: date, folder: 
     plan = Plan(
         files=[INVOICES, story.events], mapping=read_mapping(MAPPING), zone=ZONE, backfill=True, shift_to=last_on
     )
-    async with connected(settings, backfill=True) as ports:
+    async with connected(settings, backfill=run_name(plan.files)) as ports:
         one = Import(plan, ports, folder / "refused.csv")
 
         def show(*, last: bool = False) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
-import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
 
 from guanxi.importer.ports import Place, Ports
 from guanxi.importer.riding import riding
@@ -61,9 +62,9 @@ class MongoLive:
 
 
 @asynccontextmanager
-async def connected(settings: Settings, *, backfill: bool) -> AsyncIterator[Ports]:
-    """The ports, closed at the end of the block. While a backfill runs it is marked, so that sweeps pause.
-    Raises Transient.
+async def connected(settings: Settings, *, backfill: str | None) -> AsyncIterator[Ports]:
+    """The ports, closed at the end of the block. `backfill` is the name of a run of history, the same when it is run
+    again after it was cut off: it is marked until it has come to its end, so that sweeps wait. Raises Transient.
     """
     database = connect(settings)
     appender = Appender(settings, max_record_bytes=MAX_INBOX_RECORD_BYTES)
@@ -78,7 +79,7 @@ async def connected(settings: Settings, *, backfill: bool) -> AsyncIterator[Port
             live=MongoLive(database, states),
             generation=generation,
         )
-        async with _marked(BackfillMarks(database)) if backfill else contextlib.nullcontext():
+        async with _marked(BackfillMarks(database), backfill) if backfill else contextlib.nullcontext():
             yield riding(ports)
     finally:
         await appender.close()
@@ -86,16 +87,23 @@ async def connected(settings: Settings, *, backfill: bool) -> AsyncIterator[Port
 
 
 @asynccontextmanager
-async def _marked(marks: BackfillMarks, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> AsyncIterator[None]:
-    run_id = secrets.token_hex(8)
+async def _marked(
+    marks: BackfillMarks, run_id: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> AsyncIterator[None]:
     await marks.alive(run_id, now())
     marking = asyncio.create_task(_mark(marks, run_id, now))
     try:
         yield
+        with contextlib.suppress(Transient):  # then the run counts as cut off, and another one ends it
+            await marks.ended(run_id, now())
     finally:
         marking.cancel()
-        with contextlib.suppress(Transient):  # an unended mark counts as dead soon
-            await marks.ended(run_id, now())
+
+
+def run_name(files: Iterable[Path]) -> str:
+    """The name of the run that imports these files, wherever it is started from and in whatever order they are told."""
+    paths = sorted(str(file.resolve()) for file in files)
+    return blake2b("\0".join(paths).encode(), digest_size=8).hexdigest()
 
 
 async def _mark(marks: BackfillMarks, run_id: str, now: Callable[[], datetime]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from guanxi.importer.adapters import connected
+from guanxi.importer.adapters import connected, run_name
 from guanxi.importer.reading import Plan
 from guanxi.importer.run import Import
 from guanxi.importer.summary import show
@@ -30,7 +30,8 @@ async def import_files(
     Import(plan, None, refused_file)  # says what is wrong with the files before any server is waited for
     started = time.monotonic()
     async with AsyncExitStack() as stack:
-        ports = None if dry_run else await stack.enter_async_context(connected(settings, backfill=plan.backfill))
+        name = run_name(plan.files) if plan.backfill else None
+        ports = None if dry_run else await stack.enter_async_context(connected(settings, backfill=name))
         one = Import(plan, ports, refused_file, as_late=as_late)
         bar = Progress(
             TextColumn("{task.description}"),

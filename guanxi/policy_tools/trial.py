@@ -17,7 +17,7 @@ from guanxi.policy_tools.tally import Move, Tally
 from guanxi.policy_tools.twins import NEAR, Twins
 from services.engagement.domain import Engagement
 from services.engagement.rules.days import to_micros
-from services.engagement.rules.representative import REPRESENTATIVE_FOLDS, Representative
+from services.engagement.rules.representative import REPRESENTATIVE_FOLDS, WHOLE, Representative
 from services.tiering.policy import Policies
 from shared.errors import Malformed
 from shared.events.codec import decode, type_and_position
@@ -138,7 +138,7 @@ class Partition:
             if ends is not None and begins <= ends < today:
                 continue
             tally.representatives += 1
-            tally.fte += Fraction(fields["fte"], 100)
+            tally.fte += Fraction(fields.get("fte") or WHOLE, WHOLE)
 
 
 def _event(record: Record) -> Event:

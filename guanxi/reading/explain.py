@@ -103,6 +103,9 @@ def _tier(row: Document) -> Iterator[str]:
         yield _line("", f"first purchase {row['first_purchase_on']}, last {row['last_purchase_on']}")
     if row["flags"]["unconverted"]:
         yield _line("", f"left out, as the policy has no rate: {listed(row['flags']['unconverted'])}")
+    if row["flags"].get("uncounted"):
+        said = "in another currency, or over a hundred of one invoice"
+        yield _line("", f"parts or credits not counted ({said}): {listed(row['flags']['uncounted'])}")
 
 
 def _entitled(said: Document) -> Iterator[str]:

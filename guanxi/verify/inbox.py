@@ -3,16 +3,16 @@
 And what admission remembers (the claims) against the log, both ways.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from guanxi.rejections import parse
 from guanxi.verify.findings import Report
-from guanxi.verify.log import OnLog
+from guanxi.verify.log import OnLog, identity
 from guanxi.verify.meter import Meter
-from guanxi.verify.positions import Offsets, Positions, Source
+from guanxi.verify.positions import Offsets, Positions, Source, Sums, block_of
 from guanxi.verify.sample import Wants
 from services.ingest.admission import read
 from services.ingest.domain import Candidate, Duplicate, judge
@@ -21,6 +21,7 @@ from shared.errors import Malformed
 from shared.events.codec import type_and_position
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
+from shared.events.registry import FACTS
 from shared.kafka.connection import Record
 from shared.kafka.follow import Follower
 from shared.kafka.scan import Bounds
@@ -139,21 +140,61 @@ async def check_claims(
     report: Report,
 ) -> None:
     """What is claimed is on the log, and what is on the log is claimed."""
-    claimed = Positions()
+    claimed, identities = Positions(), Sums()
     meter.begin("claims", await _count(database))
     async for some in _claims(database):
         meter.add(len(some))
         for claim in some:
-            if not wants(claim["key"]):
-                continue
-            report.looked_at["claims"] += 1
-            for entry in claim["entries"]:
-                position = Position(*map(int, entry["position"].split("/")))
-                claimed.add(position)
-                if position not in on_log.admitted and _is_past(position, admitted):
+            is_wanted = wants(claim["key"])
+            report.looked_at["claims"] += is_wanted
+            for position, entry in _entries(claim):
+                claimed.add(position)  # whoever it belongs to now: a record that moved was somebody else's first
+                if position in on_log.to_be_claimed:
+                    identities.add(position, claim["_id"])
+                if is_wanted and position not in on_log.admitted and _is_past(position, admitted):
                     said = f"revision {entry['revision']} is claimed, but is not on the log: sent again, it is refused"
                     report.found("log", "claimed_not_logged", claim["key"], _name(position), said + " as a duplicate")
     await _report_unclaimed(settings, on_log.to_be_claimed, claimed, log_ends, meter, report)
+    blocks = on_log.identities.differing(identities)
+    if blocks:
+        await _report_misplaced(settings, database, blocks, log_ends, meter, report)
+
+
+def _entries(claim: dict[str, Any]) -> Iterator[tuple[Position, dict[str, Any]]]:
+    for entry in claim["entries"]:
+        yield Position(*map(int, entry["position"].split("/"))), entry
+
+
+async def _report_misplaced(
+    settings: Settings,
+    database: Database,
+    blocks: Collection[tuple[int, int, int]],
+    log_ends: Mapping[int, int],
+    meter: Meter,
+    report: Report,
+) -> None:
+    """Which claims stand under another identity than that of the record that they say they are of."""
+    wanted: dict[Position, bytes] = {}
+    meter.begin("finding what is claimed under another identity", sum(log_ends.values()))
+    async with Follower(settings, LOG.full_name(settings)) as follower:
+        for partition, end in log_ends.items():
+            follower.seek(partition, 0)
+            async for records in follower.read(end):
+                meter.add(len(records))
+                for record in records:
+                    try:
+                        name, at = type_and_position(record.headers)
+                    except Malformed:
+                        continue
+                    if at is not None and block_of(at) in blocks and name in FACTS and not FACTS[name].internal:
+                        wanted.setdefault(at._replace(output=0), identity(record, name))
+    async for some in _claims(database):
+        for claim in some:
+            for position, entry in _entries(claim):
+                if wanted.get(position._replace(output=0), claim["_id"]) != claim["_id"]:
+                    said = f"revision {entry['revision']} is claimed under another identity than its record on the log "
+                    said += "has: sent again, that counts twice"
+                    report.found("log", "claimed_as_another", claim["key"], _name(position), said)
 
 
 async def _count(database: Database) -> int:
@@ -162,7 +203,7 @@ async def _count(database: Database) -> int:
 
 
 async def _claims(database: Database) -> AsyncIterator[list[dict[str, Any]]]:
-    projection = {"_id": 0, "key": 1, "entries.position": 1, "entries.revision": 1}
+    projection = {"key": 1, "entries.position": 1, "entries.revision": 1}
     async with transient_errors():
         cursor = database[CLAIMS].find({}, projection=projection, batch_size=CLAIMS_AT_ONCE)
         while some := await cursor.to_list(length=CLAIMS_AT_ONCE):

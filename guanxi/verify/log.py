@@ -14,16 +14,16 @@ from pydantic_core import from_json
 
 from guanxi.verify.chain import Chains
 from guanxi.verify.findings import Report, on_log
-from guanxi.verify.positions import Positions, Source
+from guanxi.verify.positions import Positions, Source, Sums
 from guanxi.verify.sample import Wants
 from services.engagement.domain import Engagement
-from services.ingest.domain.admit import CLAIM_KEPT
+from services.ingest.domain.admit import CLAIM_KEPT, identity_of
 from services.ingest.domain.envelope import MAX_AGE
 from services.tiering.domain import Tiering
 from shared.errors import Malformed
 from shared.events.codec import decode, type_and_position
 from shared.events.event import LogPosition, Position
-from shared.events.registry import DECISIONS, FACTS, VOIDED
+from shared.events.registry import DECISIONS, FACTS, VOIDED, record_of
 from shared.kafka.connection import Record, partition_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,11 +55,12 @@ class _Line:
 @dataclass(slots=True)
 class OnLog:
     """What the whole log holds. admitted: positions of the inbox; to_be_claimed: those of them, within the sample,
-    that a claim must know of.
+    that a claim must know of, and under which identity (`identities`).
     """
 
     admitted: Positions = field(default_factory=Positions)
     to_be_claimed: Positions = field(default_factory=Positions)
+    identities: Sums = field(default_factory=Sums)
     backwards: int = 0
     backwards_most_ms: int = 0
 
@@ -151,6 +152,7 @@ class LogCheck:
         key = (record.key or b"").decode(errors="replace")
         if name in FACTS and not FACTS[name].internal and self._wants(key) and self._must_be_claimed(record, name):
             self._total.to_be_claimed.add(position)
+            self._total.identities.add(position, identity(record, name))
 
     def _must_be_claimed(self, record: Record, name: str) -> bool:
         """Claims of records are for good; those of other facts are forgotten after a time, if they are no history."""
@@ -178,6 +180,15 @@ class LogCheck:
         key = (record.key or b"(no key)").decode(errors="backslashreplace")
         place = LogPosition(self._generation, record.partition, record.offset)
         self._report.found("log", kind, key, on_log(place), said)
+
+
+def identity(record: Record, name: str) -> bytes:
+    """Under which identity a fact on the log is claimed; of one that can't be read, none that a claim has."""
+    try:
+        event = from_json(record.value or b"")
+        return identity_of(event["source"], event["id"], record_of(FACTS[name], event["data"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return b""
 
 
 def _from(position: Position) -> str:

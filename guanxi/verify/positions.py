@@ -1,9 +1,12 @@
 """Sets of inbox positions, one bit each: 100 million records of the inbox take 12 MB a set."""
 
 from collections.abc import Iterator
+from hashlib import blake2b
 
 from shared.events.event import Position
 
+_SUMMED = 10
+"""Bits of an offset that are summed up together: 1,024 records take one number."""
 Source = tuple[int, int]
 """Generation and partition of the inbox."""
 _BLOCK = 4096
@@ -82,3 +85,28 @@ class Positions:
             theirs = other.of((generation, partition))
             for offset in offsets.without(theirs, 0, len(offsets._bits) << 3):  # noqa: SLF001 - the same module
                 yield Position(generation, partition, offset)
+
+
+class Sums:
+    """What belongs to each of many inbox positions, summed up by blocks of them, so that two such accounts can be held
+    against each other without keeping either.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[int, int, int], int] = {}
+
+    def add(self, position: Position, what: bytes) -> None:
+        """Count what belongs to a position; twice counts twice."""
+        digest = blake2b(what + b"/".join(b"%d" % part for part in position[:3]), digest_size=8).digest()
+        block = block_of(position)
+        self._sums[block] = (self._sums.get(block, 0) + int.from_bytes(digest)) & (2**64 - 1)
+
+    def differing(self, other: "Sums") -> set[tuple[int, int, int]]:
+        """The blocks in which the two accounts are not the same."""
+        mine, theirs = self._sums, other._sums  # noqa: SLF001 - the same class
+        return {block for block in mine.keys() | theirs.keys() if mine.get(block, 0) != theirs.get(block, 0)}
+
+
+def block_of(position: Position) -> tuple[int, int, int]:
+    """The block of `Sums` that a position is in."""
+    return position.generation, position.partition, position.offset >> _SUMMED

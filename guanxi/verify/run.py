@@ -14,6 +14,8 @@ from guanxi.verify.sample import Sample, Wants, wanted
 from guanxi.verify.views import Live, compare_others, compare_partition
 from services.engagement.app import make_domain as make_engagement
 from services.engagement.store import SCHEMA as ENGAGEMENT
+from services.engagement.store import WEEKS
+from services.engagement.weeks import weeks_around
 from services.ingest.store import MongoStore
 from services.tiering.app import make_domain as make_tiering
 from services.tiering.store import SCHEMA as TIERING
@@ -23,6 +25,7 @@ from shared.kafka.scan import Bounds, bounds
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
 from shared.mongo.policies import COLLECTION as POLICIES
+from shared.mongo.policies import adopted
 from shared.settings import Settings
 from shared.topics import INBOX, LOG, REJECTED
 
@@ -31,6 +34,8 @@ MAX_RECORDS_AT_ONCE = 200_000
 times, each time for a part of its keys.
 """
 SERVICES = ("tiering", "engagement")
+MAX_WEEKS = 10_000
+"""Weeks of the calendar that are looked at: two centuries."""
 
 
 @dataclass(slots=True)
@@ -54,6 +59,8 @@ class Run:
         if "log" in checks:
             await self._log(wanted(below))
         for service in SERVICES:
+            if service == "engagement" and "views" in checks:
+                await self._weeks()
             if service in checks or "views" in checks:
                 await self._service(service, below, deciding=service in checks, comparing="views" in checks)
         self.meter.end()
@@ -164,6 +171,26 @@ class Run:
                     )
                     follower.seek(partition, 0)
                     await self._partition(live, partition, end, wants, refold, follower, comparing=comparing)
+
+    async def _weeks(self) -> None:
+        """The business calendar, which `rep_weeks` begins with: each week that stands must be what the policies say.
+        Those of years that have come or gone since it was written may be missing or more.
+        """
+        expected = {
+            week["week"]: week for week in weeks_around(await adopted(self.database), self.settings.zone, self.now)
+        }
+        async with transient_errors():
+            stored = await self.database[WEEKS].find({}, {"_id": 0}).to_list(MAX_WEEKS)
+        self.report.looked_at["weeks of the calendar"] += len(stored)
+        for week in stored:
+            wanted_week = expected.get(week["week"], week)
+            names = sorted(name for name in wanted_week if week.get(name) != wanted_week[name])
+            if names:
+                said = f"{', '.join(names)}: another than the policy's calendar says; set-up writes it again"
+                self.report.found("views", "week_differs", f"week {week['week']}", None, said)
+        missing = {name for name, week in expected.items() if week["begins_at"] <= self.now}
+        for name in sorted(missing - {week["week"] for week in stored}):
+            self.report.found("views", "week_missing", f"week {name}", None, "the calendar lacks it; set-up writes it")
 
     async def _partition(
         self, live: Live, partition: int, end: int, wants: Wants, refold: Refold, follower: Follower, *, comparing: bool

@@ -52,8 +52,12 @@ class Engagement:
 
     service = "engagement"
     fold_version = 3
+    """3: visits stored by week; goals may have contacts, absences a part, registrations cleared fields. Reads 2 as
+    well; nothing needs a rebuild.
+    """
     folds = CUSTOMER_FOLDS | REPRESENTATIVE_FOLDS
     decides = frozenset(NAMES[kind] for kind in (ContactLapsed, ContactResumed, SatisfactionDropped, ConcernOverdue))
+    decides_history = False
 
     def __init__(self, entitlements: Entitlements, zone: ZoneInfo) -> None:
         self.time = BusinessTime(zone)
@@ -85,8 +89,12 @@ class Engagement:
         else:
             self.representatives.advance(state, to_micros(clock))
 
+    def accepts(self, state: State, event: Event) -> bool:
+        """Whether a decision of tiering is the next one of its customer."""
+        return isinstance(state, Customer) and state.tiers.is_next(event.data)
+
     def evolve(self, state: State, event: Event) -> State:
-        """Fold one fact, or a decision of tiering. The clock has been advanced to a fact's already."""
+        """Fold one fact, or an accepted decision of tiering, to whose instant the clock has been advanced."""
         if isinstance(state, Customer):
             fold(self.customers, state, event)
         else:

@@ -19,7 +19,7 @@ from services.engagement.rules.relationship import (
     KeyPerson,
     key_relationship,
 )
-from services.engagement.rules.representative import Representative
+from services.engagement.rules.representative import WHOLE, Representative
 from services.engagement.rules.satisfaction import INSTRUMENTS, Figure
 from services.engagement.rules.shown import NO_ANSWERS, NO_RELATIONSHIP, said
 from services.engagement.rules.tiers import PARTNER
@@ -273,7 +273,7 @@ def representative_row(representative: Representative) -> dict[str, Any]:
         "role": fields.get("role"),
         "team": fields.get("team"),
         "manager": fields.get("manager"),
-        "fte": fields["fte"] / 100 if "fte" in fields else None,
+        "fte": (fields.get("fte") or WHOLE) / 100 if fields else None,
         "active_from": iso_or_none(fields.get("active_from")),
         "active_until": iso_or_none(fields.get("active_until")),
         "goals": [

@@ -39,6 +39,7 @@ SCHEMA = Schema(
         Index(VISIT_ROWS, ("representative", "monday")),
         Index(VISIT_ROWS, ("customer",)),
         Index(VISITS, ("customer",)),  # for those who compare; the fold finds them by id
+        Index(VISIT_ROWS, ("logged_in",), sparse=True),
         Index(ACCOUNT_ROWS, ("representative",)),
         Index(ACCOUNT_ROWS, ("customer",)),
         Index(WEEKS, ("week",), unique=True, generational=False),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -18,9 +19,14 @@ YEARS_BACK, YEARS_AHEAD = 4, 2
 
 
 async def refresh_weeks(database: Database, policies: Sequence[Adopted], settings: Settings, now: datetime) -> None:
-    """Write the weeks around a moment, each by the calendar of the policy in force on its Monday. To be done at set-up,
-    whenever engagement starts, so that new years and newly announced holidays come in, and when a policy is adopted.
+    """Write the weeks around a moment. To be done at set-up, whenever engagement starts, so that new years and newly
+    announced holidays come in, and when a policy is adopted.
     """
+    await write_weeks(database, weeks_around(policies, settings.zone, now))
+
+
+def weeks_around(policies: Sequence[Adopted], zone: ZoneInfo, now: datetime) -> list[dict[str, Any]]:
+    """The weeks around a moment, each by the calendar of the policy in force on its Monday."""
     first, last = date(now.year - YEARS_BACK, 1, 1), date(now.year + YEARS_AHEAD, 12, 31)
     documents = []
     # From the day of a version to that of the next one; the first decides what was before it too.
@@ -29,8 +35,8 @@ async def refresh_weeks(database: Database, policies: Sequence[Adopted], setting
     for policy, begin, end in zip(policies, begins, [*begins[1:], last + timedelta(1)], strict=True):
         if begin < end:
             calendar = build_calendar(_choice(policy), range(now.year - YEARS_BACK, now.year + YEARS_AHEAD + 1))
-            documents += week_documents(calendar, settings.zone, begin, end - timedelta(1))
-    await write_weeks(database, documents)
+            documents += week_documents(calendar, zone, begin, end - timedelta(1))
+    return documents
 
 
 def _monday_from(day: date) -> date:

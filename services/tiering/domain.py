@@ -41,6 +41,7 @@ class Tiering:
     fold_version = stored.FOLD_VERSION
     folds = frozenset(NAMES[fact] for fact in FOLDED)
     decides = frozenset({NAMES[TierChanged], NAMES[TierProposed]})
+    decides_history = True
 
     def __init__(self, policies: Policies, zone: ZoneInfo) -> None:
         if not policies:
@@ -79,6 +80,10 @@ class Tiering:
             figures = {"score": f"{assessed.score / 10:.1f}", "net_365d": policy.money(assessed.money.net)}
             state.goals = goals.settled(state.goals, day, figures.__getitem__)
             state.hear()
+
+    def accepts(self, state: State, event: Event) -> bool:  # noqa: ARG002 - the protocol's
+        """No service comes before tiering."""
+        return False
 
     def evolve(self, state: State, event: Event) -> State:
         """Fold one fact."""

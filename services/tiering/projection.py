@@ -116,10 +116,19 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
     first, last = state.bought.first(state.today), state.bought.last(state.today)
     if first is not None and last is not None:
         public["first_purchase_on"], public["last_purchase_on"] = iso(first), iso(last)
+    flags: Json = {}
     unconverted = unconverted_currencies(state, policy)
     if unconverted:
-        public["flags"] = {"unconverted": unconverted}
+        flags["unconverted"] = unconverted
+    if state.invoices.uncounted:
+        flags["uncounted"] = sorted({invoice_id for _, invoice_id in state.invoices.uncounted})[:MAX_FLAGGED]
+    if flags:
+        public["flags"] = flags
     return public
+
+
+MAX_FLAGGED = 20
+"""Invoices named of which a part or a credit is not counted: in another currency, or over a hundred of one invoice."""
 
 
 def unconverted_currencies(state: State, policy: Policy) -> list[str]:

@@ -66,7 +66,7 @@ def customers_pipeline(name: Name) -> list[Json]:
                 **{field: _default(field, value=None) for field in _NULLABLE},
                 "dormant": _default("dormant", value=False),
                 "at_risk": _default("at_risk", value=False),
-                "flags": {"unconverted": {"$ifNull": ["$flags.unconverted", []]}},
+                "flags": {name: {"$ifNull": [f"$flags.{name}", []]} for name in ("unconverted", "uncounted")},
                 "factors": _factors(),
                 "cause": {"$ifNull": ["$shown.cause", None]},
                 "changes": {"$ifNull": ["$change.would_change", None]},

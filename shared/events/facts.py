@@ -5,12 +5,12 @@ the variants with names, which the doors take, stand in `shared.events.named`.
 """
 
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from shared.events.types import (
+    WHOLE,
     Amount,
     CurrencyCode,
     Day,
@@ -19,6 +19,7 @@ from shared.events.types import (
     MarginRate,
     Measure,
     Name,
+    Part,
     Points,
     Text,
     Tier,
@@ -34,7 +35,9 @@ VisitKind = Literal[
     "routine", "executive", "company_tour", "reference_site", "technical_exchange", "exhibition", "workshop"
 ]
 Channel = Literal["onsite", "hosted", "video", "phone", "chat"]
-RecordKind = Literal["visit", "purchase", "refund", "invoice", "payment", "survey", "concern", "absence"]
+RecordKind = Literal[
+    "visit", "purchase", "refund", "invoice", "payment", "payment_part", "credit", "survey", "concern", "absence"
+]
 
 
 class Fact(BaseModel):
@@ -78,23 +81,28 @@ class AccountAssigned(Fact):
 
 
 class RepresentativeRegistered(Fact):
-    """A representative joined or changed; the subject is the representative. The name is in `people`."""
+    """A representative joined or changed; the subject is the representative. The name is in `people`. Amended field by
+    field: an absent one stays as it is, null clears; fte is 1 until said.
+    """
+
+    NULL_CLEARS = True
 
     role: Role
     team: Name | None = None
     manager: Id | None = None
-    fte: Fte = Decimal(1)
+    fte: Fte | None = None
     active_from: Day
     active_until: Day | None = None
 
 
 class RepresentativeAbsent(Fact):
-    """A representative does not work from a day to a day, both included."""
+    """A representative does not work from a day to a day, both included, nor for a part of each of these days."""
 
     absence_id: Id
     from_on: Day
     to_on: Day
     reason: Name | None = None
+    part: Part | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -175,10 +183,23 @@ class InvoiceIssued(Fact):
 
 
 class InvoicePaid(Fact):
-    """An invoice was paid whole."""
+    """All that is left of an invoice was paid; or, with `payment_id`, `amount` and `currency`, a part of it."""
 
     invoice_id: Id
     paid_on: Day
+    payment_id: Id | None = None
+    amount: Amount | None = None
+    currency: CurrencyCode | None = None
+
+
+class InvoiceCredited(Fact):
+    """Less is owed of an invoice."""
+
+    credit_id: Id
+    invoice_id: Id
+    amount: Amount
+    currency: CurrencyCode
+    credited_on: Day
 
 
 class CreditRated(Fact):
@@ -211,7 +232,7 @@ class KeyPersonAssessed(Fact):
     person_id: Id
     department: Name | None = None
     decision_role: Literal["approve", "decide", "support", "influence"]
-    attitude: Annotated[int, Field(strict=True, ge=-1, le=3)] | None = None
+    attitude: Annotated[int, Field(strict=True, ge=-1, le=3), WHOLE] | None = None
     assessed_by: Id
     left: Annotated[bool, Field(strict=True)] | None = None
 
@@ -223,8 +244,8 @@ class SatisfactionSurveyed(Fact):
 
     survey_id: Id
     instrument: Literal["nps", "csat", "ces"]
-    score: Annotated[int, Field(strict=True)]
-    expectation: Annotated[int, Field(strict=True)] | None = None
+    score: Annotated[int, Field(strict=True), WHOLE]
+    expectation: Annotated[int, Field(strict=True), WHOLE] | None = None
     person_id: Id | None = None
     touchpoint: Name | None = None
 
@@ -281,7 +302,7 @@ class TierOverrideLifted(Fact):
 class TierApproved(Fact):
     """An open proposal of strategic is approved; `proposal_version` names it."""
 
-    proposal_version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+    proposal_version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE]
     approved_by: Id
     reason: Text | None = None
 
@@ -289,7 +310,7 @@ class TierApproved(Fact):
 class TierDeclined(Fact):
     """An open proposal of strategic is declined."""
 
-    proposal_version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+    proposal_version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE]
     declined_by: Id
     reason: Text | None = None
 
@@ -328,12 +349,19 @@ class GoalSet(Fact):
         return self
 
 
+INVOICE_PARTS: frozenset[RecordKind] = frozenset({"payment_part", "credit"})
+"""Kinds of records that are known by their invoice's id and their own."""
+
+
 class RecordVoided(Fact):
-    """A record counts no more: a revision (of at least 2) without content."""
+    """A record counts no more: a revision (of at least 2) without content. `invoice_id` goes with what is a part of an
+    invoice, kinds payment_part and credit, whose `record_id` is the payment_id or credit_id.
+    """
 
     kind: RecordKind
     record_id: Id
     reason: Name
+    invoice_id: Id | None = None
 
 
 class CustomerRepaired(Fact):

@@ -1,16 +1,17 @@
 """Exact money: decimal strings outside, whole minor units inside (domain.md, Tiering)."""
 
+import re
 from decimal import Decimal
 from functools import cache
 
 from iso4217 import Currency
 
 from shared.events.refusal import Reason, Refused
-
-MAX_AMOUNT_MINOR = 10**15
-"""Largest amount of one record in minor units: ten thousand billion of a currency with cents."""
+from shared.events.types import MAX_AMOUNT_DIGITS
 
 _MAX_AMOUNT_CHARS = 40
+_AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}", re.ASCII)
+"""12.000 may be twelve thousand, wherever a point parts thousands."""
 
 
 @cache
@@ -32,15 +33,16 @@ def parse_amount(value: object, currency: str) -> int | Refused:
         return _invalid("it must be finite")
     if amount <= 0:
         return _invalid("it must be above zero; send PurchaseRefunded for money that goes back")
-    if amount.adjusted() > 20:
-        return _invalid("it is larger than any amount of one record")
+    if amount.adjusted() >= MAX_AMOUNT_DIGITS:
+        return _invalid(f"more than {MAX_AMOUNT_DIGITS} digits before the point")
+    if exponent != 3 and _AMBIGUOUS.fullmatch(str(value)):
+        hint = f"{value} may mean {amount} or {str(value).replace('.', '')}; write it with {exponent} decimals"
+        return Refused(Reason.AMBIGUOUS_AMOUNT, "data.amount", hint)
     scaled = amount.scaleb(exponent)
     minor = int(scaled)
     if minor != scaled:
         hint = f"{currency} has {exponent} decimals; {value} cannot be kept exactly"
         return Refused(Reason.INEXACT_AMOUNT, "data.amount", hint)
-    if minor > MAX_AMOUNT_MINOR:
-        return _invalid("it is larger than any amount of one record")
     return minor
 
 

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     IN_FUTURE = "in_future"
     INVALID_AMOUNT = "invalid_amount"
     INEXACT_AMOUNT = "inexact_amount"
+    AMBIGUOUS_AMOUNT = "ambiguous_amount"
     UNKNOWN_CURRENCY = "unknown_currency"
     FOUR_EYES = "four_eyes"
     KEY_MISMATCH = "key_mismatch"
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     TOO_MANY_REVISIONS = "too_many_revisions"
     SOURCE_NOT_ALLOWED = "source_not_allowed"
     CUSTOMER_IS_LIVE = "customer_is_live"
+    CUSTOMER_HAS_HISTORY = "customer_has_history"
     INTERNAL_ERROR = "internal_error"
 
 

@@ -1,7 +1,8 @@
 """Every event type once: its name on the wire, its models, what it is about and how it is identified."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
@@ -14,7 +15,7 @@ RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 
 @dataclass(frozen=True, slots=True)
 class FactType:
-    """One fact. `door` is what upstream sends, `fact` what stands on the log; `kind` and `id_field` for records with a
+    """One fact. `door` is what upstream sends, `fact` what stands on the log; `kind` and `id_fields` for records with a
     business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors.
     """
 
@@ -22,7 +23,7 @@ class FactType:
     fact: type[Fact]
     door: type[Fact]
     kind: RecordKind | None = None
-    id_field: str | None = None
+    id_fields: tuple[str, ...] = ()
     subject: SubjectKind = "customer"
     internal: bool = False
 
@@ -32,12 +33,12 @@ def _fact(
     fact: type[Fact],
     *,
     door: type[Fact] | None = None,
-    record: tuple[RecordKind, str] | None = None,
+    record: tuple[RecordKind, *tuple[str, ...]] | None = None,
     subject: SubjectKind = "customer",
     internal: bool = False,
 ) -> FactType:
-    kind, id_field = record or (None, None)
-    return FactType(f"guanxi.{name}.v1", fact, door or fact, kind, id_field, subject, internal)
+    kind, *id_fields = record or (None,)
+    return FactType(f"guanxi.{name}.v1", fact, door or fact, kind, tuple(id_fields), subject, internal)
 
 
 _ALL = (
@@ -60,6 +61,7 @@ _ALL = (
     _fact("purchase.refunded", facts.PurchaseRefunded, record=("refund", "refund_id")),
     _fact("invoice.issued", facts.InvoiceIssued, record=("invoice", "invoice_id")),
     _fact("invoice.paid", facts.InvoicePaid, record=("payment", "invoice_id")),
+    _fact("invoice.credited", facts.InvoiceCredited, record=("credit", "invoice_id", "credit_id")),
     _fact("credit.rated", facts.CreditRated),
     _fact("account.rated", facts.AccountRated),
     _fact("key_person.assessed", facts.KeyPersonAssessed, door=named.NamedKeyPersonAssessed),
@@ -90,10 +92,25 @@ MODELS: dict[str, type[BaseModel]] = {name: entry.fact for name, entry in FACTS.
 """The model of `data` on the log, by type."""
 NAMES: dict[type[BaseModel], str] = {model: name for name, model in MODELS.items()}
 """The type's name on the wire, by model."""
-FACT_OF_KIND: dict[str, FactType] = {entry.kind: entry for entry in _ALL if entry.kind}
+FACT_OF_KIND: dict[str, FactType] = {
+    **{entry.kind: entry for entry in _ALL if entry.kind},
+    "payment_part": FACTS[NAMES[facts.InvoicePaid]],
+}
 REVIEWED = NAMES[facts.CustomerReviewed]
 REPAIRED = NAMES[facts.CustomerRepaired]
 VOIDED = NAMES[facts.RecordVoided]
+
+
+def record_of(entry: FactType, data: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What names a record in all its revisions, beside its source: kind and ids. None for other facts."""
+    if entry.fact is facts.RecordVoided:
+        invoice_id = data.get("invoice_id")
+        return (data["kind"], *(() if invoice_id is None else (invoice_id,)), data["record_id"])
+    if entry.fact is facts.InvoicePaid and data.get("payment_id") is not None:
+        return "payment_part", data["invoice_id"], data["payment_id"]
+    if entry.kind is None:
+        return None
+    return (entry.kind, *(data[name] for name in entry.id_fields))
 
 
 def subject_kind(type_name: str, fact: Fact) -> SubjectKind:

@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 MAX_ID_CHARS = 128
 MAX_NAME_CHARS = 200
 MAX_TEXT_CHARS = 4000
+MAX_AMOUNT_DIGITS = 18
+"""Of an amount, before the point."""
 
 Id = Annotated[
     str,
@@ -46,6 +48,20 @@ Day = Annotated[date, BeforeValidator(_iso_day, json_schema_input_type=date)]
 """A business day, written YYYY-MM-DD; no time, no zone."""
 
 
+def whole(value: object) -> object:
+    """9.0 as 9: JSON Schema's `integer` is any number without a fraction (domain.md, Identity). Others as they are."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() <= MAX_AMOUNT_DIGITS:
+        number = int(value)
+        return number if number == value else value
+    return value
+
+
+WHOLE = BeforeValidator(whole)
+"""Goes with a strict int."""
+
+
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         raise ValueError("a number is expected")  # noqa: TRY004 - pydantic reports ValueError only
@@ -67,6 +83,11 @@ Fte = Annotated[
     Decimal,
     Field(gt=0, le=1, decimal_places=2, description="full-time equivalent, above 0 up to 1"),
     BeforeValidator(_number, json_schema_input_type=float | str),
+]
+Part = Annotated[
+    Decimal,
+    BeforeValidator(_number, json_schema_input_type=float | str),
+    Field(gt=0, le=1, decimal_places=2, description="a part of a day, above 0 up to 1: 0.5 is half a day"),
 ]
 Measure = Annotated[
     Decimal,

@@ -51,6 +51,9 @@ class Domain(Protocol[S, T]):
     """Event types that `evolve` folds, other services' decisions included. Others are passed over."""
     decides: frozenset[str]
     """Event types of the service's own decisions, which go to `accept`."""
+    decides_history: bool
+    """Whether history is decided as of its own time. Of services in a row the first one does; those after it fold
+    history, its decisions included, without deciding, and decide at the review that ends it."""
 
     @property
     def decides_by(self) -> object:
@@ -73,8 +76,12 @@ class Domain(Protocol[S, T]):
         """Move the clock; does nothing when `clock` is not later. Never decides."""
         ...
 
+    def accepts(self, state: S, event: Event) -> bool:
+        """Whether a decision of a service before this one is the next of its row (architecture.md, invariant 6)."""
+        ...
+
     def evolve(self, state: S, event: Event) -> S:
-        """Fold one fact. The clock has been advanced to the event's already."""
+        """Fold one fact, or an accepted decision of a service before this one. The clock has been advanced to it."""
         ...
 
     def accept(self, standing: T, decision: Decision, decision_id: str) -> T:

@@ -73,21 +73,31 @@ class Entity(Generic[S, T]):
         if event.type in self.domain.decides:
             self._arbitrate(event, deciding=deciding)
         elif event.type in DECISIONS:
-            # Another service's decision is a fact here, but it neither moves the clock nor sets off deciding.
-            self.state = self.domain.evolve(self.state, event)
-            known = self.domain.clock(self.state) is not None
-            self.marked_due = known and bool(self.domain.decide(self.state, self.head, None))
+            # Of a service before this one. One that was made of history, or in the midst of it, is history too.
+            if self.domain.accepts(self.state, event):
+                yield from self._fold(event, event.time, history=event.backfill or self.behind, deciding=deciding)
         else:
-            if deciding:
-                yield from self._catch_up(event.clock)
-            self.domain.advance(self.state, event.clock)
-            self.state = self.domain.evolve(self.state, event)
-            self.marked_due = False
-            self.behind = event.backfill
             if not event.backfill and not FACTS[event.type].internal:
                 self.live = True
-            if deciding:
-                yield from self._decide(event.id)
+            yield from self._fold(event, event.clock, history=event.backfill, deciding=deciding)
+
+    def _fold(self, event: Event, clock: datetime, *, history: bool, deciding: bool) -> Iterator[Event]:
+        """Catch up with the due days up to the clock, fold, decide. Services after the first fold history without
+        deciding, since the decisions of those before them are still to come; the review at its end decides, first as
+        of where history ended, so that it does not matter when it comes (domain.md, Time).
+        """
+        was_behind, self.behind = self.behind, history
+        if history and not self.domain.decides_history:
+            deciding = False
+        if deciding:
+            if was_behind and not self.domain.decides_history:
+                yield from self._decide(None)
+            yield from self._catch_up(clock)
+        self.domain.advance(self.state, clock)
+        self.state = self.domain.evolve(self.state, event)
+        self.marked_due = False
+        if deciding:
+            yield from self._decide(event.id)
 
     def decide_now(self, set_off_by: str | None) -> Iterator[Event]:
         """The decisions due as of the clock, for who was folded without deciding."""
@@ -123,6 +133,7 @@ class Entity(Generic[S, T]):
                 data=decision,
                 recorded_at=at,
                 log=LogPosition(0, 0, 0),
+                backfill=self.behind,
             )
             event.dumped = dumped
             yield event

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic_core import to_json
 
@@ -34,7 +34,10 @@ must not keep the others waiting."""
 LOOK_EVERY_SECONDS = 5.0
 """How often is looked for a reason to sweep before the hour."""
 BACKFILL_STALE_AFTER = timedelta(minutes=5)
-"""A backfill that has given no sign of life for so long holds the sweep up no more."""
+"""A backfill that has given no sign of life for so long was cut off: it holds up the reviews of those whose history it
+was, as the rest of it comes when it is run again, but nobody else's any more ..."""
+BACKFILL_GIVEN_UP_AFTER = timedelta(days=7)
+"""... and after so long nobody's: the inbox keeps no record longer either, and readers wait for what is decided."""
 
 log = logging.getLogger(__name__)
 
@@ -93,20 +96,25 @@ class Sweep:
             return True
         if now < self._next_at - timedelta(seconds=self._settings.sweep_every_seconds):
             return True  # the machine's clock was put back, and the next hour may be a year away
-        return not self._stuck and await self._due.any_due(sorted(self._owned()), WAITING)
+        hold = await self._hold(now)
+        return not self._stuck and await self._due.any_due(sorted(self._owned()), WAITING, but_behind=hold is not None)
 
     async def once(self) -> int:
         """One sweep, at most `sweep_max_reviews`; gives how many reviews were sent."""
         now = self._now()
         owned = sorted(self._owned())
-        if not owned or await self._backfills.running(now - BACKFILL_STALE_AFTER):
+        hold = await self._hold(now)
+        metrics.SWEEP_WAITS.set(int(not owned or hold is not None))
+        if not owned or hold == "all":
             log.debug("sweep: waits for partitions, or for a backfill")
-            metrics.SWEEP_WAITS.set(1)
             return 0
-        metrics.SWEEP_WAITS.set(0)
+        if hold is not None:
+            log.warning("sweep: a backfill was cut off; its customers are reviewed when it has been run again")
         begun, sent, self._stuck = self._last_begin(now), 0, False
-        limit = self._settings.sweep_max_reviews
-        async for keys in self._due.keys(owned, now, limit=limit, chunk=CHUNK, begun=begun):
+        limit, behind = self._settings.sweep_max_reviews, hold is not None
+        async for keys in self._due.keys(owned, now, limit=limit, chunk=CHUNK, begun=begun, but_behind=behind):
+            if await self._hold(now) not in {hold, None}:
+                return sent  # a backfill has begun meanwhile; the rest comes after it
             await self._appender.append(INBOX.full_name(self._settings), [self._review(key, now) for key in keys])
             sent += len(keys)
             metrics.REVIEWS.inc(len(keys))
@@ -119,6 +127,13 @@ class Sweep:
             self._begun = begun
             self._next_at = now + timedelta(seconds=self._settings.sweep_every_seconds)
         return sent
+
+    async def _hold(self, now: datetime) -> Literal["all", "behind"] | None:
+        """Whose reviews wait for a backfill: everybody's while it runs, those of its customers where it was cut off."""
+        alive_at = await self._backfills.last_alive()
+        if alive_at is None or alive_at <= now - BACKFILL_GIVEN_UP_AFTER:
+            return None
+        return "all" if alive_at > now - BACKFILL_STALE_AFTER else "behind"
 
     def _last_begin(self, now: datetime) -> datetime | None:
         return None if self._policies is None else self._policies.last_begin(now)

@@ -8,6 +8,8 @@ from shared.mongo import Database, Document, transient_errors
 from shared.mongo.states import StateStore
 
 BACKFILLS = "backfills"
+MAX_UNENDED = 1_000
+"""Imports of history without an end, of different files, that are looked at; there is hardly ever one."""
 
 
 NATURAL = [("$natural", 1)]
@@ -29,15 +31,16 @@ class DueDocuments:
         limit: int,
         chunk: int,
         begun: datetime | None = None,
+        but_behind: bool = False,
     ) -> AsyncIterator[list[str]]:
         """The log's keys of due documents on these partitions, in chunks: those that an earlier version wrote without
         saying when; then the others, the longest due first; then, by a look through all documents, those whose clock
         stands before `begun`, the instant at which a policy came into force: when they were written it was perhaps not
-        known that this day would come.
+        known that this day would come. `but_behind` leaves out those whose last fact was history.
         """
         left = limit
         for asked, order in _questions(now, begun):
-            query = {"partition": {"$in": list(partitions)}, **asked, "incomplete_since": None}
+            query = {"partition": {"$in": list(partitions)}, **asked, "incomplete_since": None, **_but(but_behind)}
             found: list[str] = []
             async with transient_errors():
                 async for document in self._documents.find(query, projection={"_id": 1}).sort(order).limit(left):
@@ -61,15 +64,20 @@ class DueDocuments:
                 count += len(await self._documents.find(query, projection={"_id": 1}).to_list(len(ids)))
         return count
 
-    async def any_due(self, partitions: Sequence[int], by: datetime) -> bool:
+    async def any_due(self, partitions: Sequence[int], by: datetime, *, but_behind: bool = False) -> bool:
         """Whether a document on these partitions is due by an instant."""
-        query = {"partition": {"$in": list(partitions)}, "review_at": {"$lte": by}, "incomplete_since": None}
+        asked = {"review_at": {"$lte": by}, "incomplete_since": None, **_but(but_behind)}
+        query = {"partition": {"$in": list(partitions)}, **asked}
         async with transient_errors():
             return bool(await self._documents.find(query, projection={"_id": 1}).limit(1).to_list(1))
 
     @property
     def _documents(self) -> Any:
         return self._store.collection(self._collection)
+
+
+def _but(behind: bool) -> Document:  # noqa: FBT001 - the only thing it is about
+    return {"behind": {"$ne": True}} if behind else {}
 
 
 def _questions(now: datetime, begun: datetime | None) -> list[tuple[Document, list[tuple[str, int]]]]:
@@ -85,15 +93,18 @@ def _questions(now: datetime, begun: datetime | None) -> list[tuple[Document, li
 
 
 class BackfillMarks:
-    """Signs of life of imports of history (domain.md, Age: sweeps pause while a backfill runs)."""
+    """Signs of life of imports of history (domain.md, Age: sweeps pause while a backfill runs). One that was cut off
+    has no end until it is run again, under the same id.
+    """
 
     def __init__(self, database: Database) -> None:
         self._marks = database[BACKFILLS]
 
-    async def running(self, alive_after: datetime) -> bool:
-        """Whether an import of history has given a sign of life after that instant and has not ended."""
+    async def last_alive(self) -> datetime | None:
+        """The last sign of life of imports of history that have not ended, or None."""
         async with transient_errors():
-            return await self._marks.find_one({"ended": False, "alive_at": {"$gt": alive_after}}) is not None
+            found = await self._marks.find({"ended": False}).to_list(MAX_UNENDED)
+        return max((mark["alive_at"] for mark in found), default=None)
 
     async def alive(self, run_id: str, at: datetime) -> None:
         """Say that a run goes on; to be repeated every minute."""

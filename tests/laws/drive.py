@@ -14,6 +14,7 @@ from shared.events.event import Event, LogPosition, Replaced
 from shared.events.facts import CustomerReviewed
 from shared.events.registry import DECISIONS, MODELS, REVIEWED
 from shared.fold.domain import Domain, S, T
+from shared.fold.entity import Entity, load_entity, new_entity
 from tests.oracle.facts import VOIDED, Logged, identity, revision
 from tests.oracle.wire import CUSTOMER
 
@@ -22,28 +23,31 @@ KEY = f"customer:{CUSTOMER}"
 
 @dataclass
 class Driven(Generic[S, T]):
-    """A key that facts are folded into. `reload` stores and loads it again before every record."""
+    """A key that facts are folded into, its decisions read back at once. `reload` stores and loads it again before
+    every record.
+    """
 
     domain: Domain[S, T]
-    state: S
-    standing: T
+    entity: Entity[S, T]
     reload: bool = False
     decisions: list[Decision] = field(default_factory=list)
     rows: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
+    @property
+    def state(self) -> S:
+        return self.entity.state
+
+    @property
+    def standing(self) -> T:
+        return self.entity.standing
+
     def fold(self, event: Event) -> None:
         """Catch up with the due days before the record, fold it, decide."""
         if self.reload:
-            self.state, self.standing = self.domain.load(KEY, self.document())
-        if event.type in DECISIONS:
-            self.state = self.domain.evolve(self.state, event)
-        else:
-            while (due := self.domain.next_due(self.state, self.standing)) is not None and due <= event.clock:
-                self.domain.advance(self.state, due)
-                self._decide(None)
-            self.domain.advance(self.state, event.clock)
-            self.state = self.domain.evolve(self.state, event)
-            self._decide(event.id)
+            self.entity = load_entity(self.domain, KEY, self.entity.document())
+        for decision in list(self.entity.fold(event, deciding=True)):
+            self.decisions.append(decision.data)
+            assert not [*self.entity.fold(decision, deciding=True)], "a service's own decision sets off none"
         self._keep_rows()
 
     def review(self, at: datetime) -> None:
@@ -54,11 +58,6 @@ class Driven(Generic[S, T]):
         """What readers see, and the private fold."""
         return self.domain.document(self.state, self.standing)
 
-    def _decide(self, set_off_by: str | None) -> None:
-        for decision in self.domain.decide(self.state, self.standing, set_off_by):
-            self.decisions.append(decision)
-            self.standing = self.domain.accept(self.standing, decision, decision_id(CUSTOMER, decision))
-
     def _keep_rows(self) -> None:
         for row in self.domain.rows(self.state):
             self.rows.pop((row.collection, row.id), None)
@@ -66,9 +65,14 @@ class Driven(Generic[S, T]):
                 self.rows[row.collection, row.id] = row.document
 
 
+def begin(domain: Domain[S, T], *, reload: bool = False) -> Driven[S, T]:
+    """A customer of whom nothing is known."""
+    return Driven(domain, new_entity(domain, KEY), reload=reload)
+
+
 def drive(domain: Domain[S, T], log: Sequence[Logged], *, reload: bool = False) -> Driven[S, T]:
     """Fold a customer's log."""
-    driven = Driven(domain, *domain.initial(KEY), reload=reload)
+    driven = begin(domain, reload=reload)
     for event in events(log):
         if event.type in domain.folds:
             driven.fold(event)

@@ -55,27 +55,32 @@ def expected_counts(counts: Counts) -> dict[str, Any]:
 
 
 def told_overdue(log: Sequence[Logged], until: datetime) -> list[tuple[date, tuple[str, str, int]]]:
-    """Every broken promise once, on the day it is first seen: at each record, and whenever one falls due between."""
+    """Every broken promise once, on the day it is first seen: at each record that is no history, and whenever one falls
+    due before it.
+    """
     told: dict[tuple[str, str, int], date] = {}
     clock: datetime | None = None
+    in_history = False
 
     def look(at: datetime, upto: int) -> None:
         facts, tiers = known(log[:upto])
-        for one in overdue(facts, [change for change in tiers if change.at <= at], at):
+        for one in overdue(facts, tiers, at):
             told.setdefault(one, business_day(at, SHANGHAI))
 
     for count, one in enumerate([*log, Logged({"type": REVIEWED, "time": until.isoformat()}, until)]):
-        if one.event["type"] in DECISIONS:
-            continue
-        now = max(clock or one.clock, one.clock)
+        is_decision = one.event["type"] in DECISIONS
+        in_history = one.backfill or (is_decision and in_history)
+        moment = one.time if is_decision else one.clock
+        now = max(clock or moment, moment)
         facts, tiers = known(log[:count])
-        for due in sorted(deadlines(facts, tiers)):
-            if clock is not None and clock < due + TICK <= now:
-                look(due + TICK, count)
-        if clock is not None and clock < now:
-            look(now, count)
+        if clock is not None and not in_history:
+            look(clock, count)
+            for due in sorted(deadlines(facts, tiers)):
+                if clock < due + TICK <= now:
+                    look(due + TICK, count)
         clock = now
-        look(clock, count + 1)
+        if not in_history:
+            look(clock, count + 1)
     return sorted((on, which) for which, on in told.items())
 
 
@@ -137,13 +142,8 @@ def check_outcomes(log: Sequence[Logged], as_of: datetime) -> None:
 
 
 def _by(log: Sequence[Logged], until: datetime) -> list[Logged]:
-    """What stood on the log when the clock stood there."""
-    count = next((place for place, one in enumerate(log) if _moves(one) and one.clock > until), len(log))
-    return list(log[:count])
-
-
-def _moves(one: Logged) -> bool:
-    return one.event["type"] not in DECISIONS
+    """What was appended by then, history when it occurred, and the tiers of then, however late they were decided."""
+    return [one for one in log if (one.time if one.event["type"] in DECISIONS else one.clock) <= until]
 
 
 def _end_of(day: date) -> datetime:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.tiering.domain import Tiering
-from tests.laws.drive import KEY, Driven, events
+from tests.laws.drive import begin, events
 from tests.laws.policies import service_policies
 from tests.laws.test_tiering_equals_oracle import expected_row, row, told, weighed
 from tests.oracle.facts import REVIEWED, Logged
@@ -53,7 +53,7 @@ def test_a_real_customer_is_what_the_oracle_says(file: File, policy: Policy) -> 
     for name in taken(file):
         log = watched(file.customers[name])
         outcomes = iter(tierings(log, (policy,), LONDON, []))
-        driven = Driven(domain, *domain.initial(KEY))
+        driven = begin(domain)
         for one, event in zip(log, events(log), strict=True):
             is_look, is_known = one.event["type"] == REVIEWED, driven.state.clock is not None
             outcome = next(outcomes) if is_look else None

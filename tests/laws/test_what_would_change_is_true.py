@@ -18,6 +18,7 @@ from shared.events.event import Event, LogPosition
 from shared.events.facts import AccountRated, Fact, InvoicePaid, PurchaseRecorded
 from shared.events.registry import NAMES
 from shared.events.types import TIERS
+from shared.fold.entity import load_entity
 from tests.generate import PURCHASING, histories
 from tests.laws.drive import KEY, Driven, drive
 from tests.oracle.facts import Logged
@@ -45,7 +46,7 @@ def told(driven: Driven[Any, Any]) -> dict[str, Any]:
 
 def applied(driven: Driven[Any, Any], *facts: Fact, source: str = "law", revision: int = 1) -> Driven[Any, Any]:
     """A twin of the customer, with facts of the same instant."""
-    twin = Driven(driven.domain, *driven.domain.load(KEY, driven.document()))
+    twin = Driven(driven.domain, load_entity(driven.domain, KEY, driven.entity.document()))
     at = driven.state.clock
     for number, fact in enumerate(facts):
         position = LogPosition(0, 0, number)

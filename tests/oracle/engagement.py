@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -67,10 +67,9 @@ class Outcome:
 def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcome:
     """Read a customer's log in log order; time then passes up to `as_of`.
 
-    A tier change moves no clock and sets off no deciding; the next record does. What is due before the instant that
-    it was decided as of is decided by the tier before it, or else it would matter whether a sweep had come by. One
-    that comes late is decided on as of the clock that it finds. Time passes from the first tier change on, if that
-    comes before any fact.
+    A decision of tiering moves the clock to its `time` and sets off deciding, as a review then would. What is due
+    before that instant is decided by the tier before it. History, and what is decided in the midst of it, is read
+    without deciding: the next record that is none decides, as of where history ended and of every day since.
     """
     run = _Run()
     watch = Watch()
@@ -78,22 +77,26 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
     seen: list[Logged] = []
     facts: list[Fact] = []
     tiers: list[TierChange] = []
+    in_history = False
     for logged in [*log, Logged({"type": REVIEWED, "time": as_of.isoformat()}, as_of)]:
-        if logged.event["type"] in DECISIONS:
-            tiers += tier_change(logged)
-            continue
-        started = clock or (tiers[0].at if tiers else logged.clock)
-        clock = max(started, logged.clock)
+        is_decision = logged.event["type"] in DECISIONS
+        in_history = logged.backfill or (is_decision and in_history)
+        now = logged.time if is_decision else logged.clock
+        started = clock or now
+        clock = max(started, now)
         today = business_day(clock, zone)
-        for stop in _stops(tiers, started, clock, zone):
-            on = business_day(stop, zone)
-            run.decide(facts, [change for change in tiers if change.at <= stop], on)
-            watch.decide(facts, on)
-        if logged.event["type"] != REVIEWED:
+        if not in_history:
+            for on in days_between(business_day(started, zone), today) if started < clock else []:
+                run.decide(facts, tiers, on)
+                watch.decide(facts, on)
+        if is_decision:
+            tiers += tier_change(logged)
+        elif logged.event["type"] != REVIEWED:
             seen.append(logged)
             facts = standing(seen, zone)
-        run.decide(facts, tiers, today)
-        watch.decide(facts, today)
+        if not in_history:
+            run.decide(facts, tiers, today)
+            watch.decide(facts, today)
     assert clock is not None
     today = business_day(clock, zone)
     return Outcome(
@@ -114,14 +117,6 @@ def engagement(log: Sequence[Logged], zone: ZoneInfo, as_of: datetime) -> Outcom
         },
         drops=watch.drops,
     )
-
-
-def _stops(tiers: Sequence[TierChange], after: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The instants at which something may have to be decided: now, in case a tier change came late, the beginning of
-    each day, and those as of which tiers changed."""
-    days = days_between(business_day(after, zone) + timedelta(1), business_day(until, zone))
-    begins = [datetime.combine(on, time(0), zone).astimezone(UTC) for on in days]
-    return sorted({after, *begins, *(change.at for change in tiers if after < change.at <= until)})
 
 
 def tier_change(logged: Logged) -> list[TierChange]:

@@ -29,10 +29,34 @@ class Money(NamedTuple):
 
 
 class Invoice(NamedTuple):
+    """`paid_on`: when all that was left was paid; `payments`: in part, as (day, id, amount); `credits`: (day, amount).
+    Both in the invoice's currency."""
+
     due_on: date
     currency: str
     parts: int
     paid_on: date | None
+    payments: tuple[tuple[date, str, int], ...] = ()
+    credits: tuple[tuple[date, int], ...] = ()
+
+    def owed(self, today: date) -> int:
+        """What a credit has not taken away by a day."""
+        return max(0, self.parts - sum(parts for on, parts in self.credits if on <= today))
+
+    def paid(self, today: date) -> list[tuple[date, int]]:
+        """What has been paid by a day, part by part, none beyond what is owed."""
+        pieces: list[tuple[date, int]] = []
+        every_day = {on for on, _, _ in self.payments} | ({self.paid_on} if self.paid_on is not None else set())
+        for on in sorted(one for one in every_day if one <= today):
+            for _, _, parts in sorted(one for one in self.payments if one[0] == on):
+                pieces.append((on, min(parts, self.owed(today) - sum(paid for _, paid in pieces))))
+            if on == self.paid_on:
+                pieces.append((on, self.owed(today) - sum(paid for _, paid in pieces)))
+        return pieces
+
+    def rest(self, today: date) -> int:
+        """What is unpaid as of a day."""
+        return self.owed(today) - sum(parts for _, parts in self.paid(today))
 
 
 @dataclass(frozen=True)
@@ -70,19 +94,26 @@ def book(facts: list[Fact]) -> Book:
         Money(_optional_day(fact, "purchased_on") or fact.day, fact.data["currency"], -_parts(fact))
         for fact in of_type(facts, "purchase.refunded")
     ]
-    paid = {
-        (fact.source, fact.data["invoice_id"]): day(fact.data["paid_on"]) for fact in of_type(facts, "invoice.paid")
-    }
-    invoices = [
-        Invoice(
-            day(fact.data["due_on"]),
-            fact.data["currency"],
-            _parts(fact),
-            paid.get((fact.source, fact.data["invoice_id"])),
-        )
-        for fact in of_type(facts, "invoice.issued")
+    return Book(purchases, refunds, [_invoice(fact, facts) for fact in of_type(facts, "invoice.issued")], facts)
+
+
+def _invoice(issued: Fact, facts: list[Fact]) -> Invoice:
+    """An invoice with what else is known of it; what is in another currency does not count."""
+    about = [
+        fact
+        for fact in [*of_type(facts, "invoice.paid"), *of_type(facts, "invoice.credited")]
+        if (fact.source, fact.data["invoice_id"]) == (issued.source, issued.data["invoice_id"])
     ]
-    return Book(purchases, refunds, invoices, facts)
+    same = [fact for fact in about if fact.data.get("currency") == issued.data["currency"]]
+    whole = [day(fact.data["paid_on"]) for fact in about if "amount" not in fact.data]
+    return Invoice(
+        day(issued.data["due_on"]),
+        issued.data["currency"],
+        _parts(issued),
+        whole[0] if whole else None,
+        tuple((day(one.data["paid_on"]), one.data["payment_id"], _parts(one)) for one in same if "paid_on" in one.data),
+        tuple((day(one.data["credited_on"]), _parts(one)) for one in same if "credited_on" in one.data),
+    )
 
 
 def first_purchase(of: Book, today: date) -> date | None:
@@ -215,15 +246,9 @@ def _margin(of: Book, policy: Policy, today: date) -> Factor:
 
 
 def _invoices_that_count(of: Book, today: date) -> list[Invoice]:
-    return [
-        one
-        for one in of.invoices
-        if back(today, 364) <= one.due_on <= today or (one.due_on <= today and not _is_paid(one, today))
-    ]
-
-
-def _is_paid(invoice: Invoice, today: date) -> bool:
-    return invoice.paid_on is not None and invoice.paid_on <= today
+    """Those due, in the last 365 days or not paid whole; one that was credited whole counts nowhere."""
+    due = [one for one in of.invoices if one.due_on <= today and one.owed(today) > 0]
+    return [one for one in due if one.due_on >= back(today, 364) or one.rest(today) > 0]
 
 
 def _payment(of: Book, policy: Policy, today: date, net_365d: Fraction) -> Factor:
@@ -232,13 +257,15 @@ def _payment(of: Book, policy: Policy, today: date, net_365d: Fraction) -> Facto
         rate = rate_of(policy, one.currency)
         if rate is None:
             continue
-        amount = Fraction(one.parts, PART) * rate
-        settled = one.paid_on if one.paid_on is not None and one.paid_on <= today else today
-        days_late = (settled - one.due_on).days
-        total += amount
-        weighted += amount * _points_when_late(days_late)
-        if not _is_paid(one, today) and days_late > 60:
-            overdue += amount
+        pieces = [(today, one.rest(today))]
+        if one.due_on >= back(today, 364):
+            pieces += one.paid(today)
+        for on, parts in pieces:
+            amount = Fraction(parts, PART) * rate
+            total += amount
+            weighted += amount * _points_when_late((on - one.due_on).days)
+        if (today - one.due_on).days > 60:
+            overdue += Fraction(one.rest(today), PART) * rate
     grade = _credit_grade(of, today)
     known = total > 0
     value = weighted / total if known else None

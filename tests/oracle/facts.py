@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 
 Json = dict[str, Any]
 
-RECORDS = {
+RECORDS: dict[str, tuple[str, ...]] = {
     "guanxi.visit.logged.v1": ("visit", "visit_id"),
     "guanxi.purchase.recorded.v1": ("purchase", "purchase_id"),
     "guanxi.purchase.refunded.v1": ("refund", "refund_id"),
     "guanxi.invoice.issued.v1": ("invoice", "invoice_id"),
     "guanxi.invoice.paid.v1": ("payment", "invoice_id"),
+    "guanxi.invoice.credited.v1": ("credit", "invoice_id", "credit_id"),
     "guanxi.satisfaction.surveyed.v1": ("survey", "survey_id"),
     "guanxi.concern.raised.v1": ("concern", "concern_id"),
     "guanxi.representative.absent.v1": ("absence", "absence_id"),
@@ -62,11 +63,15 @@ class Fact:
 
 def identity(event: Json) -> tuple[str, ...]:
     """What makes two events the same record, revisions aside."""
+    data = event["data"]
     if event["type"] == VOIDED:
-        return event["source"], event["data"]["kind"], event["data"]["record_id"]
+        of_invoice = [data["invoice_id"]] if data["kind"] in {"payment_part", "credit"} else []
+        return (event["source"], data["kind"], *of_invoice, data["record_id"])
+    if data.get("payment_id") is not None:
+        return event["source"], "payment_part", data["invoice_id"], data["payment_id"]
     if event["type"] in RECORDS:
-        kind, field = RECORDS[event["type"]]
-        return event["source"], kind, event["data"][field]
+        kind, *fields = RECORDS[event["type"]]
+        return (event["source"], kind, *(data[field] for field in fields))
     return event["source"], event["id"]
 
 

@@ -67,8 +67,9 @@ def rep_week(
 ) -> Week | None:
     """One row as all that is known now gives it; None for who owes no visits that week."""
     own = reps.get(rep, ())
-    registered = registration(own, monday)
-    if registered is None or registered["role"] not in OWING_ROLES:
+    on = reference_day(own, monday)
+    registered = None if on is None else registration(own, on)
+    if on is None or registered is None or registered["role"] not in OWING_ROLES:
         return None
     week = Week()
     candidates = []
@@ -78,10 +79,21 @@ def rep_week(
         else:
             week.uncounted[visit.visit_id] = reason
     _cap_and_repeat(week, sorted(candidates))
-    _target(week, rep, registered, monday, customers, own, calendar)
+    _target(week, rep, registered, on, customers, own, calendar)
     sunday = monday + timedelta(6)
     week.coverage_90d = _coverage(rep, own, registered["role"], min(sunday, today), customers)
     return week
+
+
+def reference_day(own: Sequence[Fact], monday: date) -> date | None:
+    """The day of a week on which role, fte and owned customers are looked at: Monday, or for who joins later the first
+    active day; who was registered later than that, from then on. None for who is not active on any day."""
+    days = days_between(monday, monday + timedelta(6))
+    active = [one for one in days if _active(own, one)]
+    if not active:
+        return None
+    registered_on = min(fact.day for fact in of_type(own, "representative.registered"))
+    return max(active[0], registered_on) if registered_on <= days[-1] else None
 
 
 def registration(facts: Iterable[Fact], on: date) -> Json | None:
@@ -93,7 +105,7 @@ def registration(facts: Iterable[Fact], on: date) -> Json | None:
     return fields or None
 
 
-def flaw(visit: Fact, rep: str, registered: Json, tier: str) -> str | None:
+def flaw(visit: Fact, rep: str, registered: Json, tier: str, *, active: bool) -> str | None:
     """The first reason for which one visit does not count for one participant, cap and repeats aside."""
     data = visit.data
     own_roles = [one["role"] for one in data["participants"] if one["rep_id"] == rep]
@@ -106,7 +118,7 @@ def flaw(visit: Fact, rep: str, registered: Json, tier: str) -> str | None:
         "not_general": tier != "general",
         "other_role": registered.get("role") not in own_roles,
         "joint": first_of_role != rep,
-        "inactive": not _active(registered, visit.day),
+        "inactive": not active,
     }
     return next((reason for reason, applies in reasons.items() if applies), None)
 
@@ -114,13 +126,15 @@ def flaw(visit: Fact, rep: str, registered: Json, tier: str) -> str | None:
 def _visits_of(
     rep: str, own: Sequence[Fact], customers: Mapping[str, Customer], days: Sequence[date]
 ) -> Iterable[tuple[Visit, str | None]]:
-    """A representative's visits on some days, each with its flaw, if any, by what was registered on its Monday."""
+    """A representative's visits on some days, each with its flaw, if any, by what was registered for its week."""
     for name, customer in customers.items():
         for fact in of_type(customer.facts, "visit.logged"):
             if fact.day in days and any(one["rep_id"] == rep for one in fact.data["participants"]):
                 visit = Visit(fact.day, fact.time, fact.source, fact.data["visit_id"], name)
-                registered = registration(own, fact.day - timedelta(fact.day.weekday()))
-                yield visit, flaw(fact, rep, registered or {}, tier_at_start(customer.tiers, fact.day))
+                on = reference_day(own, fact.day - timedelta(fact.day.weekday()))
+                registered = None if on is None else registration(own, on)
+                tier, active = tier_at_start(customer.tiers, fact.day), _active(own, fact.day)
+                yield visit, flaw(fact, rep, registered or {}, tier, active=active)
 
 
 def _cap_and_repeat(week: Week, visits: Sequence[Visit]) -> None:
@@ -142,31 +156,37 @@ def _target(
     week: Week,
     rep: str,
     registered: Json,
-    monday: date,
+    on: date,
     customers: Mapping[str, Customer],
     own: Sequence[Fact],
     calendar: Calendar,
 ) -> None:
+    """`on` is the week's reference day."""
     role = registered["role"]
     owned = [
         name
         for name, customer in customers.items()
-        if owner(customer.facts, role, monday) == rep and tier_at_start(customer.tiers, monday) == "general"
+        if owner(customer.facts, role, on) == rep and tier_at_start(customer.tiers, on) == "general"
     ]
     known = any(
-        fact.data.get(role) == rep and day(fact.data["from_on"]) <= monday
+        fact.data.get(role) == rep and day(fact.data["from_on"]) <= on
         for customer in customers.values()
         for fact in of_type(customer.facts, "account.assigned")
     )
-    days = [
-        one
-        for one in days_between(monday, monday + timedelta(6))
-        if calendar.works(one) and _active(registered, one) and not _absent(own, one)
-    ]
-    week.exempt = not days or (known and not owned)
+    monday = on - timedelta(on.weekday())
+    worked = sum(
+        (
+            1 - _absent(own, one)
+            for one in days_between(monday, monday + timedelta(6))
+            if calendar.works(one) and _active(own, one)
+        ),
+        Fraction(0),
+    )
+    week.exempt = worked == 0 or (known and not owned)
     if not week.exempt:
-        share = min(Fraction(1), Fraction(len(days), VISITS_A_WEEK))
-        asked = max(1, floor(VISITS_A_WEEK * Fraction(str(registered.get("fte", "1"))) * share + Fraction(1, 2)))
+        share = min(Fraction(1), worked / VISITS_A_WEEK)
+        fte = Fraction(str(registered.get("fte") or "1"))
+        asked = max(1, floor(VISITS_A_WEEK * fte * share + Fraction(1, 2)))
         week.target = min(len(owned), asked) if known else asked
 
 
@@ -182,12 +202,23 @@ def _coverage(rep: str, own: Sequence[Fact], role: str, on: date, customers: Map
     return Fraction(len(covered), len(owned)) if owned else None
 
 
-def _active(registered: Json, on: date) -> bool:
-    until = registered.get("active_until")
-    return bool(registered) and day(registered["active_from"]) <= on and (until is None or on <= day(until))
+def _active(own: Sequence[Fact], on: date) -> bool:
+    """Whether in active service on a day as far as is known now. Who begins again after an end has served before."""
+    served: list[tuple[date, date]] = []
+    fields: Json = {}
+    for fact in sorted(of_type(own, "representative.registered"), key=lambda one: one.order):
+        fields |= fact.data
+        first, last = day(fields["active_from"]), fields.get("active_until")
+        ended = [one for one in served if one[1] < first]
+        served = [*ended, (first, date.max if last is None or day(last) < first else day(last))]
+    return any(first <= on <= last for first, last in served)
 
 
-def _absent(own: Sequence[Fact], on: date) -> bool:
-    return any(
-        day(fact.data["from_on"]) <= on <= day(fact.data["to_on"]) for fact in of_type(own, "representative.absent")
-    )
+def _absent(own: Sequence[Fact], on: date) -> Fraction:
+    """The part of a day that is missed; that of several absences is added."""
+    parts = [
+        Fraction(str(fact.data.get("part", "1")))
+        for fact in of_type(own, "representative.absent")
+        if day(fact.data["from_on"]) <= on <= day(fact.data["to_on"])
+    ]
+    return min(Fraction(1), sum(parts, Fraction(0)))

@@ -117,9 +117,14 @@ def test_why_a_visit_does_not_count(data: dict[str, Any], reason: str) -> None:
     assert week({"C-1": [visit(2, **data)]}).uncounted == {"v2-0": reason}
 
 
-def test_who_left_or_has_not_begun_is_exempt() -> None:
-    row = week({"C-1": [visit(2)]}, rep(active_until="2025-12-31"))
-    assert (row.exempt, row.uncounted) == (True, {"v2-0": "inactive"})
+def test_who_left_before_or_begins_later_has_no_row() -> None:
+    monday = START.date()
+    for registered in (rep(active_until="2025-12-31"), rep(active_from="2026-12-31")):
+        assert rep_week("R-1", monday, {}, {"R-1": registered}, Calendar(), monday) is None
+
+
+def test_who_joins_in_mid_week_is_asked_for_the_days_worked() -> None:
+    assert week({}, rep(active_from=on(2).date().isoformat())).target == 3
 
 
 def test_half_a_working_time_rounds_half_up() -> None:

@@ -40,14 +40,14 @@ def revised(former: Json, revision: int, **changes: Any) -> Json:
     }
 
 
-def voided(former: Json, kind: str, record_id: str, revision: int) -> Json:
-    """The revision without content."""
+def voided(former: Json, kind: str, record_id: str, revision: int, **more: str) -> Json:
+    """The revision without content. Of what is part of an invoice, `invoice_id` is given too."""
     return {
         **former,
         "type": VOIDED,
         "id": f"{former['id']}-r{revision}",
         "revision": revision,
-        "data": {"kind": kind, "record_id": record_id, "reason": "made by mistake"},
+        "data": {"kind": kind, "record_id": record_id, "reason": "made by mistake", **more},
     }
 
 

@@ -110,7 +110,7 @@ def _paid(invoice: Invoice, today: date) -> Invoice:
 
 
 def _is_overdue(invoice: Invoice, today: date) -> bool:
-    return invoice.due_on < today and (invoice.paid_on is None or invoice.paid_on > today)
+    return invoice.due_on < today and invoice.rest(today) > 0
 
 
 def _least_rating(judged: Judged, policy: Policy, name: str, lifts: Any) -> Fraction | None:

@@ -4,12 +4,14 @@ How many histories: HYPOTHESIS_PROFILE (tests/conftest.py), a third of its examp
 """
 
 import json
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from guanxi.policy_tools.replay import End, Replay
 from services.tiering.domain import Tiering
@@ -17,7 +19,7 @@ from services.tiering.policy import Policies
 from shared.events.event import Event
 from shared.fold.entity import new_entity
 from tests.generate import PURCHASING, TIERING, histories
-from tests.laws.drive import KEY, Driven, events
+from tests.laws.drive import KEY, Driven, begin, events
 from tests.oracle.facts import Logged
 from tests.services.tiering.given import CNY, SHANGHAI, Said, approved, assigned, best, policy, purchase
 from tests.services.tiering.given import given as told
@@ -54,7 +56,7 @@ def tried(log: Iterable[Event], adopted: Policies, policies: Policies, as_of: da
 
 def by_tiering(facts: Iterable[Event], policies: Policies, as_of: datetime) -> Driven[Any, Any]:
     domain = Tiering(policies, SHANGHAI)
-    run = Driven(domain, *domain.initial(KEY))
+    run = begin(domain)
     for event in facts:
         if event.type in domain.folds:
             run.fold(event)
@@ -62,14 +64,38 @@ def by_tiering(facts: Iterable[Event], policies: Policies, as_of: datetime) -> D
     return run
 
 
-@given(histories())
+@given(histories(), st.integers(0, 8))
 @settings(max_examples=EXAMPLES)
-def test_trying_what_is_in_force_moves_nobody(history: History) -> None:
+def test_trying_what_is_in_force_moves_nobody(history: History, lag: int) -> None:
+    """However far the decisions stand behind their facts, an answer to a proposal behind it included."""
     log, as_of = history
-    end = tried(decided(events(log), (CNY, STRICTER)), (CNY, STRICTER), (CNY, STRICTER), as_of)
+    behind = lagging(decided(events(log), (CNY, STRICTER)), lag)
+    end = tried(behind, (CNY, STRICTER), (CNY, STRICTER), as_of)
     assert (end.trial.rank, end.trial.computed) == (end.real.rank, end.real.computed)
     assert (end.trial.proposal is None) == (end.real.proposal is None)
     assert end.tried.score == end.real_score
+
+
+def test_an_approval_counts_that_stands_before_its_proposal_on_the_log() -> None:
+    facts = [purchase("500", "2025-12-20"), *best("2026-01-10")]
+    version = proposal_of(facts, (CNY,))
+    log = decided(map(told().event, [*facts, approved(version, "2026-01-12")]), (CNY,))
+    behind = sorted(log, key=lambda event: event.type in Tiering.decides)
+    end = tried(behind, (CNY,), (CNY,), behind[-1].recorded_at)
+    assert (end.real.rank, end.trial.rank) == (4, 4)
+
+
+def lagging(log: Iterable[Event], lag: int) -> Iterator[Event]:
+    """The same log, each decision so many facts later."""
+    behind: deque[tuple[int, Event]] = deque()
+    for place, event in enumerate(log):
+        while behind and behind[0][0] <= place:
+            yield behind.popleft()[1]
+        if event.type in Tiering.decides:
+            behind.append((place + lag, event))
+        else:
+            yield event
+    yield from (event for _, event in behind)
 
 
 @given(histories(UNANSWERED))

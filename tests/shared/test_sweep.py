@@ -48,10 +48,16 @@ class World:
         self.owned: list[int] = [0, 1, 2]
         self.folding = True
         self.rounds: list[list[str]] = []
+        self.at_first_chunk: Callable[[], Awaitable[None]] | None = None
+        self.settings = Settings(**settings)
+        self.sweep = self.again()
+
+    def again(self) -> Sweep:
+        """As after a restart: it knows what is stored, and nothing else."""
         store = StateStore(self.database, "toy", 1, 1)
-        self.sweep = Sweep(
+        return Sweep(
             "toy",
-            Settings(**settings),
+            self.settings,
             DueDocuments(store, "toys"),
             BackfillMarks(self.database),
             self,  # type: ignore[arg-type]  # an appender
@@ -75,6 +81,8 @@ class World:
     async def append(self, topic: str, records: list[Outgoing]) -> None:
         """Takes reviews, and folds them."""
         names = [(record.key or b"").decode().removeprefix("customer:") for record in records]
+        if not self.rounds and self.at_first_chunk is not None:
+            await self.at_first_chunk()
         self.rounds.append(names)
         if self.folding:
             await self.fold(names)
@@ -169,6 +177,48 @@ def test_while_a_backfill_runs_nothing_is_sent_and_at_its_end_all_its_customers_
         await asyncio.sleep(60)
         assert world.reviewed == OWNED
         sweeping_on.cancel()
+
+    run(main)
+
+
+def test_a_sweep_that_is_started_again_waits_for_the_backfill_too() -> None:
+    async def main() -> None:
+        world = World()
+        await world.put(due_at=WAITING, behind=True)
+        await world.mark(ended=False)
+        assert await world.again().once() == 0
+        world.now += timedelta(hours=3)  # no sign of life for so long: it was cut off, and its history is not whole
+        assert await world.again().once() == 0
+        assert world.rounds == []
+
+    run(main)
+
+
+def test_a_backfill_that_was_cut_off_holds_up_its_own_customers_only_and_not_for_ever() -> None:
+    async def main() -> None:
+        world = World()
+        await world.put(due_at=AT)
+        behind = {"_id": "c0", "partition": 0, "due_at": WAITING, "review_at": WAITING, "behind": True, "as_of": AT}
+        await world.database["toys_g1"].bulk_write([ReplaceOne({"_id": "c0"}, behind)])
+        await world.mark(ended=False)
+        world.now += sweeping.BACKFILL_STALE_AFTER + timedelta(seconds=1)
+        assert await world.sweep.once() == len(OWNED) - 1
+        assert "c0" not in world.reviewed
+        world.now = AT + sweeping.BACKFILL_GIVEN_UP_AFTER + timedelta(seconds=1)
+        assert await world.sweep.once() == 1
+        assert world.reviewed == OWNED
+
+    run(main)
+
+
+def test_a_backfill_that_begins_amid_a_sweep_stops_it_between_two_chunks() -> None:
+    async def main() -> None:
+        world = World()
+        await world.put(due_at=AT)
+        world.at_first_chunk = lambda: world.mark(ended=False)
+        assert await world.sweep.once() == 4
+        await world.mark(ended=True)
+        assert await world.sweep.once() == len(OWNED) - 4
 
     run(main)
 

@@ -9,12 +9,13 @@ from tests.sim.kafka import SimRecord
 
 REVIEWED = "guanxi.customer.reviewed.v1"
 VOIDED = "guanxi.record.voided.v1"
-_RECORDS = {
+_RECORDS: dict[str, tuple[str, ...]] = {
     "guanxi.visit.logged.v1": ("visit", "visit_id"),
     "guanxi.purchase.recorded.v1": ("purchase", "purchase_id"),
     "guanxi.purchase.refunded.v1": ("refund", "refund_id"),
     "guanxi.invoice.issued.v1": ("invoice", "invoice_id"),
     "guanxi.invoice.paid.v1": ("payment", "invoice_id"),
+    "guanxi.invoice.credited.v1": ("credit", "invoice_id", "credit_id"),
     "guanxi.satisfaction.surveyed.v1": ("survey", "survey_id"),
     "guanxi.concern.raised.v1": ("concern", "concern_id"),
     "guanxi.representative.absent.v1": ("absence", "absence_id"),
@@ -73,10 +74,13 @@ def meant(record: SimRecord) -> Meant:
     if name == REVIEWED:
         key = ("review", str(record.partition), str(record.offset))  # needs no claim, however often it comes
     elif name == VOIDED:
-        key = ("record", document["source"], data["kind"], data["record_id"])
+        of = (data["invoice_id"],) if data["kind"] in {"payment_part", "credit"} else ()
+        key = ("record", document["source"], data["kind"], *of, data["record_id"])
+    elif "payment_id" in data:
+        key = ("record", document["source"], "payment_part", data["invoice_id"], data["payment_id"])
     elif name in _RECORDS:
-        kind, field = _RECORDS[name]
-        key = ("record", document["source"], kind, data[field])
+        kind, *fields = _RECORDS[name]
+        key = ("record", document["source"], kind, *(data[field] for field in fields))
     else:
         key = ("fact", document["source"], document["id"])
     content = json.dumps([name, document["subject"], document["time"], data], sort_keys=True)

@@ -1,6 +1,8 @@
 """What must hold when the system has come to rest, one function per promise of architecture.md."""
 
+import json
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from shared.kafka.connection import partition_of
@@ -85,12 +87,21 @@ def log_is_complete(after: Aftermath) -> None:
             _admitted_rightly(position, on_log[position], one, accepted.setdefault(one.key, {}))
             if position in refused:
                 raise Broken(f"{position} was admitted and refused")
+    for key, revisions in accepted.items():
+        _moved_rightly(key, [json.loads(revisions[number]) for number in sorted(revisions)])
     for position, record, one in after.arrived:
         revisions = accepted.get(one.key, {})
         if position in refused:
             _refused_rightly(position, refused[position], record, one, revisions)
         elif position not in on_log and revisions.get(one.revision) != one.content:
             raise Broken(f"{position} ({one.key} revision {one.revision}) was acknowledged and is nowhere")
+
+
+def _moved_rightly(key: tuple[str, ...], accepted: list[list[Any]]) -> None:
+    """A record keeps its subject, until it is voided there and sent again."""
+    for (name, subject, *_), (later_name, later_subject, *_) in pairwise(accepted):
+        if subject != later_subject and (name != arrivals.VOIDED or later_name == arrivals.VOIDED):
+            raise Broken(f"{key} went from {subject} to {later_subject} without a void")
 
 
 def _refusals(after: Aftermath) -> dict[Place, str]:
@@ -120,6 +131,8 @@ def _refused_rightly(position: object, reason: str, record: SimRecord, one: Mean
         right = arrivals.is_late(record, one.document)
     elif reason == "superseded":
         right = any(revision > one.revision for revision in revisions)
+    elif reason == "subject_changed":
+        right = any(json.loads(content)[1] != one.subject for content in revisions.values())
     elif reason == "conflicting_repeat":
         right = revisions.get(one.revision, one.content) != one.content
     else:

@@ -164,9 +164,21 @@ class _Upstream:
         def paid() -> dict[str, Any]:
             return {"invoice_id": name, "paid_on": START.date().isoformat()}
 
+        def part() -> dict[str, Any]:
+            money = {"amount": self._random.choice(_AMOUNTS), "currency": self._random.choice(("GBP", "GBP", "CHF"))}
+            return {"invoice_id": name, "payment_id": "w", **money, "paid_on": START.date().isoformat()}
+
+        def credited() -> dict[str, Any]:
+            money = {"amount": self._random.choice(_AMOUNTS), "currency": "GBP"}
+            return {"invoice_id": name, "credit_id": "k", **money, "credited_on": START.date().isoformat()}
+
         yield from self._record(key, "invoice.issued", "invoice", name, issued)
         if self._random.random() < 0.6:
             yield from self._record(key, "invoice.paid", "payment", name, paid)
+        if self._random.random() < 0.4:
+            yield from self._record(key, "invoice.paid", "payment_part", "w", part, invoice_id=name)
+        if self._random.random() < 0.3:
+            yield from self._record(key, "invoice.credited", "credit", "k", credited, invoice_id=name)
 
     def _concern(self, key: str, name: str) -> Iterator[Send]:
         def raised() -> dict[str, Any]:
@@ -236,22 +248,30 @@ class _Upstream:
 
     # -- envelopes
 
-    def _record(self, key: str, noun: str, kind: str, name: str, make: Any) -> Iterator[Send]:
-        """All revisions of a record, some of them voids, each perhaps more than once."""
+    def _record(
+        self, key: str, noun: str, kind: str, name: str, make: Any, *, invoice_id: str | None = None
+    ) -> Iterator[Send]:
+        """All revisions of a record, some of them voids, each perhaps more than once; now and then for the wrong
+        customer first. `invoice_id` is of what is a part of an invoice.
+        """
         random = self._random
+        more = {} if invoice_id is None else {"invoice_id": invoice_id}
+        event_id = f"{invoice_id or ''}{name}"
+        right, wrong_until = key, random.choice((0, 0, 0, 1, 2)) if kind != "absence" else 0
         at = random.uniform(0, SENDING_SECONDS)
         for revision in range(1, random.randint(1, self._revisions) + 1):
             if revision > 1:
                 step = random.choice((-9.0, 0.0, 0.1, 9.0)) if self._crossing else random.uniform(0, 9)
                 at = min(max(0.0, at + step), SENDING_SECONDS)
+            key = f"customer:{SUBJECTS[-1]}" if revision <= wrong_until else right
             if revision > 1 and random.random() < self._voids:
-                data, what = {"kind": kind, "record_id": name, "reason": "mistake"}, "record.voided"
+                data, what = {"kind": kind, "record_id": name, "reason": "mistake", **more}, "record.voided"
             else:
                 data, what = make(), noun
-            document = self._document(key, what, f"{name}/{revision}", data, self._occurred(), revision)
+            document = self._document(key, what, f"{event_id}/{revision}", data, self._occurred(), revision)
             yield self._send(at, key, document)
             if random.random() < self._repeats:
-                yield self._send(at + random.choice((0.0, 7.0)), key, {**document, "id": f"{name}/{revision}x"})
+                yield self._send(at + random.choice((0.0, 7.0)), key, {**document, "id": f"{event_id}/{revision}x"})
 
     def _fact(self, key: str, noun: str, name: str, data: dict[str, Any], days_ago: int | None = None) -> Send:
         occurred = self._occurred() if days_ago is None else START - timedelta(days=days_ago, minutes=5)

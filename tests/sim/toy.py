@@ -101,6 +101,7 @@ class Toy:
         }
     )
     decides = frozenset({STEPPED})
+    decides_history = True
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         self._policies = policies
@@ -117,6 +118,9 @@ class Toy:
     def advance(self, state: State, clock: datetime) -> None:
         if state.clock is None or clock > state.clock:
             state.clock = clock
+
+    def accepts(self, state: State, event: Event) -> bool:
+        return False
 
     def evolve(self, state: State, event: Event) -> State:
         fact = event.data

@@ -6,6 +6,7 @@ come last and have customers of their own.
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 import pytest
 from anyio.from_thread import BlockingPortal
@@ -171,6 +172,41 @@ def test_a_deleted_claim_and_an_invented_one_are_found(world: World, portal: Blo
     }
     (found,) = told(report, "logged_not_claimed")
     assert f"inbox {position[:-2]}" in (found.position or "")
+
+
+def test_a_claim_under_a_wrong_id_does_not_hide_that_its_own_is_gone(world: World, portal: BlockingPortal) -> None:
+    async def look() -> Report:
+        claims = world.database["claims"]
+        claim = await world.one("claims", {"key": "customer:C000001"})
+        try:
+            await claims.delete_one({"_id": claim["_id"]})
+            await claims.insert_one({**claim, "_id": b"0" * 16})
+            return await world.verify("log")
+        finally:
+            await claims.delete_one({"_id": b"0" * 16})
+            await claims.insert_one(claim)
+
+    report = portal.call(look)
+    assert {(one.kind, one.subject) for one in report.findings} == {("claimed_as_another", "customer:C000001")}
+
+
+def test_a_changed_week_of_the_calendar_is_found(world: World, portal: BlockingPortal) -> None:
+    async def look() -> Report:
+        weeks = world.database["weeks"]
+        now = datetime.now(UTC)
+        week, other = await weeks.find({"begins_at": {"$lt": now}}).sort("begins_at", -1).limit(2).to_list(2)
+        try:
+            await weeks.update_one({"_id": week["_id"]}, {"$pop": {"working": 1}})
+            await weeks.delete_one({"_id": other["_id"]})
+            return await world.verify("views")
+        finally:
+            await weeks.replace_one({"_id": week["_id"]}, week)
+            await weeks.insert_one(other)
+
+    report = portal.call(look)
+    assert {one.kind for one in report.findings} == {"week_differs", "week_missing"}
+    (found,) = told(report, "week_differs")
+    assert "working" in found.said
 
 
 def test_a_record_of_the_inbox_that_admission_skipped_is_found(world: World, portal: BlockingPortal) -> None:

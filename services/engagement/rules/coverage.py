@@ -15,7 +15,7 @@ from typing import Any
 
 from services.engagement.rules import day_sets
 from services.engagement.rules.day_sets import Days
-from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
+from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, to_micros, week_name
 from services.engagement.rules.owners import Owners
 from services.engagement.rules.tiers import GENERAL, Tiers
 from services.engagement.rules.visits import (
@@ -35,6 +35,9 @@ from shared.fold.domain import Row
 VISIT_ROWS = "visit_rows"
 ACCOUNT_ROWS = "account_rows"
 LATE_DAYS = 3
+BURST_MICROS = 600_000_000
+"""Visits logged within 10 minutes of one another stand in the same span of so long or in neighbouring ones, by which
+`rep_weeks` finds those of other weeks (views/judging.py)."""
 
 VisitKey = tuple[str, int]
 """Representative and Monday of the week."""
@@ -153,6 +156,13 @@ def _visit_row(customer: str, key: VisitKey, entries: list[dict[str, Any]], *, n
         "monday": monday,
         "visits": entries,
     }
+    spans = {
+        f"{representative}/{to_micros(entry['logged_at']) // BURST_MICROS}"
+        for entry in entries
+        if entry["now"] and not entry["backfill"]
+    }
+    if spans:
+        document["logged_in"] = sorted(spans)
     return Row(VISIT_ROWS, name, document, new=new)
 
 

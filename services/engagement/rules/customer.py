@@ -8,6 +8,7 @@ the instants on which time alone changes it, so that `advance` in one step or in
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
 from typing import Literal, NamedTuple
 
 from services.engagement.rules.concerns import Concerns
@@ -21,10 +22,10 @@ from services.engagement.rules.contact import (
     status_days,
 )
 from services.engagement.rules.coverage import AccountKey
-from services.engagement.rules.day_sets import first_after, last_until
+from services.engagement.rules.day_sets import Days, first_after, last_until, listed, with_day
 from services.engagement.rules.days import NEVER, BusinessTime, monday_of
 from services.engagement.rules.fields import Fields
-from services.engagement.rules.goals import Goals
+from services.engagement.rules.goals import ADHERENCE, Goals
 from services.engagement.rules.history import Visits
 from services.engagement.rules.owners import OWNING_ROLES, Owners
 from services.engagement.rules.relationship import KeyPersons, key_relationship
@@ -161,8 +162,8 @@ class CustomerRules:
         """A goal's metric as of a day; None for those that engagement does not know."""
         if metric in INSTRUMENTS:
             return customer.answers.years(metric, today)[0].value
-        if metric == "adherence":
-            return self.adherence(customer, cadence_steps(customer.tiers.steps, self.entitlements, clock, today), today)
+        if metric == ADHERENCE:
+            return self.adherence(self._steps_at(customer, clock, today), customer.visits.contacts, today)
         if metric == "kcr":
             return self.key_relationship(customer, today)
         if metric == "loop_rate":
@@ -174,12 +175,25 @@ class CustomerRules:
         """The adherence as of the customer's clock."""
         if customer.clock is None:
             return None
-        return self.adherence(customer, self._steps(customer, customer.clock).steps, customer.today)
+        steps = self._steps(customer, customer.clock).steps
+        return self.adherence(steps, customer.visits.contacts, customer.today)
+
+    def _steps_at(self, customer: Customer, clock: int, today: int) -> Sequence[CadenceStep]:
+        return cadence_steps(customer.tiers.steps, self.entitlements, clock, today)
 
     @staticmethod
-    def adherence(customer: Customer, steps: Sequence[CadenceStep], today: int) -> Fraction | None:
-        """The adherence as of a day."""
-        return adherence(today, customer.visits.contacts, first_cadence_day(steps), steps[-1].days if steps else None)
+    def adherence(steps: Sequence[CadenceStep], contacts: Days, today: int) -> Fraction | None:
+        """How well the cadence was kept as of a day, by the days with a contact."""
+        return adherence(today, contacts, first_cadence_day(steps), steps[-1].days if steps else None)
+
+    def settle_again(self, customer: Customer, changed_on: int) -> None:
+        """What came of goals whose last day has passed, now that a tier change of then is known (domain.md, Goals)."""
+
+        def adhered(day: int, contacts: Sequence[int]) -> Fraction | None:
+            steps = self._steps_at(customer, self.time.start_of(day + 1) - 1, day)
+            return self.adherence(steps, reduce(with_day, contacts, 0), day)
+
+        customer.goals.settle_again(changed_on, adhered)
 
     def key_relationship(self, customer: Customer, today: int) -> Fraction | None:
         """KCR as of a day."""
@@ -191,7 +205,7 @@ class CustomerRules:
         """The first instant after the clock on which time alone changes a status, a decision or what is noted."""
         clock, known, tiers = customer.clock, customer.known_stop, customer.tiers
         if clock is None:
-            # Nothing but tier changes can be known before the clock starts.
+            # Nothing but tier changes can be known before the clock starts; fold version 2 had them move no clock.
             return min(step.at for step in tiers.steps) if tiers.steps else None
         if (
             known is None
@@ -208,7 +222,7 @@ class CustomerRules:
         stops = [step.at for step in steps if step.at > clock]
         contact = self.contact(customer)
         if self._lapse(contact) != customer.lapse:
-            stops.append(clock + MILLISECOND)  # a tier change of before the clock was folded after it
+            stops.append(clock + MILLISECOND)  # fold version 2 noted tier changes when the clock came to them
         days = [*status_days(contact, today), *customer.owners.begins_after(today)]
         if customer.answers:
             days += customer.answers.change_days(today)
@@ -261,7 +275,11 @@ class CustomerRules:
         for day in sorted(customer.goals.due_days(customer.today)):
             if day < new_day:
                 end = self.time.start_of(day + 1) - 1
-                customer.goals.settle(day, lambda metric: self.measure(customer, metric, end, day))  # noqa: B023
+                customer.goals.settle(
+                    day,
+                    lambda metric: self.measure(customer, metric, end, day),  # noqa: B023
+                    listed(customer.visits.contacts),
+                )
                 customer.changed()
 
     def note(self, customer: Customer) -> None:

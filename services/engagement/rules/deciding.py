@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from services.engagement.rules.concerns import SEVERITIES
-from services.engagement.rules.customer import Customer, CustomerRules
+from services.engagement.rules.customer import Customer, CustomerRules, Resumption
 from services.engagement.rules.days import to_instant
 from services.engagement.rules.figures import text
 from services.engagement.rules.satisfaction import INSTRUMENTS
@@ -112,7 +112,7 @@ def _contact(
     contact = rules.contact(customer)
     last_on = None if contact.last_on is None else date.fromordinal(contact.last_on)
     resumption = customer.resumption
-    if resumption is not None and resumption.times > standing.resumed:
+    if resumption is not None and resumption.times > standing.resumed and _is_news(resumption, customer, standing):
         yield (
             ContactResumed,
             {
@@ -132,6 +132,12 @@ def _contact(
                 "tier": customer.tiers.name_at(customer.clock),
             },
         )
+
+
+def _is_news(resumption: Resumption, customer: Customer, standing: Standing) -> bool:
+    """Whether the lapse that ended was told of; one amid history was not. It may have come again since."""
+    due_on = resumption.lapsed_due_on
+    return due_on in standing.lapsed and (customer.lapse is None or customer.lapse.due_on != due_on)
 
 
 def _satisfaction(customer: Customer, standing: Standing) -> Iterator[tuple[type[Decision], dict[str, Any]]]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from services.engagement.rules.coverage import visit_keys
 from services.engagement.rules.customer import PROFILE_FIELDS, Customer, CustomerRules
 from services.engagement.rules.fields import stamp_of
-from shared.events.decisions import Decision, TierChanged
+from shared.events.decisions import TierChanged
 from shared.events.event import Event
 from shared.events.facts import RecordVoided, VisitLogged
 
@@ -14,10 +14,9 @@ RATING_DAYS = 365
 
 
 def fold(rules: CustomerRules, customer: Customer, event: Event) -> None:
-    """Fold one fact, or a decision of tiering. The clock has been advanced to a fact's already."""
+    """Fold one fact, or a decision of tiering, to whose instant the clock has been advanced."""
     _FOLDS[event.type](rules, customer, event)
-    if not isinstance(event.data, Decision) and customer.clock is not None:
-        rules.note(customer)  # tier changes are noted when the clock comes to them
+    rules.note(customer)
 
 
 def weeks_needed(rules: CustomerRules, customer: Customer, events: Iterable[Event]) -> list[int]:
@@ -62,7 +61,9 @@ def _tier(rules: CustomerRules, customer: Customer, event: Event) -> None:
     customer.changed()
     if not changes:
         return
-    for monday in visits.after(event.data.effective_on.toordinal()):
+    changed_on = event.data.effective_on.toordinal()
+    rules.settle_again(customer, changed_on)
+    for monday in visits.after(changed_on):
         visits.touch_rows(visit_keys(visits.piece(monday), monday))
     customer.touch_accounts(customer.named())
 

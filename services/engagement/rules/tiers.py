@@ -70,12 +70,16 @@ class Tiers:
                 until = step.effective_on
         return spans[::-1]
 
-    def fold(self, event: Event, time: BusinessTime) -> bool:
-        """Fold a decision of tiering; whether the timeline changed. The first on the log of a version wins
-        (architecture.md, invariant 6), so any but the next one is ignored.
+    def is_next(self, decision: Decision) -> bool:
+        """Whether a decision follows the last one. The first on the log of a version wins (architecture.md, invariant
+        6); any other is ignored.
         """
+        return decision.version == self.version + 1 and decision.after == self.last_id
+
+    def fold(self, event: Event, time: BusinessTime) -> bool:
+        """Fold a decision of tiering; whether the timeline changed."""
         decision: Decision = event.data
-        if decision.version != self.version + 1 or decision.after != self.last_id:
+        if not self.is_next(decision):
             return False
         self.version, self.last_id = decision.version, event.id
         if not isinstance(decision, TierChanged):

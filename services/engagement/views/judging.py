@@ -74,36 +74,43 @@ def _with(entries: Expression, entry: Expression, condition: Expression) -> Expr
     return {"$concatArrays": [entries, added]}
 
 
-def burst(visits: Expression) -> Expression:
-    """Whether 5 visits of 2 or more days were logged within 10 minutes, backfilled ones aside. Of more than 5, some 5
-    in a row are of 2 days where any are.
+def near(visits: Expression) -> Expression:
+    """The spans of logging, as `visit_rows` has them in `logged_in`, in which another visit may stand that was logged
+    within 10 minutes of one of these, backfilled ones aside.
     """
+    span = {"$toLong": {"$floor": {"$divide": [{"$toLong": "$$this.logged_at"}, BURST_MS]}}}
+    names = [{"$concat": ["$representative", "/", {"$toString": {"$add": [span, shift]}}]} for shift in (-1, 0, 1)]
     live = {"$filter": {"input": visits, "as": "this", "cond": {"$not": ["$$this.backfill"]}}}
-    five = {"$slice": ["$$logged", "$$at", BURST_VISITS]}
-    apart = {"$subtract": [{"$last": "$$five.logged_at"}, {"$first": "$$five.logged_at"}]}
-    return {
+    # Never empty: a lookup by nothing goes through the whole collection.
+    none = [{"$concat": ["$representative", "/"]}]
+    return {"$reduce": {"input": live, "initialValue": none, "in": {"$setUnion": ["$$value", names]}}}
+
+
+def burst(visits: Expression, others: Expression) -> Expression:
+    """Whether 5 visits of 2 or more days were logged within 10 minutes, backfilled ones aside, one of them among
+    `visits`; `others` are those of the representative's other weeks that were logged near them.
+    """
+    own = {"$map": {"input": visits, "as": "this", "in": {"$mergeObjects": ["$$this", {"own": True}]}}}
+    live = {"$filter": {"input": {"$concatArrays": [own, others]}, "as": "this", "cond": {"$not": ["$$this.backfill"]}}}
+    since = {"$subtract": ["$$this.logged_at", "$$first.logged_at"]}
+    within = {
+        "$filter": {
+            "input": "$$live",
+            "as": "this",
+            "cond": {"$and": [{"$gte": [since, 0]}, {"$lte": [since, BURST_MS]}]},
+        }
+    }
+    is_one = {
         "$let": {
-            "vars": {"logged": {"$sortArray": {"input": live, "sortBy": {"logged_at": 1}}}},
+            "vars": {"within": within},
             "in": {
-                "$anyElementTrue": [
-                    {
-                        "$map": {
-                            "input": {"$range": [0, {"$max": [0, {"$subtract": [{"$size": "$$logged"}, 4]}]}]},
-                            "as": "at",
-                            "in": {
-                                "$let": {
-                                    "vars": {"five": five},
-                                    "in": {
-                                        "$and": [
-                                            {"$lte": [apart, BURST_MS]},
-                                            {"$gt": [{"$size": {"$setUnion": ["$$five.date", []]}}, 1]},
-                                        ]
-                                    },
-                                }
-                            },
-                        }
-                    }
+                "$and": [
+                    {"$gte": [{"$size": "$$within"}, BURST_VISITS]},
+                    {"$gt": [{"$size": {"$setUnion": ["$$within.date", []]}}, 1]},
+                    {"$in": [True, "$$within.own"]},
                 ]
             },
         }
     }
+    any_is = {"$anyElementTrue": [{"$map": {"input": "$$live", "as": "first", "in": is_one}}]}
+    return {"$let": {"vars": {"live": live}, "in": any_is}}

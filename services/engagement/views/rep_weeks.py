@@ -19,7 +19,7 @@ from services.engagement.views.expressions import (
 )
 from services.engagement.views.freshness import FIELDS as _FRESHNESS
 from services.engagement.views.freshness import latest
-from services.engagement.views.judging import burst, judged
+from services.engagement.views.judging import burst, judged, near
 
 OWING_ROLES = ["account_manager", "product_manager"]
 COVERAGE_DAYS = 90
@@ -45,7 +45,8 @@ def rep_weeks(name: Callable[[str], str]) -> list[Stage]:
         },
         {"$set": {"then": {"$cond": [_is_as_closed(), "$now", judged(_marked("closed"), "$closed")]}}},
         {"$set": {"aim": _aim("$profile", "$days", ""), "closed_aim": _aim("$closed", "$closed_days", "closed_")}},
-        {"$set": {"closed_row": _closed_row()}},
+        {"$set": {"closed_row": _closed_row(), "near": near("$now.visits")}},
+        _others(name),
         {"$project": _row()},
     ]
 
@@ -105,6 +106,12 @@ def _representatives(name: Callable[[str], str]) -> list[Stage]:
             }
         },
         {"$match": {"profile.role": {"$in": OWING_ROLES}}},
+        {
+            "$set": {
+                name: {"$ifNull": [f"${profile}.reference", "$monday"]}
+                for name, profile in (("day", "profile"), ("closed_day", "closed"))
+            }
+        },
     ]
 
 
@@ -126,6 +133,26 @@ def _visits(name: Callable[[str], str]) -> Stage:
     }
 
 
+def _others(name: Callable[[str], str]) -> Stage:
+    """The visits of the representative's other weeks that were logged near those of this one."""
+    return {
+        "$lookup": {
+            "from": name("visit_rows"),
+            "localField": "near",
+            "foreignField": "logged_in",
+            "let": {"monday": "$monday"},
+            "pipeline": [
+                {"$match": {"$expr": {"$ne": ["$monday", "$$monday"]}}},
+                {"$unwind": "$visits"},
+                {"$replaceWith": "$visits"},
+                {"$match": {"now": True}},
+                {"$project": {"logged_at": 1, "date": 1, "backfill": 1}},
+            ],
+            "as": "others",
+        }
+    }
+
+
 def _accounts(name: Callable[[str], str]) -> Stage:
     """How many general customers the representative owned, as now known and as known at closing, and how many of them
     had a countable visit of theirs in 90 days. Each visit counts by what was registered as on the Monday of
@@ -136,10 +163,10 @@ def _accounts(name: Callable[[str], str]) -> Stage:
     owned_at_end = any_where("$spans", holds_on("$$end"))
     visited = any_where("$visited", _visited_as("$$this"))
     counts = {
-        "named": {"$and": [is_role, {"$lte": ["$named_from", "$$monday"]}]},
-        "owned": {"$and": [is_role, any_where("$spans", holds_on("$$monday"))]},
-        "closed_named": {"$and": [was_role, {"$lte": ["$closed_named_from", "$$monday"]}]},
-        "closed_owned": {"$and": [was_role, any_where("$closed_spans", holds_on("$$monday"))]},
+        "named": {"$and": [is_role, {"$lte": ["$named_from", "$$day"]}]},
+        "owned": {"$and": [is_role, any_where("$spans", holds_on("$$day"))]},
+        "closed_named": {"$and": [was_role, {"$lte": ["$closed_named_from", "$$closed_day"]}]},
+        "closed_owned": {"$and": [was_role, any_where("$closed_spans", holds_on("$$closed_day"))]},
         "owned_at_end": {"$and": [is_role, owned_at_end]},
         "covered": {"$and": [is_role, owned_at_end, visited]},
     }
@@ -148,7 +175,8 @@ def _accounts(name: Callable[[str], str]) -> Stage:
             "from": name("account_rows"),
             "let": {
                 "representative": "$representative",
-                "monday": "$monday",
+                "day": "$day",
+                "closed_day": "$closed_day",
                 "end": "$end",
                 "role": "$profile.role",
                 "closed_role": "$closed.role",
@@ -190,16 +218,18 @@ def _visited_as(taken: str) -> Expression:
 
 
 def _days_worked(profile: str, counts: Expression) -> Expression:
-    """The week's working days in active service less absences; `counts` says which absences (`$$this`) do."""
+    """The week's working days in active service less absences, in hundredths; `counts` says which absences (`$$this`)
+    do. Parts of one day are added, a whole day at most.
+    """
     absent = {"$and": [{"$lte": ["$$this.from_on", "$$day"]}, {"$gte": ["$$this.to_on", "$$day"]}, counts]}
-    works = {
-        "$and": [
-            {"$gte": ["$$day", f"{profile}.active_from"]},
-            {"$lte": ["$$day", f"{profile}.active_until"]},
-            {"$not": [any_where("$known.fold.absence_spans", absent)]},
-        ]
+    parts = {
+        "$map": {"input": "$known.fold.absence_spans", "in": {"$cond": [absent, {"$ifNull": ["$$this.part", 100]}, 0]}}
     }
-    return {"$size": {"$filter": {"input": "$working", "as": "day", "cond": works}}}
+    in_service = {
+        "$and": [{"$gte": ["$$day", f"{profile}.active_from"]}, {"$lte": ["$$day", f"{profile}.active_until"]}]
+    }
+    works = {"$cond": [in_service, {"$max": [0, {"$subtract": [100, {"$sum": parts}]}]}, 0]}
+    return {"$sum": {"$map": {"input": "$working", "as": "day", "in": works}}}
 
 
 def _known_at_closing() -> Expression:
@@ -208,12 +238,12 @@ def _known_at_closing() -> Expression:
 
 def _aim(profile: str, days: str, prefix: str) -> Expression:
     """{exempt: null or why, target}. target = min(owned where known, max(1, round half up(5 x fte x min(1, days/5)))),
-    in whole numbers: 5 x fte x days / 5 is fte x days.
+    in whole numbers: 5 x fte x days / 5 is fte x days, both in hundredths here.
     """
     named = {"$gt": [{"$ifNull": [f"$accounts.{prefix}named", 0]}, 0]}
     owned = {"$ifNull": [f"$accounts.{prefix}owned", 0]}
-    hundredths = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [5, days]}]}
-    asked = {"$max": [1, {"$toInt": {"$floor": {"$divide": [{"$add": [hundredths, 50]}, 100]}}}]}
+    share = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [500, days]}]}
+    asked: Expression = {"$max": [1, {"$toInt": {"$floor": {"$divide": [{"$add": [share, 5000]}, 10_000]}}}]}
     exempt = {
         "$switch": {
             "branches": [
@@ -264,7 +294,7 @@ def _row() -> Stage:
         "team": "$known.team",
         "role": "$profile.role",
         "fte": {"$divide": ["$profile.fte_hundredths", 100]},
-        "days_worked": "$days",
+        "days_worked": {"$divide": ["$days", 100]},
         "owned_general": {
             "$cond": [
                 {"$gt": [{"$ifNull": ["$accounts.named", 0]}, 0]},
@@ -279,7 +309,7 @@ def _row() -> Stage:
         "met": {"$cond": [{"$eq": ["$aim.exempt", None]}, {"$gte": [counted, "$aim.target"]}, None]},
         "visits": {"$map": {"input": "$now.visits", "as": "this", "in": {field: f"$$this.{field}" for field in shown}}},
         "uncounted": count_where("$now.visits", {"$ne": ["$$this.reason", None]}),
-        "flags": {"late": count_where("$now.visits", "$$this.late"), "burst": burst("$now.visits")},
+        "flags": {"late": count_where("$now.visits", "$$this.late"), "burst": burst("$now.visits", "$others")},
         "coverage_90d": {
             "$cond": [
                 {"$eq": [owned_at_end, 0]},

@@ -12,9 +12,9 @@ from services.ingest.domain.hints import meant, without_specversion
 from services.ingest.domain.people import take_names
 from services.ingest.domain.rules import refuse_combination
 from shared.events.codec import content_hash, format_instant
-from shared.events.facts import Fact, RecordVoided
+from shared.events.facts import Fact, RecordVoided, RepresentativeRegistered
 from shared.events.refusal import Reason, Refused
-from shared.events.registry import subject_kind
+from shared.events.registry import record_of, subject_kind
 
 CLAIM_KEPT = timedelta(days=800)
 """How long after it happened a fact without a business id is remembered: longer than the age limit, so that what is
@@ -89,7 +89,7 @@ def _candidate(
     plain, names = take_names(entry, key, subject, data, person_key)
     instant = format_instant(time)
     void = isinstance(fact, RecordVoided)
-    record = _record(envelope, fact)
+    record = record_of(entry, plain)
     unknown = ignored_attributes(document, envelope) + unknown_fields(entry, envelope.data)
     undo: dict[str, Any] | None = None
     if record is not None:
@@ -109,7 +109,7 @@ def _candidate(
         actor=envelope.actor,
         backfill=backfill,
         key=key,
-        identity=identity_of(*record) if record else identity_of("fact", envelope.source, envelope.id),
+        identity=identity_of(envelope.source, envelope.id, record),
         content=content_hash((entry.name, subject, instant, data)),
         undo=undo,
         void=void,
@@ -117,19 +117,21 @@ def _candidate(
         ignored=bounded(unknown) if unknown else (),
         expires_at=None if record or backfill or entry.internal else time + CLAIM_KEPT,
         claimed=not entry.internal,
+        former=_former_content(entry.name, subject, instant, data)
+        if isinstance(fact, RepresentativeRegistered)
+        else None,
     )
 
 
-def _record(envelope: Envelope, fact: Fact) -> tuple[str, str, str, str] | None:
-    """What identifies a record in all its revisions, None for other facts."""
-    if isinstance(fact, RecordVoided):
-        return "record", envelope.source, fact.kind, fact.record_id
-    entry = envelope.entry
-    if entry.kind is None or entry.id_field is None:
-        return None
-    return "record", envelope.source, entry.kind, getattr(fact, entry.id_field)
+def _former_content(name: str, subject: str, instant: str, data: dict[str, Any]) -> bytes:
+    """As when fte was 1 unless it was said, and null the same as absent, in registrations of representatives."""
+    said = {"fte": "1"} | {field: value for field, value in data.items() if value is not None}
+    return content_hash((name, subject, instant, said))
 
 
-def identity_of(*parts: str) -> bytes:
-    """What is claimed: 16 bytes. The parts hold no null character (ids have none), so that it can part them."""
+def identity_of(source: str, event_id: str, record: tuple[str, ...] | None) -> bytes:
+    """16 bytes that all revisions of a record share (domain.md, Identity): of `record_of`, else the event's own id. Ids
+    hold no null character, so that it can part them.
+    """
+    parts = ("fact", source, event_id) if record is None else ("record", source, *record)
     return blake2b("\0".join(parts).encode(), digest_size=16).digest()

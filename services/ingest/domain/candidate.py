@@ -31,7 +31,8 @@ class Candidate:
     ignored: dotted paths of attributes and fields that guanxi does not know, a bounded number;
     expires_at: when its claim may be forgotten, None for never;
     actor: who entered it upstream, as that system says;
-    claimed: False for what changes nothing however often it comes (reviews).
+    claimed: False for what changes nothing however often it comes (reviews);
+    former: the content as 2b2bfed hashed it, where that differs, so that its claims know a repeat.
     """
 
     type: str
@@ -52,6 +53,7 @@ class Candidate:
     ignored: tuple[str, ...]
     expires_at: datetime | None
     claimed: bool
+    former: bytes | None = None
     actor: str | None = None
     key_id: str | None = None
     """The API key that sent it, where the HTTP door vouches for that."""

@@ -25,6 +25,11 @@ class Entry(NamedTuple):
     content: bytes
     undo: dict[str, Any] | None
 
+    @property
+    def is_void(self) -> bool:
+        """Whether this revision has no content."""
+        return self.undo is not None and self.undo["data"] is None
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -69,25 +74,28 @@ def _against(claim: Claim, candidate: Candidate, position: Position) -> Accepted
             return Accepted(None, replaces)
         replaces = entry.undo
     revision = candidate.revision
+    contents = {candidate.content, candidate.former}
+    if any(entry.revision == revision and entry.content in contents for entry in claim.entries):
+        return Duplicate(revision)
+    highest = claim.entries[-1]
+    is_record = candidate.undo is not None
+    starts_afresh = highest.is_void and revision > highest.revision and not candidate.void
+    if is_record and claim.key != candidate.key and not starts_afresh:
+        hint = "this record has another subject; to move it, void it there and send a higher revision for this one"
+        return Refused(Reason.SUBJECT_CHANGED, "subject", hint)
     for entry in claim.entries:
         if entry.revision == revision:
-            if entry.content == candidate.content:
-                return Duplicate(revision)
             hint = f"revision {revision} of this record came before with other content; amend with a higher revision"
-            if candidate.undo is None:
+            if not is_record:
                 hint = "this source sent this id before with other content; a new fact needs an id of its own"
-            return Refused(Reason.CONFLICTING_REPEAT, "revision" if candidate.undo else "id", hint)
-    highest = claim.entries[-1]
+            return Refused(Reason.CONFLICTING_REPEAT, "revision" if is_record else "id", hint)
     if revision < highest.revision:
         hint = f"revision {highest.revision} of this record is known; {revision} is lower"
         return Refused(Reason.SUPERSEDED, "revision", hint)
-    if claim.key != candidate.key:
-        hint = "another revision of this record has another subject; void it and send a record with a new id"
-        return Refused(Reason.SUBJECT_CHANGED, "subject", hint)
     full = MAX_REVISIONS + (1 if candidate.void else 0)
     if len(claim.entries) >= full:
         hint = f"{MAX_REVISIONS} revisions of this record are known; void it and send a record with a new id"
         return Refused(Reason.TOO_MANY_REVISIONS, "revision", hint)
     entry = Entry(revision, position, candidate.content, candidate.undo)
-    after = Claim(claim.identity, claim.key, (*claim.entries, entry), claim.expires_at, claim.v)
+    after = Claim(claim.identity, candidate.key, (*claim.entries, entry), claim.expires_at, claim.v)
     return Accepted(after, highest.undo)

@@ -15,11 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from services.ingest.domain.envelope import ID_HINT
 from shared.events.codec import dump_fact
-from shared.events.facts import Fact
-from shared.events.money import MAX_AMOUNT_MINOR, exponents, format_minor, parse_amount
+from shared.events.facts import Fact, InvoicePaid
+from shared.events.money import exponents, format_minor, parse_amount
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import FactType
-from shared.events.types import MAX_NAME_CHARS
+from shared.events.types import MAX_AMOUNT_DIGITS, MAX_NAME_CHARS
 
 FIRST_DAY, LAST_DAY = "1900-01-01", "2199-12-31"
 """Days of data lie between these, so that folds can reckon from any of them without leaving the calendar."""
@@ -29,7 +29,6 @@ MAX_PATH_CHARS = 200
 MAX_NUMBERS = 4096
 """Numbers whose canonical form is kept at hand: rates and points repeat."""
 
-_LIMIT_DIGITS = len(str(MAX_AMOUNT_MINOR))
 _OWN_HINT = {
     "missing": "is required",
     "string_type": "must be a text",
@@ -80,8 +79,9 @@ def _mentioned(annotation: Any) -> set[Any]:
 def read_data(entry: FactType, data: dict[str, Any]) -> tuple[Fact, dict[str, Any]] | Refused:
     """The fact in the door's shape, and its canonical JSON."""
     shape = _shape(entry.door)
-    if "amount" in shape.fields:
-        canonical = _with_amount(data)
+    is_payment = entry.fact is InvoicePaid
+    if "amount" in shape.fields and (not is_payment or _is_part(data)):
+        canonical = _with_amount(data, part=is_payment)
         if isinstance(canonical, Refused):
             return canonical
         data = canonical
@@ -132,12 +132,21 @@ def _unknown(shape: _Shape, data: dict[str, Any], path: str, found: list[str]) -
 
 
 _cents = re.compile(r"[1-9][0-9]{0,11}\.[0-9]{2}", re.ASCII).fullmatch
+_PART = ("payment_id", "amount", "currency")
 
 
-def _with_amount(data: dict[str, Any]) -> dict[str, Any] | Refused:
-    for name in ("amount", "currency"):
+def _is_part(data: dict[str, Any]) -> bool:
+    """Whether a payment says anything of a part; then it must say all (domain.md, A rating counts ...)."""
+    return any(data.get(name) is not None for name in _PART)
+
+
+def _with_amount(data: dict[str, Any], *, part: bool = False) -> dict[str, Any] | Refused:
+    for name in _PART if part else _PART[1:]:
         if data.get(name) is None:
-            return Refused(Reason.MISSING_FIELD, f"data.{name}", f"{name} is required")
+            hint = f"{name} is required"
+            if part:
+                hint = "payment_id, amount and currency come together; leave out all three where the rest was paid"
+            return Refused(Reason.MISSING_FIELD, f"data.{name}", hint)
     currency = data["currency"]
     if not isinstance(currency, str):
         return Refused(Reason.INVALID_FIELD, "data.currency", "currency must be a text, such as CNY")
@@ -160,7 +169,8 @@ def _plain_limit(value: object) -> object:
     if isinstance(value, str):
         return plain_number(value) if value.isascii() and value.replace(".", "", 1).isdigit() else value
     number = Decimal(value)
-    return plain_number(str(number)) if number.is_finite() and abs(number.adjusted()) < _LIMIT_DIGITS else str(number)
+    small = number.is_finite() and abs(number.adjusted()) < MAX_AMOUNT_DIGITS
+    return plain_number(str(number)) if small else str(number)
 
 
 @lru_cache(maxsize=MAX_NUMBERS)

@@ -10,9 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from shared.events.nearest import nearest
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import DECISIONS, FACTS, FactType
-from shared.events.types import MAX_ID_CHARS, Id
+from shared.events.types import MAX_ID_CHARS, Id, whole
 
-MAX_REVISION = 2**31 - 1
+MAX_REVISION = 2**53 - 1
+"""Every JSON reader knows whole numbers up to here, and microseconds since 1970 serve as revisions."""
 MAX_AGE = timedelta(days=760)
 MAX_AHEAD = timedelta(minutes=5)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,7 +68,8 @@ def read_envelope(document: object, *, internal: bool) -> Envelope | Refused:
     time = read_instant(document.get("time"))
     if isinstance(time, Refused):
         return time
-    revision = document.get("revision", 1)
+    revision = document.get("revision")
+    revision = 1 if revision is None else whole(revision)
     if type(revision) is not int or not 1 <= revision <= MAX_REVISION:
         return Refused(Reason.INVALID_FIELD, "revision", f"a whole number from 1 to {MAX_REVISION} is expected")
     refused = _refuse_actor(document) or _refuse_data(document)
@@ -91,7 +93,9 @@ def read_envelope(document: object, *, internal: bool) -> Envelope | Refused:
 
 def ignored_attributes(document: dict[str, Any], envelope: Envelope) -> list[str]:
     """Attributes that guanxi does not know, or cannot read and does not need."""
-    ignored = [] if document.keys() <= KNOWN else [name for name in document if name not in KNOWN]
+    ignored = []
+    if not document.keys() <= KNOWN:
+        ignored = [name for name, value in document.items() if name not in KNOWN and value is not None]
     if envelope.traceparent is None and document.get("traceparent") is not None:
         ignored.append("traceparent")
     return ignored

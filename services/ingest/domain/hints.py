@@ -78,7 +78,7 @@ def _whose_data(document: Mapping[str, Any]) -> FactType | None:
     best, most = None, 1
     for entry in FACTS.values():
         common = len(document.keys() & entry.door.model_fields.keys())
-        own = entry.id_field in document
+        own = bool(entry.id_fields) and entry.id_fields[0] in document
         if not entry.internal and common + own > most:
             best, most = entry, common + own
     return best

@@ -31,7 +31,7 @@ from services.ingest.domain.rules import refuse_day
 from shared.events.codec import content_hash, encode_json, format_instant
 from shared.events.facts import InvoiceIssued, PurchaseRecorded, PurchaseRefunded, VisitLogged
 from shared.events.refusal import Refused
-from shared.events.registry import FACTS, NAMES, FactType
+from shared.events.registry import FACTS, NAMES, FactType, record_of
 from shared.events.types import Id, Name
 
 USUAL = (PurchaseRecorded, PurchaseRefunded, VisitLogged, InvoiceIssued)
@@ -230,7 +230,7 @@ def read_quickly(
         event.traceparent or None,
         backfill,
         key,
-        identity_of("record", source, entry.kind or "", told[entry.id_field or ""]),
+        identity_of(source, event.id, record_of(entry, told)),
         content,
         {"revision": revision, "time": instant, "data": kept},
         False,

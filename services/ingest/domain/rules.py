@@ -4,7 +4,15 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.ingest.domain.envelope import Envelope
-from shared.events.facts import MAX_OVERRIDE_DAYS, Fact, RecordVoided, TierOverridden
+from shared.events.facts import (
+    INVOICE_PARTS,
+    MAX_OVERRIDE_DAYS,
+    AccountAssigned,
+    AccountRated,
+    Fact,
+    RecordVoided,
+    TierOverridden,
+)
 from shared.events.refusal import Reason, Refused
 
 MAX_DAYS_APART = 7
@@ -21,11 +29,36 @@ def refuse_combination(envelope: Envelope, fact: Fact, zone: ZoneInfo) -> Refuse
         if envelope.revision < 2:
             hint = "a void is a revision of at least 2, higher than the record's"
             return Refused(Reason.INVALID_FIELD, "revision", hint)
-    elif envelope.revision > 1 and envelope.entry.kind is None:
+        return _refuse_void(fact)
+    if envelope.revision > 1 and envelope.entry.kind is None:
         hint = "only records with a business id have revisions; send what is new as an event with a new id"
         return Refused(Reason.INVALID_FIELD, "revision", hint)
     if isinstance(fact, TierOverridden):
         return _refuse_override(fact, envelope.time, zone)
+    return _refuse_saying_nothing(fact)
+
+
+_ONE_OF: dict[type[Fact], tuple[str, ...]] = {
+    AccountRated: ("strategic_fit", "market_standing", "share_of_wallet"),
+    AccountAssigned: ("account_manager", "product_manager"),
+}
+
+
+def _refuse_saying_nothing(fact: Fact) -> Refused | None:
+    """Refusal of a rating without a factor and an assignment without a role; null says something, it clears."""
+    fields = _ONE_OF.get(type(fact))
+    if fields is None or not fact.model_fields_set.isdisjoint(fields):
+        return None
+    return Refused(Reason.MISSING_FIELD, f"data.{fields[0]}", f"at least one is required of {', '.join(fields)}")
+
+
+def _refuse_void(fact: RecordVoided) -> Refused | None:
+    if fact.kind in INVOICE_PARTS and fact.invoice_id is None:
+        hint = f"the void of a {fact.kind} names its invoice too: invoice_id, and record_id for the part"
+        return Refused(Reason.MISSING_FIELD, "data.invoice_id", hint)
+    if fact.kind not in INVOICE_PARTS and fact.invoice_id is not None:
+        hint = f"record_id alone names the {fact.kind}; invoice_id goes with payment_part and credit"
+        return Refused(Reason.INVALID_FIELD, "data.invoice_id", hint)
     return None
 
 

@@ -30,6 +30,9 @@ from services.tiering.rules.standing import Grace, Proposal, Standing
 from services.tiering.rules.state import NO_INVOICES, Closed, State
 
 FOLD_VERSION = 3
+"""3: days lie in blocks; invoices may have parts and credits, and amounts beyond 64 bits. Reads 2 as well; nothing
+needs a rebuild.
+"""
 FOLD, STANDING, FACTS, INVOICES = "fold", "fold:standing", "fold:facts", "fold:invoices"
 _BOUGHT = "bought"
 _LATEST = {"registered": "m", "ratings": "r", "credit": "c", "override": "o"}
@@ -185,7 +188,8 @@ def _dump_invoices(state: State) -> Json:
         if is_settled(pair, state.today):
             continue
         issue, paid_on = pair.issued.contents.get(1), pair.paid.contents.get(1, 0)
-        if isinstance(issue, tuple) and len(pair.issued) == 1 and len(pair.paid) == (1 if paid_on else 0):
+        is_plain = not pair.parts and not pair.credits and not pair.surplus
+        if is_plain and isinstance(issue, tuple) and len(pair.issued) == 1 and len(pair.paid) == (1 if paid_on else 0):
             amount, currency, due_on = issue
             group = plain.setdefault(
                 (key[0], currency), {"s": key[0], "c": currency, "i": [], "a": [], "d": [], "p": []}
@@ -193,7 +197,8 @@ def _dump_invoices(state: State) -> Json:
             for name, value in zip("iadp", (key[1], amount, due_on, paid_on), strict=True):
                 group[name].append(value)
         else:
-            others.append([*key, _dump_half(pair.issued), _dump_half(pair.paid)])
+            parts = [] if is_plain else [_dump_halves(pair.parts), _dump_halves(pair.credits), pair.surplus]
+            others.append([*key, _dump_half(pair.issued), _dump_half(pair.paid), *parts])
     stored: Json = {"i": [plain[name] for name in sorted(plain)]} if plain else {}
     return stored | ({"x": others} if others else {})
 
@@ -209,8 +214,11 @@ def _load_invoices(fold: Json, today: int) -> Invoices:
             pair = invoices.pairs[group["s"], invoice_id] = Pair(Half({1: (amount, group["c"], due_on)}))
             if paid_on:
                 pair.paid.contents[1] = paid_on
-    for source, invoice_id, issued, paid in fold.get("x", ()):
-        invoices.pairs[source, invoice_id] = Pair(_load_half(issued, 3), _load_half(paid, 1))
+    for source, invoice_id, issued, paid, *parts in fold.get("x", ()):
+        pair = invoices.pairs[source, invoice_id] = Pair(_load_half(issued, 3), _load_half(paid, 1))
+        if parts:
+            pair.parts, pair.credits = ({name: _load_half(half, 3) for name, half in some} for some in parts[:2])
+            pair.surplus = parts[2]
     invoices.recount(today)
     return invoices
 
@@ -222,6 +230,10 @@ def _dump_half(half: Half) -> list[Any]:
         content = half.contents[revision]
         stored += [revision, *content] if isinstance(content, tuple) else [revision, content]
     return stored + [-revision for revision in sorted(half.undone)]
+
+
+def _dump_halves(halves: dict[str, Half]) -> list[Any]:
+    return [[name, _dump_half(halves[name])] for name in sorted(halves)]
 
 
 def _load_half(stored: list[Any], width: int) -> Half:

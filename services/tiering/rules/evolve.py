@@ -1,12 +1,14 @@
 """How facts change a state. A revision undoes what it replaces, so that sums need no list of records."""
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from services.tiering.policy import RATED
 from services.tiering.rules import goals
 from services.tiering.rules.factors import FIELDS, MILLION
+from services.tiering.rules.invoices import ISSUED, PAID, Money, Place
 from services.tiering.rules.latest import Entry, Order, microseconds
 from services.tiering.rules.owners import Assignment
 from services.tiering.rules.rounding import hundredths
@@ -22,6 +24,7 @@ from shared.events.facts import (
     CustomerReviewed,
     Fact,
     GoalSet,
+    InvoiceCredited,
     InvoiceIssued,
     InvoicePaid,
     PurchaseRecorded,
@@ -74,33 +77,45 @@ def _sell(state: State, fact: Fact, day: int, sign: int) -> None:
         state.sell(counts_on, fact.currency, 0, (0, amount, 0, 0))
 
 
-def _issued(state: State, event: Event) -> None:
+def _invoiced(state: State, event: Event) -> None:
+    """An invoice, what was paid of it or credited, and their voids."""
     fact, old = event.data, None
     replaced = event.replaces
-    if replaced is not None and isinstance(replaced.fact, InvoiceIssued):
-        old = (replaced.revision, _issue(replaced.fact))
+    if replaced is not None and replaced.fact is not None:
+        old = (replaced.revision, _of_invoice(replaced.fact)[2])
+    if isinstance(fact, RecordVoided):
+        invoice_id, place = fact.invoice_id or fact.record_id, (_VOIDED_OF_INVOICE[fact.kind], "")
+        if fact.invoice_id is not None:
+            place = (place[0], fact.record_id)
+        content = None
+    else:
+        invoice_id, place, content = _of_invoice(fact)
+    state.invoices.put(state.today, (event.source, invoice_id), place, event.revision, content, old)
+    state.notice()
+
+
+_VOIDED_OF_INVOICE: dict[str, Literal["issued", "paid", "part", "credit"]] = {
+    "invoice": "issued",
+    "payment": "paid",
+    "payment_part": "part",
+    "credit": "credit",
+}
+
+
+def _of_invoice(fact: Fact) -> tuple[str, Place, Money | int]:
+    """The invoice, which record of it this is, and what it says."""
     if isinstance(fact, InvoiceIssued):
-        state.invoices.issue(state.today, (event.source, fact.invoice_id), event.revision, _issue(fact), old)
-    else:
-        state.invoices.issue(state.today, (event.source, fact.record_id), event.revision, None, old)
-    state.notice()
+        return fact.invoice_id, ISSUED, _money_on(fact.amount, fact.currency, fact.due_on)
+    if isinstance(fact, InvoiceCredited):
+        return fact.invoice_id, ("credit", fact.credit_id), _money_on(fact.amount, fact.currency, fact.credited_on)
+    assert isinstance(fact, InvoicePaid), "nothing else is about invoices"
+    if fact.payment_id is None or fact.amount is None or fact.currency is None:
+        return fact.invoice_id, PAID, fact.paid_on.toordinal()
+    return fact.invoice_id, ("part", fact.payment_id), _money_on(fact.amount, fact.currency, fact.paid_on)
 
 
-def _issue(fact: InvoiceIssued) -> tuple[int, str, int]:
-    return canonical_minor(fact.amount, fact.currency), fact.currency, fact.due_on.toordinal()
-
-
-def _paid(state: State, event: Event) -> None:
-    fact, old = event.data, None
-    replaced = event.replaces
-    if replaced is not None and isinstance(replaced.fact, InvoicePaid):
-        old = (replaced.revision, replaced.fact.paid_on.toordinal())
-    if isinstance(fact, InvoicePaid):
-        paid_on = fact.paid_on.toordinal()
-        state.invoices.pay(state.today, (event.source, fact.invoice_id), event.revision, paid_on, old)
-    else:
-        state.invoices.pay(state.today, (event.source, fact.record_id), event.revision, None, old)
-    state.notice()
+def _money_on(amount: str, currency: str, on: date) -> Money:
+    return canonical_minor(amount, currency), currency, on.toordinal()
 
 
 def _voided(state: State, event: Event) -> None:
@@ -194,14 +209,14 @@ def _reviewed(state: State, event: Event) -> None:
 _VOIDS: dict[str, Callable[[State, Event], None]] = {
     "purchase": _money,
     "refund": _money,
-    "invoice": _issued,
-    "payment": _paid,
+    **dict.fromkeys(_VOIDED_OF_INVOICE, _invoiced),
 }
 _FOLDS: dict[type[Fact], Callable[[State, Event], None]] = {
     PurchaseRecorded: _money,
     PurchaseRefunded: _money,
-    InvoiceIssued: _issued,
-    InvoicePaid: _paid,
+    InvoiceIssued: _invoiced,
+    InvoicePaid: _invoiced,
+    InvoiceCredited: _invoiced,
     CustomerRegistered: _registered,
     AccountAssigned: _assigned,
     AccountRated: _rated,

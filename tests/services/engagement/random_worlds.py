@@ -34,22 +34,25 @@ class Writer:
 
     def representatives(self) -> None:
         for rep in REPS:
-            for when in [self.at(-90, -80), *(self.at(-10, 15) for _ in range(self.rng.randint(0, 2)))]:
-                fields = {
-                    "role": self.rng.choice(ROLES),
-                    "fte": self.rng.choice(("1", "0.5", "0.3")),
-                    "active_from": "2025-12-01",
-                }
+            joined = self.rng.choice((self.at(-90, -80), self.at(-5, 15)))
+            since = self.rng.choice(("2025-12-01", f"2026-03-{self.rng.randint(1, 20):02}"))
+            for when in [joined, *(self.at(-10, 15) for _ in range(self.rng.randint(0, 2)))]:
+                fields: dict[str, Any] = {"role": self.rng.choice(ROLES), "active_from": since}
+                if self.rng.random() < 0.6:
+                    fields["fte"] = self.rng.choice(("1", "0.5", "0.3", None))
+                if self.rng.random() < 0.4:
+                    fields["active_until"] = self.rng.choice((f"2026-03-{self.rng.randint(1, 20):02}", None))
                 if self.rng.random() < 0.2:
-                    fields["active_until"] = f"2026-03-{self.rng.randint(1, 20):02}"
+                    fields["active_from"] = f"2026-03-{self.rng.randint(1, 20):02}"
                 self.tell(self.later(when), self.world.register, when.isoformat(), rep, **fields)
 
     def absences(self) -> None:
-        for index in range(self.rng.randint(0, 4)):
+        for index in range(self.rng.randint(0, 8)):
             when, first, rep = self.at(-5, 15), self.at(-3, 18), self.rng.choice(REPS)
             span = (first.date().isoformat(), (first.date() + timedelta(self.rng.randint(0, 6))).isoformat())
             logged = self.later(when)
-            self.tell(logged, self.world.absent, *span, rep, absence_id=f"a{index}", on=when.isoformat())
+            part = self.rng.choice((None, "0.5", "0.25"))
+            self.tell(logged, self.world.absent, *span, rep, absence_id=f"a{index}", on=when.isoformat(), part=part)
             if self.rng.random() < 0.3:
                 gone = self.later(logged)
                 self.tell(gone, self.world.void, "absence", f"a{index}", gone.isoformat(), subject=rep)

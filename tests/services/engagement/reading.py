@@ -9,6 +9,7 @@ from pymongo.database import Database
 
 from services.engagement.calendar import Calendar
 from services.engagement.store import SCHEMA, week_documents, write_weeks
+from services.engagement.views.freshness import FIELDS, FRESHNESS
 from shared.mongo import connect
 from shared.mongo.schema import apply
 from shared.settings import Settings
@@ -45,6 +46,14 @@ def put(world: World, database: Database[Any]) -> None:
         by_collection.setdefault(world.domain.collection(key), []).append(document)
     for (collection, row_id), document in world.rows.items():
         by_collection.setdefault(collection, []).append({"_id": row_id, **document})
+    fresh: list[dict[str, Any]] = []
+    for of in ("engagement", "representatives"):
+        told = [one for one in by_collection.get(of, ()) if one["as_of"] is not None]
+        if told:
+            newest = {name: max(one[name] for one in told) for name in FIELDS}
+            fresh.append({"_id": f"{of}/0", "of": of, "partition": 0, **newest})
+    database[f"{FRESHNESS}_g1"].delete_many({})
+    database[f"{FRESHNESS}_g1"].insert_many(fresh)
     for collection, documents in by_collection.items():
         database[f"{collection}_g1"].delete_many({})
         database[f"{collection}_g1"].insert_many(documents)

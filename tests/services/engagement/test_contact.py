@@ -1,6 +1,6 @@
 """Contact: last, due, status, adherence, ContactLapsed and ContactResumed (domain.md, Engagement: contact)."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
@@ -137,15 +137,43 @@ def test_a_longer_cadence_resumes_on_the_day_of_the_tier_change(world: World) ->
     assert world.decided[-1].data.cause == "tier"
 
 
-def test_a_change_of_tier_decides_nothing_itself_and_is_reviewed_at_once_where_something_follows(world: World) -> None:
+def test_a_change_of_tier_moves_the_clock_and_is_decided_on_at_once(world: World) -> None:
     world.tier("priority", "2026-01-10")
     world.visit("2026-02-01")
     world.review("2026-03-04")
     world.tier("general", "2026-03-04T10:00")
-    assert world.decisions() == [(LAPSED, "2026-03-03")]
-    due_at = world.entities[f"customer:{CUSTOMER}"].due_at()
-    assert due_at is not None
-    assert due_at - world.at("2026-03-04T10:00") <= timedelta(milliseconds=1)
+    assert world.decisions() == [(LAPSED, "2026-03-03"), (RESUMED, "2026-03-04")]
+    world.tier("priority", "2026-03-20")
+    assert world.row()["as_of"] == world.at("2026-03-20")
+    assert due(world) == ("2026-04-19", "on_track")
+
+
+def test_a_first_purchase_shows_its_cadence_with_the_decision(world: World) -> None:
+    """Engagement folds no purchase: the tier change is the first that it hears of the customer."""
+    world.tier("general", "2026-03-04")
+    assert due(world) == ("2026-06-02", "on_track")
+
+
+def test_another_row_s_decision_moves_nothing(world: World) -> None:
+    world.tier("priority", "2026-01-10")
+    before = world.row()
+    world.tier_chain[CUSTOMER] = (5, "another")
+    world.tier("strategic", "2026-02-10")
+    assert world.row() == before
+
+
+def test_history_is_folded_without_deciding_and_its_closing_review_decides(world: World) -> None:
+    """First as of where it ended, so that it does not matter when the review comes; what ended before is not told."""
+    world.tier("priority", "2025-01-10", backfill=True)
+    world.visit("2025-02-01", backfill=True)
+    world.visit("2025-06-01", backfill=True)
+    world.answer("2025-09-01", backfill=True)
+    assert world.decisions() == []
+    assert due(world) == ("2025-07-01", "lapsed")
+    world.review("2026-03-04")
+    assert world.decisions() == [(LAPSED, "2025-09-01")]
+    world.visit("2026-03-05")
+    assert world.decisions()[1:] == [(RESUMED, "2026-03-05")]
 
 
 def test_falling_below_general_resumes_too(world: World) -> None:

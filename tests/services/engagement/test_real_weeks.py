@@ -153,12 +153,63 @@ async def test_who_owns_no_general_customer_is_exempt(reader: Reader, world: Wor
 async def test_role_and_ownership_are_those_of_monday(reader: Reader, world: World) -> None:
     general(world, "a", "b")
     world.assign("2026-03-03", "R-2", customer="b", on="2026-02-20")
-    world.register("2026-03-03", role="product_manager")
+    world.register("2026-03-03", role="product_manager", active_from="2026-01-05")
     world.review("2026-03-18", "a")
     row = await reader.week(world)
     assert (row["role"], row["owned_general"]) == ("account_manager", 2)
     later = await reader.week(world, "2026-W11")
     assert (later["role"], later["owned_general"]) == ("product_manager", None)
+
+
+async def test_half_a_day_away_leaves_a_target_of_five(reader: Reader, world: World) -> None:
+    world.absent("2026-03-02", "2026-03-02", on="2026-02-20", part="0.5")
+    world.review("2026-03-18")
+    row = await reader.week(world)
+    assert (row["days_worked"], row["target"]) == (4.5, 5)
+    world.absent("2026-03-02", "2026-03-03", absence_id="a2", on="2026-02-20", part="0.75")
+    row = await reader.week(world)
+    assert (row["days_worked"], row["target"]) == (3.25, 3)
+
+
+async def test_half_days_over_a_worked_weekend(reader: Reader, world: World) -> None:
+    world.absent("2026-02-09", "2026-02-15", on="2026-01-20", part="0.5")  # Saturday the 14th is worked
+    world.review("2026-03-18")
+    row = await reader.week(world, "2026-W07", calendar=CHINA)
+    assert (row["days_worked"], row["target"]) == (3.0, 3)
+
+
+async def test_who_joins_in_mid_week_has_a_row_by_the_first_active_day(reader: Reader, world: World) -> None:
+    general(world, "a", "b", owner=None)
+    world.register("2026-02-20", "J", active_from="2026-03-04", role="product_manager")
+    world.assign("2026-03-04", customer="a", on="2026-02-21", product_manager="J")
+    world.assign("2026-03-05", customer="b", on="2026-02-21", product_manager="J")
+    world.review("2026-03-18", "a")
+    row = await reader.week(world, rep="J")
+    assert (row["days_worked"], row["owned_general"], row["target"]) == (3, 1, 1)
+    assert await reader.rep_weeks(world, {"week": "2026-W09", "representative": "J"}) == []
+    assert (await reader.week(world, "2026-W11", rep="J"))["owned_general"] == 2
+
+
+async def test_who_is_registered_later_in_the_week_counts_from_that_day(reader: Reader) -> None:
+    world = World()
+    world.register("2026-03-04", active_from="2020-01-01", fte="0.2")
+    world.assign("2026-03-04", customer="a", on="2026-02-20")
+    world.tier("general", "2026-01-10", customer="a")
+    world.review("2026-03-18", "a")
+    row = await reader.week(world)
+    assert (row["days_worked"], row["owned_general"], row["target"]) == (5, 1, 1)
+    assert await reader.rep_weeks(world, {"week": "2026-W09"}) == []
+
+
+async def test_an_end_told_late_shortens_its_week_and_a_return_keeps_the_first_stay(
+    reader: Reader, world: World
+) -> None:
+    world.register("2026-03-06", active_from="2026-01-05", active_until="2026-03-03")
+    world.register("2026-03-20", active_from="2026-04-06")
+    world.review("2026-04-20")
+    assert (await reader.week(world))["days_worked"] == 2
+    weeks = {row["week"] for row in await reader.rep_weeks(world, {"representative": REP})}
+    assert weeks == {f"2026-W{week:02}" for week in (*range(2, 11), 15, 16, 17)}
 
 
 async def test_an_absence_may_be_amended_and_voided(reader: Reader, world: World) -> None:
@@ -219,6 +270,22 @@ async def test_flags_late_and_burst(reader: Reader, world: World) -> None:
         world.visit(f"2026-03-0{2 + index % 2}", customer=customer, logged=f"2026-03-06T18:0{2 * index}")
     row = await reader.week(world)
     assert row["flags"] == {"late": 3, "burst": True}  # Monday's three
+
+
+async def test_a_burst_of_several_weeks_is_one_in_each(reader: Reader, world: World) -> None:
+    customers = [f"c{index}" for index in range(6)]
+    general(world, *customers)
+    for index, (customer, on) in enumerate(
+        zip(customers, ("02-24", "02-25", "03-03", "03-03", "03-10", "03-11"), strict=True)
+    ):
+        logged = f"2026-03-11T18:0{2 * index}" if index < 5 else "2026-03-11T19:30"
+        world.visit(f"2026-{on}", customer=customer, logged=logged)
+    weeks = {row["week"]: row["flags"]["burst"] for row in await reader.rep_weeks(world, {"representative": REP})}
+    assert {week for week, flagged in weeks.items() if flagged} == {"2026-W09", "2026-W10", "2026-W11"}
+    world.void("visit", world.log[-1][1].data.visit_id, "2026-03-12", subject="c5")
+    world.visit("2026-03-17", customer="c0", logged="2026-03-17T18:00")
+    weeks = {row["week"]: row["flags"]["burst"] for row in await reader.rep_weeks(world, {"representative": REP})}
+    assert not weeks["2026-W12"]
 
 
 @pytest.mark.parametrize(

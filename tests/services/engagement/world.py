@@ -177,8 +177,19 @@ class World:
         of = "representative" if kind == "absence" else "customer"
         self.tell(fact, on, subject=subject, kind=of, revision=revision, record=(kind, record_id), **env)
 
-    def tier(self, to: str, on: str, *, customer: str = CUSTOMER, entitled: str | None = None) -> None:
-        """Tiering's decision as of an instant; `entitled` is the tier whose entitlements run on."""
+    def tier(
+        self,
+        to: str,
+        on: str,
+        *,
+        customer: str = CUSTOMER,
+        entitled: str | None = None,
+        backfill: bool = False,
+        logged: str | None = None,
+    ) -> None:
+        """Tiering's decision as of an instant; `entitled` is the tier whose entitlements run on, `backfill` says that
+        it was made of history, and `logged` when it came.
+        """
         version, after = self.tier_chain.get(customer, (0, None))
         decision = decisions.TierChanged.model_validate(
             {
@@ -200,7 +211,9 @@ class World:
         name = decision_id(customer, decision)
         self.tier_chain[customer] = (version + 1, name)
         at = self.at(on)
-        event = Event(NAMES[type(decision)], name, "guanxi/tiering", customer, at, decision, at, LogPosition(0, 0, 0))
+        log, came_at = LogPosition(0, 0, 0), self.at(logged or on)
+        event = Event(NAMES[type(decision)], name, "guanxi/tiering", customer, at, decision, came_at, log)
+        event.backfill = backfill
         self.fold(f"customer:{customer}", event)
 
     def register(self, on: str, rep: str = REP, *, logged: str | None = None, **fields: Any) -> None:
@@ -209,7 +222,8 @@ class World:
         self.tell(fact, on, subject=rep, kind="representative", logged=logged)
 
     def absent(self, from_on: str, to_on: str, rep: str = REP, *, absence_id: str = "a1", **envelope: Any) -> None:
-        fact = facts.RepresentativeAbsent.model_validate({"absence_id": absence_id, "from_on": from_on, "to_on": to_on})
+        given = {"absence_id": absence_id, "from_on": from_on, "to_on": to_on, "part": envelope.pop("part", None)}
+        fact = facts.RepresentativeAbsent.model_validate(given)
         on = envelope.pop("on", from_on)
         self.tell(fact, on, subject=rep, kind="representative", record=("absence", absence_id), **envelope)
 

@@ -33,6 +33,13 @@ DATA: dict[str, dict[str, Any]] = {
     "purchase.refunded": {"refund_id": "f-1", "amount": "10.00", "currency": "CNY"},
     "invoice.issued": {"invoice_id": "i-1", "amount": "10.00", "currency": "CNY", "due_on": "2026-04-01"},
     "invoice.paid": {"invoice_id": "i-1", "paid_on": "2026-03-01"},
+    "invoice.credited": {
+        "credit_id": "k-1",
+        "invoice_id": "i-1",
+        "amount": "1.00",
+        "currency": "CNY",
+        "credited_on": "2026-03-01",
+    },
     "credit.rated": {"grade": 7, "limit": "50000"},
     "account.rated": {"rated_by": "u-1", "strategic_fit": 7},
     "key_person.assessed": {

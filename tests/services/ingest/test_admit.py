@@ -52,11 +52,9 @@ ENVELOPE = [
     ({"time": "2024-01-01T00:00:00Z"}, Reason.TOO_OLD, "time"),
     ({"time": "2026-03-01T12:06:00+08:00"}, Reason.IN_FUTURE, "time"),
     ({"revision": 0}, Reason.INVALID_FIELD, "revision"),
-    ({"revision": 2**31}, Reason.INVALID_FIELD, "revision"),
-    ({"revision": 1.0}, Reason.INVALID_FIELD, "revision"),
+    ({"revision": 2**53}, Reason.INVALID_FIELD, "revision"),
     ({"revision": True}, Reason.INVALID_FIELD, "revision"),
     ({"revision": "2"}, Reason.INVALID_FIELD, "revision"),
-    ({"revision": None}, Reason.INVALID_FIELD, "revision"),
     ({"data": LEAVE_OUT}, Reason.MISSING_FIELD, "data"),
     ({"data": None}, Reason.MISSING_FIELD, "data"),
     ({"datacontenttype": "application/xml"}, Reason.UNSUPPORTED_MEDIA_TYPE, "datacontenttype"),
@@ -73,6 +71,7 @@ def test_a_bad_envelope_is_refused(attributes: dict[str, Any], reason: Reason, f
     )
 
 
+PART = {"payment_id": "p-1", "amount": "5.00", "currency": "CNY"}
 DATA_CASES = [
     (event(data="text"), Reason.INVALID_FIELD, "data"),
     (event(data=[]), Reason.INVALID_FIELD, "data"),
@@ -94,10 +93,15 @@ DATA_CASES = [
     (purchase(amount=0), Reason.INVALID_AMOUNT, "data.amount"),
     (purchase(amount="-5.00"), Reason.INVALID_AMOUNT, "data.amount"),
     (purchase(amount=-5), Reason.INVALID_AMOUNT, "data.amount"),
-    (purchase(amount="1.005"), Reason.INEXACT_AMOUNT, "data.amount"),
-    (purchase(amount=0.001), Reason.INEXACT_AMOUNT, "data.amount"),
+    (purchase(amount="1000.005"), Reason.INEXACT_AMOUNT, "data.amount"),
+    (purchase(amount=0.0001), Reason.INEXACT_AMOUNT, "data.amount"),
+    (purchase(amount="12.000"), Reason.AMBIGUOUS_AMOUNT, "data.amount"),
+    (purchase(amount="12.500"), Reason.AMBIGUOUS_AMOUNT, "data.amount"),
+    (purchase(amount="1.005"), Reason.AMBIGUOUS_AMOUNT, "data.amount"),
+    (purchase(amount=12.125), Reason.AMBIGUOUS_AMOUNT, "data.amount"),
+    (purchase(amount="1.000", currency="JPY"), Reason.AMBIGUOUS_AMOUNT, "data.amount"),
     (purchase(amount="10.5", currency="JPY"), Reason.INEXACT_AMOUNT, "data.amount"),
-    (purchase(amount="9" * 17), Reason.INVALID_AMOUNT, "data.amount"),
+    (purchase(amount="9" * 19), Reason.INVALID_AMOUNT, "data.amount"),
     (purchase(amount=10**30), Reason.INVALID_AMOUNT, "data.amount"),
     (purchase(currency=LEAVE_OUT), Reason.MISSING_FIELD, "data.currency"),
     (purchase(currency="ABC"), Reason.UNKNOWN_CURRENCY, "data.currency"),
@@ -124,7 +128,21 @@ DATA_CASES = [
     ),
     (event("visit.logged", {"follow_ups": [{}]}), Reason.MISSING_FIELD, "data.follow_ups.0.what"),
     (event("satisfaction.surveyed", {"score": 11}), Reason.INVALID_FIELD, "data"),
-    (event("satisfaction.surveyed", {"score": 9.0}), Reason.INVALID_FIELD, "data.score"),
+    (event("satisfaction.surveyed", {"score": 9.5}), Reason.INVALID_FIELD, "data.score"),
+    (event("satisfaction.surveyed", {"score": 1e200}), Reason.INVALID_FIELD, "data.score"),
+    (event("satisfaction.surveyed", {"score": True}), Reason.INVALID_FIELD, "data.score"),
+    (event("invoice.paid", {"amount": "5.00"}), Reason.MISSING_FIELD, "data.payment_id"),
+    (event("invoice.paid", {"amount": "5.00", "payment_id": "p-1"}), Reason.MISSING_FIELD, "data.currency"),
+    (event("invoice.paid", {"currency": "CNY", "payment_id": "p-1"}), Reason.MISSING_FIELD, "data.amount"),
+    (event("invoice.paid", PART | {"amount": "12.000"}), Reason.AMBIGUOUS_AMOUNT, "data.amount"),
+    (event("invoice.credited", {"currency": LEAVE_OUT}), Reason.MISSING_FIELD, "data.currency"),
+    (event("record.voided", {"kind": "payment_part"}), Reason.MISSING_FIELD, "data.invoice_id"),
+    (event("record.voided", {"kind": "credit"}), Reason.MISSING_FIELD, "data.invoice_id"),
+    (event("record.voided", {"kind": "payment", "invoice_id": "i-1"}), Reason.INVALID_FIELD, "data.invoice_id"),
+    (event("account.rated", {"strategic_fit": LEAVE_OUT}), Reason.MISSING_FIELD, "data.strategic_fit"),
+    (event("account.assigned", {"account_manager": LEAVE_OUT}), Reason.MISSING_FIELD, "data.account_manager"),
+    (event("representative.absent", {"part": 0}), Reason.INVALID_FIELD, "data.part"),
+    (event("representative.absent", {"part": 1.5}), Reason.INVALID_FIELD, "data.part"),
     (event("representative.absent", {"to_on": "2026-03-01"}), Reason.INVALID_FIELD, "data"),
     (event("representative.registered", {"name": LEAVE_OUT}), Reason.MISSING_FIELD, "data.name"),
     (event("credit.rated", {"limit": "-1"}), Reason.INVALID_AMOUNT, "data.limit"),
@@ -184,6 +202,11 @@ def test_guanxis_own_types_pass_on_the_inbox_only() -> None:
         ("007", "CNY", "7.00"),
         (10, "JPY", "10"),
         ("1.250", "BHD", "1.250"),
+        ("1500.00", "JPY", "1500"),
+        ("1234.500", "CNY", "1234.50"),
+        ("1.2500", "CNY", "1.25"),
+        ("12345678901234", "CNY", "12345678901234.00"),
+        ("9" * 18, "JPY", "9" * 18),
         (10, "BRL", "10.00"),
     ],
 )
@@ -204,6 +227,55 @@ def test_the_same_content_however_it_is_written() -> None:
         assert candidate(other).identity == plain.identity
     for other in (purchase(margin_rate="0.23"), purchase(), purchase(margin_rate="0.22", occurred_on="2026-03-01")):
         assert candidate(other).content != plain.content
+
+
+@pytest.mark.parametrize(
+    ("noun", "field", "value", "written"),
+    [
+        ("satisfaction.surveyed", "score", 9, (9.0,)),
+        ("key_person.assessed", "attitude", 2, (2.0,)),
+        ("tier.approved", "proposal_version", 3, (3.0,)),
+    ],
+)
+def test_a_whole_number_may_have_a_point(noun: str, field: str, value: int, written: tuple[Any, ...]) -> None:
+    plain = candidate(event(noun, {field: value}))
+    for one in written:
+        assert candidate(event(noun, {field: one})).content == plain.content
+        assert type(candidate(event(noun, {field: one})).data[field]) is int
+
+
+def test_revisions_are_whole_numbers_up_to_2_to_the_53() -> None:
+    for written, revision in ((2.0, 2), (2**53 - 1, 2**53 - 1), (None, 1)):
+        assert candidate({**event(), "revision": written}).revision == revision
+    for bad in (2**53, 0, -1, 1.5, "2", True):
+        expect_refusal(judged({**event(), "revision": bad}), Reason.INVALID_FIELD, "revision")
+
+
+def test_an_optional_attribute_that_is_null_is_absent() -> None:
+    document = {**event(), "revision": None, "traceparent": None, "datacontenttype": None, "tenant": None}
+    assert candidate(document).ignored == ()
+    assert candidate(document).content == candidate(event()).content
+
+
+def test_a_part_of_a_payment_and_a_credit_are_records_of_their_own() -> None:
+    whole, part = event("invoice.paid"), event("invoice.paid", PART)
+    assert candidate(whole).identity != candidate(part).identity
+    assert candidate(event("invoice.paid", dict.fromkeys(PART))).identity == candidate(whole).identity
+    assert candidate(event("invoice.paid", PART | {"payment_id": "p-2"})).identity != candidate(part).identity
+    assert candidate(event("invoice.paid", PART | {"invoice_id": "i-2"})).identity != candidate(part).identity
+    assert candidate(part).data == {"invoice_id": "i-1", "paid_on": "2026-03-01", **PART}
+    void = {"kind": "payment_part", "record_id": "p-1", "invoice_id": "i-1"}
+    assert candidate(event("record.voided", void)).identity == candidate(part).identity
+    credit = candidate(event("invoice.credited"))
+    assert credit.identity != candidate(event("invoice.paid", PART | {"payment_id": "k-1"})).identity
+    void = {"kind": "credit", "record_id": "k-1", "invoice_id": "i-1"}
+    assert candidate(event("record.voided", void)).identity == credit.identity
+
+
+def test_a_representative_is_amended_field_by_field() -> None:
+    assert "fte" not in candidate(event("representative.registered")).data
+    cleared = dict.fromkeys(("team", "manager", "fte", "active_until"))
+    assert candidate(event("representative.registered", cleared)).data.items() >= cleared.items()
 
 
 def test_an_explicit_null_is_content_where_it_clears() -> None:

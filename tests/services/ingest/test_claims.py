@@ -17,8 +17,8 @@ def purchase(revision: int = 1, amount: str = "10.00", **attributes: Any) -> Can
     return candidate(event("purchase.recorded", {"amount": amount}, revision=revision, **attributes))
 
 
-def void(revision: int = 2, reason: str = "typed twice") -> Candidate:
-    return candidate(event("record.voided", {"reason": reason}, revision=revision))
+def void(revision: int = 2, reason: str = "typed twice", **attributes: Any) -> Candidate:
+    return candidate(event("record.voided", {"reason": reason}, revision=revision, **attributes))
 
 
 def at(offset: int) -> Position:
@@ -119,8 +119,34 @@ def test_a_void_before_its_record_lets_only_later_revisions_in() -> None:
 def test_another_subject_is_refused_in_a_higher_revision() -> None:
     door = Door()
     door.takes(purchase())
-    assert refused(door.takes(purchase(2, subject="other"))) == (Reason.SUBJECT_CHANGED, "subject")
-    assert refused(door.takes(purchase(1, subject="other"))) == (Reason.CONFLICTING_REPEAT, "revision")
+    for revision in (1, 2, 7):
+        assert refused(door.takes(purchase(revision, subject="other"))) == (Reason.SUBJECT_CHANGED, "subject")
+    assert refused(door.takes(void(3, subject="other"))) == (Reason.SUBJECT_CHANGED, "subject")
+
+
+def test_the_first_subject_keeps_a_record_whatever_the_revision_it_came_with() -> None:
+    door = Door()
+    door.takes(purchase(2, subject="other"))
+    assert refused(door.takes(purchase(1))) == (Reason.SUBJECT_CHANGED, "subject"), "not superseded"
+
+
+def test_a_record_of_the_wrong_customer_is_voided_and_sent_again() -> None:
+    """INV-1 of the issue: afterwards it is the right customer's, and what the wrong one sent are repeats."""
+    door = Door()
+    door.takes(purchase(1, subject="wrong"))
+    door.takes(void(2, subject="wrong"))
+    assert refused(door.takes(purchase(2))) == (Reason.SUBJECT_CHANGED, "subject"), "a higher revision is needed"
+    moved = door.takes(purchase(3))
+    assert isinstance(moved, Accepted)
+    assert moved.replaces is not None
+    assert moved.replaces["data"] is None, "it starts afresh"
+    assert door.claim is not None
+    assert door.claim.key == "customer:00042"
+    assert door.takes(purchase(1, subject="wrong")) == Duplicate(1)
+    assert refused(door.takes(purchase(4, subject="wrong"))) == (Reason.SUBJECT_CHANGED, "subject")
+    assert isinstance(door.takes(purchase(5, "20.00")), Accepted)
+    for offset, one in enumerate((purchase(1, subject="wrong"), void(2, subject="wrong")), start=1):
+        assert isinstance(door.takes(one, offset), Accepted), "the same position gets the same verdict"
 
 
 def test_revisions_kept_are_bounded_and_a_void_still_gets_in() -> None:

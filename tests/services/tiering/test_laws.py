@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from services.tiering.domain import Tiering
 from shared.events.event import Event
 from shared.events.registry import REVIEWED
+from shared.fold.entity import new_entity
 from tests.generate import PURCHASING, histories
-from tests.laws.drive import KEY, Driven, events
+from tests.laws.drive import KEY, Driven, begin, events
 from tests.oracle.facts import Logged
 from tests.services.tiering.given import CNY, SHANGHAI, Given, Said, policy, pounds, purchase, refund, voided
 from tests.services.tiering.given import given as told
@@ -41,7 +42,7 @@ def domain() -> Tiering:
 
 def driven(log: Sequence[Event], as_of: datetime, *, reload: bool = False) -> Driven[Any, Any]:
     one = domain()
-    run = Driven(one, *one.initial(KEY), reload=reload)
+    run = begin(one, reload=reload)
     for event in log:
         if event.type in one.folds:
             run.fold(event)
@@ -63,7 +64,7 @@ def test_reviews_put_in_anywhere_in_any_number_change_nothing(history: History, 
     facts = [event for event in folded(log) if event.type != REVIEWED]
     plain = driven(facts, as_of)
     one = domain()
-    run = Driven(one, *one.initial(KEY))
+    run = begin(one)
     for event, gap in zip(facts, [*(f.clock for f in facts), as_of][1:], strict=True):
         run.fold(event)
         for share in data.draw(st.lists(st.floats(0, 1), max_size=3)):
@@ -83,7 +84,7 @@ def test_documents_made_on_the_way_change_nothing(history: History) -> None:
     """A kept state remembers what it was stored as."""
     log, as_of = history
     one = domain()
-    run = Driven(one, *one.initial(KEY))
+    run = Driven(one, new_entity(one, KEY))
     for event in folded(log):
         run.fold(event)
         document = run.document()
