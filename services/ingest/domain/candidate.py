@@ -53,7 +53,7 @@ class Candidate:
     ignored: tuple[str, ...]
     expires_at: datetime | None
     claimed: bool
-    former: bytes | None = None
     actor: str | None = None
     key_id: str | None = None
     """The API key that sent it, where the HTTP door vouches for that."""
+    former: bytes | None = None
