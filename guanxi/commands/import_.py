@@ -5,9 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
+from typer._click.core import Context
 from typer.core import TyperCommand
 
 from guanxi.console import fail, say
@@ -26,7 +26,7 @@ _MAP = "\0map\0"
 class _MapAmongFiles(TyperCommand):
     """Keeps where --map stands among the files, which an option's value does not tell."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Turns --map MAPPING into a word among the files."""
         words, rest = [], iter(args)
         for word in rest:
@@ -61,7 +61,8 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         guess: Annotated[
-            bool, typer.Option("--guess", help="Propose a mapping for FILE, and show ten rows as events. Sends nothing.")
+            bool,
+            typer.Option("--guess", help="Propose a mapping for FILE, and show ten rows as events. Sends nothing."),
         ] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every row, send nothing.")] = False,
         backfill: Annotated[bool, typer.Option("--backfill", help="History: decided as of its own time.")] = False,
@@ -80,7 +81,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         strict: Annotated[bool, typer.Option("--strict", help="End with 1 when a row was refused.")] = False,
     ) -> None:
-        """Import files, and tell what became of each row. Safe to interrupt and to run again.
+        r"""Import files, and tell what became of each row. Safe to interrupt and to run again.
 
         To begin with a new export:
 

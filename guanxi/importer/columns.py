@@ -28,9 +28,7 @@ class Column:
     id_text: Callable[[Cell], str]
 
 
-def compile_columns(
-    index: Mapping[str, int], forms: Mapping[str, ColumnForm], ids: Ids
-) -> dict[str, Column]:
+def compile_columns(index: Mapping[str, int], forms: Mapping[str, ColumnForm], ids: Ids) -> dict[str, Column]:
     """The columns that a mapping names; `index` gives their places."""
     return {name: _column(name, at, forms.get(name, _AS_IT_IS), ids) for name, at in index.items()}
 

@@ -14,7 +14,7 @@ from guanxi.importer.ids import is_id
 from guanxi.importer.mapping import Fields, Mapping, Record, Rule, Scalar, Value
 from guanxi.importer.numbers import number_as_text
 from guanxi.importer.times import LocalTimes
-from guanxi.importer.values import Instant, Make, Test, as_integer, compile_condition, compile_value
+from guanxi.importer.values import Instant, Make, Test, compile_condition, compile_value
 from shared.events.refusal import Reason, Refused
 
 OCCURRED_ON = "data.occurred_on"
@@ -39,8 +39,13 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True)
 class _Field:
+    """holder: "" for an attribute, "data" for a field of data, None for what lies deeper."""
+
+    place: int
     path: str
     parts: list[str]
+    name: str
+    holder: str | None
     make: Make
     take: str
     absolute: bool
@@ -105,31 +110,30 @@ class Converter:
     def document(self, recipe: int, rows: Sequence[Sequence[object]]) -> dict[str, Any] | Refused:
         """The event of a record's rows as a JSON-ready document; empty columns are absent fields."""
         how = self._recipes[recipe]
-        document: dict[str, Any] = {"specversion": "1.0"}
-        days: set[str | None] = set()
-        for place, one in enumerate(how.fields):
-            try:
-                value = rows[0][place] if len(rows) == 1 else _taken([row[place] for row in rows], one)
-            except ValueError as error:
-                return Refused(Reason.INVALID_FIELD, one.path, str(error))
-            if one.take == "each":
-                for number, entry in enumerate(row[place] for row in rows):
-                    if entry is not None:
-                        _put(document, [str(number) if part == "*" else part for part in one.parts], entry)
-                continue
+        made = rows[0] if len(rows) == 1 else _joined(how, rows)
+        if isinstance(made, Refused):
+            return made
+        data: dict[str, Any] = {}
+        document: dict[str, Any] = {"specversion": "1.0", "data": data}
+        day: str | None = None
+        for one, value in zip(how.fields, made, strict=True):
             if value is None:
                 continue
-            if isinstance(value, Instant):
-                days.add(value.day)
-                value = value.text
+            if one.take == "each":
+                _put_each(document, one.parts, [row[one.place] for row in rows])
+            elif isinstance(value, Instant):
+                document[one.path], day = value
             elif isinstance(value, Decimal):
-                value = abs(value) if one.absolute else value
-                value = as_integer(value, str(value)) if one.kind == "integer" else number_as_text(value)
-            _put(document, one.parts, value)
-        data = document.setdefault("data", {})
-        for day in days:
-            if day is not None:
-                data.setdefault("occurred_on", day)
+                total = abs(value) if one.absolute else value
+                if one.kind == "integer" and total != int(total):
+                    return Refused(Reason.INVALID_FIELD, one.path, f"the sum {total} is no whole number")
+                _put(document, one.parts, int(total) if one.kind == "integer" else number_as_text(total))
+            elif one.holder is None:
+                _put(document, one.parts, value)
+            else:
+                (data if one.holder == "data" else document)[one.name] = value
+        if day is not None:
+            data.setdefault("occurred_on", day)
         return _with_lists(document) if how.has_lists else document
 
     def _rule_of(self, cells: Cells) -> _Rule | None:
@@ -148,8 +152,10 @@ class Converter:
 
     def _recipe(self, event: Fields, record: Record, columns: dict[str, Column], times: LocalTimes) -> _Recipe:
         name = event.get("type")
-        fields = [_field(path, value, name if isinstance(name, str) else "", columns, times)
-                  for path, value in event.items()]
+        fields = [
+            _field(place, path, value, name if isinstance(name, str) else "", columns, times)
+            for place, (path, value) in enumerate(event.items())
+        ]
         recipe = _Recipe(
             number=len(self._recipes),
             tests=[compile_condition(condition, columns) for condition in record.when],
@@ -161,13 +167,17 @@ class Converter:
 
 
 def _field(
-    path: str, value: Value | Scalar, type_name: str, columns: dict[str, Column], times: LocalTimes
+    place: int, path: str, value: Value | Scalar, type_name: str, columns: dict[str, Column], times: LocalTimes
 ) -> _Field:
     parts = path.split(".")
     said = value if isinstance(value, Value) else None
+    simple = len(parts) <= 2 and not parts[-1].isdigit() and parts[-1] != "*"  # noqa: PLR2004 - data.amount
     return _Field(
+        place=place,
         path=path,
         parts=parts,
+        name=parts[-1],
+        holder=("data" if len(parts) > 1 else "") if simple else None,
         make=compile_value(path, value, type_name, columns, times),
         take="each" if "*" in parts else (said and said.take) or "same",
         absolute=bool(said and said.absolute),
@@ -176,36 +186,52 @@ def _field(
 
 
 def _made(recipe: _Recipe, cells: Cells) -> list[object] | Refused:
-    values = []
-    for one in recipe.fields:
-        try:
-            values.append(one.make(cells))
-        except ValueError as error:
-            reason = Reason.INVALID_FIELD
-            if one.path == "time":
-                reason = Reason.INVALID_TIME
-            elif is_id(one.path):
-                reason = Reason.INVALID_ID
-            return Refused(reason, one.path, str(error))
+    values: list[object] = []
+    try:
+        for one in recipe.fields:
+            values.append(one.make(cells))  # noqa: PERF401 - which field it was is told by how many there are
+    except ValueError as error:
+        return _refused(recipe.fields[len(values)], error)
     return values
 
 
-def _taken(values: Sequence[object], one: _Field) -> object:
-    """One value of several rows. Raises ValueError where they should be the same and are not."""
-    if one.take == "each":
-        return None
-    given = [value for value in values if value is not None]
-    if not given:
-        return None
-    if one.take in {"first", "last"}:
-        return given[-1 if one.take == "last" else 0]
+def _refused(field: _Field, error: ValueError) -> Refused:
+    reason = Reason.INVALID_TIME if field.path == "time" else Reason.INVALID_FIELD
+    return Refused(Reason.INVALID_ID if is_id(field.path) else reason, field.path, str(error))
+
+
+def _joined(recipe: _Recipe, rows: Sequence[Sequence[object]]) -> list[object] | Refused:
+    """The values of a record's rows as one."""
+    values: list[object] = []
+    for one in recipe.fields:
+        given = [row[one.place] for row in rows if row[one.place] is not None]
+        try:
+            values.append(_taken(given, one) if given else None)
+        except ValueError as error:
+            return Refused(Reason.INVALID_FIELD, one.path, str(error))
+    return values
+
+
+def _taken(given: Sequence[object], one: _Field) -> object:
+    """One value of several. Raises ValueError where they should be the same and are not."""
+    if one.take in {"first", "each"}:
+        return given[0]
+    if one.take == "last":
+        return given[-1]
     if one.take == "sum":
         return sum((value for value in given if isinstance(value, Decimal)), Decimal(0))
-    if any(value != given[0] for value in given):
-        other = next(value for value in given if value != given[0])
+    other = next((value for value in given if value != given[0]), None)
+    if other is not None:
         found = f"{_shown(given[0])} and {_shown(other)}"
         raise ValueError(f"the rows of this record differ: {found}; say `take` (sum, first, last), or group by it too")
     return given[0]
+
+
+def _put_each(document: dict[str, Any], parts: Sequence[str], values: Sequence[object]) -> None:
+    """A list with an entry for each row."""
+    for number, value in enumerate(values):
+        if value is not None:
+            _put(document, [str(number) if part == "*" else part for part in parts], value)
 
 
 def _shown(value: object) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from guanxi.importer.convert import Converter, Piece, Skipped
 from guanxi.importer.files.cells import Cell, stripped
 from guanxi.importer.files.lines import LineSource
-from guanxi.importer.files.rows import BadRow
+from guanxi.importer.files.rows import CUT_OFF, BadRow
 from guanxi.importer.files.stored import Stored
 from guanxi.importer.files.table import Ragged, Table, index_of
 from guanxi.importer.mapping import Mapping
@@ -197,8 +197,7 @@ class EventsSource:
                 yield [Draft(origin, document, raw, mapped=False)]
                 continue
             if not line.terminated and document.reason is Reason.NOT_JSON:
-                hint = f"{document.hint}; the last line has no line end, so the file may be cut off"
-                document = Refused(document.reason, document.field, hint)
+                document = Refused(document.reason, document.field, document.hint + CUT_OFF)
             yield [RefusedRow(origin, document)]
 
 

@@ -66,7 +66,9 @@ class ColumnForm(Part):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.number is not None and self.date is not None:
-            raise ValueError("a column holds numbers or dates; name it with `column:` and `format:` where it holds both")
+            raise ValueError(
+                "a column holds numbers or dates; name it with `column:` and `format:` where it holds both"
+            )
         check_layouts(self.date or (), self.century_from)
         return self
 

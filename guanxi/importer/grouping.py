@@ -27,12 +27,12 @@ class Groups:
 
     def records(self, converters: Mapping[int, Converter], shift: Shift | None) -> Iterator[Draft | RefusedRow]:
         """The records; `converters` are those of the files by their index."""
-        for _, rows in itertools.groupby(self._sorter, lambda row: (row.piece.recipe, row.piece.key)):
+        for _, group in itertools.groupby(self._sorter, lambda row: (row.piece.recipe, row.piece.key)):
+            rows = iter(group)
             held = list(itertools.islice(rows, MAX_RECORD_ROWS))
-            first = held[0]
-            more = tuple(row.origin for row in held[1:])
-            origin = first.origin._replace(more=more)
             left = [row.origin for row in rows]
+            first, more = held[0], tuple(row.origin for row in held[1:])
+            origin = first.origin._replace(more=more)
             if left:
                 hint = f"more than {MAX_RECORD_ROWS} rows are one record by group_by; add a column to it"
                 yield RefusedRow(origin._replace(more=(*more, *left)), Refused(Reason.TOO_MANY, "", hint))

@@ -46,7 +46,6 @@ from guanxi.importer.files.table import Layout
 from guanxi.importer.forms import ColumnForm, Ids, Layouts, Part, check_layouts, one_or_many
 from guanxi.importer.mapping_check import check_rule
 from guanxi.importer.yaml_lines import Document, load, read_text
-from shared.errors import Malformed
 
 Scalar = str | int | Decimal | bool
 Kind = Literal["text", "integer", "number", "boolean", "instant", "day"]
@@ -138,7 +137,7 @@ class Rule(Part):
     """One rule: rows for which all of `when` hold become `event` or `records`, or are skipped for the reason `skip`."""
 
     when: Conditions = ()
-    event: Fields = {}
+    event: Fields = Field(default_factory=dict)
     records: Annotated[tuple[Record, ...], Field(max_length=MAX_EVENTS_PER_ROW)] = ()
     skip: str | None = None
 
@@ -162,13 +161,13 @@ class Mapping(Part):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     sheet: str | Annotated[int, Field(ge=1)] | None = None
     header: Annotated[int, Field(ge=1, le=100)] | Literal["none"] | None = None
-    columns: dict[ColumnName, ColumnForm] = {}
+    columns: dict[ColumnName, ColumnForm] = Field(default_factory=dict)
     empty: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
     ids: Ids = "checked"
     fill_down: ColumnNames = ()
     group_by: ColumnNames = ()
     repeats: Literal["refused", "first"] = "refused"
-    event: Fields = {}
+    event: Fields = Field(default_factory=dict)
     rules: Annotated[tuple[Rule, ...], Field(min_length=1, max_length=MAX_RULES)]
 
     @field_validator("time_zone")
@@ -193,7 +192,9 @@ class Mapping(Part):
             for fields in self._all_fields():
                 for path, value in fields.items():
                     if "*" in path.split(".") or (isinstance(value, Value) and value.take is not None):
-                        raise ValueError(f"{path}: `take` and `*` go with group_by, which says which rows are one record")
+                        raise ValueError(
+                            f"{path}: `take` and `*` go with group_by, which says which rows are one record"
+                        )
         return self
 
     @property

@@ -42,7 +42,9 @@ def compile_number(form: NumberForm) -> ReadNumber:
     thousands = f"[{re.escape(_SIGNS.get(form.thousands, form.thousands))}]" if form.thousands else "(?!)"
     point = re.escape(form.decimal)
     # Groups of two before the last three: 12,34,567.00 as it is written in India.
-    fits = re.compile(rf"(?:\d+|\d{{1,3}}(?:{thousands}\d{{2,3}})*{thousands}\d{{3}})(?:{point}\d*)?|{point}\d+", re.ASCII)
+    fits = re.compile(
+        rf"(?:\d+|\d{{1,3}}(?:{thousands}\d{{2,3}})*{thousands}\d{{3}})(?:{point}\d*)?|{point}\d+", re.ASCII
+    )
     groups = re.compile(thousands)
     divisor = Decimal(form.divide_by) * (100 if form.percent else 1)
     step = None if form.round_to is None else Decimal(1).scaleb(-form.round_to)
@@ -90,4 +92,4 @@ def _without_signs(text: str, form: NumberForm) -> tuple[bool, str]:
 
 
 def _advice(text: str) -> str:
-    return "; say how this column writes numbers" if sum(map(str.isdecimal, text)) and len(text) <= 40 else ""  # noqa: PLR2004
+    return "; say how this column writes numbers" if sum(map(str.isdecimal, text)) and len(text) <= 40 else ""

@@ -102,6 +102,11 @@ def inputs_of(steps: Sequence[tuple[Path | None, Sequence[Path]]]) -> list[Input
             inputs.append(Input(file, mapping))
     if len(inputs) > MAX_FILES:
         raise Malformed(f"more than {MAX_FILES} files; import them in several runs")
+    _check(inputs)
+    return inputs
+
+
+def _check(inputs: Sequence[Input]) -> None:
     for one in inputs:
         if not one.path.is_file():
             raise Malformed(f"{one.path}: there is no such file")
@@ -110,7 +115,6 @@ def inputs_of(steps: Sequence[tuple[Path | None, Sequence[Path]]]) -> list[Input
             raise Malformed(f"{one.path}: {hint} (only .ndjson and .jsonl hold events already)")
         if one.mapping is not None and is_events_file(one.path):
             raise Malformed(f"{one.path} holds events already; it needs no mapping")
-    return inputs
 
 
 def steps_of(words: Sequence[str | Path], maps: Sequence[int]) -> list[tuple[Path | None, list[Path]]]:

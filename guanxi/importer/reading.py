@@ -145,8 +145,8 @@ class Reading:
             count = sum(found.rows for found in repeats.collisions.values())
             records, first = len(repeats.collisions), next(iter(repeats.collisions.values()))
             self.warnings.append(
-                f"{count:,} rows would be {records:,} records, and what tells them apart would be lost; none of them is "
-                f"sent. For example {advice(first)}."
+                f"{count:,} rows would be {records:,} records, and what tells them apart would be lost; none of them "
+                f"is sent. For example {advice(first)}."
             )
 
     def _drafts(self) -> Iterator[Draft]:

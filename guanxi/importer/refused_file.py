@@ -43,9 +43,9 @@ class RefusedFiles:
             name = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
             if name.resolve() in {one.path.resolve() for one in inputs}:
                 raise Malformed(f"{name} is one of the files to import; name another one for the refused rows")
-            one = RefusedFile(name, {file: (inputs[file].path, headers[file]) for file in members})
-            self._all.append(one)
-            self._of_file.update(dict.fromkeys(members, one))
+            refused = RefusedFile(name, {file: (inputs[file].path, headers[file]) for file in members})
+            self._all.append(refused)
+            self._of_file.update(dict.fromkeys(members, refused))
 
     def write(self, origin: Origin, refused: Refused) -> None:
         """Add the rows of one refusal. Raises Stop when the file can't be written."""

@@ -8,7 +8,7 @@ import hashlib
 from typing import NamedTuple
 
 from guanxi.importer.drafts import Origin
-from guanxi.importer.files.cells import text_of
+from guanxi.importer.files.cells import Cell, text_of
 from guanxi.importer.sorting import Sorter, grouped
 from services.ingest.domain import Candidate
 from shared.errors import Malformed
@@ -48,8 +48,7 @@ class Repeats:
         """Take an event of a mapping."""
         row = hashlib.blake2b(digest_size=8)
         for one in (origin, *origin.more):
-            text = one.row if isinstance(one.row, str) else "\x1f".join(map(text_of, one.row))
-            row.update(text.encode())
+            row.update(_text_of(one.row).encode())
         self._sorter.add(_Seen(key_of(candidate), candidate.content, row.digest(), origin.file, origin.line))
 
     def find(self) -> None:
@@ -70,6 +69,10 @@ class Repeats:
         self._sorter.close()
 
 
+def _text_of(row: list[Cell] | str) -> str:
+    return row if isinstance(row, str) else "\x1f".join([text_of(cell) for cell in row])
+
+
 def key_of(candidate: Candidate) -> bytes:
     """What two events of one record and revision share."""
     return candidate.identity + candidate.revision.to_bytes(8, "big", signed=True)
@@ -79,6 +82,6 @@ def advice(found: Collision) -> str:
     """What is wrong with rows that would be one record, and what to do."""
     lines = ", ".join(map(str, found.lines)) + (", ..." if found.rows > len(found.lines) else "")
     return (
-        f"{found.rows} rows, 1 record (lines {lines}): say group_by if they are parts of it, put a line number into the "
-        "id if they are records of their own, or `repeats: first` if they repeat one another"
+        f"{found.rows} rows, 1 record (lines {lines}): say group_by if they are parts of it, put a line number into "
+        "the id if they are records of their own, or `repeats: first` if they repeat one another"
     )

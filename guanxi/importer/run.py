@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from guanxi.importer.drafts import Origin
-from guanxi.importer.outcomes import Prepared, Sent, outcomes, wait_for_admission
 from guanxi.importer.grouping import rows_of
+from guanxi.importer.outcomes import Prepared, Sent, outcomes, wait_for_admission
 from guanxi.importer.plan import Plan
 from guanxi.importer.ports import Ports, Standing
 from guanxi.importer.reading import Reading
@@ -60,7 +60,8 @@ class Import:
         return self._reading.done_bytes, self._reading.total_bytes
 
     async def run(self, progress: Callable[[], None], warn: Callable[[str], None] = lambda _: None) -> Tally:
-        """Import all; `progress` is called now and then, `warn` with what is to be told before anything is sent. Raises Transient when Kafka, MongoDB or admission do
+        """Import all; `progress` is called now and then, `warn` with what is to be told before anything
+        is sent. Raises Transient when Kafka, MongoDB or admission do
         not answer; then, and when it is cancelled, the tally says what was done, and the same import may be
         run again.
         """
@@ -166,8 +167,8 @@ def _late(one: Prepared, standing: Mapping[str, Standing]) -> Refused | None:
         return Refused(Reason.CUSTOMER_IS_LIVE, "subject", hint)
     if known.clock is not None and one.candidate.time < known.clock:
         hint = (
-            f"earlier history has brought this customer to {known.clock:%Y-%m-%d}; history of several files goes in one "
-            "run (--map A FILES --map B FILES), or --as-late takes it as late facts"
+            f"earlier history has brought this customer to {known.clock:%Y-%m-%d}; history of several files goes in "
+            "one run (--map A FILES --map B FILES), or --as-late takes it as late facts"
         )
         return Refused(Reason.CUSTOMER_HAS_HISTORY, "subject", hint)
     return None

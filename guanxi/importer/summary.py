@@ -11,9 +11,7 @@ from rich.text import Text
 from guanxi.importer.tally import Tally
 
 
-def show(
-    console: Console, tally: Tally, *, seconds: float, dry_run: bool, refused_files: Sequence[Path] = ()
-) -> None:
+def show(console: Console, tally: Tally, *, seconds: float, dry_run: bool, refused_files: Sequence[Path] = ()) -> None:
     """Print the outcome: totals, then the refusals by reason with an example, then what else should be
     known.
     """

@@ -71,27 +71,10 @@ def compile_moment(layouts: Sequence[str] | None, century_from: int | None = Non
     dates need none.
     """
     serials = [_EPOCHS[layout] for layout in layouts or () if layout in _EPOCHS]
-    written = [(layout, any(sign in layout for sign in _CLOCK)) for layout in layouts or () if layout not in _EPOCHS]
-
-    def of_text(text: str) -> Moment | None:
-        if not layouts:
-            return Moment(datetime.fromisoformat(text), len(text) > 10)  # noqa: PLR2004 - 2026-01-31
-        for layout, clock in written:
-            try:
-                found = datetime.strptime(text, layout)  # noqa: DTZ007 - see LocalTimes
-            except ValueError:
-                continue
-            if century_from is not None and "%y" in layout:
-                found = found.replace(year=century_from + (found.year - century_from) % 100)
-            return Moment(found, clock)
-        return None
+    of_text = _by_layouts(layouts, century_from) if layouts else _iso
 
     def read_text(text: str) -> Moment:
-        try:
-            found = of_text(text) or _midnight(text, of_text)
-        except ValueError:
-            found = _midnight(text, of_text)
-        found = found or (_serial(text, serials[0]) if serials else None)
+        found = of_text(text) or _midnight(text, of_text) or (_serial(text, serials[0]) if serials else None)
         if found is None:
             raise ValueError(f"{text[:60]!r} is no time {_expected(layouts)}{_advice(text, layouts)}")
         return found
@@ -104,20 +87,39 @@ def compile_moment(layouts: Sequence[str] | None, century_from: int | None = Non
         if isinstance(cell, date):
             return Moment(datetime.combine(cell, time()), clock=False)
         if isinstance(cell, bool | time | timedelta):
-            raise ValueError(f"{text_of(cell)!r} is no time {_expected(layouts)}")
+            raise ValueError(f"{text_of(cell)!r} is no time {_expected(layouts)}")  # noqa: TRY004 - a cell's value
         return read_text(number_text(cell))
 
     return read
 
 
-def _midnight(text: str, of_text: Callable[[str], Moment | None]) -> Moment | None:
-    """24:00 is the beginning of the next day."""
-    if "24:00" not in text:
-        return None
+def _iso(text: str) -> Moment | None:
     try:
-        found = of_text(text.replace("24:00", "00:00", 1))
+        return Moment(datetime.fromisoformat(text), len(text) > 10)  # 2026-01-31
     except ValueError:
         return None
+
+
+def _by_layouts(layouts: Sequence[str], century_from: int | None) -> Callable[[str], Moment | None]:
+    written = [(layout, any(sign in layout for sign in _CLOCK)) for layout in layouts if layout not in _EPOCHS]
+
+    def of_text(text: str) -> Moment | None:
+        for layout, clock in written:
+            try:
+                found = datetime.strptime(text, layout)  # noqa: DTZ007 - see LocalTimes
+            except ValueError:
+                continue
+            if century_from is not None and "%y" in layout:
+                found = found.replace(year=century_from + (found.year - century_from) % 100)
+            return Moment(found, clock)
+        return None
+
+    return of_text
+
+
+def _midnight(text: str, of_text: Callable[[str], Moment | None]) -> Moment | None:
+    """24:00 is the beginning of the next day."""
+    found = of_text(text.replace("24:00", "00:00", 1)) if "24:00" in text else None
     return found and Moment(found.at + timedelta(days=1), clock=True)
 
 
@@ -138,7 +140,7 @@ def _expected(layouts: Sequence[str] | None) -> str:
 
 
 def _advice(text: str, layouts: Sequence[str] | None) -> str:
-    found = _serial(text, _EPOCHS[SERIAL]) if 4 <= len(text) <= 20 else None  # noqa: PLR2004 - 46354.5
+    found = _serial(text, _EPOCHS[SERIAL]) if 4 <= len(text) <= 20 else None
     if found is None or SERIAL in (layouts or ()):
         return ""
     return f"; if it is Excel's number for {found.at:%Y-%m-%d}, add the format {SERIAL}"

@@ -64,12 +64,11 @@ def _of_column(path: str, column: Column, kind: str, said: Value, times: LocalTi
     return make
 
 
-def _of_text(
-    path: str, parts: list[tuple[str, Column | None]], kind: str, said: Value, times: LocalTimes
-) -> Make:
+def _of_text(path: str, parts: list[tuple[str, Column | None]], kind: str, said: Value, times: LocalTimes) -> Make:
     checked = is_id(path)
     pieces = [
-        (text, column and column.at, column and (column.id_text if checked else column.text)) for text, column in parts
+        (text, None if column is None else (column.at, column.id_text if checked else column.text))
+        for text, column in parts
     ]
     names = ", ".join(column.name for _, column in parts if column)
     convert = None if kind == "text" and said is _AS_IS else _converter(path, None, kind, said, times)
@@ -77,10 +76,11 @@ def _of_text(
 
     def make(cells: Cells) -> object:
         found = ""
-        for text, at, read in pieces:
+        for text, of in pieces:
             found += text
-            if at is None or read is None:
+            if of is None:
                 continue
+            at, read = of
             cell = cells[at]
             if cell == "":
                 return default
@@ -140,7 +140,7 @@ def _to_number(read: ReadNumber | None, kind: str, *, absolute: bool) -> Convert
     def convert(cell: Cell) -> object:
         number = (read or plain_number)(cell)
         if kind == "integer":
-            return as_integer(abs(number) if absolute else number, cell)
+            return _as_integer(abs(number) if absolute else number, cell)
         if read is None and isinstance(cell, str):
             # As it was written: whether 12.000 is twelve is the doors' question.
             return cell.removeprefix("-") if absolute else cell
@@ -149,7 +149,7 @@ def _to_number(read: ReadNumber | None, kind: str, *, absolute: bool) -> Convert
     return convert
 
 
-def as_integer(number: Decimal, cell: Cell) -> int:
+def _as_integer(number: Decimal, cell: Cell) -> int:
     """A whole number. Raises ValueError."""
     if number != int(number):
         raise ValueError(f"{text_of(cell)[:60]!r} is no whole number")

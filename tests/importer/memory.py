@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from guanxi.importer.mapping import parse_mapping
 from guanxi.importer.drafts import is_events_file
+from guanxi.importer.mapping import parse_mapping
 from guanxi.importer.plan import Input, Plan
 from guanxi.importer.ports import Place, Ports, Standing
 from guanxi.importer.run import Import
@@ -113,7 +113,9 @@ class Office:
             dry_run=dry_run, as_late=as_late, **options,
         )  # fmt: skip
 
-    def make_of(self, inputs: Sequence[Input], *, dry_run: bool = False, as_late: bool = False, **options: Any) -> Import:
+    def make_of(
+        self, inputs: Sequence[Input], *, dry_run: bool = False, as_late: bool = False, **options: Any
+    ) -> Import:
         plan = Plan(
             inputs=inputs,
             zone=LONDON,

@@ -70,6 +70,7 @@ def test_a_word_that_the_mapping_does_not_know_is_refused() -> None:
     assert refused == Refused(Reason.INVALID_FIELD, "data.channel", "column how: 'X' is none of A, T")
 
 
+NO_NUMBER = "is no number; say how this column writes numbers"
 NO_DAY = "column value: '2026-02-30' is no time such as 2026-01-31T08:15:00+08:00 or 2026-01-31"
 NO_OFFSET = "column value: it has no offset; name the time_zone of the file in the mapping"
 
@@ -90,8 +91,8 @@ NO_OFFSET = "column value: it has no offset; name the time_zone of the file in t
         ("as: text, absolute: true", "-12.30", "12.30"),
         ("as: integer", "7.5", "column value: '7.5' is no whole number"),
         ("as: boolean", "maybe", "column value: 'maybe' is neither yes nor no"),
-        ("as: number", "1_000", "column value: '1_000' is no number; say how this column writes numbers"),
-        ("as: number, absolute: true", "1e999", "column value: '1e999' is no number; say how this column writes numbers"),
+        ("as: number", "1_000", f"column value: '1_000' {NO_NUMBER}"),
+        ("as: number, absolute: true", "1e999", f"column value: '1e999' {NO_NUMBER}"),
         ("as: day", "2026-02-30", NO_DAY),
         ("as: instant", "2026-02-20 10:00", NO_OFFSET),
     ],

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guanxi.importer.shift import DAY_FIELDS, Shift
+from guanxi.importer.field_kinds import DAY_FIELDS
+from guanxi.importer.shift import Shift
 from guanxi.importer.sorting import sort
 from guanxi.importer.times import AMBIGUOUS, NONEXISTENT, LocalTimes, compile_moment
 from shared.errors import Malformed
@@ -32,7 +33,9 @@ from tests.services.ingest.events import event, raw
 )
 def test_local_times_when_clocks_change(local: str, instant: str, note: str | None) -> None:
     times = LocalTimes(LONDON)
-    assert times.instant(compile_moment(["%Y-%m-%d %H:%M"])(local)) == datetime.fromisoformat(instant).replace(tzinfo=UTC)
+    assert times.instant(compile_moment(["%Y-%m-%d %H:%M"])(local)) == datetime.fromisoformat(instant).replace(
+        tzinfo=UTC
+    )
     assert dict(times.notes) == ({note: 1} if note else {})
 
 

@@ -33,4 +33,7 @@ def number_text(number: float) -> str:
 
 def stripped(cells: list[Cell]) -> list[Cell]:
     """The cells without the blanks around their texts, those from a non-breaking space to a tab included."""
-    return [cell.strip() if isinstance(cell, str) else cell for cell in cells]
+    try:
+        return [cell.strip() for cell in cells]  # type: ignore[union-attr]  # all are texts in a CSV file
+    except AttributeError:
+        return [cell.strip() if isinstance(cell, str) else cell for cell in cells]

@@ -10,7 +10,7 @@ from typing import cast
 
 from guanxi.importer.files.cells import Cell
 from guanxi.importer.files.lines import Line, LineSource
-from guanxi.importer.files.rows import BadRow, Row
+from guanxi.importer.files.rows import CUT_OFF, BadRow, Row
 from shared.events.refusal import Reason, Refused
 
 _SEP = re.compile(rb'"?sep=(.)"?\r?', re.IGNORECASE)
@@ -54,7 +54,7 @@ class _Reading:
                     if bad is not None:
                         yield bad
                     elif cells:
-                        yield Row(self._taken[0].number, cast(list[Cell], cells))
+                        yield Row(self._taken[0].number, cast("list[Cell]", cells), not self._taken[-1].terminated)
                     self._taken.clear()
             except csv.Error as error:
                 self._again.extendleft(reversed(self._taken[1:]))
@@ -91,7 +91,7 @@ class _Reading:
 
     def _bad(self, hint: str, reason: Reason = Reason.INVALID_FIELD) -> BadRow:
         if not self._taken[-1].terminated:
-            hint += "; the last line has no line end, so the file may be cut off"
+            hint += CUT_OFF
         raw = b"\n".join(line.raw for line in self._taken).decode(self._encoding, "backslashreplace")
         return BadRow(self._taken[0].number, raw, Refused(reason, "", hint))
 

@@ -96,7 +96,7 @@ def _eastern(text: bytes) -> Found | None:
     if not scores:
         return None
     best = max(scores, key=lambda name: scores[name])
-    if "euc_kr" in scores and scores["euc_kr"] == 1.0 and sum(byte > 0x7F for byte in text) >= 2 * _KOREAN_CHARS:  # noqa: PLR2004
+    if "euc_kr" in scores and scores["euc_kr"] == 1.0 and sum(byte > 0x7F for byte in text) >= 2 * _KOREAN_CHARS:
         best = "euc_kr"
     return Found(best, sure=best == "gb18030")
 

@@ -55,8 +55,8 @@ def place_of(wanted: str, names: Sequence[str]) -> int | str:
 
 def _number(name: str) -> int | None:
     digits = name.removeprefix(BY_NUMBER)
-    return int(digits) if digits != name and digits.isdecimal() and 0 < len(digits) < 5 and int(digits) else None  # noqa: PLR2004
+    return int(digits) if digits != name and digits.isdecimal() and 0 < len(digits) < 5 and int(digits) else None
 
 
 def _times(count: int) -> str:
-    return "twice" if count == 2 else f"{count} times"  # noqa: PLR2004 - words for two
+    return "twice" if count == 2 else f"{count} times"

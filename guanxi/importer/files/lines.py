@@ -4,7 +4,8 @@ import codecs
 import contextlib
 import io
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from io import BufferedIOBase
+from typing import NamedTuple
 
 from guanxi.importer.files import encodings
 from guanxi.importer.files.stored import Stored
@@ -66,7 +67,7 @@ class LineSource:
         except Malformed as error:
             raise Malformed(str(error).replace("cut off:", f"cut off after line {number}:")) from None
 
-    def _plain(self, stream: IO[bytes]) -> IO[bytes]:
+    def _plain(self, stream: BufferedIOBase) -> BufferedIOBase:
         """The bytes with line ends that `readline` knows, in an encoding in which they are single bytes."""
         if self._recode:
             return io.BufferedReader(_Recoded(stream, self._recode), _BLOCK_BYTES)
@@ -76,17 +77,17 @@ class LineSource:
         sample: list[bytes] = []
         with contextlib.suppress(Malformed), self.stored.opened() as stream:  # said by the read that counts
             for line in encodings.foreign_lines(_until(stream, MAX_LOOKED_AT_BYTES)):
-                sample.append(line)
+                sample.append(line)  # noqa: PERF402 - what was read before a damage is kept
         return encodings.look(sample)
 
 
 class _Recoded(io.RawIOBase):
-    """A text of any encoding as UTF-8, with \\n at the end of its lines."""
+    """A text of any encoding as UTF-8, with a line feed alone at the end of its lines."""
 
-    def __init__(self, stream: IO[bytes], encoding: str) -> None:
+    def __init__(self, stream: BufferedIOBase, encoding: str) -> None:
         self._stream = stream
         decoder = codecs.getincrementaldecoder(encoding)()
-        self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)  # type: ignore[arg-type]
+        self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
         self._left = b""
 
     def readable(self) -> bool:
@@ -106,7 +107,7 @@ class _Recoded(io.RawIOBase):
 class _Returns(io.RawIOBase):
     """A text whose lines end with a carriage return alone, as old Macs wrote it."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: BufferedIOBase) -> None:
         self._stream = stream
 
     def readable(self) -> bool:
@@ -118,13 +119,13 @@ class _Returns(io.RawIOBase):
         return len(block)
 
 
-def _until(stream: IO[bytes], most_bytes: int) -> Iterator[bytes]:
+def _until(stream: BufferedIOBase, most_bytes: int) -> Iterator[bytes]:
     while most_bytes > 0 and (line := stream.readline(MAX_LINE_BYTES)):
         most_bytes -= len(line)
         yield line
 
 
-def _lines(stream: IO[bytes]) -> Iterator[Line]:
+def _lines(stream: BufferedIOBase) -> Iterator[Line]:
     number = 0
     while raw := stream.readline(MAX_LINE_BYTES):
         number += 1

@@ -7,8 +7,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from guanxi.importer.files.kinds import HEAD_BYTES, Unusable, What, only_member, what_is, what_zip_is
 from shared.errors import Malformed
@@ -31,7 +32,7 @@ class Stored:
         self.what = self._look()
 
     @contextmanager
-    def opened(self) -> Iterator[IO[bytes]]:
+    def opened(self) -> Iterator[BufferedIOBase]:
         """The unpacked bytes. Raises Malformed when the file can't be read, also from within the block."""
         try:
             with ExitStack() as stack, self.path.open("rb") as stored:
@@ -50,7 +51,7 @@ class Stored:
         read = bytearray()
         try:
             with self.opened() as stream:
-                while len(read) < most_bytes and (block := stream.read(min(512, most_bytes - len(read)))):
+                while len(read) < most_bytes and (block := stream.read1(most_bytes - len(read))):
                     read += block
         except Malformed:
             if not read:
@@ -72,15 +73,15 @@ class Stored:
             raise Malformed(f"{self.path}: a workbook of more than {MAX_WORKBOOK_BYTES >> 20} MB; {hint}")
         return content
 
-    def _unpacked(self, stored: IO[bytes], stack: ExitStack) -> IO[bytes]:
+    def _unpacked(self, stored: BufferedReader, stack: ExitStack) -> BufferedIOBase:
         self._stored = stored
-        stream = stored
+        stream: BufferedIOBase = stored
         for member in self._packed:
             if member is None:
-                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))  # type: ignore[arg-type,assignment]
+                stream = stack.enter_context(gzip.GzipFile(fileobj=stream))
             else:
-                archive = stack.enter_context(zipfile.ZipFile(stream))
-                stream = stack.enter_context(archive.open(member))
+                archive = stack.enter_context(zipfile.ZipFile(cast("IO[bytes]", stream)))
+                stream = cast("BufferedIOBase", stack.enter_context(archive.open(member)))
         return stream
 
     def _look(self) -> What:

@@ -13,7 +13,7 @@ from guanxi.importer.files.cells import Cell, text_of
 from guanxi.importer.files.csv_rows import CsvRows, said_delimiter
 from guanxi.importer.files.header import find_header, has_all, names_of, place_of
 from guanxi.importer.files.lines import LineSource
-from guanxi.importer.files.rows import BadRow, Row
+from guanxi.importer.files.rows import CUT_OFF, BadRow, Row
 from guanxi.importer.files.stored import Stored
 from guanxi.importer.files.workbook import Workbook
 from guanxi.importer.refused_columns import REASONS
@@ -59,6 +59,7 @@ class Table:
         self.path, self._wanted = path, wanted
         self.stored = Stored(path)
         self._found: list[str] = []
+        rows: Iterable[Row | BadRow]
         if self.stored.what.kind == "workbook":
             rows = self._of_workbook(layout)
         else:
@@ -102,7 +103,8 @@ class Table:
         cells = row.cells[:width] + [""] * (width - found)
         if found >= self._needed and not any(map(_filled, row.cells[width:])):
             return Row(row.line, cells)
-        return Ragged(row, cells, f"it has {found} cells, the header has {width}")
+        hint = f"it has {found} cells, the header has {width}"
+        return Ragged(row, cells, hint + CUT_OFF if row.cut else hint)
 
     def _of_workbook(self, layout: Layout) -> Iterable[Row]:
         book = Workbook(self.stored)
@@ -160,8 +162,9 @@ class Table:
         if header is not None:
             row = next((row for row in rows if row.line == header), None)
             if row is None:
-                raise Malformed(f"{self.path}: line {header} should be the header, but it is no row of the first "
-                                f"{MAX_HEADER_ROWS}")
+                raise Malformed(
+                    f"{self.path}: line {header} should be the header, but it is no row of the first {MAX_HEADER_ROWS}"
+                )
         else:
             row = find_header(rows, self._wanted)
             complete = row is not None and has_all(names_of(row), self._wanted)

@@ -19,9 +19,7 @@ class Workbook:
         self.stored = stored
         try:
             self._book = CalamineWorkbook.from_filelike(io.BytesIO(stored.whole()))
-            self.sheets = [
-                sheet.name for sheet in self._book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet
-            ]
+            self.sheets = [sheet.name for sheet in self._book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet]
         except CalamineError as error:
             raise Malformed(f"{stored.path}: {stored.what.name}, but damaged: {error}") from None
         if not self.sheets:
@@ -54,7 +52,7 @@ class SheetRows:
             return
         for number, cells in enumerate(self._sheet.iter_rows(), start=1):
             if _holds_anything(cells):
-                yield Row(number, cast(list[Cell], cells))
+                yield Row(number, cast("list[Cell]", cells))
 
 
 def _holds_anything(cells: Sequence[object]) -> bool:

@@ -1,4 +1,5 @@
 """A first mapping for a file, with reasons."""
+
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
