@@ -171,7 +171,7 @@ def _field(
 ) -> _Field:
     parts = path.split(".")
     said = value if isinstance(value, Value) else None
-    simple = len(parts) <= 2 and not parts[-1].isdigit() and parts[-1] != "*"  # noqa: PLR2004 - data.amount
+    simple = len(parts) <= 2 and not parts[-1].isdigit() and parts[-1] != "*"
     return _Field(
         place=place,
         path=path,

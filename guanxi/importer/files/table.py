@@ -4,7 +4,7 @@ import csv
 import io
 import itertools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -52,11 +52,19 @@ class Ragged:
 class Table:
     """A file with columns; may be read once. Raises Malformed where the file as a whole can't be used.
 
-    wanted: the columns that are needed, by which header, delimiter and sheet are found. `said` tells what was found.
+    wanted: the columns that are needed, by which header, delimiter and sheet are found; best: where no columns are
+    wanted, how likely a row's texts are a header, by which a sheet is found. `said` tells what was found.
     """
 
-    def __init__(self, path: Path, layout: Layout, wanted: Collection[str]) -> None:
-        self.path, self._wanted = path, wanted
+    def __init__(
+        self,
+        path: Path,
+        layout: Layout,
+        wanted: Collection[str],
+        *,
+        best: Callable[[list[str]], int] | None = None,
+    ) -> None:
+        self.path, self._wanted, self._best = path, wanted, best
         self.stored = Stored(path)
         self._found: list[str] = []
         rows: Iterable[Row | BadRow]
@@ -110,6 +118,8 @@ class Table:
         book = Workbook(self.stored)
         if layout.sheet is not None:
             return book.rows(book.name_of(layout.sheet))
+        if self._best is not None:
+            return self._likeliest(book, self._best)
         for sheet in book.sheets:
             rows = book.rows(sheet)
             header = find_header(list(itertools.islice(rows, MAX_HEADER_ROWS)), self._wanted)
@@ -122,6 +132,16 @@ class Table:
             hint = f"no sheet has the columns {shown}; name the `sheet`: {', '.join(book.sheets)}"
             raise Malformed(f"{self.path}: {hint}")
         return book.rows(book.sheets[0])
+
+    def _likeliest(self, book: Workbook, best: Callable[[list[str]], int]) -> Iterable[Row]:
+        def likelihood(sheet: str) -> int:
+            top = itertools.islice(book.rows(sheet), MAX_HEADER_ROWS)
+            return max((best(names_of(row)) for row in top), default=-1)
+
+        sheet = max(book.sheets, key=likelihood)
+        if len(book.sheets) > 1:
+            self._found.append(f"sheet {sheet}")
+        return book.rows(sheet)
 
     def _of_text(self, layout: Layout) -> tuple[Iterable[Row | BadRow], Layout]:
         source = LineSource(self.stored, layout.encoding)
