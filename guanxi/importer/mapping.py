@@ -59,7 +59,9 @@ MAX_RULES = 200
 
 
 def _by_number(column: object) -> object:
-    return f"#{column}" if isinstance(column, int) and not isinstance(column, bool) else column
+    if isinstance(column, bool):
+        raise ValueError("a bare yes, no, on or off is a truth value in YAML; put the name in quotes")  # noqa: TRY004
+    return f"#{column}" if isinstance(column, int) else column
 
 
 ColumnName = Annotated[str, BeforeValidator(_by_number)]

@@ -90,15 +90,13 @@ class Reading:
         return list(itertools.islice(self._prepared, CHUNK_ROWS)) or None
 
     def _in_order(self) -> Iterator[Prepared]:
-        """History by customer; several files, and what rows were grouped or compared for, by time. One file of events
-        goes as it is.
-        """
+        """History by customer, all else by time. One file of events goes as it is."""
         mapped = any(one.mapping for one in self._plan.inputs)
         if not (self._plan.backfill or mapped or len(self._sources) > 1):
             yield from self._judged(Repeats())
             return
         repeats = Repeats()
-        ordered = sort(self._judged(repeats, told=True), by_customer if self._plan.backfill else self._live_order())
+        ordered = sort(self._judged(repeats, told=True), by_customer if self._plan.backfill else by_time)
         try:
             for one in ordered:
                 found = repeats.collisions.get(key_of(one.candidate)) if repeats.collisions else None
@@ -108,11 +106,6 @@ class Reading:
                     self._refuse(one.origin, Refused(Reason.CONFLICTING_REPEAT, "id", advice(found)))
         finally:
             repeats.close()
-
-    def _live_order(self) -> Callable[[Prepared], Any]:
-        if len(self._sources) > 1 or any(one.mapping and one.mapping.group_by for one in self._plan.inputs):
-            return by_time
-        return lambda one: (one.origin.file, one.origin.line)
 
     def _judged(self, repeats: Repeats, *, told: bool = False) -> Iterator[Prepared]:
         """What the doors would take; what they refuse is dealt with here."""

@@ -65,7 +65,7 @@ BAD_ROWS: dict[str, tuple[bytes, str, str]] = {
     "NaN": (b"1,2026-02-20 10:00,C1,NaN\n", "invalid_field", "column amount: 'NaN' is no number"),
     "Infinity": (b"1,2026-02-20 10:00,C1,Infinity\n", "invalid_field", "no number"),
     "an amount of a million digits": (b"1,2026-02-20 10:00,C1," + b"9" * 60_000 + b"\n", "invalid_field", "no number"),
-    "too many decimals": (b"1,2026-02-20 10:00,C1,5.0001\n", "inexact_amount", "GBP has 2 decimals"),
+    "too many decimals": (b"1,2026-02-20 10:00,C1,5.0012\n", "inexact_amount", "GBP has 2 decimals"),
     "an empty cell": (b"1,2026-02-20 10:00,,5.00\n", "missing_field", "subject"),
     "a control character": (b"1\x07,2026-02-20 10:00,C1,5.00\n", "invalid_id", "id"),
     "a null byte": (b"1\x00,2026-02-20 10:00,C1,5.00\n", "invalid_field|invalid_id", ""),

@@ -1,31 +1,115 @@
-"""Small workbooks made by hand: what Excel and LibreOffice write, and nothing else."""
-import io, zipfile
+"""Small workbooks made by hand: what Excel and LibreOffice write, and nothing else.
+
+books/orders.xls was written with xlwt, books/orders.xlsb byte by byte after [MS-XLSB]; both hold `ORDERS`.
+"""
+
+import io
+import zipfile
+from collections.abc import Sequence
 from datetime import date, datetime, time
 from xml.sax.saxutils import escape
 
-EPOCH = datetime(1899, 12, 30)
+EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a wall clock
+Value = str | float | bool | date | datetime | time | None
+Rows = Sequence[Sequence[Value]]
 
-def _cell(ref, v):
-    if v is None: return ""
-    if isinstance(v, bool): return f'<c r="{ref}" t="b"><v>{int(v)}</v></c>'
-    if isinstance(v, datetime):
-        d = v - EPOCH; return f'<c r="{ref}" s="2"><v>{d.days + d.seconds/86400!r}</v></c>'
-    if isinstance(v, date): return f'<c r="{ref}" s="1"><v>{(datetime(v.year,v.month,v.day)-EPOCH).days}</v></c>'
-    if isinstance(v, time): return f'<c r="{ref}" s="3"><v>{(v.hour*3600+v.minute*60+v.second)/86400!r}</v></c>'
-    if isinstance(v, (int, float)): return f'<c r="{ref}"><v>{v!r}</v></c>'
-    if v.startswith("#"): return f'<c r="{ref}" t="e"><v>{v}</v></c>'
-    return f'<c r="{ref}" t="inlineStr"><is><t xml:space="preserve">{escape(v)}</t></is></c>'
+ORDERS: Rows = [
+    ["no", "at", "customer", "amount"],
+    ["0008", datetime(2026, 2, 20, 10, 0), "华芯", 5.5],  # noqa: DTZ001
+    ["0009", date(2026, 2, 20), "C1", 6.0],
+]
 
-def xlsx(**sheets):
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_ODS = "application/vnd.oasis.opendocument.spreadsheet"
+
+
+def xlsx(**sheets: Rows) -> bytes:
+    """A workbook of these sheets, as Excel writes it."""
+    numbered = list(enumerate(sheets.items(), start=1))
+    names = "".join(f'<sheet name="{escape(name)}" sheetId="{n}" r:id="rId{n}"/>' for n, (name, _) in numbered)
+    related = "".join(_relation(f"rId{n}", "worksheet", f"worksheets/sheet{n}.xml") for n, _ in numbered)
+    formats = "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 22, 21))
+    files = {
+        "[Content_Types].xml": f'<Types xmlns="{_PACKAGE}/content-types"/>',
+        "_rels/.rels": _relations(_relation("rId1", "officeDocument", "xl/workbook.xml")),
+        "xl/workbook.xml": f'<workbook xmlns="{_SHEET}" xmlns:r="{_OFFICE}"><sheets>{names}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": _relations(related + _relation("rIdS", "styles", "styles.xml")),
+        "xl/styles.xml": f'<styleSheet xmlns="{_SHEET}"><cellXfs count="4">{formats}</cellXfs></styleSheet>',
+    }
+    for number, (_, rows) in numbered:
+        data = "".join(f'<row r="{n}">{_cells(n, row)}</row>' for n, row in enumerate(rows, start=1))
+        files[f"xl/worksheets/sheet{number}.xml"] = (
+            f'<worksheet xmlns="{_SHEET}"><sheetData>{data}</sheetData></worksheet>'
+        )
+    return zipped(files)
+
+
+def ods(rows: Rows) -> bytes:
+    """A workbook of one sheet, as LibreOffice writes it."""
+    data = "".join(f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>" for row in rows)
+    spaces = " ".join(
+        f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+    )
+    content = (
+        f"<office:document-content {spaces}><office:body><office:spreadsheet>"
+        f'<table:table table:name="Orders">{data}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    manifest = '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>'
+    return zipped({"mimetype": _ODS, "content.xml": content, "META-INF/manifest.xml": manifest})
+
+
+def zipped(files: dict[str, str | bytes]) -> bytes:
+    """A zip archive of these files."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
-        names = list(sheets)
-        z.writestr("[Content_Types].xml", '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="xml" ContentType="application/xml"/><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>')
-        z.writestr("_rels/.rels", '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>')
-        z.writestr("xl/workbook.xml", '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets>' + "".join(f'<sheet name="{escape(n)}" sheetId="{i}" r:id="rId{i}"/>' for i, n in enumerate(names, 1)) + "</sheets></workbook>")
-        z.writestr("xl/_rels/workbook.xml.rels", '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">' + "".join(f'<Relationship Id="rId{i}" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet{i}.xml"/>' for i, _ in enumerate(names, 1)) + '<Relationship Id="rIdS" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/styles" Target="styles.xml"/></Relationships>')
-        z.writestr("xl/styles.xml", '<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cellXfs count="4"><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/><xf numFmtId="21"/></cellXfs></styleSheet>')
-        for i, n in enumerate(names, 1):
-            rows = "".join(f'<row r="{r}">' + "".join(_cell(f"{chr(65+c)}{r}", v) for c, v in enumerate(row)) + "</row>" for r, row in enumerate(sheets[n], 1))
-            z.writestr(f"xl/worksheets/sheet{i}.xml", f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>')
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
     return out.getvalue()
+
+
+def _relations(inside: str) -> str:
+    return f'<Relationships xmlns="{_PACKAGE}/relationships">{inside}</Relationships>'
+
+
+def _relation(name: str, kind: str, target: str) -> str:
+    return f'<Relationship Id="{name}" Type="{_OFFICE}/{kind}" Target="{target}"/>'
+
+
+def _cells(row: int, values: Sequence[Value]) -> str:
+    return "".join(_cell(f"{chr(65 + place)}{row}", value) for place, value in enumerate(values))
+
+
+def _cell(where: str, value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f'<c r="{where}" t="inlineStr"><is><t xml:space="preserve">{escape(value)}</t></is></c>'
+    if isinstance(value, bool):
+        return f'<c r="{where}" t="b"><v>{int(value)}</v></c>'
+    style, number = _styled(value)
+    return f'<c r="{where}" s="{style}"><v>{number!r}</v></c>'
+
+
+def _styled(value: float | date | datetime | time) -> tuple[int, float]:
+    if isinstance(value, datetime):
+        return 2, (value - EPOCH).total_seconds() / 86_400
+    if isinstance(value, date):
+        return 1, (datetime.combine(value, time()) - EPOCH).days
+    if isinstance(value, time):
+        return 3, (value.hour * 3600 + value.minute * 60 + value.second) / 86_400
+    return 0, value
+
+
+def _ods_cell(value: Value) -> str:
+    if value is None:
+        return "<table:table-cell/>"
+    if isinstance(value, str):
+        said = 'office:value-type="string"'
+    elif isinstance(value, date):
+        said = f'office:value-type="date" office:date-value="{value.isoformat()}"'
+    else:
+        said = f'office:value-type="float" office:value="{value}"'
+    return f"<table:table-cell {said}><text:p>{escape(str(value))}</text:p></table:table-cell>"

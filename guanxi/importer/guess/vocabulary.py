@@ -1,4 +1,5 @@
 """What columns of exports are called, in English, German and Chinese. Pure data and how it is compared."""
+# ruff: noqa: E501 - lists of words
 
 import re
 import unicodedata
