@@ -147,7 +147,7 @@ class Converter:
         return _Rule(
             tests=[compile_condition(condition, columns) for condition in rule.when],
             skip=rule.skip,
-            recipes=[self._recipe({**mapping.event, **one.event}, one, columns, times) for one in rule.made],
+            recipes=[self._recipe(mapping.fields_of(one), one, columns, times) for one in rule.made],
         )
 
     def _recipe(self, event: Fields, record: Record, columns: dict[str, Column], times: LocalTimes) -> _Recipe:

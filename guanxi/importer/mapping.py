@@ -46,6 +46,7 @@ from guanxi.importer.files.table import Layout
 from guanxi.importer.forms import ColumnForm, Ids, Layouts, Part, check_layouts, one_or_many
 from guanxi.importer.mapping_check import check_rule
 from guanxi.importer.yaml_lines import Document, load, read_text
+from shared.events.registry import FACTS
 
 Scalar = str | int | Decimal | bool
 Kind = Literal["text", "integer", "number", "boolean", "instant", "day"]
@@ -221,6 +222,18 @@ class Mapping(Part):
                 found.update(dict.fromkeys(condition.column for condition in conditions))
         return list(found | dict.fromkeys((*self.columns, *self.fill_down, *self.group_by)))
 
+    def fields_of(self, record: Record) -> Fields:
+        """All fields of a record: its own, and of the common ones those that its type knows."""
+        name = record.event.get("type", self.event.get("type"))
+        entry = FACTS.get(name) if isinstance(name, str) else None
+        known = entry.door.model_fields if entry else None
+        common = {
+            path: value
+            for path, value in self.event.items()
+            if known is None or not path.startswith("data.") or path.split(".")[1] in known
+        }
+        return {**common, **record.event}
+
     def _all_fields(self) -> list[Fields]:
         return [self.event, *(record.event for rule in self.rules for record in rule.made)]
 
@@ -248,11 +261,16 @@ def parse_mapping(text: str, name: str) -> Mapping:
     except ValidationError as error:
         raise document.invalid(error) from None
     _check_fields(mapping.event, ("event",), document)
+    used: set[str] = set()
     for index, rule in enumerate(mapping.rules):
         for part, record in enumerate(rule.made):
+            used.update(mapping.fields_of(record))
             where = ("rules", index) if rule.event else ("rules", index, "records", part)
             _check_fields(record.event, (*where, "event"), document)
-            check_rule({**mapping.event, **record.event}, where, document)
+            check_rule(mapping.fields_of(record), where, document)
+    idle = next((path for path in mapping.event if used and path not in used), None)
+    if idle is not None:
+        raise document.error(("event", idle), f"{idle}: no type of event in the rules has such a field")
     return mapping
 
 

@@ -36,7 +36,7 @@ def show(console: Console, tally: Tally, *, seconds: float, dry_run: bool, refus
 def _totals(tally: Tally, *, dry_run: bool) -> list[tuple[int, str]]:
     rows = [(tally.read, "read")]
     if dry_run:
-        rows.append((tally.fit, "fit to be sent (nothing was sent; whether one repeats another is not looked at)"))
+        rows.append((tally.fit, "fit to be sent (nothing was sent; whether it is known already is not looked at)"))
     else:
         rows += [(tally.admitted, "admitted"), (tally.duplicates, "duplicates")]
     rows.append((tally.refusals, "refused"))

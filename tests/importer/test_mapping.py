@@ -169,6 +169,11 @@ BAD: dict[str, tuple[str, str]] = {
         START + "  - skip: x\n  - event:\n      type: guanxi.purchase.recorded.v1\n      data.purchase_id: x\n",
         "line 8: this rule's events lack data.amount",
     ),
+    "a common field of no type": (
+        START.replace("rules:", "  data.colour: red\nrules:")
+        + "  - event: {type: guanxi.purchase.recorded.v1, data.purchase_id: x, data.amount: x, data.currency: x}\n",
+        "line 6: data.colour: no type of event in the rules has such a field",
+    ),
     "an attribute missing": ("rules:\n  - event: {id: a}\n", "line 2: this rule's events lack source"),
     "a value with parts": (
         START + "  - event:\n      type: guanxi.concern.raised.v1\n      data.about: x\n      data.about.0: x\n",
