@@ -10,7 +10,7 @@ import pytest
 from guanxi.importer.files.encodings import look
 from shared.errors import Malformed
 from tests.importer.memory import HEADER, MAPPING, Office, reasons
-from tests.importer.workbooks import ORDERS, ods, xlsx, zipped
+from tests.importer.workbooks import ORDERS, Rows, ods, xlsx, zipped
 
 BOOKS = Path(__file__).parent / "books"
 ROWS = f"{HEADER}0008,2026-02-20 10:00,华芯,5.50\n0009,2026-02-20 00:00,C1,6.00\n"
@@ -50,7 +50,7 @@ async def test_a_workbooks_day_without_a_clock_time_is_kept_as_a_day(office: Off
 
 
 async def test_a_sheet_is_found_by_its_columns_or_named(office: Office) -> None:
-    other = [["no", "at", "customer", "amount"], ["7", "2026-02-20 10:00", "C7", 7.0]]
+    other: Rows = [["no", "at", "customer", "amount"], ["7", "2026-02-20 10:00", "C7", 7.0]]
     file = office.file("orders.xlsx", xlsx(Notes=[["about"]], Orders=ORDERS, Other=other))
     one = office.make(file)
     assert one.said == [f"{file}: sheet Orders"]
@@ -66,7 +66,12 @@ async def test_a_sheet_is_found_by_its_columns_or_named(office: Office) -> None:
 
 
 async def test_a_title_above_the_header_and_numbers_with_noise(office: Office) -> None:
-    rows = [["Report"], [], [None, "no", "at", "customer", "amount"], [None, 8.0, "2026-02-20 10:00", 17.0, 0.1 + 0.2]]
+    rows: Rows = [
+        ["Report"],
+        [],
+        [None, "no", "at", "customer", "amount"],
+        [None, 8.0, "2026-02-20 10:00", 17.0, 0.1 + 0.2],
+    ]
     one = office.make(office.file("orders.xlsx", xlsx(Sheet=rows)))
     assert "header on line 3" in one.said[0]
     assert (await one.run(lambda: None)).admitted == 1

@@ -5,7 +5,7 @@ books/orders.xls was written with xlwt, books/orders.xlsb byte by byte after [MS
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from xml.sax.saxutils import escape
 
@@ -61,7 +61,7 @@ def ods(rows: Rows) -> bytes:
     return zipped({"mimetype": _ODS, "content.xml": content, "META-INF/manifest.xml": manifest})
 
 
-def zipped(files: dict[str, str | bytes]) -> bytes:
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
     """A zip archive of these files."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

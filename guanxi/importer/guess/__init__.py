@@ -78,7 +78,7 @@ def _tried(path: Path, text: str, header: list[str], sample: list[list[Cell]], z
         above = cells
         for part, piece in enumerate(converter.pieces(cells)):
             if isinstance(piece, Piece):
-                key = (piece.recipe, piece.key) if mapping.group_by and piece.key else (number, part)
+                key: object = (piece.recipe, piece.key) if mapping.group_by and piece.key else (number, part)
                 records.setdefault(key, (piece.recipe, []))[1].append(piece.made)
                 shown.setdefault(key, "")
             elif isinstance(piece, Skipped):

@@ -91,9 +91,8 @@ def numbers(cells: Sequence[Cell]) -> Guess | None:
     plain = plain and not any("\u2212" in text for text in texts)
     if plain or unsure:
         return Guess(None, why, unsure)
-    form = NumberForm(
-        decimal=decimal, thousands=thousands, minus=minus or ("front",), currency=currency, percent=percent
-    )  # type: ignore[arg-type]
+    said = {"decimal": decimal, "thousands": thousands, "minus": minus or ("front",)}
+    form = NumberForm.model_validate({**said, "currency": currency, "percent": percent})
     read = compile_number(form)
     try:
         for text in texts:
