@@ -44,6 +44,11 @@ class Plan:
     shift_to: date | None = None
     now: Callable[[], datetime] = utc_now
 
+    @property
+    def files(self) -> list[Path]:
+        """The files, in the order given; one that has several mappings stands several times."""
+        return [one.path for one in self.inputs]
+
 
 class _Step(Part):
     mapping: Annotated[str | None, Field(alias="map")] = None
