@@ -15,6 +15,8 @@ RUN_ROWS = 50_000
 """Rows sorted at once in memory, some 50 MB; fewer than that never touch the disk."""
 MAX_RUNS = 500
 """Runs merged at once, each an open file: 25 million rows in one import."""
+BATCH_ROWS = 100
+"""Rows written as one: a pickle names each class and repeated text once. So many of each run are held while merging."""
 
 _T = TypeVar("_T")
 
@@ -58,8 +60,8 @@ class Sorter(Generic[_T]):
             self._folder = Path(folder)
         self._held.sort(key=self._key)
         file = self._stack.enter_context((self._folder / str(len(self._runs))).open("w+b"))
-        for row in self._held:
-            pickle.dump(row, file, pickle.HIGHEST_PROTOCOL)
+        for start in range(0, len(self._held), BATCH_ROWS):
+            pickle.dump(self._held[start : start + BATCH_ROWS], file, pickle.HIGHEST_PROTOCOL)
         file.seek(0)
         self._runs.append(file)
         self._held = []
@@ -88,6 +90,6 @@ def grouped(rows: Iterable[_T], key: Callable[[_T], Any], most: int) -> Iterator
 def _read(file: IO[bytes]) -> Iterator[_T]:
     while True:
         try:
-            yield pickle.load(file)  # noqa: S301 - our own file, in a folder of our own
+            yield from pickle.load(file)  # noqa: S301 - our own file, in a folder of our own
         except EOFError:
             return
