@@ -16,12 +16,12 @@ pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PAGE = (REPOSITORY / "docs" / "import.md").read_text(encoding="utf-8")
 EXPORT = REPOSITORY / "tests" / "importer" / "exports" / "erpnext-sales-invoices.csv"
-COMMON = 'event: {source: erp, subject: "{c}", data.currency: GBP}\nrules:\n  - event:\n'
+COMMON = 'event: {source: erp, subject: "{c}"}\nrules:\n  - event:\n'
 MAPPINGS = {
     "purchase": '{id: "p-{nr}", type: guanxi.purchase.recorded.v1, time: "{d}", data.purchase_id: "{nr}", '
-    'data.amount: "{amt}", data.margin_rate: "{m}"}',
+    'data.amount: "{amt}", data.currency: GBP, data.margin_rate: "{m}"}',
     "invoice": '{id: "i-{nr}", type: guanxi.invoice.issued.v1, time: "{d}", data.invoice_id: "{nr}", '
-    'data.amount: "{amt}", data.due_on: "{due}"}',
+    'data.amount: "{amt}", data.currency: GBP, data.due_on: "{due}"}',
     "payment": '{id: "y-{nr}", type: guanxi.invoice.paid.v1, time: "{paid}", data.invoice_id: "{nr}", '
     'data.paid_on: "{paid}"}',
 }  # fmt: skip
@@ -69,8 +69,8 @@ def test_one_csv_as_purchase_invoice_and_payment_is_decided_as_of_its_own_days(
 
         assert "3  admitted" in backfill(*words)
         portal.call(world.settled)
-        days = [row["effective_on"] for row in world.documents("tier_history", {"customer": "BA"})]
-        assert days == [] or min(map(str, days))[:10] == str(bought)
+        days = sorted(str(row["effective_on"])[:10] for row in world.documents("tier_history"))
+        assert days[0] == str(bought)
         later = tmp_path / "more.csv"
         later.write_text(file.read_text(encoding="utf-8").replace("\n1,BA", "\n2,BA"), encoding="utf-8")
         said = backfill("--map", str(tmp_path / "purchase.yaml"), str(later))

@@ -139,15 +139,15 @@ async def test_rows_that_continue_the_one_above_have_its_cells(office: Office) -
 
 
 RECORDS = """
-event: {source: erp, subject: "{c}", data.currency: CNY}
+event: {source: erp, subject: "{c}"}
 rules:
   - records:
       - event:
           {id: "p-{nr}", type: guanxi.purchase.recorded.v1, time: "{d}", data.purchase_id: "{nr}", data.amount: "{amt}",
-           data.margin_rate: "{m}"}
+           data.currency: CNY, data.margin_rate: "{m}"}
       - event:
           {id: "i-{nr}", type: guanxi.invoice.issued.v1, time: "{d}", data.invoice_id: "{nr}", data.amount: "{amt}",
-           data.due_on: "{due}"}
+           data.currency: CNY, data.due_on: "{due}"}
       - when: {column: paid, empty: false}
         event:
           {id: "y-{nr}", type: guanxi.invoice.paid.v1, time: "{paid}", data.invoice_id: "{nr}", data.paid_on: "{paid}"}
@@ -161,6 +161,12 @@ async def test_one_row_becomes_several_records(office: Office) -> None:
     tally = await office.run(office.file("a.csv", content), mapping=RECORDS)
     assert (tally.read, tally.admitted, tally.refusals) == (2, 5, 0), tally.hints
     assert [fact.id for fact in office.servers.log()] == ["p-1", "i-1", "p-2", "i-2", "y-1"]
+
+
+async def test_a_common_field_goes_where_the_type_knows_it(office: Office) -> None:
+    mapping = RECORDS.replace('subject: "{c}"}', 'subject: "{c}", data.margin_rate: "{m}"}')
+    content = "nr,c,d,amt,m,due,paid\n1,BA,2026-02-02,5.00,0.30,2026-02-10,\n"
+    assert (await office.run(office.file("a.csv", content), mapping=mapping)).admitted == 2
 
 
 async def test_two_records_of_a_row_under_one_id_are_told(office: Office) -> None:
