@@ -1,15 +1,18 @@
-"""Import files: rows of CSV through a mapping, or events of NDJSON; the outcome of each row is told."""
+"""Import files: CSV, Excel and other tables through a mapping, or events of NDJSON; the outcome of each row is told."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from typer._click.core import Context
+from typer.core import TyperCommand
 
-from guanxi.console import fail
-from guanxi.importer.mapping import read_mapping
-from guanxi.importer.reading import Plan
+from guanxi.console import fail, say
+from guanxi.importer.guess import guess_file
+from guanxi.importer.plan import PLAN_SUFFIXES, Input, Plan, inputs_of, read_plan, steps_of
 from guanxi.importer.refused_file import default_name
 from guanxi.importer.terminal import import_files
 from guanxi.stack.current import settings_here
@@ -17,49 +20,97 @@ from guanxi.stack.running import Interrupted, run
 from shared.errors import GuanxiError
 
 INTERRUPTED_CODE = 130
+_MAP = "\0map\0"
+
+
+class _MapAmongFiles(TyperCommand):
+    """Keeps where --map stands among the files, which an option's value does not tell."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Turns --map MAPPING into a word among the files."""
+        words, rest = [], iter(args)
+        for word in rest:
+            if word == "--":
+                words += [word, *rest]
+            elif word == "--map":
+                words.append(_MAP + next(rest, ""))
+            else:
+                words.append(_MAP + word.removeprefix("--map=") if word.startswith("--map=") else word)
+        return super().parse_args(ctx, words)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @app.command()
+    @app.command(cls=_MapAmongFiles)
     def import_(
-        files: Annotated[list[Path], typer.Argument(help="CSV or NDJSON files, also gzipped.", show_default=False)],
+        files: Annotated[
+            list[str],
+            typer.Argument(
+                help="CSV, xlsx, xls, xlsb, ods or NDJSON files, also as .gz or .zip; or one plan.yaml.",
+                show_default=False,
+            ),
+        ],
         *,
         mapping: Annotated[
-            Path | None, typer.Option("--map", help="YAML file: how columns become fields of events.")
+            list[str] | None,
+            typer.Option(
+                "--map",
+                help="YAML file: how columns become fields of events. May stand several times, each with its files "
+                "behind it: --map A FILES --map B FILES.",
+            ),
         ] = None,
-        refused: Annotated[
-            Path | None, typer.Option(help="Where refused rows go [default: FILE.refused.csv in this folder].")
-        ] = None,
+        guess: Annotated[
+            bool,
+            typer.Option("--guess", help="Propose a mapping for FILE, and show ten rows as events. Sends nothing."),
+        ] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every row, send nothing.")] = False,
         backfill: Annotated[bool, typer.Option("--backfill", help="History: decided as of its own time.")] = False,
         as_late: Annotated[
-            bool, typer.Option("--as-late", help="With --backfill: also for customers that have live events.")
+            bool,
+            typer.Option(
+                "--as-late", help="With --backfill: also for customers that have live events or earlier history."
+            ),
         ] = False,
+        refused: Annotated[
+            Path | None, typer.Option(help="Where refused rows go [default: FILE.refused.csv in this folder].")
+        ] = None,
         shift_to: Annotated[
             datetime | None,
             typer.Option(formats=["%Y-%m-%d"], help="Move all by whole days, so that the last falls on this day."),
         ] = None,
         strict: Annotated[bool, typer.Option("--strict", help="End with 1 when a row was refused.")] = False,
     ) -> None:
-        """Import files, and tell what became of each row. Safe to interrupt and to run again.
+        r"""Import files, and tell what became of each row. Safe to interrupt and to run again.
 
-        CSV files need --map; NDJSON files (.ndjson, .jsonl) hold events already. Several files are taken in the order
-        of their events' times. Ends with 0 when all was read, refused rows or not; 130 when interrupted.
+        To begin with a new export:
+
+        \b
+          guanxi import --guess orders.xlsx > orders.yaml    # a proposal; read it, correct it
+          guanxi import orders.xlsx --map orders.yaml --dry-run
+          guanxi import orders.xlsx --map orders.yaml
+
+        History (older than 760 days, or to be decided as of its own days) goes with --backfill, all shapes of it in one
+        run: --map purchases.yaml 2024/*.csv --map visits.yaml visits.xlsx, or a plan.yaml that lists them. Files are
+        merged in the order of their events' times. What a mapping can say: docs/import.md.
+
+        Ends with 0 when all was read, refused rows or not; 130 when interrupted.
         """
+        assert not mapping, "each --map stands among the files"
         if as_late and not backfill:
             fail("--as-late goes with --backfill", 2)
         settings = settings_here()
         try:
+            if guess:
+                say(guess_file(_only_file(files), settings.zone))
+                return
             plan = Plan(
-                files=files,
-                mapping=read_mapping(mapping) if mapping else None,
+                inputs=_inputs(files),
                 zone=settings.zone,
                 backfill=backfill,
                 shift_to=shift_to.date() if shift_to else None,
             )
-            refused_file = refused or Path(default_name(files[0]))
+            refused_file = refused or Path(default_name(plan.inputs[0].path))
             tally = run(import_files(Console(), plan, settings, refused_file, dry_run=dry_run, as_late=as_late))
         except GuanxiError as error:
             fail(str(error))
@@ -67,3 +118,19 @@ def register(app: typer.Typer) -> None:
             fail("interrupted; import the same files again to go on, what is known counts once", INTERRUPTED_CODE)
         if tally.damaged or (strict and tally.refusals):
             raise typer.Exit(1)
+
+
+def _only_file(words: Sequence[str]) -> Path:
+    if len(words) != 1 or words[0].startswith(_MAP):
+        fail("--guess takes one file and no mapping", 2)
+    return Path(words[0])
+
+
+def _inputs(words: Sequence[str]) -> list[Input]:
+    """The inputs of the command line. Raises Malformed."""
+    maps = [place for place, word in enumerate(words) if word.startswith(_MAP)]
+    if any(words[place] == _MAP for place in maps):
+        fail("--map is followed by a mapping", 2)
+    if not maps and len(words) == 1 and words[0].lower().endswith(PLAN_SUFFIXES):
+        return read_plan(Path(words[0]))
+    return inputs_of(steps_of([word.removeprefix(_MAP) for word in words], maps))

@@ -11,7 +11,7 @@ from guanxi.demo.customers import Invoices, read_invoices
 from guanxi.demo.simulate import simulate
 from guanxi.importer.adapters import connected, run_name
 from guanxi.importer.mapping import read_mapping
-from guanxi.importer.reading import Plan
+from guanxi.importer.plan import Input, Plan
 from guanxi.importer.run import Import
 from guanxi.importer.shift import Shift
 from guanxi.importer.tally import Tally
@@ -56,9 +56,8 @@ def write_story(folder: Path, last_on: date, seed: int) -> Story:
 
 async def import_story(settings: Settings, story: Story, last_on: date, folder: Path, narrator: Narrator) -> Tally:
     """Through the file door, both files in one run, as `guanxi import` does it."""
-    plan = Plan(
-        files=[INVOICES, story.events], mapping=read_mapping(MAPPING), zone=ZONE, backfill=True, shift_to=last_on
-    )
+    inputs = [Input(INVOICES, read_mapping(MAPPING)), Input(story.events)]
+    plan = Plan(inputs=inputs, zone=ZONE, backfill=True, shift_to=last_on)
     async with connected(settings, backfill=run_name(plan.files)) as ports:
         one = Import(plan, ports, folder / "refused.csv")
 

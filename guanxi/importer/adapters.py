@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 
-from guanxi.importer.ports import Place, Ports
+from guanxi.importer.ports import Place, Ports, Standing
 from guanxi.importer.riding import riding
 from services.ingest.inbox import InboxRecord
 from services.ingest.store import MongoStore
@@ -23,8 +23,7 @@ from shared.topics import INBOX, MAX_INBOX_RECORD_BYTES
 
 MARK_EVERY_SECONDS = 60.0
 STATES = ("tiering", "engagement")
-"""Services whose documents of customers say whether a live event was folded; base names of the collections
-too."""
+"""Services whose documents of customers say how far they have come; base names of the collections too."""
 
 
 class KafkaInbox:
@@ -45,19 +44,23 @@ class KafkaInbox:
         return [Place(*place) for place in await self._appender.append(topic, outgoing)]
 
 
-class MongoLive:
+class MongoKnown:
     """Looks at the current generation of the folded documents."""
 
     def __init__(self, database: Database, collections: Sequence[str]) -> None:
         self._collections = [database[name] for name in collections]
 
-    async def live(self, customers: Collection[str]) -> set[str]:
-        """Those of the given customers that have live events."""
-        found: set[str] = set()
+    async def standing(self, customers: Collection[str]) -> dict[str, Standing]:
+        """Those of the given customers that are known, with the latest clock of any service."""
+        found: dict[str, Standing] = {}
+        projection = {"live": 1, "as_of": 1}
         async with transient_errors():
             for collection in self._collections:
-                cursor = collection.find({"_id": {"$in": list(customers)}, "live": True}, projection={"_id": 1})
-                found.update([document["_id"] async for document in cursor])
+                async for document in collection.find({"_id": {"$in": list(customers)}}, projection=projection):
+                    before = found.get(document["_id"], Standing(live=False, clock=None))
+                    clocks = [at for at in (before.clock, document.get("as_of")) if at is not None]
+                    live = before.live or bool(document.get("live"))
+                    found[document["_id"]] = Standing(live, max(clocks, default=None))
         return found
 
 
@@ -76,7 +79,7 @@ async def connected(settings: Settings, *, backfill: str | None) -> AsyncIterato
             backfill_token=settings.backfill_token.get_secret_value().encode(),
             claims=(store := MongoStore(database, generation)),
             admitted=store,
-            live=MongoLive(database, states),
+            known=MongoKnown(database, states),
             generation=generation,
         )
         async with _marked(BackfillMarks(database), backfill) if backfill else contextlib.nullcontext():

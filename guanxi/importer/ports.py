@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from services.ingest.inbox import InboxRecord, SeenClaims
@@ -35,11 +36,20 @@ class Admitted(Protocol):
         ...
 
 
-class LiveCustomers(Protocol):
-    """Which customers have events that did not come as history."""
+class Standing(NamedTuple):
+    """What is known of a customer. live: whether it has events that did not come as history; clock: how far its clock
+    has come, None before its first event.
+    """
 
-    async def live(self, customers: Collection[str]) -> set[str]:
-        """Those of the given ids. Raises Transient."""
+    live: bool
+    clock: datetime | None
+
+
+class KnownCustomers(Protocol):
+    """Which customers are known, and how far they have come."""
+
+    async def standing(self, customers: Collection[str]) -> Mapping[str, Standing]:
+        """Of those of the given ids that are known. Raises Transient."""
         ...
 
 
@@ -52,7 +62,7 @@ class Ports:
     inbox: Inbox
     claims: SeenClaims
     admitted: Admitted
-    live: LiveCustomers
+    known: KnownCustomers
     generation: int
     stall_seconds: float = STALL_SECONDS
     backfill_token: bytes = b"1"

@@ -1,33 +1,13 @@
 """Moving an event by whole days: its time on the wall clock of a zone, and every day that its data names."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
+from guanxi.importer.field_kinds import DAY_FIELDS
 from guanxi.importer.times import LocalTimes
 from shared.events.codec import format_instant
-from shared.events.registry import FACTS
-
-
-def _day_fields(model: type[BaseModel]) -> Iterator[str]:
-    for name, info in model.model_fields.items():
-        annotations = [info.annotation]
-        while annotations:
-            annotation = annotations.pop()
-            if annotation is date:
-                yield name
-            elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-                yield from _day_fields(annotation)
-            else:
-                annotations.extend(get_args(annotation))
-
-
-DAY_FIELDS = frozenset(name for entry in FACTS.values() for name in _day_fields(entry.door))
-"""Names of all fields of events that hold a day, such as due_on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What an import says at its end."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -10,7 +11,7 @@ from rich.text import Text
 from guanxi.importer.tally import Tally
 
 
-def show(console: Console, tally: Tally, *, seconds: float, dry_run: bool, refused_file: Path) -> None:
+def show(console: Console, tally: Tally, *, seconds: float, dry_run: bool, refused_files: Sequence[Path] = ()) -> None:
     """Print the outcome: totals, then the refusals by reason with an example, then what else should be
     known.
     """
@@ -22,7 +23,8 @@ def show(console: Console, tally: Tally, *, seconds: float, dry_run: bool, refus
     console.print(totals)
     if tally.refused:
         console.print(_refusals(tally))
-        console.print(f"Refused rows, as they were: {refused_file}", markup=False, highlight=False, soft_wrap=True)
+        names = ", ".join(map(str, refused_files))
+        console.print(f"Refused rows, as they were: {names}", markup=False, highlight=False, soft_wrap=True)
     for note, count in tally.notes.items():
         console.print(f"{count:,} {note}.", highlight=False)
     for damage in tally.damaged:
@@ -34,13 +36,15 @@ def show(console: Console, tally: Tally, *, seconds: float, dry_run: bool, refus
 def _totals(tally: Tally, *, dry_run: bool) -> list[tuple[int, str]]:
     rows = [(tally.read, "read")]
     if dry_run:
-        rows.append((tally.fit, "fit to be sent (nothing was sent; whether one repeats another is not looked at)"))
+        rows.append((tally.fit, "fit to be sent (nothing was sent; whether it is known already is not looked at)"))
     else:
         rows += [(tally.admitted, "admitted"), (tally.duplicates, "duplicates")]
     rows.append((tally.refusals, "refused"))
     rows += [(count, f"skipped: {why}") for why, count in tally.skipped.items()]
+    if tally.joined:
+        rows.append((tally.joined, "joined another row's record (group_by)"))
     if tally.late:
-        rows.append((tally.late, "of history for customers with live events: late facts"))
+        rows.append((tally.late, "of history for customers that were past it already: late facts"))
     if not dry_run and tally.unknown:
         rows.append((tally.unknown, "on the inbox, outcome not seen; import again to see it"))
     return rows

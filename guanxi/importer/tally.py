@@ -8,13 +8,14 @@ from shared.events.refusal import Refused
 
 @dataclass(slots=True)
 class Tally:
-    """read: rows; sent: events acknowledged by the inbox; admitted, duplicates, refused: outcomes, the
-    refused by (reason, field); skipped: rows by the mapping's reason; notes: what had to be decided about
-    times; damaged: files that could not be read to their end; late: history sent for customers with live
-    events, where it is late; fit: with a dry run, events that would be sent.
+    """read: rows; joined: rows that went into another row's record; sent: events acknowledged by the inbox; admitted,
+    duplicates, refused: outcomes, the refused in rows by (reason, field); skipped: rows by the mapping's reason; notes:
+    what had to be decided about times; damaged: files that could not be read to their end; late: history sent for
+    customers whose clock was past it already; fit: with a dry run, events that would be sent.
     """
 
     read: int = 0
+    joined: int = 0
     fit: int = 0
     sent: int = 0
     admitted: int = 0
@@ -27,10 +28,10 @@ class Tally:
     late: int = 0
     damaged: list[str] = field(default_factory=list)
 
-    def refuse(self, refused: Refused) -> None:
-        """Count a refusal; the first hint of each kind is kept as an example."""
+    def refuse(self, refused: Refused, rows: int = 1) -> None:
+        """Count the rows of a refusal; the first hint of each kind is kept as an example."""
         kind = (refused.reason.value, refused.field)
-        self.refused[kind] += 1
+        self.refused[kind] += rows
         self.hints.setdefault(kind, refused.hint)
 
     @property

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from guanxi.importer.adapters import connected, run_name
-from guanxi.importer.reading import Plan
+from guanxi.importer.plan import Plan
 from guanxi.importer.run import Import
 from guanxi.importer.summary import show
 from guanxi.importer.tally import Tally
@@ -27,7 +28,9 @@ async def import_files(
     """Import the files of a plan, show progress and summary, give the tally. Raises what `Import` raises,
     after the summary of what was done till then; also when it is cancelled.
     """
-    Import(plan, None, refused_file)  # says what is wrong with the files before any server is waited for
+    # Says what is wrong with the files, and how they were taken, before any server is waited for.
+    for said in Import(plan, None, refused_file).said:
+        console.print(said, markup=False, highlight=False, soft_wrap=True)
     started = time.monotonic()
     async with AsyncExitStack() as stack:
         name = run_name(plan.files) if plan.backfill else None
@@ -43,12 +46,17 @@ async def import_files(
             transient=True,
             disable=not console.is_terminal,
         )
+
+        def warn(text: str) -> None:
+            bar.console.print(Text(f"Before sending: {text}", "yellow"), soft_wrap=True)
+
         try:
             with bar:
                 task = bar.add_task("importing", total=None, so_far="")
-                return await one.run(lambda: _advance(bar, task, one, started))
+                return await one.run(lambda: _advance(bar, task, one, started), warn)
         finally:
-            show(console, one.tally, seconds=time.monotonic() - started, dry_run=dry_run, refused_file=refused_file)
+            seconds = time.monotonic() - started
+            show(console, one.tally, seconds=seconds, dry_run=dry_run, refused_files=one.refused_files)
 
 
 def _advance(bar: Progress, task: TaskID, one: Import, started: float) -> None:

@@ -1,122 +1,197 @@
 """How one field of an event is made from a row's cells; compiled once per file, run once per row."""
 
-from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from string import Formatter
+from typing import NamedTuple
 
+from guanxi.importer.columns import Cells, Column
+from guanxi.importer.field_kinds import kind_of
+from guanxi.importer.files.cells import Cell, text_of
+from guanxi.importer.ids import is_id
 from guanxi.importer.mapping import Condition, Scalar, Value
-from guanxi.importer.times import LocalTimes, read_day
+from guanxi.importer.numbers import ReadNumber, number_as_text, plain_number, unambiguous
+from guanxi.importer.times import LocalTimes, ReadMoment, compile_moment
 from shared.events.codec import format_instant
 
-Cells = Sequence[str]
 Make = Callable[[Cells], object]
 """Gives the field's value, None when it is absent. Raises ValueError with what is wrong."""
 Test = Callable[[Cells], bool]
 """Whether a condition holds. Raises ValueError when it can't be told."""
+Convert = Callable[[Cell], object]
 
-_TRUE = frozenset({"true", "yes", "y", "1"})
-_FALSE = frozenset({"false", "no", "n", "0"})
-
-
-def compile_value(path: str, value: Value | Scalar, index: dict[str, int], times: LocalTimes) -> Make:
-    """How the field at `path` is made; `index` gives the place of each column."""
-    if isinstance(value, Value):
-        return _from_column(path, value, index[value.column], times)
-    if isinstance(value, str):
-        return _from_template(path, value, index, times)
-    constant = str(value) if isinstance(value, Decimal) else value
-    return lambda _: constant
+_TRUE = frozenset({"true", "yes", "y", "1", "是", "ja", "wahr"})
+_FALSE = frozenset({"false", "no", "n", "0", "否", "nein", "falsch"})
+_AS_IS = Value(text="")
 
 
-def _from_template(path: str, template: str, index: dict[str, int], times: LocalTimes) -> Make:
-    parts = [(text, None if name is None else index[name]) for text, name, _, _ in Formatter().parse(template)]
-    if path == "time" and len(parts) == 1 and parts[0][1] is not None and not parts[0][0]:
-        at = parts[0][1]
-        return lambda cells: format_instant(times.instant(cells[at], None)) if cells[at] else None
-    used = [at for _, at in parts if at is not None]
+class Instant(NamedTuple):
+    """A `time`, and the day that it stands for when the file knows no clock time."""
 
-    def make(cells: Cells) -> object:
-        if not all(cells[at] for at in used):
-            return None
-        return "".join(text if at is None else text + cells[at] for text, at in parts)
-
-    return make
+    text: str
+    day: str | None
 
 
-def _from_column(path: str, value: Value, at: int, times: LocalTimes) -> Make:
-    kind = value.kind or ("instant" if path == "time" else "text")
-    layout, words = value.format, value.values
+def compile_value(
+    path: str, value: Value | Scalar, type_name: str, columns: Mapping[str, Column], times: LocalTimes
+) -> Make:
+    """How the field at `path` of a type of event is made. With `take: sum`, each row's part is a Decimal."""
+    if not isinstance(value, Value | str):
+        constant = _json(value)
+        return lambda _: constant
+    said = value if isinstance(value, Value) else _AS_IS
+    template = value if isinstance(value, str) else value.template
+    parts = [(text, None if name is None else columns[name]) for text, name, _, _ in Formatter().parse(template)]
+    kind = said.kind or kind_of(type_name, path)
+    if len(parts) == 1 and parts[0][1] is not None and not parts[0][0]:
+        return _of_column(path, parts[0][1], kind, said, times)
+    return _of_text(path, parts, kind, said, times)
+
+
+def _of_column(path: str, column: Column, kind: str, said: Value, times: LocalTimes) -> Make:
+    convert = _converter(path, column, kind, said, times)
+    at, name, default = column.at, column.name, _json(said.default)
 
     def make(cells: Cells) -> object:
         cell = cells[at]
-        if not cell:
-            return None
-        if words is not None:
-            if cell not in words:
-                raise ValueError(f"column {value.column}: {cell[:60]!r} is none of {', '.join(words)}")
-            word = words[cell]
-            return str(word) if isinstance(word, Decimal) else word
+        if cell == "":
+            return default
         try:
-            return _convert(cell, kind, layout, times, absolute=value.absolute)
+            return convert(cell)
         except (ValueError, OverflowError) as error:
-            raise ValueError(f"column {value.column}: {error}") from None
+            raise ValueError(f"column {name}: {error}") from None
 
     return make
 
 
-def _convert(cell: str, kind: str, layout: str | None, times: LocalTimes, *, absolute: bool) -> object:
-    if kind == "instant":
-        return format_instant(times.instant(cell, layout))
-    if kind == "day":
-        return read_day(cell, layout).isoformat()
+def _of_text(path: str, parts: list[tuple[str, Column | None]], kind: str, said: Value, times: LocalTimes) -> Make:
+    checked = is_id(path)
+    pieces = [
+        (text, None if column is None else (column.at, column.id_text if checked else column.text))
+        for text, column in parts
+    ]
+    names = ", ".join(column.name for _, column in parts if column)
+    convert = None if kind == "text" and said is _AS_IS else _converter(path, None, kind, said, times)
+    default = _json(said.default)
+
+    def make(cells: Cells) -> object:
+        found = ""
+        for text, of in pieces:
+            found += text
+            if of is None:
+                continue
+            at, read = of
+            cell = cells[at]
+            if cell == "":
+                return default
+            try:
+                found += read(cell)
+            except (ValueError, OverflowError) as error:
+                raise ValueError(f"column {names}: {error}") from None
+        try:
+            return found if convert is None else convert(found)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"column {names}: {error}" if names else str(error)) from None
+
+    return make
+
+
+def _converter(path: str, column: Column | None, kind: str, said: Value, times: LocalTimes) -> Convert:
+    """What becomes of a cell that is not empty; `column` is None for a text that was put together."""
+    if said.values is not None:
+        return _by_words(column.text if column else text_of, said.values)
+    if kind in {"instant", "day"}:
+        moment = compile_moment(said.format, said.century_from) if said.format else column and column.moment
+        return _to_moment(moment or compile_moment(None), kind, times, with_day=path == "time")
+    if said.take == "sum":
+        return (column and column.number) or unambiguous
+    if kind in {"number", "integer"} or said.absolute:
+        return _to_number(column.number if column else None, kind, absolute=said.absolute)
     if kind == "boolean":
-        if cell.lower() in _TRUE:
-            return True
-        if cell.lower() in _FALSE:
-            return False
-        raise ValueError(f"{cell[:60]!r} is neither yes nor no")
-    if kind == "text" and not absolute:
-        return cell
-    decimal = number(cell)
-    if kind == "integer":
-        if decimal != int(decimal):
-            raise ValueError(f"{cell[:60]!r} is no whole number")
-        return abs(int(decimal)) if absolute else int(decimal)
-    return cell.removeprefix("-") if absolute else cell
+        return _to_boolean
+    return (column.id_text if is_id(path) else column.text) if column else text_of
 
 
-def number(cell: str) -> Decimal:
-    """A number as written in a cell: digits with a point at most. Raises ValueError."""
-    try:
-        decimal = Decimal(cell) if len(cell) <= 40 and "_" not in cell else Decimal("NaN")
-    except InvalidOperation:
-        decimal = Decimal("NaN")
-    if not decimal.is_finite() or abs(decimal.adjusted()) > 40:
-        raise ValueError(f"{cell[:60]!r} is no number")
-    return decimal
+def _by_words(text: Callable[[Cell], str], words: Mapping[str, Scalar]) -> Convert:
+    def convert(cell: Cell) -> object:
+        word = text(cell)
+        if word not in words:
+            raise ValueError(f"{word[:60]!r} is none of {', '.join(words)}")
+        return _json(words[word])
+
+    return convert
 
 
-def compile_condition(condition: Condition, index: dict[str, int]) -> Test:
-    """How a condition is told from a row."""
-    at, column = index[condition.column], condition.column
-    below, above = condition.below, condition.above
+def _to_moment(read: ReadMoment, kind: str, times: LocalTimes, *, with_day: bool) -> Convert:
+    if kind == "day":
+        return lambda cell: read(cell).at.date().isoformat()
+
+    def convert(cell: Cell) -> object:
+        moment = read(cell)
+        text = format_instant(times.instant(moment))
+        if not with_day:
+            return text
+        return Instant(text, None if moment.clock else moment.at.date().isoformat())
+
+    return convert
+
+
+def _to_number(read: ReadNumber | None, kind: str, *, absolute: bool) -> Convert:
+    def convert(cell: Cell) -> object:
+        number = (read or plain_number)(cell)
+        if kind == "integer":
+            return _as_integer(abs(number) if absolute else number, cell)
+        if read is None and isinstance(cell, str):
+            # As it was written: whether 12.000 is twelve is the doors' question.
+            return cell.removeprefix("-") if absolute else cell
+        return number_as_text(abs(number) if absolute else number)
+
+    return convert
+
+
+def _as_integer(number: Decimal, cell: Cell) -> int:
+    """A whole number. Raises ValueError."""
+    if number != int(number):
+        raise ValueError(f"{text_of(cell)[:60]!r} is no whole number")
+    return int(number)
+
+
+def _to_boolean(cell: Cell) -> bool:
+    word = text_of(cell).lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise ValueError(f"{word[:60]!r} is neither yes nor no")
+
+
+def _json(value: Scalar | None) -> Scalar | None:
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def compile_condition(condition: Condition, columns: Mapping[str, Column]) -> Test:
+    """How a condition is told from a row. Words are compared with the cell as it is, numbers as the column's form
+    reads them.
+    """
+    column = columns[condition.column]
+    at, below, above = column.at, condition.below, condition.above
+    number = column.number or (unambiguous if below or above else plain_number)
 
     def test(cells: Cells) -> bool:
         cell = cells[at]
-        if condition.empty is not None and condition.empty != (not cell):
+        if condition.empty is not None and condition.empty != (cell == ""):
             return False
-        if condition.equals is not None and cell != condition.equals:
+        text = text_of(cell)
+        if condition.equals is not None and text != condition.equals:
             return False
-        if condition.one_of is not None and cell not in condition.one_of:
+        if condition.one_of is not None and text not in condition.one_of:
             return False
-        if condition.begins_with is not None and not cell.startswith(condition.begins_with):
+        if condition.begins_with is not None and not text.startswith(condition.begins_with):
             return False
         if below is None and above is None:
             return True
         try:
             found = number(cell)
         except ValueError as error:
-            raise ValueError(f"column {column}: {error}, so no rule can be chosen") from None
+            raise ValueError(f"column {column.name}: {error}, so no rule can be chosen") from None
         return (below is None or found < below) and (above is None or found > above)
 
     return test

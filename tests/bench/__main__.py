@@ -1,4 +1,4 @@
-"""`python -m tests.bench [all|throughput|latency|naive|steps]`: one table from one run."""
+"""`python -m tests.bench [all|throughput|latency|naive|files|steps]`: one table from one run."""
 
 import argparse
 import platform
@@ -9,12 +9,12 @@ from os import cpu_count, getloadavg
 
 from guanxi.stack.errors import StackError
 from guanxi.stack.running import Interrupted, run
-from tests.bench import latency, load, naive_run, steps, throughput
+from tests.bench import file_door, latency, load, naive_run, steps, throughput
 from tests.bench.arena import Arena, arena
 from tests.bench.peers import service
 from tests.bench.table import Line, Part, render
 
-PARTS = ("all", "throughput", "latency", "naive", "steps")
+PARTS = ("all", "throughput", "latency", "naive", "files", "steps")
 CUSTOMERS = 50_000
 EVENTS = 60_000
 NAIVE_EVENTS = 8_000
@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=EVENTS, help=f"events of the mixed load [{EVENTS}]")
     parser.add_argument("--customers", type=int, default=CUSTOMERS, help=f"customers [{CUSTOMERS}]")
     parser.add_argument("--naive-events", type=int, default=NAIVE_EVENTS, help=f"for the naive one [{NAIVE_EVENTS}]")
+    parser.add_argument("--rows", type=int, default=file_door.ROWS, help=f"of the file door [{file_door.ROWS}]")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.load_average = getloadavg()[0]
@@ -49,7 +50,11 @@ async def _measure(options: argparse.Namespace) -> list[Part]:
             return [_machine(ground, options), *await steps.measure(ground, options.seed)]
     async with arena(_say) as ground:
         parts = [_machine(ground, options)]
-        parts += await _on_stack(ground, options)
+        if options.part != "files":
+            parts += await _on_stack(ground, options)
+        if options.part in {"all", "files"}:
+            _say(f"file door, {options.rows:,} rows")
+            parts.append(await file_door.measure(ground, options.rows, options.seed, throughput.now()))
     print(f"measured in {time.perf_counter() - began:.0f} s", file=sys.stderr)
     return parts
 

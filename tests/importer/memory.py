@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from guanxi.importer.drafts import is_events_file
 from guanxi.importer.mapping import parse_mapping
-from guanxi.importer.ports import Place, Ports
-from guanxi.importer.reading import Plan
+from guanxi.importer.plan import Input, Plan
+from guanxi.importer.ports import Place, Ports, Standing
 from guanxi.importer.run import Import
 from guanxi.importer.tally import Tally
 from services.ingest.inbox import InboxRecord
@@ -52,6 +53,7 @@ class Servers:
     world: fakes.World = field(default_factory=fakes.World)
     inbox: dict[int, list[fakes.InboxRecord]] = field(default_factory=lambda: {n: [] for n in range(fakes.PARTITIONS)})
     live_customers: set[str] = field(default_factory=set)
+    clocks: dict[str, datetime] = field(default_factory=dict)
     appended_at: datetime = NOW
     append_fails_after: int | None = None
     admission_runs: bool = True
@@ -76,12 +78,13 @@ class Servers:
             await self.world.run(self.inbox, batch=100)
         return await self.world.positions(partitions)
 
-    async def live(self, customers: Collection[str]) -> set[str]:
-        return self.live_customers & set(customers)
+    async def standing(self, customers: Collection[str]) -> Mapping[str, Standing]:
+        known = self.live_customers | set(self.clocks)
+        return {one: Standing(one in self.live_customers, self.clocks.get(one)) for one in known & set(customers)}
 
     def ports(self) -> Ports:
         return Ports(
-            inbox=self, claims=self.world, admitted=self, live=self, generation=1, stall_seconds=self.stall_seconds
+            inbox=self, claims=self.world, admitted=self, known=self, generation=1, stall_seconds=self.stall_seconds
         )
 
     def log(self) -> list[Event]:
@@ -104,9 +107,17 @@ class Office:
 
     def make(self, *files: Path, mapping: str | None = MAPPING, dry_run: bool = False, **options: Any) -> Import:
         as_late = options.pop("as_late", False)
+        read = parse_mapping(mapping, "shop.yaml") if mapping else None
+        return self.make_of(
+            [Input(path, None if is_events_file(path) else read) for path in files],
+            dry_run=dry_run, as_late=as_late, **options,
+        )  # fmt: skip
+
+    def make_of(
+        self, inputs: Sequence[Input], *, dry_run: bool = False, as_late: bool = False, **options: Any
+    ) -> Import:
         plan = Plan(
-            files=files,
-            mapping=parse_mapping(mapping, "shop.yaml") if mapping else None,
+            inputs=inputs,
             zone=LONDON,
             now=lambda: NOW,
             **options,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from guanxi.importer.plan import inputs_of
 from shared.errors import Malformed
 from tests.importer.memory import HEADER, MAPPING, Office, reasons
 
@@ -53,7 +54,6 @@ async def test_the_last_line_needs_no_end(office: Office) -> None:
 BAD_ROWS: dict[str, tuple[bytes, str, str]] = {
     "too few cells": (b"1,2026-02-20 10:00,C1\n", "invalid_field", "3 cells, the header has 4"),
     "too many cells": (b"1,2026-02-20 10:00,C1,5.00,x\n", "invalid_field", "5 cells, the header has 4"),
-    "another encoding": ("1,2026-02-20 10:00,Café,5.00\n".encode("latin-1"), "not_utf8", "line 3, byte 23: 0xE9"),
     "a quote that is not closed": (b'1,2026-02-20 10:00,"C1,5.00\n', "invalid_field", "quote|delimiter"),
     "text after a quote": (b'1,2026-02-20 10:00,"C"1,5.00\n', "invalid_field", "expected after"),
     "a time of another form": (b"1,20.02.2026,C1,5.00\n", "invalid_time", "column at: '20.02.2026' is no time"),
@@ -65,7 +65,7 @@ BAD_ROWS: dict[str, tuple[bytes, str, str]] = {
     "NaN": (b"1,2026-02-20 10:00,C1,NaN\n", "invalid_field", "column amount: 'NaN' is no number"),
     "Infinity": (b"1,2026-02-20 10:00,C1,Infinity\n", "invalid_field", "no number"),
     "an amount of a million digits": (b"1,2026-02-20 10:00,C1," + b"9" * 60_000 + b"\n", "invalid_field", "no number"),
-    "too many decimals": (b"1,2026-02-20 10:00,C1,5.0001\n", "inexact_amount", "GBP has 2 decimals"),
+    "too many decimals": (b"1,2026-02-20 10:00,C1,5.0012\n", "inexact_amount", "GBP has 2 decimals"),
     "an empty cell": (b"1,2026-02-20 10:00,,5.00\n", "missing_field", "subject"),
     "a control character": (b"1\x07,2026-02-20 10:00,C1,5.00\n", "invalid_id", "id"),
     "a null byte": (b"1\x00,2026-02-20 10:00,C1,5.00\n", "invalid_field|invalid_id", ""),
@@ -86,6 +86,14 @@ async def test_a_bad_row_is_refused_and_its_neighbours_go_through(
     assert any(part in text for part in hint.split("|")), text
     assert (tally.read, tally.admitted, tally.refusals) == (3, 2, 1)
     assert ",3," in office.refused() or office.refused().count("\n") > 1
+
+
+async def test_a_row_of_another_encoding_than_the_rest_is_refused(office: Office) -> None:
+    bad = "1,2026-02-20 10:00,Café,5.00\n".encode("latin-1")
+    good = "".join(f"{n},{DAY} 10:00,Müller {n},5.00\n" for n in range(10, 30)).encode()
+    tally = await office.run(office.file("a.csv", HEADER.encode() + good + bad + LATER.encode()))
+    assert (tally.admitted, reasons(tally)) == (21, {"not_utf8": 1})
+    assert "line 22, byte 23: 0xE9 is not utf-8" in next(iter(tally.hints.values()))
 
 
 async def test_a_row_that_is_cut_off_at_the_end_says_so(office: Office) -> None:
@@ -112,9 +120,7 @@ async def test_the_mapping_names_the_encoding(office: Office) -> None:
 FILES: dict[str, tuple[bytes, str]] = {
     "an empty file": (b"", "empty"),
     "columns missing": (b"no,at,kunde\n", "no column 'customer', 'amount'; it has no, at, kunde"),
-    "a column twice": (b"no,at,no,customer,amount\n", "'no' stands twice"),
-    "UTF-16": (HEADER.encode("utf-16"), "UTF-16; convert"),
-    "a header of another encoding": ("no,at,customer,amount,Straße\n".encode("latin-1"), "line 1, byte .*is not utf-8"),
+    "a column twice": (b"no,at,no,customer,amount\n", "'no' stands twice; name it by number: #1 and #3"),
     "a header with an open quote": (b'no,"at\n', "line 1: .*quote"),
 }
 
@@ -143,14 +149,15 @@ async def test_a_damaged_archive_is_said_and_the_other_files_are_read(office: Of
 
 def test_files_that_are_missing_or_lack_a_mapping_are_said(office: Office) -> None:
     rows, events = office.file("a.csv", HEADER), office.file("a.ndjson", "")
+    mapping = office.file("shop.yaml", MAPPING)
     with pytest.raises(Malformed, match="no such file"):
-        office.make(office.folder / "nowhere.csv")
+        inputs_of([(mapping, [office.folder / "nowhere.csv"])])
     with pytest.raises(Malformed, match="no such file"):
-        office.make(office.folder)
+        inputs_of([(mapping, [office.folder])])
     with pytest.raises(Malformed, match="--map"):
-        office.make(rows, mapping=None)
+        inputs_of([(None, [rows])])
     with pytest.raises(Malformed, match="needs no mapping"):
-        office.make(events)
+        inputs_of([(mapping, [events])])
     office.refused_file = rows
     with pytest.raises(Malformed, match="one of the files to import"):
         office.make(rows)

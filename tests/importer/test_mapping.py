@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from guanxi.importer.convert import Converter, Skipped
+from guanxi.importer.convert import Converter, Piece, Skipped
 from guanxi.importer.mapping import parse_mapping, read_mapping
 from guanxi.importer.times import LocalTimes
 from shared.errors import Malformed
@@ -25,7 +25,9 @@ def converted(rule: str, *, start: str = START, **row: str) -> Any:
     """The event that a rule makes of a row."""
     mapping = parse_mapping(start + rule, "map.yaml")
     cells = {"no": "1", "customer": "C1", "at": "2026-02-20T10:00:00Z", **row}
-    return Converter(mapping, list(cells), LocalTimes(mapping.zone), "file.csv")(list(cells.values()))
+    converter = Converter(mapping, list(cells), LocalTimes(mapping.zone), Path("file.csv"))
+    (piece,) = converter.pieces(list(cells.values()))
+    return converter.document(piece.recipe, [piece.made]) if isinstance(piece, Piece) else piece
 
 
 VISIT = """\
@@ -68,6 +70,8 @@ def test_a_word_that_the_mapping_does_not_know_is_refused() -> None:
     assert refused == Refused(Reason.INVALID_FIELD, "data.channel", "column how: 'X' is none of A, T")
 
 
+NO_NUMBER = "is no number; say how this column writes numbers"
+NO_DAY = "column value: '2026-02-30' is no time such as 2026-01-31T08:15:00+08:00 or 2026-01-31"
 NO_OFFSET = "column value: it has no offset; name the time_zone of the file in the mapping"
 
 
@@ -80,15 +84,16 @@ NO_OFFSET = "column value: it has no offset; name the time_zone of the file in t
         ("as: integer", "7.0", 7),
         ("as: number", "0.220", "0.220"),
         ("as: number, absolute: true", "-0.5", "0.5"),
-        ("absolute: true", "-12.30", "12.30"),
+        ("absolute: true", "-12.00", 12),
         ("as: boolean", "Yes", True),
         ("as: boolean", "0", False),
         ("as: text", "-12.30", "-12.30"),
+        ("as: text, absolute: true", "-12.30", "12.30"),
         ("as: integer", "7.5", "column value: '7.5' is no whole number"),
         ("as: boolean", "maybe", "column value: 'maybe' is neither yes nor no"),
-        ("as: number", "1_000", "column value: '1_000' is no number"),
-        ("as: number, absolute: true", "1e999", "column value: '1e999' is no number"),
-        ("as: day", "2026-02-30", "column value: '2026-02-30' is no day such as 2026-01-31"),
+        ("as: number", "1_000", f"column value: '1_000' {NO_NUMBER}"),
+        ("as: number, absolute: true", "1e999", f"column value: '1e999' {NO_NUMBER}"),
+        ("as: day", "2026-02-30", NO_DAY),
         ("as: instant", "2026-02-20 10:00", NO_OFFSET),
     ],
 )  # fmt: skip
@@ -147,7 +152,7 @@ BAD: dict[str, tuple[str, str]] = {
     "an unknown key": (START + "  - skip: x\nzone: Europe/London\n", "line 8: zone: Extra inputs"),
     "an unknown zone": ("time_zone: Europe/Atlantis\n" + START + "  - skip: x\n", "line 1: time_zone: .*Atlantis"),
     "an unknown encoding": ("encoding: klingon\n" + START + "  - skip: x\n", "line 1: encoding: 'klingon'"),
-    "an encoding of two bytes": ("encoding: utf-16\n" + START + "  - skip: x\n", "convert the files to utf-8"),
+    "an encoding of no text": ("encoding: rot13\n" + START + "  - skip: x\n", "line 1: encoding: 'rot13'"),
     "neither event nor skip": (START + "  - when: {column: a, empty: true}\n", "line 7: .*either an event or a skip"),
     "a condition of nothing": (START + "  - when: {column: a}\n    skip: x\n", "line 7: .*a condition tests something"),
     "an unknown test": (START + "  - when: {column: a, under: 1}\n    skip: x\n", "line 7: .*under"),
@@ -163,6 +168,11 @@ BAD: dict[str, tuple[str, str]] = {
     "a required field missing": (
         START + "  - skip: x\n  - event:\n      type: guanxi.purchase.recorded.v1\n      data.purchase_id: x\n",
         "line 8: this rule's events lack data.amount",
+    ),
+    "a common field of no type": (
+        START.replace("rules:", "  data.colour: red\nrules:")
+        + "  - event: {type: guanxi.purchase.recorded.v1, data.purchase_id: x, data.amount: x, data.currency: x}\n",
+        "line 6: data.colour: no type of event in the rules has such a field",
     ),
     "an attribute missing": ("rules:\n  - event: {id: a}\n", "line 2: this rule's events lack source"),
     "a value with parts": (

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from guanxi.importer.mapping import read_mapping
-from guanxi.importer.reading import Plan
+from guanxi.importer.plan import Input, Plan
 from guanxi.importer.run import Import
 from tests.importer.memory import LONDON
 
@@ -15,8 +15,12 @@ ROOT = Path(__file__).parents[2]
 
 async def test_the_invoices_are_judged_as_their_notice_says(tmp_path: Path) -> None:
     plan = Plan(
-        files=[ROOT / "data" / "online-retail" / "invoices.csv.gz"],
-        mapping=read_mapping(ROOT / "deploy" / "mappings" / "online-retail.yaml"),
+        inputs=[
+            Input(
+                ROOT / "data" / "online-retail" / "invoices.csv.gz",
+                read_mapping(ROOT / "deploy" / "mappings" / "online-retail.yaml"),
+            )
+        ],
         zone=LONDON,
         now=lambda: THE_DAY_AFTER,
     )

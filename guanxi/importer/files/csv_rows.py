@@ -3,73 +3,49 @@ line.
 """
 
 import csv
+import re
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from typing import cast
 
-from guanxi.importer.lines import Line, LineSource
-from shared.errors import Malformed
+from guanxi.importer.files.cells import Cell
+from guanxi.importer.files.lines import Line, LineSource
+from guanxi.importer.files.rows import CUT_OFF, BadRow, Row
 from shared.events.refusal import Reason, Refused
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row: the number of its first line, and its cells as they are in the file."""
-
-    line: int
-    cells: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A line that is no row, and why; `raw` is its text, unreadable bytes escaped."""
-
-    line: int
-    raw: str
-    refused: Refused
+_SEP = re.compile(rb'"?sep=(.)"?\r?', re.IGNORECASE)
 
 
 class CsvRows:
-    """The header and the rows of a file; usable once. Raises Malformed where the file as a whole can't be
-    used.
+    """The rows of a file, each of as many cells as it has; may be read again.
 
     Quotes are strict: a quote that is never closed would swallow what follows. So when a row fails, its first
-    line alone is refused, and the lines that it had swallowed are read again.
+    line alone is refused, and the lines that it had swallowed are read again. A first line such as `sep=;`, which
+    only Excel knows, is passed over.
     """
 
-    def __init__(self, path: Path, encoding: str, delimiter: str) -> None:
-        self.source = LineSource(path)
-        self._encoding, self._delimiter = encoding, delimiter
-        self._lines = iter(self.source)
-        self._again: deque[Line] = deque()
-        self._taken: list[Line] = []
-        self._rows = self._read()
-        self.header = self._header()
+    def __init__(self, source: LineSource, delimiter: str) -> None:
+        self._source, self._delimiter = source, delimiter
 
     def __iter__(self) -> Iterator[Row | BadRow]:
-        """The rows below the header."""
-        width = len(self.header)
-        for row in self._rows:
-            if isinstance(row, Row) and len(row.cells) != width:
-                yield self._bad(f"it has {len(row.cells)} cells, the header has {width}")
-            else:
-                yield row
+        return _Reading(self._source, self._source.encoding, self._delimiter).rows()
 
-    def _header(self) -> list[str]:
-        path = self.source.path
-        row = next(self._rows, None)
-        if row is None:
-            raise Malformed(f"{path}: the file is empty; a line with the names of the columns is expected")
-        if isinstance(row, BadRow):
-            raise Malformed(f"{path}, line {row.line}: {row.refused.hint}")
-        names = [cell.strip() for cell in row.cells]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise Malformed(f"{path}, line {row.line}: the column {twice!r} stands twice")
-        return names
 
-    def _read(self) -> Iterator[Row | BadRow]:
+def said_delimiter(source: LineSource) -> str | None:
+    """The delimiter that the first line names for Excel."""
+    first = next(iter(source), None)
+    match = _SEP.fullmatch(first.raw) if first else None
+    return match[1].decode("ascii", "replace") if match else None
+
+
+class _Reading:
+    def __init__(self, lines: Iterable[Line], encoding: str, delimiter: str) -> None:
+        self._encoding, self._delimiter = encoding, delimiter
+        self._lines = iter(lines)
+        self._again: deque[Line] = deque()
+        self._taken: list[Line] = []
+
+    def rows(self) -> Iterator[Row | BadRow]:
         while True:
             reader = csv.reader(self._feed(), delimiter=self._delimiter, strict=True)
             try:
@@ -78,7 +54,7 @@ class CsvRows:
                     if bad is not None:
                         yield bad
                     elif cells:
-                        yield Row(self._taken[0].number, cells)
+                        yield Row(self._taken[0].number, cast("list[Cell]", cells), not self._taken[-1].terminated)
                     self._taken.clear()
             except csv.Error as error:
                 self._again.extendleft(reversed(self._taken[1:]))
@@ -94,6 +70,8 @@ class CsvRows:
             line = self._again.popleft() if self._again else next(self._lines, None)
             if line is None:
                 return
+            if line.number == 1 and _SEP.fullmatch(line.raw):
+                continue
             self._taken.append(line)
             # A line end in a quoted cell belongs to it; the reader passes over the one after a row.
             yield line.raw.decode(self._encoding, "backslashreplace") + "\n"
@@ -113,7 +91,7 @@ class CsvRows:
 
     def _bad(self, hint: str, reason: Reason = Reason.INVALID_FIELD) -> BadRow:
         if not self._taken[-1].terminated:
-            hint += "; the last line has no line end, so the file may be cut off"
+            hint += CUT_OFF
         raw = b"\n".join(line.raw for line in self._taken).decode(self._encoding, "backslashreplace")
         return BadRow(self._taken[0].number, raw, Refused(reason, "", hint))
 
