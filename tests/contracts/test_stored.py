@@ -30,7 +30,8 @@ from tests.sim.services import _engagement, _tiering
 
 STORED = sorted(Path(__file__).with_name("stored").glob("*.json.gz"))
 AWARE: CodecOptions[Any] = CodecOptions(tz_aware=True)
-WRITTEN_ANEW = ("projected_at", "generation", "review_at")
+WRITTEN_ANEW = ("projected_at", "generation", "review_at", "logged_in")
+"""`logged_in` of visits logged before the upgrade comes with the row's next change, or a rebuild."""
 Documents = dict[str, dict[str, dict[str, Any]]]
 
 

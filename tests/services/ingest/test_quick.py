@@ -366,18 +366,33 @@ PLANTS: dict[str, tuple[str, Any]] = {
 }
 
 
-FAR_OFF = raw(event("visit.logged", {"follow_ups": [{"what": "x", "due_on": "2200-01-01"}]}))
+SPOILT = [
+    raw(event("visit.logged", {"follow_ups": [{"what": "x", "due_on": "2200-01-01"}]})),
+    raw(event("purchase.recorded", time="2020-01-01T04:00:00Z")),
+    raw(event("purchase.recorded", time="2099-01-01T04:00:00Z")),
+    raw(event("purchase.recorded", {"occurred_on": "2026-01-01"})),
+    raw(event("purchase.recorded", {"amount": "00012.30"})),
+    raw(event("purchase.recorded", time="2026-02-30T04:00:00Z")),
+    raw(event("purchase.recorded", time="2026-03-01T04:00:60Z")),
+    raw(event("purchase.recorded", time="2026-W09-7T04:00:00Z")),
+    raw(event("purchase.recorded")).replace(b'"id":', b'"id":"first","id":', 1),
+    raw(event("visit.logged", {"attendees": [{"name": "Li Wei", "department": "IT"}]})),
+]
+"""Each is what one of the planted bugs takes for good, or takes otherwise than the other way."""
+
+
+@pytest.mark.parametrize("value", SPOILT)
+def test_what_is_spoilt_is_judged_as_the_other_way_judges_it(value: bytes) -> None:
+    agrees(value, person_key=PERSON_KEY)
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-def test_the_law_finds_planted_bugs(plant: str) -> None:
+def test_planted_bugs_break_the_law(plant: str) -> None:
     read = _without(*PLANTS[plant])
 
-    @given(spoilt(), st.booleans())
-    @example(FAR_OFF, False)
-    @settings(max_examples=4000, derandomize=True, database=None, report_multiple_bugs=False)
-    def law(value: bytes, backfill: bool) -> None:  # noqa: FBT001
-        agrees(value, read, backfill=backfill, person_key=PERSON_KEY)
+    def law() -> None:
+        for value in SPOILT:
+            agrees(value, read, person_key=PERSON_KEY)
 
     with pytest.raises((AssertionError, ValueError)):
         law()

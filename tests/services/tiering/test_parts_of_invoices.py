@@ -1,12 +1,13 @@
 """Payments in part and credits (domain.md, Exactly: A rating counts ...)."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.tiering.rules.days import Days
-from services.tiering.rules.document import dump, load
+from services.tiering.rules.document import INVOICES, dump, load
 from services.tiering.rules.invoices import MAX_PARTS
 from services.tiering.rules.standing import Standing
 from shared.events import facts
@@ -147,11 +148,10 @@ def _largest(stored: object) -> int:
 
 
 def test_the_form_of_before_is_read() -> None:
-    """Fold version 2 had no parts: four places an entry, amounts as numbers."""
+    """Without parts an entry has four places, as fold version 2 wrote all."""
     customer = due(paid(DUE))
-    stored = dump(customer.entity.state, Standing())
-    stored.pop("i")
-    stored["x"] = [["erp", "i", [2, 10_000_000, "CNY", day(DUE).toordinal()], [1, day(DUE).toordinal()]]]
+    entry = ["erp", "i", [2, 10_000_000, "CNY", day(DUE).toordinal()], [1, day(DUE).toordinal()]]
+    stored = dump(customer.entity.state, Standing()) | {INVOICES: json.dumps({"x": [entry]})}
     state, _ = load("c", Days(SHANGHAI), stored, customer.entity.state.clock)
     assert state.invoices.sums["CNY"].by_class == [10_000_000, 0, 0, 0, 0]
     later = state.clock
