@@ -41,6 +41,7 @@ async def test_duplicates_conflicts_revisions_and_voids(servers: Servers) -> Non
         purchase("p1", amount="9.00"),
         purchase("p1", 3, "3.00"),
         purchase("p1", 2, "2.00"),
+        purchase("p1", 5, "5.00", subject="someone-else"),
         void("p1", 4),
         void("p2", 2),
         purchase("p2", 1),
@@ -53,11 +54,12 @@ async def test_duplicates_conflicts_revisions_and_voids(servers: Servers) -> Non
     assert [(p.offset, e.revision, e.replaces and e.replaces.revision) for p, e in kept] == [
         (0, 1, None),
         (3, 3, 1),
-        (5, 4, 3),
-        (6, 2, None),
-    ]
+        (6, 4, 3),
+        (7, 2, None),
+        (9, 5, 4),
+    ], "after its void a record starts afresh for whom it names then"
     reasons = [dict(record.headers)[REASON].decode() for record in (await servers.read(REJECTED))[0]]
-    assert reasons == ["conflicting_repeat", "superseded", "superseded", "subject_changed"]
+    assert reasons == ["conflicting_repeat", "superseded", "subject_changed", "superseded"]
 
 
 async def test_bad_records_harm_nobody(servers: Servers) -> None:
