@@ -10,6 +10,7 @@ Of the stored document only a fingerprint by field is kept, not the values: enou
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic
 
 from pydantic_core import to_json
@@ -40,10 +41,14 @@ _NAMES: dict[tuple[str, ...], tuple[str, ...]] = {}
 _MAX_NAMES = 10_000
 
 
+_HASHED = frozenset({str, int, float, bool, type(None), datetime})
+"""Values that Python's own hash tells apart, save one: of -1 and of -2 it is the same."""
+_OF_MINUS_ONE = hash(-1)
+
+
 def _hash(value: Any) -> int:
-    if type(value) is str:
-        return hash(value)
-    # By its JSON, not by Python's hash, by which -1 and -2 are the same; and other than that of the same text.
+    if type(value) in _HASHED and (known := hash(value)) != _OF_MINUS_ONE:
+        return known
     return hash(to_json(value, bytes_mode="base64")) ^ 1
 
 

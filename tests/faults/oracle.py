@@ -18,7 +18,7 @@ from tests.anomalies.observed import Record, folded
 from tests.oracle.facts import Json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FRESHNESS = ("projected_at", "generation")
+FRESHNESS = ("projected_at", "generation", "review_at")
 """What differs between two foldings of the same log."""
 Documents = dict[tuple[str, str], bytes]
 """By collection and id, as BSON with sorted names."""

@@ -14,6 +14,8 @@ from services.tiering.policy_file import read_policy
 from services.tiering.store import SCHEMA as TIERING
 from shared.fold.domain import Domain
 from shared.mongo import connect
+from shared.mongo.schema import Schema
+from shared.mongo.states import freshness_collection
 from shared.topics import INBOX, LOG, REJECTED, TIERS
 from tests.anomalies.checks import find
 from tests.anomalies.observed import Observed, Record, folded, named
@@ -81,8 +83,8 @@ async def judge(stand: Stand, *, frozen_allowed: int = 0) -> Verdict:
     database = connect(settings)
     try:
         domains: list[tuple[Domain[Any, Any], Sequence[str]]] = [
-            (await make_tiering(database, settings), TIERING.collections),
-            (await make_engagement(database, settings), ENGAGEMENT.collections),
+            (await make_tiering(database, settings), _folded_by(TIERING)),
+            (await make_engagement(database, settings), _folded_by(ENGAGEMENT)),
         ]
     finally:
         database.client.close()
@@ -93,6 +95,11 @@ async def judge(stand: Stand, *, frozen_allowed: int = 0) -> Verdict:
     verdict.broken += await asyncio.to_thread(lambda: list(_by_the_design(stand, log)))
     verdict.broken += _told(stand, tiers)
     return verdict
+
+
+def _folded_by(schema: Schema) -> list[str]:
+    """The collections that are a function of the log; how fresh they are is not."""
+    return [name for name in schema.collections if name != freshness_collection(schema.service)]
 
 
 def _compare(

@@ -81,7 +81,11 @@ async def test_a_customer_in_full(reader: Reader) -> None:
         "group_plan": True,
     }
     assert row["changes"]["rating"]["strategic_fit"]["points"] == "6.00"
-    assert (row["net_365d"], row["currency"], row["flags"]) == ("100000000.00", "CNY", {"unconverted": [], "uncounted": []})
+    assert (row["net_365d"], row["currency"], row["flags"]) == (
+        "100000000.00",
+        "CNY",
+        {"unconverted": [], "uncounted": []},
+    )
     assert row["version"] == 4
     fresh = {name: row[name] for name in ("as_of", "log", "recorded_at", "projected_at", "generation")}
     assert fresh["log"] == {"generation": 1, "partition": 3, "offset": 7}
