@@ -92,6 +92,7 @@ def test_a_changed_field_of_a_state_is_found(world: World, portal: BlockingPorta
     paths = ["fold:standing", "net_365d", "version", "due_at", "log.offset"]
 
     async def look() -> tuple[list[str], Report]:
+        await world.reviewed()
         collection = world.database["tiering_g1"]
         query = {"version": {"$gt": 0}}
         documents = await collection.find(query).to_list(len(paths))

@@ -18,6 +18,7 @@ from guanxi.verify.findings import CHECKS, Check, Finding, Report
 from guanxi.verify.meter import Meter
 from guanxi.verify.run import Run
 from guanxi.verify.sample import Sample
+from shared.fold.entity import WAITING
 from shared.kafka.batches import Appender, Outgoing
 from shared.mongo import Database, Document, connect
 from shared.settings import Settings
@@ -51,6 +52,14 @@ class World:
         async with asyncio.timeout(SETTLE_SECONDS):
             while await self._behind(readers):  # noqa: ASYNC110 - it happens on servers
                 await asyncio.sleep(0.1)
+
+    async def reviewed(self) -> None:
+        """Wait until nobody waits for a review, which may write a whole row anew."""
+        waiting = {"review_at": {"$lte": WAITING}, "incomplete_since": None}
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while await self.database["tiering_g1"].find_one(waiting):  # noqa: ASYNC110 - it happens on servers
+                await asyncio.sleep(0.1)
+        await self.settled()
 
     async def _behind(self, readers: Sequence[str]) -> bool:
         found = await progress(self.settings, self.database)
