@@ -1,12 +1,14 @@
 """Strict JSON and the two modes of CloudEvents on Kafka: what is read, and what is refused with which words."""
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.ingest import wire
 from services.ingest.wire import MAX_DEPTH, MAX_EVENT_BYTES, from_kafka, parse_json
 from shared.events.refusal import Reason, Refused
 from tests.services.ingest.events import event, raw
@@ -106,6 +108,50 @@ def test_whatever_json_holds_is_read_as_it_is(value: object) -> None:
     assert read == value or isinstance(read, Refused)
     if b"\\u" not in text and text.count(b"[") + text.count(b"{") <= MAX_DEPTH and len(text) < 60:
         assert read == value
+
+
+NUMBERS = st.from_regex(
+    r"\A-?(0|[1-9][0-9]{0,3}|[1-9][0-9]{60,70})(\.[0-9]{1,3}|\.[0-9]{62,70})?([eE][+-]?[0-9]{1,5})?\Z"
+)
+STRINGS = st.lists(
+    st.sampled_from(
+        ["a", "客", "😀", r"\"", r"\\", r"\/", r"\n", r"\u0022", r"\u0000", r"\ud83d\ude00", r"\ud83d", "u0022"]
+    )
+    | st.sampled_from(["\\", "\n", "\x00", "\x7f", ":", ",", "{", " "]),
+    max_size=4,
+).map(lambda parts: '"' + "".join(parts) + '"')
+JSON_TEXTS = st.recursive(
+    NUMBERS
+    | STRINGS
+    | st.sampled_from(["null", "true", "false", "NaN", "-Infinity", "", "nul", "01", "1.", "+1", "'a'"]),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: "[" + ", ".join(items) + "]")
+        | st.lists(st.tuples(st.sampled_from(['"a"', '"b" ', r'"\u0061"', '""', "c"]), inner), max_size=3).map(
+            lambda members: "{" + ",".join(f"{key}:{item}" for key, item in members) + "}"
+        )
+    ),
+    max_leaves=8,
+).flatmap(
+    lambda text: st.sampled_from([text, f" {text}\n", f"\ufeff{text}", f"{text}x", f"{text},", f"[{text}", text * 2])
+)
+
+
+@given(JSON_TEXTS, st.integers(0, 20))
+@settings(max_examples=1500)
+def test_both_parsers_read_a_text_alike_or_the_quick_one_declines(text: str, depth: int) -> None:
+    raw_text = ("[" * depth + text + "]" * depth).encode()
+    strict = wire._parse_strictly(raw_text)
+    assert repr(parse_json(raw_text)) == repr(strict)
+    with suppress(ValueError):
+        if depth + raw_text.count(b"{") + raw_text.count(b"[") <= MAX_DEPTH:
+            assert repr(wire._parse_quickly(raw_text)) == repr(strict)
+
+
+@pytest.mark.parametrize("plain", [b'{"a": "x", "b": [1, 1.50, {"c": null}]}', rb'{"a": "say \"yes\"\n \u5ba2"}'])
+def test_what_is_usual_takes_the_quick_parser(plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = wire._parse_strictly(plain)
+    monkeypatch.setattr(wire, "_parse_strictly", None)
+    assert parse_json(plain) == expected
 
 
 def test_structured_mode_needs_no_header() -> None:
