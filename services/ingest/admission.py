@@ -278,10 +278,13 @@ class Admission:
     async def _store_claims(self, verdicts: Verdicts) -> bool:
         return not verdicts.changed or await self._store.claim(verdicts.changed.values())
 
-    async def _name(self, verdicts: Verdicts, known: Mapping[Person, str]) -> None:
+    async def _name(self, verdicts: Verdicts, known: dict[Person, str]) -> None:
+        """Store the names in what is accepted; `known` says so then, so that a further round has nothing to store."""
         names = [named for candidate, _, _ in verdicts.accepted if candidate.names for named in _names(candidate)]
         if names:
             await self._store.name(names, known)
+            for named in names:
+                known[named.id] = max(named.order, known.get(named.id, ""))
 
     async def _encode(self, accepted: Sequence[tuple[Candidate, Position, dict[str, Any] | None]]) -> list[Outgoing]:
         records = []

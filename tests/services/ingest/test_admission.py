@@ -169,13 +169,73 @@ async def test_revisions_within_one_batch_replace_one_another_in_order() -> None
     assert dump_replaced(kept[2][1].replaces)["data"]["amount"] == "3.00"
 
 
-async def test_names_are_stored_before_the_log_speaks_of_them_and_the_latest_wins() -> None:
+def assessed(name: str, event_id: str = "e-1", second: int = 0) -> dict[str, Any]:
+    return event("key_person.assessed", {"name": name}, id=event_id, time=f"2026-03-01T12:00:{second:02}+08:00")
+
+
+async def test_the_latest_name_wins_and_none_is_on_the_log() -> None:
     world = World()
-    later = event("key_person.assessed", {"name": "新名"}, id="e-2", time="2026-03-01T12:00:01+08:00")
-    earlier = event("key_person.assessed", {"name": "旧名"}, id="e-1")
-    await world.run(inbox_of([later, earlier]))
+    await world.run(inbox_of([assessed("新名", "e-2", second=1), assessed("旧名")]))
     assert world.people["customer:00042", "p-7"][1] == {"name": "新名", "title": "采购总监"}
     assert not any("名".encode() in (r.value or b"") for partition in world.topics["log"] for r in partition)
+
+
+class Order(World):
+    """Says when names were stored, and when the log was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.effects: list[str] = []
+
+    async def name(self, names: Any, known: Any) -> None:
+        await super().name(names, known)
+        self.effects.append("named")
+
+    async def append(self, topic: str, records: Any) -> None:
+        self.effects.append(topic)
+        await super().append(topic, records)
+
+
+async def test_names_are_stored_before_the_log_speaks_of_them() -> None:
+    world = Order()
+    await world.run(inbox_of([assessed("张敏"), event("visit.logged")]))
+    assert world.effects == ["named", "log"]
+
+
+async def test_nothing_is_on_the_log_when_names_can_not_be_stored() -> None:
+    class Nameless(World):
+        async def name(self, names: Any, known: Any) -> None:
+            raise Transient("no")
+
+    world = Nameless()
+    with pytest.raises(Transient):
+        await world.run(inbox_of([assessed("张敏")]))
+    assert world.topics["log"] == [[], [], []]
+
+
+@pytest.mark.parametrize("batch", [1, 9])
+async def test_a_refused_record_leaves_no_name(batch: int) -> None:
+    """Neither one that repeats another with other content, nor one that comes too late."""
+
+    def visit(name: str, revision: int, second: int) -> dict[str, Any]:
+        data = {"attendees": [{"person_id": "p-1", "name": name}]}
+        return event("visit.logged", data, revision=revision, time=f"2026-03-01T12:00:{second:02}+08:00")
+
+    world = World()
+    records = [
+        visit("王小明", 2, 0),
+        visit("other", 2, 1),
+        visit("late", 1, 2),
+        assessed("张敏"),
+        assessed("x", second=5),
+    ]
+    await world.run(inbox_of(records), batch=batch)
+    assert {person: fields["name"] for person, (_, fields) in world.people.items()} == {
+        ("customer:00042", "p-1"): "王小明",
+        ("customer:00042", "p-7"): "张敏",
+    }
+    reasons = [dict(record.headers)[REASON] for record in world.topics["rejected"][0]]
+    assert reasons == [b"conflicting_repeat", b"superseded", b"conflicting_repeat"]
 
 
 @pytest.mark.parametrize("noun", DATA)

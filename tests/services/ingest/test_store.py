@@ -118,6 +118,27 @@ async def test_the_greatest_order_names_a_person_field_by_field(stack_settings: 
 
 
 @pytest.mark.real
+async def test_a_known_person_costs_one_write(stack_settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    async with servers_of(stack_settings) as servers:
+        store = servers.store()
+        written: list[str] = []
+
+        class Counting:
+            def __getattr__(self, name: str) -> Any:
+                written.append(name)
+                return getattr(servers.store()._people, name)
+
+        monkeypatch.setattr(store, "_people", Counting())
+        await store.name([named({"name": "a"}, "1")], {})
+        await store.name([named({"name": "b"}, "2")], {PERSON: "1"})
+        await store.name([named({"name": "b"}, "2")], {PERSON: "2"})
+        assert written == ["insert_many", "bulk_write"]
+        await store.name([named({"name": "c"}, "3")], {})  # somebody else was quicker
+        assert written[2:] == ["insert_many", "bulk_write"]
+        assert await store.last_named([PERSON]) == {PERSON: "3"}
+
+
+@pytest.mark.real
 async def test_only_claims_that_may_expire_are_in_the_index_that_expires_them(stack_settings: dict[str, str]) -> None:
     async with servers_of(stack_settings) as servers:
         await servers.store().claim([first_claim(), first_claim("customer.registered")])

@@ -5,7 +5,7 @@ from contextlib import suppress
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.ingest import wire
@@ -137,6 +137,7 @@ JSON_TEXTS = st.recursive(
 
 
 @given(JSON_TEXTS, st.integers(0, 20))
+@example(r'{"a": 1, "a": "\u0022\u0022"}', 0)  # as many quotes come as go
 @settings(max_examples=1500)
 def test_both_parsers_read_a_text_alike_or_the_quick_one_declines(text: str, depth: int) -> None:
     raw_text = ("[" * depth + text + "]" * depth).encode()
