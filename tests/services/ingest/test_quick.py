@@ -193,7 +193,8 @@ VALUES = st.recursive(
 def near(draw: st.DrawFn, key: Any) -> Any:
     """Most often a value at an edge."""
     edges = [value for end, values in NEAR.items() if str(key).endswith(end) for value in values]
-    return draw(st.sampled_from(edges) if edges and draw(st.integers(0, 3)) else VALUES)
+    at_edge: bool = bool(edges) and draw(st.sampled_from((True, True, True, False)))
+    return draw(st.sampled_from(edges)) if at_edge else draw(VALUES)
 
 
 KEYS = st.sampled_from(
