@@ -33,7 +33,7 @@ _BOM = b"\xef\xbb\xbf"
 _OPENING = (b"{", b"[")
 _STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _DIGITS_AS_ONES = bytes.maketrans(b"0123456789", b"1" * 10)
-_LONG_NUMBER = b"1" * (MAX_NUMBER_CHARS + 1)
+_LONG_NUMBER = b"1" * MAX_NUMBER_CHARS  # a sign may stand before
 _ODD_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 

@@ -138,7 +138,10 @@ JSON_TEXTS = st.recursive(
 
 @given(JSON_TEXTS, st.integers(0, 20))
 @example(r'{"a": 1, "a": "\u0022\u0022"}', 0)  # as many quotes come as go
-@settings(max_examples=1500)
+@example("-1" + "0" * 63, 0)
+@example("1" + "0" * 63, 0)
+@example("1" + "0" * 64, 0)
+@settings(max_examples=3000)
 def test_both_parsers_read_a_text_alike_or_the_quick_one_declines(text: str, depth: int) -> None:
     raw_text = ("[" * depth + text + "]" * depth).encode()
     strict = wire._parse_strictly(raw_text)
