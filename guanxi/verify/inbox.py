@@ -3,7 +3,8 @@
 And what admission remembers (the claims) against the log, both ways.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -176,18 +177,9 @@ async def _report_misplaced(
     """Which claims stand under another identity than that of the record that they say they are of."""
     wanted: dict[Position, bytes] = {}
     meter.begin("finding what is claimed under another identity", sum(log_ends.values()))
-    async with Follower(settings, LOG.full_name(settings)) as follower:
-        for partition, end in log_ends.items():
-            follower.seek(partition, 0)
-            async for records in follower.read(end):
-                meter.add(len(records))
-                for record in records:
-                    try:
-                        name, at = type_and_position(record.headers)
-                    except Malformed:
-                        continue
-                    if at is not None and block_of(at) in blocks and name in FACTS and not FACTS[name].internal:
-                        wanted.setdefault(at._replace(output=0), identity(record, name))
+    async for record, name, position in _admitted_records(settings, log_ends, meter):
+        if block_of(position) in blocks and name in FACTS and not FACTS[name].internal:
+            wanted.setdefault(position, identity(record, name))
     async for some in _claims(database):
         for claim in some:
             for position, entry in _entries(claim):
@@ -235,6 +227,22 @@ async def _report_unclaimed(
     if not missing:
         return
     meter.begin("finding the records without a claim", sum(log_ends.values()))
+    async with aclosing(_admitted_records(settings, log_ends, meter)) as admitted:
+        async for record, name, position in admitted:
+            if position not in missing:
+                continue
+            missing.discard(position)
+            key = (record.key or b"").decode(errors="replace")
+            place = f"log partition {record.partition} offset {record.offset}, from {_name(position)}"
+            report.found("log", "logged_not_claimed", key, place, f"{name} {said}")
+            if not missing:
+                return
+
+
+async def _admitted_records(
+    settings: Settings, log_ends: Mapping[int, int], meter: Meter
+) -> AsyncGenerator[tuple[Record, str, Position], None]:
+    """The log's records that came from the inbox, each with its type and where it was there."""
     async with Follower(settings, LOG.full_name(settings)) as follower:
         for partition, end in log_ends.items():
             follower.seek(partition, 0)
@@ -245,15 +253,8 @@ async def _report_unclaimed(
                         name, at = type_and_position(record.headers)
                     except Malformed:
                         continue
-                    if at is None or at._replace(output=0) not in missing:
-                        continue
-                    position = at._replace(output=0)
-                    missing.discard(position)
-                    key = (record.key or b"").decode(errors="replace")
-                    place = f"log partition {partition} offset {record.offset}, from {_name(position)}"
-                    report.found("log", "logged_not_claimed", key, place, f"{name} {said}")
-                if not missing:
-                    return
+                    if at is not None:
+                        yield record, name, at._replace(output=0)
 
 
 def _name(position: Position) -> str:
