@@ -54,11 +54,12 @@ class World:
                 await asyncio.sleep(0.1)
 
     async def reviewed(self) -> None:
-        """Wait until nobody waits for a review, which may write a whole row anew."""
+        """Wait until nobody waits for a review, which may decide, and write a whole row anew."""
         waiting = {"review_at": {"$lte": WAITING}, "incomplete_since": None}
         async with asyncio.timeout(SETTLE_SECONDS):
-            while await self.database["tiering_g1"].find_one(waiting):  # noqa: ASYNC110 - it happens on servers
-                await asyncio.sleep(0.1)
+            for name in ("tiering_g1", "engagement_g1"):
+                while await self.database[name].find_one(waiting):  # noqa: ASYNC110 - it happens on servers
+                    await asyncio.sleep(0.1)
         await self.settled()
 
     async def _behind(self, readers: Sequence[str]) -> bool:
