@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from guanxi.console import fail
-from guanxi.rebuilding.fast import fast_process
-from guanxi.stack.current import use_current
+from local.stack.current import use_current
+from operations.rebuild.fast import fast_process
 from shared.errors import GuanxiError
 from shared.mongo import Database, connect
 from shared.settings import Settings

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from guanxi.backups.backup import back_up
 from guanxi.console import say
 from guanxi.working import work
+from operations.backup.backup import back_up
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         It holds names of persons: keep it as safe as the database. Settings, secrets and API keys are files of yours
         and are not in it. See docs/backup.md.
         """
-        done = work(lambda settings, database: back_up(settings, database, folder))
+        done = work(lambda settings, database: back_up(settings, database, folder, note=say))
         records = sum(part.documents for part in done.parts if part.path.startswith("kafka/"))
         size = sum(part.size_bytes for part in done.parts) / 1e6
         say(f"backup of {done.made_at}: {records:,} records, {len(done.parts)} files, {size:,.1f} MB in {folder}")

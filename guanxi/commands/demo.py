@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail
-from guanxi.demo.run import Options
-from guanxi.demo.run import demo as play
 from guanxi.reading.console import Narrator
-from guanxi.stack.errors import StackError
-from guanxi.stack.running import Interrupted, run
+from local.demo.run import Options
+from local.demo.run import demo as play
+from local.stack.errors import StackError
+from local.stack.running import Interrupted, run
 from shared.errors import GuanxiError
 
 SEED = 20260101

@@ -7,12 +7,12 @@ import typer
 
 from guanxi.commands.setup import SetupSettings
 from guanxi.console import fail, say
-from guanxi.doctor.run import examine
-from guanxi.doctor.symptoms import Findings, Symptom
 from guanxi.reading.connection import as_json
-from guanxi.stack.current import use_current
-from guanxi.verify.meter import Meter, standard_error
-from guanxi.verify.sample import Sample, parse_sample
+from local.stack.current import use_current
+from operations.doctor.run import examine
+from operations.doctor.symptoms import Findings, Symptom
+from operations.verify.meter import Meter, standard_error
+from operations.verify.sample import Sample, parse_sample
 from shared.errors import GuanxiError, Malformed
 from shared.mongo import connect
 

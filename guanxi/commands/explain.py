@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from guanxi.console import fail, say
-from guanxi.reading.asked import as_of_day, changes_now, policies_by_version
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.explain import explain as explained
 from guanxi.reading.explain import explain_on
 from guanxi.reading.views import Document, Views
 from services.tiering.policy import Policy
+from services.tiering.questions import as_of_day, changes_now, policies_by_version
 from shared.errors import Transient
 from shared.mongo import Database
 from shared.settings import Settings

@@ -11,12 +11,12 @@ from typer._click.core import Context
 from typer.core import TyperCommand
 
 from guanxi.console import fail, say
-from guanxi.importer.guess import guess_file
-from guanxi.importer.plan import PLAN_SUFFIXES, Input, Plan, inputs_of, read_plan, steps_of
-from guanxi.importer.refused_file import default_name
-from guanxi.importer.terminal import import_files
-from guanxi.stack.current import settings_here
-from guanxi.stack.running import Interrupted, run
+from local.stack.current import settings_here
+from local.stack.running import Interrupted, run
+from services.ingest.doors.files.guess import guess_file
+from services.ingest.doors.files.plan import PLAN_SUFFIXES, Input, Plan, inputs_of, read_plan, steps_of
+from services.ingest.doors.files.refused_file import default_name
+from services.ingest.doors.files.terminal import import_files
 from shared.errors import GuanxiError
 
 INTERRUPTED_CODE = 130

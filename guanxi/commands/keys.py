@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from guanxi.console import fail, say
-from services.ingest.keys import ApiKey, read_keys
-from services.ingest.keys_edit import create_key, revoke_key
+from services.ingest.doors.http.keys import ApiKey, read_keys
+from services.ingest.doors.http.keys_edit import create_key, revoke_key
 from services.ingest.settings import IngestSettings
 from shared.errors import Malformed
 

@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from guanxi.console import fail, say
-from guanxi.policy_tools import report
-from guanxi.policy_tools.difference import differences
-from guanxi.policy_tools.files import PolicyFile, read_file
-from guanxi.policy_tools.simulate import Trial
-from guanxi.policy_tools.simulate import simulate as simulate_file
-from guanxi.policy_tools.tally import summary
-from guanxi.policy_tools.versions import Version, adopt_file, text_of, versions
+from guanxi.reading import simulation as report
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.console import make_console
+from operations.policy.difference import differences
+from operations.policy.files import PolicyFile, read_file
+from operations.policy.simulate import Trial
+from operations.policy.simulate import simulate as simulate_file
+from operations.policy.tally import summary
+from operations.policy.versions import Version, adopt_file, text_of, versions
 from shared.errors import Malformed
 from shared.mongo import Database
 from shared.mongo.policies import all_adopted

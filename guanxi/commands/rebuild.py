@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
-from guanxi.rebuilding.repairing import Scope, repair
-from guanxi.rebuilding.run import Asked, Outcome, now, run
-from guanxi.rebuilding.services import FOLDING
 from guanxi.working import work
+from operations.rebuild.repairing import Scope, repair
+from operations.rebuild.run import Asked, Outcome, now, run
+from operations.rebuild.services import FOLDING
 from shared.fold.rebuild import clean as clean_kept
 from shared.mongo import Database
 from shared.mongo.generations import Generations
@@ -103,4 +103,4 @@ def register(app: typer.Typer) -> None:
             say(work(lambda settings, database: repair(settings, database, service, scope, subject)))
             return
         asked = Asked(service, check, keep, fresh, rollback, accept, pace)
-        _tell(asked, work(lambda settings, database: run(settings, database, asked)))
+        _tell(asked, work(lambda settings, database: run(settings, database, asked, note=say)))

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
-from guanxi.fixes import fixed, read_fix
-from guanxi.rejections import Rejection, newest, parse_position, read_rejections, safe_text
-from guanxi.stack.current import settings_here
-from guanxi.stack.running import run
+from local.stack.current import settings_here
+from local.stack.running import run
+from services.ingest.refusals.fixes import fixed, read_fix
+from services.ingest.refusals.read import Rejection, newest, parse_position, read_rejections, safe_text
 from shared.errors import GuanxiError, Malformed
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from guanxi.console import say
-from guanxi.relogging.run import abandon, relog
 from guanxi.working import work
+from operations.relog.run import abandon, relog
 
 
 def register(app: typer.Typer) -> None:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from guanxi.backups.restore import restore
 from guanxi.console import say
 from guanxi.working import work
+from operations.backup.restore import restore
 
 
 def register(app: typer.Typer) -> None:

@@ -11,15 +11,15 @@ import httpx
 import typer
 
 from guanxi.console import fail, say
-from guanxi.stack.current import use_current
-from guanxi.stack.running import run
-from services.ingest.domain import admit
+from local.stack.current import use_current
+from local.stack.running import run
+from services.ingest.admit import admit
+from services.ingest.doors.http.openapi import EVENTS_PATH
+from services.ingest.doors.kafka.split import BodyKind, split_body
+from services.ingest.doors.kafka.wire import from_kafka
 from services.ingest.handlers import KafkaInbox
-from services.ingest.http_openapi import EVENTS_PATH
 from services.ingest.inbox import Appended, InboxRecord
 from services.ingest.limits import MAX_BODY_BYTES, MAX_EVENTS
-from services.ingest.split import BodyKind, split_body
-from services.ingest.wire import from_kafka
 from shared.errors import GuanxiError
 from shared.events.codec import format_instant
 from shared.events.refusal import Refused

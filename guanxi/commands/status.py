@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from guanxi.console import fail, say
 from guanxi.reading.connection import as_json
-from guanxi.reading.services import addresses, parse_addresses, resolve
-from guanxi.reading.status import Status, find_status
 from guanxi.reading.status_screen import screen
-from guanxi.stack.current import use_current
+from local.stack.current import use_current
+from operations.status.services import addresses, parse_addresses, resolve
+from operations.status.status import Status, find_status
 from shared.errors import Malformed
 from shared.mongo import connect
 from shared.settings import Settings

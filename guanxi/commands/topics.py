@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from guanxi.console import fail, say
-from guanxi.doctor.topics import drift
 from guanxi.reading.connection import as_json
-from guanxi.stack.current import use_current
+from local.stack.current import use_current
+from operations.doctor.topics import drift
 from shared.errors import GuanxiError
 from shared.kafka.inspect import FoundTopic, inspect
 from shared.settings import Settings

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
-from guanxi.stack.backing import Backing, backing
-from guanxi.stack.current import announced
-from guanxi.stack.errors import StackError
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.running import Interrupted, run
-from guanxi.stack.services import Services
-from guanxi.stack.supervise import keep_running
-from services.ingest.keys_edit import create_key
+from local.stack.backing import Backing, backing
+from local.stack.current import announced
+from local.stack.errors import StackError
+from local.stack.paths import REPOSITORY
+from local.stack.running import Interrupted, run
+from local.stack.services import Services
+from local.stack.supervise import keep_running
+from services.ingest.doors.http.keys_edit import create_key
 
 app = typer.Typer(add_completion=False)
 

@@ -9,12 +9,12 @@ import typer
 
 from guanxi.console import fail, say
 from guanxi.reading.connection import as_json
-from guanxi.stack.current import use_current
-from guanxi.verify.findings import CHECKS, Check, Report
-from guanxi.verify.meter import Meter, standard_error
-from guanxi.verify.run import Run
-from guanxi.verify.sample import Sample, parse_sample
-from guanxi.verify.telling import as_machines_read, in_lines
+from local.stack.current import use_current
+from operations.verify.findings import CHECKS, Check, Report
+from operations.verify.meter import Meter, standard_error
+from operations.verify.run import Run
+from operations.verify.sample import Sample, parse_sample
+from operations.verify.telling import as_machines_read, in_lines
 from shared.errors import GuanxiError, Malformed
 from shared.mongo import connect
 from shared.process import GC_THRESHOLDS

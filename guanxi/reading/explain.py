@@ -58,7 +58,7 @@ def explain(
 
 
 def explain_on(row: Document, held: Document) -> str:
-    """What held on a day, as guanxi.reading.asked.as_of_day gives it; with the last decision's own explanation."""
+    """What held on a day, by questions.as_of_day of tiering; with the last decision's own explanation."""
     on, entry = held["on"], held["decision"]
     if entry is None:
         return _text([*_head(row), _line("tier", f"potential on {on}: no decision had been made yet")])

@@ -1,9 +1,9 @@
 """A status on one screen of 100 columns."""
 
-from guanxi.reading.progress import Progress
-from guanxi.reading.services import Answer
-from guanxi.reading.status import MAX_COUNTED, Status
 from guanxi.reading.words import instant
+from operations.status.progress import Progress
+from operations.status.services import Answer
+from operations.status.status import MAX_COUNTED, Status
 
 _NO_ADDRESSES = "  (addresses not known: start them with 'guanxi up', or give --url NAME=http://...)"
 WIDTH = 100

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json, to_json
 
-from services.engagement.projection import customer_row, representative_row
+from services.engagement.rows import customer_row, representative_row
 from services.engagement.rules.concerns import Concerns
 from services.engagement.rules.coverage import account_rows, visit_rows
 from services.engagement.rules.customer import Customer, CustomerRules, Lapse, Resumption

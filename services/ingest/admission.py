@@ -19,7 +19,7 @@ from hmac import compare_digest
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from services.ingest.domain import (
+from services.ingest.admit import (
     Accepted,
     Candidate,
     Claim,
@@ -31,9 +31,9 @@ from services.ingest.domain import (
     read_quickly,
     refuse_key,
 )
-from services.ingest.rejected import rejected
-from services.ingest.vouching import vouched_key
-from services.ingest.wire import from_kafka, is_plain
+from services.ingest.doors.http.vouching import vouched_key
+from services.ingest.doors.kafka.wire import from_kafka, is_plain
+from services.ingest.refusals.publish import rejected
 from shared import metrics, tracing
 from shared.errors import Stop, Transient
 from shared.events.codec import encode_data

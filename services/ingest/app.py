@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from starlette.routing import BaseRoute, Mount
 
 from services.ingest.admission import Admission, Place
+from services.ingest.doors.http.door import create_door
+from services.ingest.doors.http.keys import ApiKeys
 from services.ingest.handlers import KafkaInbox
-from services.ingest.http import create_door
-from services.ingest.keys import ApiKeys
 from services.ingest.limits import DoorLimits
 from services.ingest.settings import IngestSettings, key_bytes
 from services.ingest.store import MongoClaims, MongoStore, check_person_key

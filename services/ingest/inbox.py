@@ -5,7 +5,7 @@ twin in tests.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from services.ingest.domain import Claim
+from services.ingest.admit import Claim
 
 
 class InboxRecord(NamedTuple):

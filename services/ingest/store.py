@@ -14,7 +14,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from services.ingest.admission import Named, Person
-from services.ingest.domain import Claim, Entry
+from services.ingest.admit import Claim, Entry
 from shared.errors import Stop
 from shared.events.codec import encode_json
 from shared.events.event import Position

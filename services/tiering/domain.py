@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.tiering import projection
+from services.tiering import rows as projection
 from services.tiering.policy import Policies, in_force, next_effective
 from services.tiering.rules import document as stored
 from services.tiering.rules import goals

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.tiering.domain import CUSTOMERS, HISTORY, OTHERS
 from services.tiering.policy import FACTORS
-from services.tiering.projection import ENTITLEMENTS
+from services.tiering.rows import ENTITLEMENTS
 from services.tiering.rules.evolve import MASTER_DATA, ROLES
 from shared.events.types import TIERS
 from shared.mongo.schema import Index, Name, Schema, View

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import httpx
 
-from guanxi.stack.paths import REPOSITORY
+from local.stack.paths import REPOSITORY
 from tests.services.ingest.events import event
 
 CLIENTS = 4

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.ingest.keys_edit import create_key
+from services.ingest.doors.http.keys_edit import create_key
 from services.ingest.limits import MAX_IN_FLIGHT_PER_KEY
 from shared.connections import MAX_CONNECTIONS_PER_ADDRESS, Why
 from tests.attacks.attacker import BODIES, DEAF, MANY

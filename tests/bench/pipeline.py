@@ -18,9 +18,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from guanxi.commands.setup import SCHEMAS, _adopt_first
-from guanxi.stack.mongod import start_mongod
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.server import Ask
+from local.stack.mongod import start_mongod
+from local.stack.paths import REPOSITORY
+from local.stack.server import Ask
 from services.engagement.app import make_domain as make_engagement
 from services.ingest.admission import Admission, Place
 from services.ingest.store import MongoStore, fix_person_key

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from guanxi.demo.latency import percentile
 from guanxi.reading.console import Narrator
+from local.demo.latency import percentile
 
 
 class _Terminal(io.StringIO):

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from guanxi.cli import stack_first
-from guanxi.stack import current
+from local.stack import current
 
 ENVIRONMENT = {
     "GUANXI_KAFKA_BOOTSTRAP": "127.0.0.1:9",

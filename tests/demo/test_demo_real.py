@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from guanxi.stack.backing import Backing
-from guanxi.stack.paths import REPOSITORY
+from local.stack.backing import Backing
+from local.stack.paths import REPOSITORY
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from guanxi.demo.cloudevents import CloudEvent, ndjson
-from guanxi.demo.customers import Customer, summarise
-from guanxi.demo.names import is_chinese
-from guanxi.demo.simulate import SOURCE, simulate
+from local.demo.cloudevents import CloudEvent, ndjson
+from local.demo.customers import Customer, summarise
+from local.demo.names import is_chinese
+from local.demo.simulate import SOURCE, simulate
 from shared.events.registry import FACTS
 
 LONDON = ZoneInfo("Europe/London")

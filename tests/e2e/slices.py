@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from guanxi.demo.stage import write_story
+from local.demo.stage import write_story
 
 INVOICES = Path(__file__).parents[2] / "data" / "online-retail" / "invoices.csv.gz"
 CUSTOMERS = int(os.environ.get("GUANXI_E2E_CUSTOMERS", "5000"))

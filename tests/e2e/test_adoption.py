@@ -18,7 +18,7 @@ import anyio
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.reading.progress import progress
+from operations.status.progress import progress
 from shared.events.codec import CONTENT_TYPE
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import partition_of

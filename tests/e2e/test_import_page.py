@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.stack.paths import REPOSITORY
+from local.stack.paths import REPOSITORY
 from tests.e2e.conftest import MakeWorld
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]

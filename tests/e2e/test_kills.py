@@ -9,7 +9,7 @@ import anyio
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.stack.services import ALL
+from local.stack.services import ALL
 from tests.e2e.conftest import MakeWorld
 from tests.e2e.expected import assert_log_holds_each_once, assert_views_equal_oracle
 from tests.e2e.met import assert_contacts_equal_oracle

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from aiokafka import AIOKafkaProducer
 
-from guanxi.stack.errors import StackError
+from local.stack.errors import StackError
 from shared.kafka.connection import partition_of
 from shared.topics import INBOX, LOG, MAX_INBOX_RECORD_BYTES, Topic
 from tests.faults.fault import Fault

@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.stack import kafka, mongod
+from local.stack import kafka, mongod
 from tests.conftest import _is_set
 from tests.faults import of_processes
 from tests.faults.__main__ import FAULTS

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from guanxi.importer.drafts import is_events_file
-from guanxi.importer.mapping import parse_mapping
-from guanxi.importer.plan import Input, Plan
-from guanxi.importer.ports import Place, Ports, Standing
-from guanxi.importer.run import Import
-from guanxi.importer.tally import Tally
+from services.ingest.doors.files.drafts import is_events_file
+from services.ingest.doors.files.mapping import parse_mapping
+from services.ingest.doors.files.plan import Input, Plan
+from services.ingest.doors.files.ports import Place, Ports, Standing
+from services.ingest.doors.files.run import Import
+from services.ingest.doors.files.tally import Tally
 from services.ingest.inbox import InboxRecord
 from shared.errors import Transient
 from shared.events.event import Event

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from guanxi.importer.plan import inputs_of
+from services.ingest.doors.files.plan import inputs_of
 from shared.errors import Malformed
 from tests.importer.memory import HEADER, MAPPING, Office, reasons
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guanxi.importer.forms import NumberForm
-from guanxi.importer.ids import compile_id, spoilt
-from guanxi.importer.mapping import parse_mapping
-from guanxi.importer.numbers import compile_number, number_as_text
-from guanxi.importer.times import compile_moment
+from services.ingest.doors.files.forms import NumberForm
+from services.ingest.doors.files.ids import compile_id, spoilt
+from services.ingest.doors.files.mapping import parse_mapping
+from services.ingest.doors.files.numbers import compile_number, number_as_text
+from services.ingest.doors.files.times import compile_moment
 from shared.errors import Malformed
 from tests.importer.memory import HEADER, MAPPING, Office, reasons
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from guanxi.cli import app
-from guanxi.importer.refused_file import default_name
+from services.ingest.doors.files.refused_file import default_name
 from tests.importer.memory import HEADER, MAPPING
 
 

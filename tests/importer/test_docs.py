@@ -10,8 +10,8 @@ import yaml
 from typer.testing import CliRunner
 
 from guanxi.cli import app
-from guanxi.importer.mapping import Mapping, parse_mapping
-from guanxi.stack.paths import REPOSITORY
+from local.stack.paths import REPOSITORY
+from services.ingest.doors.files.mapping import Mapping, parse_mapping
 
 DOC = (REPOSITORY / "docs" / "import.md").read_text(encoding="utf-8")
 EXPORT = REPOSITORY / "tests" / "importer" / "exports" / "erpnext-sales-invoices.csv"

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from guanxi.cli import app
-from guanxi.importer.guess import guess_file
-from guanxi.importer.mapping import parse_mapping
+from services.ingest.doors.files.guess import guess_file
+from services.ingest.doors.files.mapping import parse_mapping
 from shared.errors import Malformed
 from shared.events.facts import InvoiceIssued, PurchaseRecorded, SatisfactionSurveyed, VisitLogged
 from tests.importer.memory import Office

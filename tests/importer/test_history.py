@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from guanxi.cli import app
-from guanxi.importer.mapping import parse_mapping
-from guanxi.importer.plan import Input, inputs_of, read_plan
+from services.ingest.doors.files.mapping import parse_mapping
+from services.ingest.doors.files.plan import Input, inputs_of, read_plan
 from shared.errors import Malformed
 from tests.importer.memory import HEADER, MAPPING, Office, reasons
 from tests.importer.workbooks import xlsx
@@ -236,7 +236,7 @@ def test_a_plan_that_can_not_be_used_is_said(folder: Path, name: str) -> None:
 
 
 def test_there_is_a_limit_of_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("guanxi.importer.plan.MAX_FILES", 1)
+    monkeypatch.setattr("services.ingest.doors.files.plan.MAX_FILES", 1)
     with pytest.raises(Malformed, match="more than 1 files"):
         inputs_of([(folder / "a.yaml", [folder / "1.csv", folder / "2.csv"])])
 

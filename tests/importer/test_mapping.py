@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from guanxi.importer.convert import Converter, Piece, Skipped
-from guanxi.importer.mapping import parse_mapping, read_mapping
-from guanxi.importer.times import LocalTimes
+from services.ingest.doors.files.convert import Converter, Piece, Skipped
+from services.ingest.doors.files.mapping import parse_mapping, read_mapping
+from services.ingest.doors.files.times import LocalTimes
 from shared.errors import Malformed
 from shared.events.refusal import Reason, Refused
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from guanxi.importer.adapters import _marked, run_name
+from services.ingest.doors.files.adapters import _marked, run_name
 from shared.mongo import Database
 from shared.mongo.due import BackfillMarks
 from tests.shared.fakes import AT, memory_database, virtually

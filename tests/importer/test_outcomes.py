@@ -18,7 +18,7 @@ CHUNK = 20
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("guanxi.importer.reading.CHUNK_ROWS", CHUNK)
+    monkeypatch.setattr("services.ingest.doors.files.reading.CHUNK_ROWS", CHUNK)
 
 
 async def test_rows_become_facts_on_the_log(office: Office) -> None:

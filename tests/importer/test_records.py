@@ -2,7 +2,7 @@
 
 import pytest
 
-from guanxi.importer.repeats import MAX_RECORDS
+from services.ingest.doors.files.repeats import MAX_RECORDS
 from shared.errors import Malformed
 from tests.importer.memory import HEADER, MAPPING, Office, reasons
 
@@ -76,7 +76,7 @@ async def test_revisions_of_a_record_do_not_collide(office: Office) -> None:
 
 async def test_a_mapping_that_loses_most_rows_sends_nothing(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_RECORDS >= 100_000
-    monkeypatch.setattr("guanxi.importer.repeats.MAX_RECORDS", 2)
+    monkeypatch.setattr("services.ingest.doors.files.repeats.MAX_RECORDS", 2)
     rows = "".join(f"A{n % 3},{n},{DAY} 10:00,C1,5\n" for n in range(9))
     with pytest.raises(Malformed, match="more than 2 records would be made of several rows each: 3 rows, 1 record"):
         await office.run(office.file("a.csv", HEAD + rows), mapping=PER_LINE)
@@ -118,7 +118,9 @@ async def test_attendees_of_several_rows_become_a_list(office: Office) -> None:
 
 
 async def test_rows_of_a_record_need_not_stand_together(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("guanxi.importer.sorting.Sorter.__init__.__kwdefaults__", {"run_rows": 7, "max_runs": 500})
+    monkeypatch.setattr(
+        "services.ingest.doors.files.sorting.Sorter.__init__.__kwdefaults__", {"run_rows": 7, "max_runs": 500}
+    )
     rows = "".join(f"A{n % 10},{n},{DAY} 10:00,C1,1.00\n" for n in range(100))
     tally = await office.run(office.file("a.csv", HEAD + rows), mapping=GROUPED)
     assert (tally.joined, tally.admitted) == (90, 10)
@@ -126,7 +128,7 @@ async def test_rows_of_a_record_need_not_stand_together(office: Office, monkeypa
 
 
 async def test_too_many_rows_of_one_record_are_refused(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("guanxi.importer.grouping.MAX_RECORD_ROWS", 2)
+    monkeypatch.setattr("services.ingest.doors.files.grouping.MAX_RECORD_ROWS", 2)
     tally = await office.run(office.file("a.csv", HEAD + A9 + f"B1,1,{DAY} 10:00,C1,5\n"), mapping=GROUPED)
     assert (tally.admitted, reasons(tally)) == (1, {"too_many": 3})
 

@@ -4,9 +4,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from guanxi.importer.mapping import read_mapping
-from guanxi.importer.plan import Input, Plan
-from guanxi.importer.run import Import
+from services.ingest.doors.files.mapping import read_mapping
+from services.ingest.doors.files.plan import Input, Plan
+from services.ingest.doors.files.run import Import
 from tests.importer.memory import LONDON
 
 THE_DAY_AFTER = datetime(2011, 12, 10, tzinfo=UTC)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from guanxi.importer import riding as module
-from guanxi.importer.ports import Place, Ports
-from guanxi.importer.riding import ride, riding
+from services.ingest.doors.files import riding as module
+from services.ingest.doors.files.ports import Place, Ports
+from services.ingest.doors.files.riding import ride, riding
 from services.ingest.inbox import InboxRecord
 from shared.errors import Transient
 from tests.importer.memory import Office, Servers
@@ -19,7 +19,7 @@ CHUNK = 20
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("guanxi.importer.reading.CHUNK_ROWS", CHUNK)
+    monkeypatch.setattr("services.ingest.doors.files.reading.CHUNK_ROWS", CHUNK)
     monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.0)
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guanxi.importer.field_kinds import DAY_FIELDS
-from guanxi.importer.shift import Shift
-from guanxi.importer.sorting import sort
-from guanxi.importer.times import AMBIGUOUS, NONEXISTENT, LocalTimes, compile_moment
+from services.ingest.doors.files.field_kinds import DAY_FIELDS
+from services.ingest.doors.files.shift import Shift
+from services.ingest.doors.files.sorting import sort
+from services.ingest.doors.files.times import AMBIGUOUS, NONEXISTENT, LocalTimes, compile_moment
 from shared.errors import Malformed
 from tests.importer.memory import HEADER, LONDON, Office
 from tests.services.ingest.events import event, raw

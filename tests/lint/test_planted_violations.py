@@ -34,7 +34,7 @@ _IMPORTS = [
     Planted("pure", "services/planted/domain.py", "import fastapi"),
     Planted("pure", "services/planted/domain.py", "import shared.settings"),
     Planted("pure", "services/planted/domain/deep/rule.py", "def f():\n    import pymongo"),
-    Planted("pure", "services/planted/projection.py", "import aiokafka"),
+    Planted("pure", "services/planted/rows.py", "import aiokafka"),
     Planted("pure", "services/planted/policy.py", "import time"),
     Planted("pure", "services/planted/rules.py", "from motor import motor_asyncio"),
     Planted("services", "services/planted/handlers.py", "import services.other.handlers"),
@@ -53,7 +53,7 @@ _IMPORTS = [
 
 _RUFF = [
     Planted("TID251", "services/planted/domain.py", "from datetime import UTC, datetime\n\nNOW = datetime.now(UTC)"),
-    Planted("TID251", "services/planted/projection.py", "from datetime import date\n\nTODAY = date.today()"),
+    Planted("TID251", "services/planted/rows.py", "from datetime import date\n\nTODAY = date.today()"),
     Planted("DTZ005", "shared/planted.py", "from datetime import datetime\n\nNOW = datetime.now()"),
     Planted("BLE001", "shared/planted.py", "try:\n    X = 1\nexcept Exception:\n    X = 2"),
     Planted("T201", "services/planted/app.py", "print('x')"),
@@ -153,7 +153,7 @@ def test_an_import_against_the_rules_is_found(plant: Planter, planted: Planted) 
 def test_what_is_allowed_is_not_found(plant: Planter) -> None:
     pure = "from decimal import Decimal\n\nimport shared.events\nimport zoneinfo"
     plant(Planted("", "services/planted/domain.py", pure))
-    plant(Planted("", "services/planted/projection.py", "import services.planted.domain"))
+    plant(Planted("", "services/planted/rows.py", "import services.planted.domain"))
     plant(Planted("", "services/planted/store.py", "import pymongo"))
     plant(Planted("", "services/planted/app.py", "import faststream"))
     _, said = _lint_imports(plant.tree)

@@ -58,8 +58,8 @@ ENGAGEMENT = ("tests/services/engagement", "tests/laws/test_engagement_equals_or
 MODULES: dict[str, Sequence[str]] = {
     "shared.fold.entity": FOLD,
     "shared.fold.processor": FOLD,
-    "services.ingest.domain.claims": ADMISSION,
-    "services.ingest.domain.admit": ADMISSION,
+    "services.ingest.admit.claims": ADMISSION,
+    "services.ingest.admit.admit": ADMISSION,
     "services.ingest.admission": ADMISSION,
     "services.tiering.domain": TIERING,
     "services.tiering.rules.decide": TIERING,

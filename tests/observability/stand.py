@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from guanxi.stack.backing import Backing
-from guanxi.stack.kafka import start_kafka
-from guanxi.stack.mongod import start_mongod
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.process import Process
-from guanxi.stack.server import Ask, Server
-from guanxi.stack.services import Services
-from services.ingest.keys_edit import create_key
+from local.stack.backing import Backing
+from local.stack.kafka import start_kafka
+from local.stack.mongod import start_mongod
+from local.stack.paths import REPOSITORY
+from local.stack.process import Process
+from local.stack.server import Ask, Server
+from local.stack.services import Services
+from services.ingest.doors.http.keys_edit import create_key
 from tests.services.ingest.http.door import OLD_KEY_DAY
 
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"

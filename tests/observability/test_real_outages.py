@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.stack import kafka, mongod
+from local.stack import kafka, mongod
 from tests.observability.stand import Stand, a_stand
 
 WHY_NOT = kafka.why_not() or mongod.why_not()

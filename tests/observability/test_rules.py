@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from guanxi.stack.paths import REPOSITORY
+from local.stack.paths import REPOSITORY
 from shared import metrics
 
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules.yml"

@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from guanxi.cli import app
-from guanxi.policy_tools.difference import Difference, differences
-from guanxi.policy_tools.files import MAX_BYTES, read_text
+from operations.policy.difference import Difference, differences
+from operations.policy.files import MAX_BYTES, read_text
 from shared.errors import Malformed
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "policies"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from guanxi.policy_tools.files import PolicyFile, read_text
-from guanxi.policy_tools.versions import adopt_file, text_of, versions
+from operations.policy.files import PolicyFile, read_text
+from operations.policy.versions import adopt_file, text_of, versions
 from services.tiering.app import make_domain
 from services.tiering.policy import in_force
 from shared.errors import Stop

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guanxi.policy_tools.replay import End, Replay
+from operations.policy.replay import End, Replay
 from services.tiering.domain import Tiering
 from services.tiering.policy import Policies
 from shared.events.event import Event

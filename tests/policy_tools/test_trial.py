@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from guanxi.policy_tools import report
-from guanxi.policy_tools.tally import Tally, summary, visits
-from guanxi.policy_tools.trial import Moves, Question, run_trial
+from guanxi.reading import simulation as report
+from operations.policy.tally import Tally, summary, visits
+from operations.policy.trial import Moves, Question, run_trial
 from services.tiering.policy import Policies
 from shared.events.codec import encode
 from shared.events.event import Event, LogPosition, Position

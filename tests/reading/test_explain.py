@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from rich.cells import cell_len
 
-from guanxi.reading.asked import as_of_day
 from guanxi.reading.explain import explain, explain_on
+from services.tiering.questions import as_of_day
 from tests.reading.documents import changed, customer, engaged
 from tests.services.tiering.given import CNY, GBP
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from guanxi.cli import app
-from guanxi.fixes import Fix, fixed, read_fix
-from guanxi.rejections import Rejection
+from services.ingest.refusals.fixes import Fix, fixed, read_fix
+from services.ingest.refusals.read import Rejection
 from shared.errors import Malformed
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused

@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from guanxi.cli import app
-from guanxi.reading.progress import Progress
-from guanxi.reading.services import Answer, addresses, parse_addresses
-from guanxi.reading.status import MAX_COUNTED, Fresh, Rejected, Status, _words
 from guanxi.reading.status_screen import screen
+from operations.status.progress import Progress
+from operations.status.services import Answer, addresses, parse_addresses
+from operations.status.status import MAX_COUNTED, Fresh, Rejected, Status, _words
 from shared.errors import Malformed
 from tests.reading.documents import AT
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from guanxi.backups import restore as restoring
-from guanxi.backups.backup import back_up
-from guanxi.backups.restore import restore
-from guanxi.stack.backing import Backing
+from local.stack.backing import Backing
+from operations.backup import restore as restoring
+from operations.backup.backup import back_up
+from operations.backup.restore import restore
 from shared.errors import Stop
 from shared.kafka.scan import bounds
 from shared.mongo import connect
@@ -42,12 +42,12 @@ async def test_taken_amid_events_restored_and_gone_on_with(
 
             await until(goes_on)
             before = list(world.sent)
-            manifest = await back_up(world.settings, world.database, folder)
+            manifest = await back_up(world.settings, world.database, folder, note=print)
             stop.set()
         sent = list(world.sent)
         assert len(before) < len(sent)
         with pytest.raises(Stop, match="overwrites nothing"):
-            await back_up(world.settings, world.database, folder)
+            await back_up(world.settings, world.database, folder, note=print)
         with pytest.raises(Stop, match="still runs"):
             await restore(world.settings, world.database, folder, note=print)
     drop(world.settings)

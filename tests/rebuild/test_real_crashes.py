@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from guanxi.rebuilding.run import now
-from guanxi.stack.backing import Backing
+from local.stack.backing import Backing
+from operations.rebuild.run import now
 from shared.errors import Transient
 from shared.fold import handover
 from shared.fold.rebuild import Rebuild

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.rebuilding.services import FOLDING
-from guanxi.stack.backing import Backing
+from local.stack.backing import Backing
+from operations.rebuild.services import FOLDING
 from shared.fold.processor import LogProcessor
 from shared.kafka.batches import Appender
 from shared.kafka.scan import bounds

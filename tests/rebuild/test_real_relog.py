@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from guanxi.relogging import run as relogging
-from guanxi.relogging.run import abandon, relog
-from guanxi.stack.backing import Backing
-from guanxi.stack.errors import StackError
+from local.stack.backing import Backing
+from local.stack.errors import StackError
+from operations.relog import run as relogging
+from operations.relog.run import abandon, relog
 from shared.errors import Stop, Transient
 from shared.kafka.connection import partition_of
 from shared.kafka.scan import bounds, scan

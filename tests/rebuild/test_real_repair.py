@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.rebuilding.repairing import repair
-from guanxi.stack.backing import Backing
+from local.stack.backing import Backing
+from operations.rebuild.repairing import repair
 from shared.errors import Stop
 from shared.events.codec import CONTENT_TYPE, TYPE_HEADER
 from shared.events.facts import PurchaseRecorded

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from guanxi.stack.backing import Backing
+from local.stack.backing import Backing
 from tests.rebuild.world import World, a_world, drop, environment_of, first_purchases
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]

@@ -11,11 +11,11 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from guanxi.reading.progress import progress
-from guanxi.rebuilding.run import Asked, Outcome, run
-from guanxi.stack.backing import Backing
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.services import ALL, Services
+from local.stack.backing import Backing
+from local.stack.paths import REPOSITORY
+from local.stack.services import ALL, Services
+from operations.rebuild.run import Asked, Outcome, run
+from operations.status.progress import progress
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import partition_of
 from shared.mongo import Database, connect

@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import MongoClient
 
-from guanxi.stack.backing import Backing
+from local.stack.backing import Backing
 
 
 async def make_topic(servers: Backing, name: str, config: dict[str, str] | None = None) -> None:

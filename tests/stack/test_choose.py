@@ -2,9 +2,9 @@
 
 import pytest
 
-from guanxi.stack import containers, embedded, kafka, mongod
-from guanxi.stack.choose import FOR_PEOPLE, FOR_TESTS, Kind, choose
-from guanxi.stack.errors import StackError
+from local.stack import containers, embedded, kafka, mongod
+from local.stack.choose import FOR_PEOPLE, FOR_TESTS, Kind, choose
+from local.stack.errors import StackError
 
 
 class Machine:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.stack import containers
-from guanxi.stack.backing import Backing, backing
-from guanxi.stack.choose import Kind
+from local.stack import containers
+from local.stack.backing import Backing, backing
+from local.stack.choose import Kind
 from tests.stack.processes import gone
 from tests.stack.servers import first_value, insert_in_transaction, make_topic, send, texts
 

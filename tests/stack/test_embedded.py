@@ -5,8 +5,8 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from guanxi.stack.embedded import start_embedded
-from guanxi.stack.server import Ask
+from local.stack.embedded import start_embedded
+from local.stack.server import Ask
 
 
 async def test_it_has_the_topics_and_says_that_it_is_not_a_real_kafka(tmp_path: Path) -> None:

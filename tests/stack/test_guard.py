@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.stack.errors import StackError
-from guanxi.stack.process import Process, first_end
+from local.stack.errors import StackError
+from local.stack.process import Process, first_end
 from tests.stack.processes import alive, gone, with_word
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
@@ -28,7 +28,7 @@ time.sleep(300)
 _PARENT = """
 import asyncio, sys
 from pathlib import Path
-from guanxi.stack.process import Process
+from local.stack.process import Process
 
 async def main():
     await Process.start("sleeper", sys.argv[2:], log=Path(sys.argv[1]) / "log", remove=[Path(sys.argv[1]) / "data"])

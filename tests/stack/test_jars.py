@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.stack.errors import StackError
-from guanxi.stack.jars import ensure_jars, jars_folder, kafka_version
+from local.stack.errors import StackError
+from local.stack.jars import ensure_jars, jars_folder, kafka_version
 
 _WORKS = """#!/bin/sh
 echo run >> "$MAVEN_RUNS"

@@ -13,11 +13,11 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from guanxi.stack import kafka, mongod, ports
-from guanxi.stack.backing import Backing, backing
-from guanxi.stack.choose import Kind
-from guanxi.stack.errors import StackError
-from guanxi.stack.supervise import keep_running
+from local.stack import kafka, mongod, ports
+from local.stack.backing import Backing, backing
+from local.stack.choose import Kind
+from local.stack.errors import StackError
+from local.stack.supervise import keep_running
 from tests.stack.processes import appeared, gone, with_word
 from tests.stack.servers import first_value, insert_in_transaction, make_topic, send, texts
 

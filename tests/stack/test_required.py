@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from guanxi.stack.paths import REPOSITORY
+from local.stack.paths import REPOSITORY
 
 _NEEDS_KAFKA = "import pytest\n\n@pytest.mark.real\ndef test_it(kafka_bootstrap):\n    assert kafka_bootstrap\n"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from guanxi.stack.backing import Backing
-from guanxi.stack.errors import StackError
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.services import ALL, Services
-from guanxi.stack.supervise import keep_running
+from local.stack.backing import Backing
+from local.stack.errors import StackError
+from local.stack.paths import REPOSITORY
+from local.stack.services import ALL, Services
+from local.stack.supervise import keep_running
 from tests.importer.memory import HEADER, MAPPING
 from tests.stack.processes import alive, gone
 

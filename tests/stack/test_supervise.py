@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from guanxi.stack.errors import StackError
-from guanxi.stack.supervise import MAX_RESTARTS, WITHIN_SECONDS, Restarts, in_words, keep_running
+from local.stack.errors import StackError
+from local.stack.supervise import MAX_RESTARTS, WITHIN_SECONDS, Restarts, in_words, keep_running
 
 
 @dataclass

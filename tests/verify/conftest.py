@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.stack.backing import Backing
+from local.stack.backing import Backing
 from tests.conftest import _delete_topics
 from tests.verify.world import World, a_world
 

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from guanxi.rebuilding.run import Asked, run
-from guanxi.rebuilding.services import FOLDING
-from guanxi.stack.backing import backing
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.services import Services
+from local.stack.backing import backing
+from local.stack.paths import REPOSITORY
+from local.stack.services import Services
+from operations.rebuild.run import Asked, run
+from operations.rebuild.services import FOLDING
 from services.ingest.admission import log_record
-from services.ingest.domain import Accepted, Candidate, admit, judge
+from services.ingest.admit import Accepted, Candidate, admit, judge
 from services.ingest.store import CLAIMS, _document
 from shared.events.codec import decode, encode
 from shared.events.event import LogPosition, Position
@@ -105,7 +105,7 @@ async def fold(settings: Settings) -> None:
         await StateStore(database, service, 1, 1).progress(list(ends))
         for partition, end in ends.items():
             await database[f"{service}_positions"].update_one({"_id": f"g1/{partition}"}, {"$set": {"offset": end}})
-        await run(settings, database, Asked(service, accept=True))
+        await run(settings, database, Asked(service, accept=True), note=print)
 
 
 async def main(events: int) -> None:

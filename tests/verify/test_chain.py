@@ -2,8 +2,8 @@
 
 from datetime import UTC, date, datetime
 
-from guanxi.verify.chain import Chains
-from guanxi.verify.findings import Report
+from operations.verify.chain import Chains
+from operations.verify.findings import Report
 from shared.events.codec import decision_id
 from shared.events.decisions import ContactLapsed
 from shared.events.event import Event, LogPosition

@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from guanxi.stack.paths import REPOSITORY
-from guanxi.verify.findings import Report
-from guanxi.verify.folding import Refold
-from guanxi.verify.sample import wanted
+from local.stack.paths import REPOSITORY
+from operations.verify.findings import Report
+from operations.verify.folding import Refold
+from operations.verify.sample import wanted
 from services.tiering.domain import Tiering
 from services.tiering.policy_file import read_policy
 from shared.events.codec import decision_id, encode

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from guanxi.verify.findings import Report
-from guanxi.verify.log import LogCheck, OnLog
-from guanxi.verify.sample import wanted
+from operations.verify.findings import Report
+from operations.verify.log import LogCheck, OnLog
+from operations.verify.sample import wanted
 from shared.events.event import Position
 from shared.events.facts import CustomerRegistered
 from tests.shared.fakes import LogRecord, event, on_log, purchase, review

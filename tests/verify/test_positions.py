@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guanxi.verify.positions import Offsets, Positions
+from operations.verify.positions import Offsets, Positions
 from shared.events.event import Position
 
 offsets = st.sets(st.integers(0, 70_000), max_size=60)

@@ -13,11 +13,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from anyio.from_thread import BlockingPortal
 
-from guanxi.doctor.run import examine
-from guanxi.doctor.symptoms import Findings, Symptom
-from guanxi.doctor.topics import look_at_positions
-from guanxi.verify.meter import Meter
-from guanxi.verify.sample import Sample
+from operations.doctor.run import examine
+from operations.doctor.symptoms import Findings, Symptom
+from operations.doctor.topics import look_at_positions
+from operations.verify.meter import Meter
+from operations.verify.sample import Sample
 from shared.kafka.inspect import inspect
 from shared.settings import Settings
 from shared.topics import LOG, REJECTED

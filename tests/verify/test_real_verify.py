@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.verify.findings import Report
-from guanxi.verify.sample import Sample
+from operations.verify.findings import Report
+from operations.verify.sample import Sample
 from shared.events.decisions import TierChanged
 from shared.events.event import Position
 from shared.events.registry import NAMES

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from guanxi.doctor.clocks import _say
-from guanxi.doctor.deep import MAX_TOLD, take_over
-from guanxi.doctor.symptoms import Findings
-from guanxi.doctor.topics import say_room
-from guanxi.verify.findings import Report
+from operations.doctor.clocks import _say
+from operations.doctor.deep import MAX_TOLD, take_over
+from operations.doctor.symptoms import Findings
+from operations.doctor.topics import say_room
+from operations.verify.findings import Report
 
 
 @pytest.mark.parametrize(

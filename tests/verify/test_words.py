@@ -4,11 +4,11 @@ import io
 
 import pytest
 
-from guanxi.doctor.topics import drift
-from guanxi.verify.findings import Report
-from guanxi.verify.meter import Meter
-from guanxi.verify.sample import Sample, parse_sample, wanted
-from guanxi.verify.telling import in_lines
+from operations.doctor.topics import drift
+from operations.verify.findings import Report
+from operations.verify.meter import Meter
+from operations.verify.sample import Sample, parse_sample, wanted
+from operations.verify.telling import in_lines
 from shared.errors import Malformed
 from shared.kafka.inspect import FoundTopic
 from shared.settings import Settings

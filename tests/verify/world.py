@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from guanxi.reading.progress import progress
-from guanxi.stack.backing import Backing
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.services import Services
-from guanxi.verify.findings import CHECKS, Check, Finding, Report
-from guanxi.verify.meter import Meter
-from guanxi.verify.run import Run
-from guanxi.verify.sample import Sample
+from local.stack.backing import Backing
+from local.stack.paths import REPOSITORY
+from local.stack.services import Services
+from operations.status.progress import progress
+from operations.verify.findings import CHECKS, Check, Finding, Report
+from operations.verify.meter import Meter
+from operations.verify.run import Run
+from operations.verify.sample import Sample
 from shared.fold.entity import WAITING
 from shared.kafka.batches import Appender, Outgoing
 from shared.mongo import Database, Document, connect

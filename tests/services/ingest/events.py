@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.ingest.domain import Candidate, admit
-from services.ingest.wire import from_kafka
+from services.ingest.admit import Candidate, admit
+from services.ingest.doors.kafka.wire import from_kafka
 from shared.events.refusal import Refused
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)

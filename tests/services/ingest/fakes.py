@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.ingest.admission import Admission, Named, Person, Place
-from services.ingest.domain import Claim
+from services.ingest.admit import Claim
 from shared.events.codec import decode, type_and_position
 from shared.events.event import Event, LogPosition, Position
 from shared.kafka.batches import Outgoing

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.ingest.admission import Admission, Place
+from services.ingest.admit import Claim
 from services.ingest.app import prepare_admission
-from services.ingest.domain import Claim
 from services.ingest.settings import IngestSettings
 from services.ingest.store import SCHEMA, MongoStore
 from shared.kafka.admin import make_topics

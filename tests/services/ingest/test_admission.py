@@ -11,8 +11,8 @@ import pytest
 
 from services.ingest import admission
 from services.ingest.admission import MAX_CLAIM_ROUNDS, MAX_ERRORS_PER_BATCH
-from services.ingest.domain import read_quickly
-from services.ingest.rejected import FIELD, HINT, KEY_DROPPED, MAX_VALUE_BYTES, POSITION, REASON, VALUE_BYTES
+from services.ingest.admit import read_quickly
+from services.ingest.refusals.publish import FIELD, HINT, KEY_DROPPED, MAX_VALUE_BYTES, POSITION, REASON, VALUE_BYTES
 from shared.errors import Stop, Transient
 from shared.events.codec import dump_replaced
 from shared.events.event import Position

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.ingest.domain import refuse_key
-from services.ingest.domain.content import MAX_NAMED
+from services.ingest.admit import refuse_key
+from services.ingest.admit.content import MAX_NAMED
 from shared.events.codec import dump_fact
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import FACTS

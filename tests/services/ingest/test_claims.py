@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain import MAX_REVISIONS, Accepted, Candidate, Claim, Duplicate, judge
+from services.ingest.admit import MAX_REVISIONS, Accepted, Candidate, Claim, Duplicate, judge
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from tests.services.ingest.events import candidate, event

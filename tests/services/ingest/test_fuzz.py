@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from services.ingest.admission import log_record
-from services.ingest.domain import Candidate, admit
-from services.ingest.wire import MAX_EXPONENT
+from services.ingest.admit import Candidate, admit
+from services.ingest.doors.kafka.wire import MAX_EXPONENT
 from shared.events.codec import decode
 from shared.events.event import LogPosition, Position
 from shared.events.refusal import Refused

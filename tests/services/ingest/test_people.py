@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from services.ingest.domain.people import derived_id
+from services.ingest.admit.people import derived_id
 from tests.services.ingest.events import DATA, candidate, event
 
 NAMES = ("王伟", "李娜", "张敏", "采购总监")

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from services.ingest.admission import log_record
-from services.ingest.domain import Candidate, admit, quick, read_quickly
-from services.ingest.domain.quick import USUAL, UnknownSchemaError, shape_of
-from services.ingest.wire import MAX_EVENT_BYTES, from_kafka, is_plain
+from services.ingest.admit import Candidate, admit, quick, read_quickly
+from services.ingest.admit.quick import USUAL, UnknownSchemaError, shape_of
+from services.ingest.doors.kafka.wire import MAX_EVENT_BYTES, from_kafka, is_plain
 from shared.events.codec import encode_json
 from shared.events.event import Position
 from shared.events.facts import PurchaseRecorded

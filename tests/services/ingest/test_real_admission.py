@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.ingest.admission import Admission
-from services.ingest.rejected import REASON
+from services.ingest.refusals.publish import REASON
 from shared.kafka.batches import Outgoing
 from shared.topics import INBOX, LOG, REJECTED
 from tests.services.ingest.events import event, raw

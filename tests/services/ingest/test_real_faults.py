@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from guanxi.stack.ports import free_port
-from services.ingest.keys_edit import create_key
+from local.stack.ports import free_port
+from services.ingest.doors.http.keys_edit import create_key
 from shared.topics import LOG
 from tests.services.ingest.events import raw
 from tests.services.ingest.fakes import read_log

@@ -1,4 +1,4 @@
-"""Actor and key are kept to the log; a key only where the HTTP door vouches for it (services/ingest/vouching.py)."""
+"""Actor and key are kept to the log; a key only where the HTTP door vouches for it (doors/http/vouching.py)."""
 
 import json
 from dataclasses import replace
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from services.ingest.doors.http.vouching import HEADER, vouch, vouched_key
 from services.ingest.inbox import InboxRecord as Sent
-from services.ingest.vouching import HEADER, vouch, vouched_key
 from shared.events.event import Event
 from tests.services.ingest.events import event, raw
 from tests.services.ingest.fakes import PLACE, InboxRecord, World, read_log

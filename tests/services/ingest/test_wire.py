@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.ingest import wire
-from services.ingest.wire import MAX_DEPTH, MAX_EVENT_BYTES, from_kafka, parse_json
+from services.ingest.doors.kafka import wire
+from services.ingest.doors.kafka.wire import MAX_DEPTH, MAX_EVENT_BYTES, from_kafka, parse_json
 from shared.events.refusal import Reason, Refused
 from tests.services.ingest.events import event, raw
 

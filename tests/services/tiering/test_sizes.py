@@ -9,7 +9,7 @@ from hypothesis import given as generated
 from hypothesis import settings
 
 from services.tiering.domain import Tiering
-from services.tiering.projection import _NOTHING
+from services.tiering.rows import _NOTHING
 from services.tiering.rules.answers import UNANSWERED
 from services.tiering.rules.goals import NO_GOALS
 from services.tiering.rules.latest import NOTHING

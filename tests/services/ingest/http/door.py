@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 
-from services.ingest.domain import Accepted, Claim, judge
-from services.ingest.http import create_door
+from services.ingest.admit import Accepted, Claim, judge
+from services.ingest.doors.http.door import create_door
+from services.ingest.doors.http.keys import ApiKeys
+from services.ingest.doors.http.keys_edit import create_key
 from services.ingest.inbox import Appended, InboxRecord
-from services.ingest.keys import ApiKeys
-from services.ingest.keys_edit import create_key
 from services.ingest.limits import DoorLimits
 from shared.errors import Transient
 from shared.events.event import Position

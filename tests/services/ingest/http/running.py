@@ -11,10 +11,10 @@ from typing import Any
 
 import httpx
 
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.ports import free_port
-from guanxi.stack.process import Process
-from services.ingest.keys_edit import create_key
+from local.stack.paths import REPOSITORY
+from local.stack.ports import free_port
+from local.stack.process import Process
+from services.ingest.doors.http.keys_edit import create_key
 from tests.services.ingest.http.door import OLD_KEY_DAY
 from tests.services.ingest.real import PARTITIONS
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.ingest.http_events import ACCEPTED_NOTE
+from services.ingest.doors.http.events import ACCEPTED_NOTE
 from tests.services.ingest.events import LEAVE_OUT, event, raw
 from tests.services.ingest.http.door import BATCH, EVENT, JSON, LINES, Door, MemoryClaims, is_problem, purchases
 

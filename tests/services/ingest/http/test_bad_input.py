@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from services.ingest.doors.kafka.wire import MAX_EVENT_BYTES
 from services.ingest.limits import MAX_BODY_BYTES, MAX_EVENTS
-from services.ingest.wire import MAX_EVENT_BYTES
 from tests.services.ingest.events import LEAVE_OUT, event, raw
 from tests.services.ingest.http.door import BATCH, EVENT, JSON, LINES, Door, is_problem, purchases
 

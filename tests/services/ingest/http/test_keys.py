@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.keys import ApiKeys, Denied, read_keys
-from services.ingest.keys_edit import create_key, revoke_key
+from services.ingest.doors.http.keys import ApiKeys, Denied, read_keys
+from services.ingest.doors.http.keys_edit import create_key, revoke_key
 from shared import metrics
 from shared.errors import Malformed
 from shared.logs import REPEATING

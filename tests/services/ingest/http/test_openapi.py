@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.ingest.http import create_door
-from services.ingest.http_examples import ONE_ACCEPTED
-from services.ingest.http_openapi import openapi
-from services.ingest.keys import ApiKeys
-from services.ingest.keys_edit import create_key
+from services.ingest.doors.http.door import create_door
+from services.ingest.doors.http.examples import ONE_ACCEPTED
+from services.ingest.doors.http.keys import ApiKeys
+from services.ingest.doors.http.keys_edit import create_key
+from services.ingest.doors.http.openapi import openapi
 from shared.events.refusal import Reason
 from shared.events.registry import FACTS
 from tests.services.ingest.events import NOW, ZONE

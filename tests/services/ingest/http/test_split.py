@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.split import BodyKind, split_body
+from services.ingest.doors.kafka.split import BodyKind, split_body
 from shared.events.refusal import Refused
 
 VALUES: st.SearchStrategy[Any] = st.recursive(

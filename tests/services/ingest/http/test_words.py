@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from services.ingest.admission import read
-from services.ingest.domain import admit
-from services.ingest.http_events import MAX_LOOKED_UP
+from services.ingest.admit import admit
+from services.ingest.doors.http.events import MAX_LOOKED_UP
 from shared.events.refusal import MAX_HINT_CHARS, Refused
 from tests.services.ingest.events import LEAVE_OUT, NOW, ZONE, event, raw
 from tests.services.ingest.fakes import InboxRecord

@@ -1,0 +1,1 @@
+"""How far each reader has come, and what each service says of itself."""
