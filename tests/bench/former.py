@@ -17,6 +17,7 @@ FORMERLY = {
     "operations.policy": "guanxi.policy_tools",
     "services.ingest.doors": "guanxi",
     "services.ingest.doors.files": "guanxi.importer",
+    "services.ingest.doors.http": "services.ingest",
 }
 
 
