@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,10 @@ from guanxi.cli import app
 from services.ingest.doors.files.mapping import parse_mapping
 from services.ingest.doors.files.plan import Input, inputs_of, read_plan
 from shared.errors import Malformed
+from shared.events.decisions import TierChanged
 from tests.importer.memory import HEADER, MAPPING, Office, reasons
 from tests.importer.workbooks import xlsx
+from tests.services.tiering.given import given as a_customer
 
 BA = "nr,c,d,amt,m,due,paid\n1,BA,2026-02-02,5000000.00,0.30,2026-03-04,2026-03-01\n"
 COMMON = """
@@ -62,6 +64,19 @@ async def test_one_csv_as_purchase_invoice_and_payment_is_one_history_in_one_run
     tally = await office.make_of(inputs, backfill=True).run(lambda: None)
     assert (tally.read, tally.admitted, tally.refusals) == (3, 3, 0), tally.hints
     assert ids(office) == ["p-1", "i-1", "y-1"]
+
+
+async def test_in_one_run_it_is_priority_as_of_the_day_that_it_was_due(office: Office) -> None:
+    """By default-cny: payment counts from the day that an invoice was due, and 38.8 points become 50.3."""
+    file = office.file("ba.csv", BA)
+    inputs = [Input(file, parse_mapping(text, "m")) for text in (PAYMENT, PURCHASE, INVOICE)]
+    await office.make_of(inputs, backfill=True).run(lambda: None)
+    customer = a_customer()
+    for fact in office.servers.log():
+        customer.fold(fact)
+    decided = [*customer.decisions, *customer.when("2026-03-10").decisions]
+    changes = [(one.to_tier, one.effective_on) for one in decided if isinstance(one, TierChanged)]
+    assert changes == [("general", date(2026, 2, 2)), ("priority", date(2026, 3, 4))]
 
 
 async def test_the_same_in_three_runs_is_customer_has_history(office: Office) -> None:

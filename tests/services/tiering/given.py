@@ -170,7 +170,10 @@ class Given:
         return self
 
     def _fold(self, one: Said) -> None:
-        event = self.event(one)
+        self.fold(self.event(one))
+
+    def fold(self, event: Event) -> None:
+        """Fold a record of the log, and read what is decided back."""
         for decision in [*self.entity.fold(event, deciding=True)]:
             self.decisions.append(decision.data)
             self.folded += 1
