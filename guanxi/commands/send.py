@@ -11,8 +11,8 @@ import httpx
 import typer
 
 from guanxi.console import fail, say
-from local.stack.current import use_current
-from local.stack.running import run
+from guanxi.current import use_current
+from guanxi.running import run
 from services.ingest.admit import admit
 from services.ingest.doors.http.openapi import EVENTS_PATH
 from services.ingest.doors.kafka.split import BodyKind, split_body

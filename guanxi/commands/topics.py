@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from guanxi.console import fail, say
+from guanxi.current import use_current
 from guanxi.reading.connection import as_json
-from local.stack.current import use_current
 from operations.doctor.topics import drift
 from shared.errors import GuanxiError
 from shared.kafka.inspect import FoundTopic, inspect

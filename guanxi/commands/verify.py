@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
+from guanxi.current import use_current
 from guanxi.reading.connection import as_json
-from local.stack.current import use_current
 from operations.verify.findings import CHECKS, Check, Report
 from operations.verify.meter import Meter, standard_error
 from operations.verify.run import Run

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from guanxi import current
 from guanxi.cli import stack_first
-from local.stack import current
 
 ENVIRONMENT = {
     "GUANXI_KAFKA_BOOTSTRAP": "127.0.0.1:9",

@@ -11,7 +11,7 @@ import pytest
 
 _REPOSITORY = Path(__file__).parents[2]
 _BIN = Path(sys.executable).parent
-_COPIED = ("guanxi", "services", "shared", "tests/lint", "pyproject.toml")
+_COPIED = ("guanxi", "local", "operations", "services", "shared", "tests/lint", "pyproject.toml")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ _IMPORTS = [
     Planted("pure", "services/planted/policy.py", "import time"),
     Planted("pure", "services/planted/rules.py", "from motor import motor_asyncio"),
     Planted("services", "services/planted/handlers.py", "import services.other.handlers"),
+    Planted("local", "guanxi/commands/planted.py", "from local.stack.errors import failed"),
+    Planted("layers", "operations/planted.py", "import guanxi.console"),
     Planted("layers", "services/planted/handlers.py", "import guanxi.cli"),
     Planted("layers", "shared/planted.py", "import services.planted"),
     Planted("events", "shared/events/planted.py", "import os"),

@@ -13,7 +13,6 @@ from typing import IO
 import typer
 
 from guanxi.console import fail
-from local.stack.paths import cache_folder
 from shared.settings import Settings
 
 STACK = "GUANXI_USE_STACK"
@@ -122,6 +121,14 @@ def _chosen(running: list[Current], wanted: str) -> Current:
     if found is not None:
         return found
     return fail(f"no stack {wanted!r} runs on this machine" + (f"; there are:{lines}" if running else ""), USAGE_CODE)
+
+
+def cache_folder() -> Path:
+    """What can be fetched or made again: $XDG_CACHE_HOME/guanxi, made if need be."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "guanxi"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _folder() -> Path:
