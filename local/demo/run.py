@@ -22,7 +22,7 @@ from local.demo.stage import POLICY, ZONE, Story, import_story, wait_for_views, 
 from local.stack.backing import Backing, backing
 from local.stack.errors import StackError
 from local.stack.services import Services
-from services.ingest.doors.http.keys_edit import create_key
+from shared.keys.edit import create_key
 from shared.mongo import Database, connect
 from shared.settings import Settings
 

@@ -8,7 +8,6 @@ from starlette.routing import BaseRoute, Mount
 
 from services.ingest.admission import Admission, Place
 from services.ingest.doors.http.door import create_door
-from services.ingest.doors.http.keys import ApiKeys
 from services.ingest.handlers import KafkaInbox
 from services.ingest.limits import DoorLimits
 from services.ingest.settings import IngestSettings, key_bytes
@@ -18,6 +17,7 @@ from shared.kafka.batches import Appender
 from shared.kafka.connection import Broker, make_broker
 from shared.kafka.odd_headers import read_odd_headers
 from shared.kafka.reader import TopicReader
+from shared.keys import ApiKeys
 from shared.mongo import Database, connect
 from shared.mongo.generations import current_generation, log_generation
 from shared.mongo.ping import mongo_check
