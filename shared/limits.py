@@ -71,3 +71,7 @@ class RateLimit:
         if len(self._buckets) > MAX_BUCKETS:
             self._buckets.popitem(last=False)
         return bucket
+
+    def left(self, key: str, per_second: float, now_seconds: float) -> float:
+        """What may be spent still; below 0 what is owed."""
+        return self._bucket(key, per_second, now_seconds).tokens

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from services.tiering.app import make_domain, read_policies
 from services.tiering.domain import CUSTOMERS
-from services.tiering.policy import Policy
+from services.tiering.policy import Policy, in_force
 from services.tiering.rules.changes import would_change
 from services.tiering.store import KEY_PERSON_WORK, ORGANISATIONAL
 from shared.events.types import TIERS
@@ -98,3 +98,10 @@ def _given(tier: str, entitlement: Entitlement) -> Document | None:
         return None
     organisational = dict.fromkeys(("relationship_assessment", "group_plan"), tier in ORGANISATIONAL)
     return {**asdict(entitlement), "key_person_work": tier in KEY_PERSON_WORK, **organisational}
+
+
+async def base_currency(database: Database, settings: Settings) -> str:
+    """In which money is shown today, by the policy in force."""
+    domain = await make_domain(database, settings)
+    today = datetime.now(settings.zone).date().toordinal()
+    return in_force(domain.policies, today).base_currency

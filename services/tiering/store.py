@@ -10,7 +10,7 @@ from services.tiering.policy import FACTORS
 from services.tiering.rows import ENTITLEMENTS
 from services.tiering.rules.evolve import MASTER_DATA, ROLES
 from shared.events.types import TIERS
-from shared.mongo.schema import Index, Name, Schema, View
+from shared.mongo.schema import Index, Name, Schema, View, keys
 from shared.mongo.states import freshness_collection
 
 Json = dict[str, Any]
@@ -186,6 +186,13 @@ def quality_pipeline(name: Name) -> list[Json]:
     ]
 
 
+def totals_pipeline(name: Name) -> list[Json]:
+    """How many customers each tier has, and their net of 365 days in minor units; read from an index alone."""
+    del name
+    count = {"customers": {"$sum": 1}, "net_order": {"$sum": "$net_order"}}
+    return [{"$match": {"tier": {"$in": list(TIERS)}}}, {"$group": {"_id": "$tier", **count}}]
+
+
 POLICY_SHAPE: Json = {
     "bsonType": "object",
     "required": ["_id", "name", "version", "effective_on", "text", "sha256", "adopted_at"],
@@ -205,15 +212,24 @@ SCHEMA = Schema(
     plain_collections=("tiering_positions", "tiering_quarantine", "policies"),
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
-        Index(CUSTOMERS, ("tier",)),
-        Index(CUSTOMERS, ("account_manager",)),
+        Index(CUSTOMERS, ("tier", "net_order", "_id")),
+        Index(CUSTOMERS, ("account_manager", "_id")),
         Index(HISTORY, ("customer", "effective_on", "version"), unique=True),
     ),
-    dropped=(Index(CUSTOMERS, ("partition", "due_at")), Index(CUSTOMERS, ("partition", "as_of"))),
+    dropped=(
+        Index(CUSTOMERS, ("partition", "due_at")),
+        Index(CUSTOMERS, ("partition", "as_of")),
+        Index(CUSTOMERS, ("tier",)),
+        Index(CUSTOMERS, ("account_manager",)),
+    ),
     views=(
         View("customers", CUSTOMERS, customers_pipeline),
         View("tier_history", HISTORY, history_pipeline),
         View("data_quality", CUSTOMERS, quality_pipeline),
+        View("tier_totals", CUSTOMERS, totals_pipeline),
+        View("customer_keys", CUSTOMERS, keys({"_id": 1}, "account_manager")),
+        View("customer_keys_by_net", CUSTOMERS, keys({"net_order": -1, "_id": -1}, "tier")),
+        View("decision_keys", HISTORY, keys({"customer": 1, "effective_on": 1, "version": 1})),
     ),
     validators={"policies": POLICY_SHAPE},
 )

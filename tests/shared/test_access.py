@@ -72,7 +72,7 @@ def test_readers_have_views_only_and_confidential_ones_by_their_own_role() -> No
         assert set(role.privileges.values()) == {("find",)}
         assert not role.inherits
     secret = {view.name for view in ENGAGEMENT.views if view.confidential}
-    assert secret == {"key_persons", "relationship_assessments"}
+    assert secret == {"key_persons", "relationship_assessments", "key_person_keys", "assessment_keys"}
     assert confidential.privileges.keys() - reader.privileges.keys() >= secret
     assert not {name for name in reader.privileges if name.partition(".")[0] in secret}
 

@@ -25,6 +25,9 @@ PRIVATE = (
 )
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation", "incomplete_since")
 STATUSES = ["on_track", "due_soon", "lapsed"]
+OWED: Stage = {"status": {"$in": STATUSES}}
+"""Whom a contact is owed to."""
+ORDER = {"tier_order": 1, "due_on": 1, "_id": 1}
 
 
 def engagement() -> list[Stage]:
@@ -47,8 +50,8 @@ def contact_plan() -> list[Stage]:
         "cadence": {"$eq": ["$status", "on_track"]},
     }
     return [
-        {"$match": {"status": {"$in": STATUSES}}},
-        {"$sort": {"tier_order": 1, "due_on": 1, "_id": 1}},
+        {"$match": OWED},
+        {"$sort": ORDER},
         {
             "$project": {
                 "id": "$_id",
