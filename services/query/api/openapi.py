@@ -75,6 +75,8 @@ def openapi() -> Json:
                     "description": "made with `guanxi keys create --scope customers:read`",
                 }
             },
+            "headers": {name: {"schema": _STRING, "description": about} for name, about in _HEADERS.items()},
+            "responses": _errors(),
             "schemas": _schemas(),
         },
     }
@@ -174,24 +176,34 @@ def _operation(name: str, about: str, parameters: list[Json], data: Json, page: 
             "freshness": {"$ref": _REF.format(model="Freshness")},
         },
     }
-    headers = {
-        "Guanxi-Position": _header("token of the log: everything up to there is in the answer"),
-        "Guanxi-As-Of": _header("up to when the rows tell; missing while there are none"),
-        "Guanxi-Behind": _header("records known to be on the log that are not in the answer"),
-        "Guanxi-Waited-For": _header("with after= of the door: admitted, refused or duplicate"),
-        "ETag": _header("for If-None-Match; missing on confidential answers"),
-        "RateLimit": _header("units left, and seconds until all are back"),
-        "RateLimit-Policy": _header("units of a key and window"),
-    }
+    headers = {header: {"$ref": f"#/components/headers/{header}"} for header in _HEADERS}
     answers: Json = {
         "200": {"description": "The answer", "headers": headers, "content": {"application/json": {"schema": body}}},
         "304": {"description": "The answer that If-None-Match names is still right"},
     }
+    answers |= {status: {"$ref": f"#/components/responses/{status}"} for status in _errors()}
+    return {"operationId": name, "summary": about, "parameters": parameters, "responses": answers}
+
+
+_HEADERS = {
+    "Guanxi-Position": "token of the log: everything up to there is in the answer",
+    "Guanxi-As-Of": "up to when the rows tell; missing while there are none",
+    "Guanxi-Behind": "records known to be on the log that are not in the answer",
+    "Guanxi-Waited-For": "with after= of the door: admitted, refused or duplicate",
+    "ETag": "for If-None-Match; missing on confidential answers",
+    "RateLimit": "units left, and seconds until all are back",
+    "RateLimit-Policy": "units of a key and window",
+}
+
+
+def _errors() -> Json:
+    """The error answers by status."""
+    found: Json = {}
     for status in sorted({code.status for code in CODES.values()}):
         said = [f"`{name}`: {code.means}" for name, code in CODES.items() if code.status == status]
         schema = {"$ref": _REF.format(model="Problem")}
-        answers[str(int(status))] = {"description": "; ".join(said), "content": {MEDIA_TYPE: {"schema": schema}}}
-    return {"operationId": name, "summary": about, "parameters": parameters, "responses": answers}
+        found[str(int(status))] = {"description": "; ".join(said), "content": {MEDIA_TYPE: {"schema": schema}}}
+    return found
 
 
 def _always(fields: tuple[str, ...]) -> list[Json]:
@@ -224,10 +236,6 @@ def _query(name: str, schema: Json, about: str, *, required: bool = False) -> Js
 
 def _path(name: str) -> Json:
     return {"name": name, "in": "path", "required": True, "schema": _KINDS[Kind.ID]}
-
-
-def _header(about: str) -> Json:
-    return {"schema": _STRING, "description": about}
 
 
 def _name(path: str) -> str:
