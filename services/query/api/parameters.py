@@ -91,7 +91,8 @@ def read_list(resource: Resource, asked: Given, places: int = 2) -> Asked:
     order = _order(resource, one(asked, "sort"), filtered)
     if resource.one_of and not set(resource.one_of) & filtered.keys():
         raise refusal("filter_missing", f"{resource.name} is read by {' or '.join(resource.one_of)}; give one of them")
-    keys, of_rows = dict(order.needed), Document()
+    keys: Document = dict(order.needed)
+    of_rows: Document = {name: {"$gt": ""} for name in resource.leads}
     conditions: list[Document] = []
     for name, values in filtered.items():
         filter_ = order.filters[name]

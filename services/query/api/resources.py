@@ -77,6 +77,9 @@ class Resource:
     scope: Scope = Scope.CUSTOMERS_READ
     confidential: bool = False
     one_of: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+    """Fields of a row that hold a text and lead to the index by which rows are found: said to be some, where no filter
+    says which."""
     cost: float = 2.0
 
     @property
@@ -244,6 +247,7 @@ RESOURCES = (
         leaf=("week",),
         rows_of="representative",
         one_of=("week", "representative"),
+        leads=("week",),
         cost=10.0,
     ),
 )

@@ -109,14 +109,14 @@ class Api:
             self._route(f"{PREFIX}/customers/{{id}}", self._customer, May.CUSTOMERS_READ, 1.0),
             self._route(f"{PREFIX}/customers/{{id}}/explanation", self._explanation, May.CUSTOMERS_READ, 3.0),
             self._route(f"{PREFIX}/status", self._status, May.OPS_READ, 1.0),
-            self._route(f"{PREFIX}/events/{{source}}/{{id}}", self._fate, None, 1.0),
+            self._route(f"{PREFIX}/events/{{source}}/{{id}}", self._fate, May.EVENTS_WRITE, 1.0),
         ]
         handlers: Mapping[Any, Any] = {HTTPException: _http_problem, Exception: _internal_problem}
         app = Starlette(routes=routes, exception_handlers=handlers)
         app.router.redirect_slashes = False
         return RawPath(app)
 
-    def _route(self, path: str, work: Answered, scope: May | None, cost: float) -> Route:
+    def _route(self, path: str, work: Answered, scope: May, cost: float) -> Route:
         async def answered(request: Request) -> Response:
             return await self._answered(request, work, scope, cost)
 
@@ -124,7 +124,7 @@ class Api:
         answered.__name__ = f"get_{name}"  # as the metrics call it
         return Route(path, answered, methods=["GET"])
 
-    async def _answered(self, request: Request, work: Answered, scope: May | None, cost: float) -> Response:
+    async def _answered(self, request: Request, work: Answered, scope: May, cost: float) -> Response:
         key = self.keys.find(request.headers.get("authorization"), self.now())
         if isinstance(key, Denied):
             return rights.NO_KEY.response()
@@ -164,9 +164,8 @@ class Api:
         reset = (most - left) / self.units_per_second
         return None, {**policy, "RateLimit": f'"units";r={left:.0f};t={reset:.0f}'}
 
-    async def _work(self, request: Request, key: ApiKey, work: Answered, scope: May | None) -> Response:
-        if scope is not None:
-            rights.check_scope(key, scope)
+    async def _work(self, request: Request, key: ApiKey, work: Answered, scope: May) -> Response:
+        rights.check_scope(key, scope)
         asked = given(request.scope["query_string"])
         for name in ALWAYS:
             if len(asked.get(name, ())) > 1:
