@@ -20,7 +20,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.query.api import rights
 from services.query.api.answers import WAITED_FOR, Seen, answer, shown, unchanged
@@ -95,7 +94,7 @@ class Api:
     in_work: WorkPlaces = field(default_factory=lambda: WorkPlaces(MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_KEY))
     rate: RateLimit = field(default_factory=lambda: RateLimit(BURST_SECONDS))
 
-    def app(self) -> ASGIApp:
+    def app(self) -> Starlette:
         """The application."""
         document = to_json(openapi(), indent=2)
 
@@ -114,7 +113,7 @@ class Api:
         handlers: Mapping[Any, Any] = {HTTPException: _http_problem, Exception: _internal_problem}
         app = Starlette(routes=routes, exception_handlers=handlers)
         app.router.redirect_slashes = False
-        return RawPath(app)
+        return app
 
     def _route(self, path: str, work: Answered, scope: May, cost: float) -> Route:
         async def answered(request: Request) -> Response:
@@ -381,19 +380,6 @@ def _unavailable(code: str, hint: str) -> Refusal:
 
 def _expired() -> Refusal:
     return refusal("cursor_expired", "the rows that this cursor pages through are gone; begin again without it")
-
-
-class RawPath:
-    """Routes by the path as sent, so that an id may hold a slash (%2F)."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on."""
-        if scope["type"] == "http":
-            scope = {**scope, "path": scope["raw_path"].partition(b"?")[0].decode("ascii", "replace")}
-        await self._app(scope, receive, send)
 
 
 async def _http_problem(_: Request, error: Exception) -> Response:

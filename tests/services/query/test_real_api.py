@@ -251,6 +251,8 @@ BAD: list[tuple[str, str, str]] = [
     ("/v1/customers/C%0A000", "not_found", ""),
     ("/v1/customers/C%E2%80%8F000", "not_found", ""),
     ("/v1/customers/%00", "not_found", ""),
+    ("/v1/customers%0A", "not_found", "openapi"),
+    ("/%0A", "not_found", "openapi"),
     ("/v1/customers/%FF", "bad_id", "UTF-8"),
     (f"/v1/customers/{'C' * 129}", "bad_id", "128"),
     ("/v1/customers/C/slash", "not_found", "openapi"),
