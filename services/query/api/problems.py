@@ -43,6 +43,12 @@ CODES: dict[str, Code] = {
     "too_many_requests": Code(
         HTTPStatus.TOO_MANY_REQUESTS, "too many requests at once, or more cost a second than allowed"
     ),
+    "headers_too_large": Code(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "address and headers have more than 16 KiB, or 100 lines"
+    ),
+    "request_timeout": Code(HTTPStatus.REQUEST_TIMEOUT, "the headers did not arrive in time"),
+    "too_many_pipelined": Code(HTTPStatus.BAD_REQUEST, "too many requests were sent ahead of an answer"),
+    "not_http": Code(HTTPStatus.BAD_REQUEST, "this is not HTTP/1.1"),
     "internal": Code(HTTPStatus.INTERNAL_SERVER_ERROR, "an error on our side, logged"),
     "not_yet": Code(HTTPStatus.SERVICE_UNAVAILABLE, "what `after` speaks of is not all visible yet; ask again"),
     "too_many_waiting": Code(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait for a position; ask again"),
