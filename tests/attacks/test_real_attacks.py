@@ -11,8 +11,8 @@ from services.ingest.limits import MAX_IN_FLIGHT_PER_KEY
 from shared.connections import MAX_CONNECTIONS_PER_ADDRESS, Why
 from tests.attacks.attacker import BODIES, DEAF, MANY
 from tests.attacks.stand import CLIENTS, Stand
-from tests.services.ingest.http.door import OLD_KEY_DAY
-from tests.services.ingest.http.running import Ingest, ingest
+from tests.services.ingest.doors.http.door import OLD_KEY_DAY
+from tests.services.ingest.doors.http.running import Ingest, ingest
 from tests.services.ingest.real import servers_of
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

@@ -17,10 +17,10 @@ from shared.mongo import connect
 from shared.mongo.schema import Schema
 from shared.mongo.states import freshness_collection
 from shared.topics import INBOX, LOG, REJECTED, TIERS
-from tests.anomalies.checks import find
-from tests.anomalies.observed import Observed, Record, folded, named
 from tests.e2e.met import by_key
 from tests.e2e.world import _log_record
+from tests.faults.anomalies.checks import find
+from tests.faults.anomalies.observed import Observed, Record, folded, named
 from tests.faults.oracle import Documents, canonical, differences, expected
 from tests.faults.stand import POLICY, Stand
 from tests.faults.topics import read_topic

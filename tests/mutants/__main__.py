@@ -40,16 +40,16 @@ SIMULATION = (
     "tests/sim/test_simulation.py::test_every_promise_holds_for_tiering_and_engagement",
 )
 FOLD = (
-    "tests/shared/test_entity.py",
-    "tests/shared/test_processor.py",
-    "tests/shared/test_repair.py",
+    "tests/shared/fold/test_entity.py",
+    "tests/shared/fold/test_processor.py",
+    "tests/shared/fold/test_repair.py",
     "tests/services/engagement/test_contact.py",
     *SIMULATION,
 )
 ADMISSION = (
-    "tests/services/ingest/test_claims.py",
-    "tests/services/ingest/test_admit.py",
-    "tests/services/ingest/test_people.py",
+    "tests/services/ingest/admit/test_claims.py",
+    "tests/services/ingest/admit/test_admit.py",
+    "tests/services/ingest/admit/test_people.py",
     "tests/services/ingest/test_admission.py",
     *SIMULATION,
 )

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
 
+from local.stack.paths import REPOSITORY
 from services.engagement.domain import CUSTOMERS as ENGAGEMENT
 from services.engagement.domain import Engagement
 from services.tiering.domain import CUSTOMERS as TIERING
@@ -24,7 +24,7 @@ from tests.sim.scenario import Service
 
 SUBJECTS = ("c0", "d2", "客户$.1")
 _REPRESENTATIVES = ("r1", "r2")
-_POLICY = Path(__file__).parents[2] / "deploy" / "policies" / "wholesale-gbp.yaml"
+_POLICY = REPOSITORY / "deploy" / "policies" / "wholesale-gbp.yaml"
 _ZONE = ZoneInfo("Asia/Shanghai")
 _AMOUNTS = ("120.00", "900.00", "5200.00", "48000.00", "150000.00")
 

@@ -7,12 +7,12 @@ at once, unless `recorded_on` says when. Decisions are read back at once, as by 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 
+from local.stack.paths import REPOSITORY
 from services.tiering.domain import Tiering
 from services.tiering.policy import Policies, Policy
 from services.tiering.policy_file import read_policy
@@ -25,7 +25,7 @@ from shared.events.money import format_minor, parse_amount
 from shared.events.registry import NAMES
 from shared.fold.entity import Entity, new_entity
 
-POLICY_FILES = Path(__file__).parents[3] / "deploy" / "policies"
+POLICY_FILES = REPOSITORY / "deploy" / "policies"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
