@@ -17,7 +17,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from random import Random
 
-from local.demo.door import Door
 from local.demo.latency import Latencies, Probe, door_to_view, over_http
 from local.stack.backing import backing
 from local.stack.services import Services
@@ -39,6 +38,7 @@ from shared.settings import Settings
 from shared.topics import LOG
 from tests.bench import load
 from tests.bench.arena import POLICY, settings_of
+from tests.bench.door import Door
 from tests.bench.latency import EVENTS_PER_REQUEST
 from tests.bench.processes import peak_rss_mb
 from tests.bench.throughput import now
