@@ -68,6 +68,7 @@ def test_all_arrive_once_through_scaling_kills_and_restarts(
     assert "differs" not in checked
 
 
+@pytest.mark.release("test_7_tls makes the containers anew over the same volumes too")
 def test_down_and_up_again_with_volumes_keeps_all(project: Project, events: list[dict[str, Any]], token: str) -> None:
     project.docker("rm", "-f", project.probe)
     project.compose("down", "-t", "40", timeout_s=240)

@@ -6,7 +6,12 @@ from tests.compose.conftest import PARTITIONS
 from tests.compose.project import Project, until
 from tests.compose.purchases import by_kafka, purchases, shown, sums
 
-pytestmark = [pytest.mark.compose, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.compose,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.release("operations/relog does the same on real servers"),
+]
 
 EVENTS = 1_000
 FOLDED_SECONDS = 120

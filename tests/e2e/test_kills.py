@@ -19,7 +19,12 @@ from tests.oracle.retail import File, load
 
 KILLS = 10
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.release("tests/faults kills 40 times in CI, and judges by the same oracles"),
+]
 
 
 async def import_and_kill(world: World, path: Path, last_on: date, victim: str, after_records: int) -> None:

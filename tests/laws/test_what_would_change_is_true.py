@@ -118,7 +118,7 @@ def test_paying_all_that_is_overdue_leads_to_the_tier_told(history: History) -> 
 
 
 @given(histories())
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 2)
 def test_it_falls_on_the_day_told_and_not_before(history: History) -> None:
     check_fall(after(history, (CNY, replace(CNY, version=2, effective_on=date(2025, 3, 1), unknown=250))))
 

@@ -13,6 +13,8 @@ from services.ingest.doors.kafka.wire import MAX_DEPTH, MAX_EVENT_BYTES, from_ka
 from shared.events.refusal import Reason, Refused
 from tests.services.ingest.events import event, raw
 
+EXAMPLES = 10 * (settings.default.max_examples if settings.default else 50)
+
 STRUCTURED = ("content-type", b"application/cloudevents+json; charset=UTF-8")
 CE = [
     ("ce_specversion", b"1.0"),
@@ -141,7 +143,7 @@ JSON_TEXTS = st.recursive(
 @example("-1" + "0" * 63, 0)
 @example("1" + "0" * 63, 0)
 @example("1" + "0" * 64, 0)
-@settings(max_examples=3000)
+@settings(max_examples=EXAMPLES)
 def test_both_parsers_read_a_text_alike_or_the_quick_one_declines(text: str, depth: int) -> None:
     raw_text = ("[" * depth + text + "]" * depth).encode()
     strict = wire._parse_strictly(raw_text)
