@@ -68,8 +68,9 @@ faults: $(READY) ## everything broken in turn on a real Kafka and MongoDB, in on
 attacks: $(READY) ## the HTTP door under attack: its memory, and what other clients see; ATTACKS="half_heads" for some
 	$(BIN)/python -m tests.attacks $(ATTACKS)
 
-mutants: $(READY) ## small changes of the core's code, and whether a test notices; MUTANTS=0 for all of them
-	$(BIN)/python -m tests.mutants $(if $(MUTANTS),--sample $(MUTANTS))
+mutants: $(READY) ## small changes of the core's code, and whether a test notices: OF="services.ingest.admit.claims*", or hours for all
+	$(BIN)/mutmut run $(OF)
+	$(BIN)/mutmut results
 
 bench: $(READY) ## events per second, latency, and where the time goes, in one table
 	$(BIN)/python -m tests.bench
@@ -92,7 +93,7 @@ lock: $(READY) ## pin what pyproject.toml asks for anew, with hashes
 	$(UV_COMPILE) --upgrade --output-file requirements/peers.txt requirements/peers.in
 
 clean: ## remove the environment and what tools have cached here
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements/dev.txt pyproject.toml

@@ -20,6 +20,7 @@ from local.stack.process import Process
 from local.stack.server import Ask, Server
 from local.stack.services import Services
 from services.ingest.doors.http.keys_edit import create_key
+from tests.events.wire import event
 from tests.services.ingest.doors.http.door import OLD_KEY_DAY
 
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
@@ -50,15 +51,9 @@ class Stand:
         now = datetime.now(UTC).isoformat()
         stamp = datetime.now(UTC).timestamp()
         events = [
-            {
-                "specversion": "1.0",
-                "id": f"{stamp}-{n}",
-                "source": "erp",
-                "type": "guanxi.purchase.recorded.v1",
-                "subject": customer,
-                "time": now,
-                "data": {"purchase_id": f"{stamp}-{n}", "amount": "10.00", "currency": "CNY"},
-            }
+            event(
+                data={"purchase_id": f"{stamp}-{n}", "amount": "10.00"}, id=f"{stamp}-{n}", subject=customer, time=now
+            )
             for n, customer in enumerate(customers)
         ]
         async with _client() as client:

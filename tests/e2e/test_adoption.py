@@ -30,6 +30,7 @@ from shared.topics import INBOX
 from tests.e2e.conftest import MakeWorld
 from tests.e2e.slices import rows, write
 from tests.e2e.world import POLICY, World
+from tests.events.wire import event, raw
 from tests.oracle.policies import stricter, wholesale_gbp
 from tests.oracle.retail import LONDON, File, load
 from tests.oracle.test_retail import logged
@@ -107,16 +108,9 @@ async def adopt_and_go_on(world: World, text: str, today: date) -> list[float]:
 
 def purchase(customer: str, world: World) -> Outgoing:
     key = f"customer:{customer}".encode()
-    event = {
-        "specversion": "1.0",
-        "id": "p-1",
-        "source": f"shop-{customer}",
-        "type": "guanxi.purchase.recorded.v1",
-        "subject": customer,
-        "time": datetime.now(UTC).isoformat(),
-        "data": {"purchase_id": "p-1", "amount": "300.00", "currency": "GBP"},
-    }
-    return Outgoing(partition_of(key, world.settings.partitions), key, json.dumps(event).encode(), [CONTENT_TYPE])
+    bought = {"amount": "300.00", "currency": "GBP"}
+    value = raw(event(data=bought, source=f"shop-{customer}", subject=customer, time=datetime.now(UTC)))
+    return Outgoing(partition_of(key, world.settings.partitions), key, value, [CONTENT_TYPE])
 
 
 def test_a_policy_comes_into_force(make_world: MakeWorld, portal: BlockingPortal, tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ from shared import logs, tracing
 from shared.otel import MAX_EVENT_SPANS, MAX_LINKS, OtelTracer
 from shared.serving import Measured
 from shared.settings import Settings
+from tests.events.wire import event, raw
 from tests.services.ingest.doors.http.door import Door
-from tests.services.ingest.events import event, raw
 from tests.services.ingest.fakes import InboxRecord
 from tests.services.ingest.fakes import World as Ingest
 from tests.shared.fakes import LogRecord

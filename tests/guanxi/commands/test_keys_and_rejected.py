@@ -14,8 +14,8 @@ from services.ingest.refusals.read import parse, parse_position, safe_text
 from shared.errors import Malformed
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
-from tests.services.ingest.events import NOW
 from tests.services.ingest.fakes import InboxRecord
+from tests.services.ingest.judging import NOW
 
 
 def keys(file: Path, *words: str) -> Any:

@@ -15,10 +15,11 @@ from operations.policy.tally import Tally, summary, visits
 from operations.policy.trial import Moves, Question, run_trial
 from services.tiering.policy import Policies
 from shared.events.codec import encode
-from shared.events.event import Event, LogPosition, Position
+from shared.events.event import Event, Position
 from shared.events.facts import Fact, PurchaseRecorded, RepresentativeRegistered, TierOverridden
 from shared.events.registry import NAMES
 from shared.kafka.connection import Record
+from tests.events.log import event_of
 from tests.operations.policy.test_replay import decided
 from tests.services.tiering.given import CNY, GBP, SHANGHAI, policy
 from tests.shared.fakes import LogRecord
@@ -32,7 +33,7 @@ LAX = policy("wholesale-gbp", version=2, ladder=tuple(replace(rung, enter=300, h
 def fact(data: Fact, subject: str, minutes: int = 0) -> Event:
     at = AT + timedelta(minutes=minutes)
     name = NAMES[type(data)]
-    return Event(name, f"{name}-{subject}-{minutes}", "erp", subject, at, data, at, LogPosition(1, 0, 0))
+    return event_of(data, at, name=f"{name}-{subject}-{minutes}", subject=subject)
 
 
 def bought(customer: str, pounds: str, minutes: int = 0, currency: str = "GBP") -> Event:

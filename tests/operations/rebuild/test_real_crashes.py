@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from local.stack.backing import Backing
 from operations.rebuild.run import now
@@ -16,16 +16,22 @@ from shared.mongo import generations
 from shared.mongo.generations import Generations
 from tests.operations.rebuild.world import World, a_world, drop, environment_of, first_purchases
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
 class CrashError(Exception):
     """The process has died here."""
 
 
-@pytest.fixture
-async def world(stack: Backing, tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(stack, tmp_path, environment_of(stack, tmp_path)) as made:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(stack: Backing, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    async with a_world(stack, folder, environment_of(stack, folder)) as made:
         await made.send(first_purchases())
         await made.send_mixed(400, seed=2)
         await made.settled()
@@ -35,10 +41,6 @@ async def world(stack: Backing, tmp_path: Path) -> AsyncIterator[World]:
 
 def dies(*_: Any, **__: Any) -> Any:
     raise CrashError
-
-
-async def current(world: World) -> int:
-    return int((await Generations(world.database, "tiering").read())["current"])
 
 
 async def test_every_place_where_it_may_die(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,9 +66,9 @@ async def _amid_the_build(world: World, monkeypatch: pytest.MonkeyPatch) -> None
         patched.setattr(Rebuild, "_fold_one", dying)
         with pytest.raises(CrashError):
             await world.rebuild("tiering")
-    assert (folded > 0, await current(world)) == (True, 1)
+    assert (folded > 0, await world.current("tiering")) == (True, 1)
     outcome = await world.rebuild("tiering")
-    assert (outcome.target, await current(world)) == (2, 2)
+    assert (outcome.target, await world.current("tiering")) == (2, 2)
     assert outcome.records == sum((await _ends(world)).values()) - folded, "it went on where the other one stopped"
 
 
@@ -86,7 +88,7 @@ async def _with_the_live_positions_closed(world: World, monkeypatch: pytest.Monk
     assert await world.database["tiering_positions"].count_documents(closed) == 4
     await world.send_mixed(50, seed=5)
     await world.settled()
-    assert (await current(world), await world.database["tiering_positions"].count_documents(closed)) == (2, 0)
+    assert (await world.current("tiering"), await world.database["tiering_positions"].count_documents(closed)) == (2, 0)
 
 
 async def _nothing(*_: Any) -> None:
@@ -98,7 +100,7 @@ async def _between_the_handover_and_the_views(world: World, monkeypatch: pytest.
         patched.setattr(handover, "point", dies)
         with pytest.raises(CrashError):
             await world.rebuild("tiering")
-    assert await current(world) == 3
+    assert await world.current("tiering") == 3
     outcome = await world.rebuild("tiering", check=True)
     assert not outcome.compared.differences
     assert {row["generation"] async for row in world.database["customers"].find()} == {2}, "a check swaps nothing"
@@ -107,24 +109,25 @@ async def _between_the_handover_and_the_views(world: World, monkeypatch: pytest.
 
 
 async def test_a_difference_is_found_and_nothing_is_swapped(world: World) -> None:
-    changed = await world.database["tiering_g1"].find_one_and_update({}, {"$set": {"net_365d": "1.23"}})
-    lost = await world.database["tiering_g1"].find_one({"_id": {"$ne": changed["_id"]}})
-    history = await world.database["tier_history_g1"].find_one_and_delete({"customer": {"$ne": changed["_id"]}})
+    live = await world.current("tiering")
+    rows, histories = world.database[f"tiering_g{live}"], world.database[f"tier_history_g{live}"]
+    changed = await rows.find_one_and_update({}, {"$set": {"net_365d": "1.23"}})
+    lost = await rows.find_one({"_id": {"$ne": changed["_id"]}})
+    history = await histories.find_one_and_delete({"customer": {"$ne": changed["_id"]}})
     assert lost is not None
-    await world.database["tiering_g1"].delete_one({"_id": lost["_id"]})
+    await rows.delete_one({"_id": lost["_id"]})
     outcome = await world.rebuild("tiering")
     assert outcome.handed_over is None
     found = {(one.collection, one.id, one.fields) for one in outcome.compared.differences}
     assert ("tiering", changed["_id"], ("net_365d",)) in found
     assert ("tiering", lost["_id"], ("only in the rebuilt one",)) in found
     assert ("tier_history", history["_id"], ("only in the rebuilt one",)) in found
-    assert await current(world) == 1
+    assert await world.current("tiering") == live
     assert (await world.rebuild("tiering", accept=True)).handed_over is not None
     await world.check_all()
 
 
 async def test_only_one_works_at_a_time(world: World) -> None:
-
     await Generations(world.database, "tiering").lease("other", now(), timedelta(seconds=60))
     with pytest.raises(Transient, match="another rebuild of tiering is under way"):
         await world.rebuild("tiering")

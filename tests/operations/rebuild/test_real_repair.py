@@ -1,9 +1,9 @@
 """`guanxi rebuild SERVICE --customer C` on real servers: a customer frozen by a bug, whole again after the fix."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from local.stack.backing import Backing
 from operations.rebuild.repairing import repair
@@ -16,13 +16,19 @@ from shared.kafka.connection import partition_of
 from shared.topics import LOG
 from tests.operations.rebuild.world import World, a_world, drop, environment_of, first_purchases
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 CUSTOMER = "C000007"
 
 
-@pytest.fixture
-async def world(stack: Backing, tmp_path: Path) -> AsyncIterator[World]:
-    async with a_world(stack, tmp_path, environment_of(stack, tmp_path)) as made:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(stack: Backing, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    async with a_world(stack, folder, environment_of(stack, folder)) as made:
         await made.send(first_purchases())
         await made.settled()
         yield made

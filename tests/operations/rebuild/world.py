@@ -19,6 +19,7 @@ from operations.status.progress import progress
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import partition_of
 from shared.mongo import Database, connect
+from shared.mongo.generations import Generations
 from shared.settings import Settings
 from shared.topics import INBOX
 from tests.bench import load
@@ -94,6 +95,10 @@ class World:
             return not any(behind)
 
         await until(quiet, in_a_row=2)
+
+    async def current(self, service: str) -> int:
+        """The generation that readers see."""
+        return int((await Generations(self.database, service).read())["current"])
 
     async def rebuild(self, service: str, **asked: Any) -> Outcome:
         """As the command does it."""

@@ -7,7 +7,7 @@ from operations.verify.findings import Report
 from shared.events.codec import decision_id
 from shared.events.decisions import ContactLapsed
 from shared.events.event import Event, LogPosition
-from shared.events.registry import NAMES
+from tests.events.log import event_of
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def lapsed(version: int, after: Event | None, *, day: int = 1, name: str | None 
         tier="general",
     )
     name = name or decision_id("c", data)
-    return Event(NAMES[ContactLapsed], name, "guanxi/engagement", "c", AT, data, AT, LogPosition(1, 0, version))
+    return event_of(data, AT, name=name, source="guanxi/engagement", subject="c", log=LogPosition(1, 0, version))
 
 
 def kinds(*events: Event) -> list[str]:

@@ -16,8 +16,8 @@ from shared.events.codec import decision_id, encode
 from shared.events.decisions import TierChanged
 from shared.events.event import Event, LogPosition, Position
 from shared.events.facts import CustomerRepaired
-from shared.events.registry import NAMES
 from shared.fold.entity import Entity, new_entity
+from tests.events.log import event_of
 from tests.shared.fakes import LogRecord, event, purchase
 
 TEXT = (REPOSITORY / "deploy" / "policies" / "default-cny.yaml").read_text(encoding="utf-8")
@@ -74,16 +74,7 @@ def changed(decision: Event, **said: Any) -> Event:
     """The same decision with other content, and the id that goes with it."""
     data = decision.data.model_copy(update=said)
     name = decision_id(decision.subject, data)
-    return Event(
-        NAMES[TierChanged],
-        name,
-        decision.source,
-        decision.subject,
-        decision.time,
-        data,
-        decision.time,
-        LogPosition(0, 0, 0),
-    )
+    return event_of(data, decision.time, name=name, source=decision.source, subject=decision.subject)
 
 
 def test_what_the_service_decided_is_decided_again() -> None:
@@ -108,7 +99,7 @@ def test_another_tier_than_the_rules_give_shows_with_both() -> None:
     service = Service().fact(purchase(BIG), published=False)
     (pending,) = service.entity.pending
     at = datetime(2026, 3, 2, 9, tzinfo=UTC)
-    made = Event(NAMES[TierChanged], pending.id, "guanxi/tiering", "c0", at, pending.decision, at, LogPosition(0, 0, 0))
+    made = event_of(pending.decision, at, name=pending.id, source="guanxi/tiering")
     service.decision(changed(made, to_tier="partner"))
     ((kind, said),) = found(service.records)
     assert kind == "decided_differently"
@@ -121,9 +112,7 @@ def test_a_forecast_by_fewer_policies_is_no_difference_where_one_was_adopted_sin
         service = Service().fact(purchase(BIG), published=False)
         (pending,) = service.entity.pending
         at = datetime(2026, 3, 2, 9, tzinfo=UTC)
-        made = Event(
-            NAMES[TierChanged], pending.id, "guanxi/tiering", "c0", at, pending.decision, at, LogPosition(0, 0, 0)
-        )
+        made = event_of(pending.decision, at, name=pending.id, source="guanxi/tiering")
         service.decision(changed(made, would_change={"falls_on": "2030-01-01"}))
         service.fact(purchase(SMALL, name="p2", days_later=400))
         assert [kind for kind, _ in found(service.records, forecasts=forecasts)] == kinds
@@ -155,8 +144,6 @@ def test_a_marker_for_who_was_not_frozen_changes_nothing() -> None:
     (pending,) = service.entity.pending
     service._put(event(CustomerRepaired(), name="repair-1"))
     at = datetime(2026, 3, 2, 9, tzinfo=UTC)
-    service.decision(
-        Event(NAMES[TierChanged], pending.id, "guanxi/tiering", "c0", at, pending.decision, at, LogPosition(0, 0, 0))
-    )
+    service.decision(event_of(pending.decision, at, name=pending.id, source="guanxi/tiering"))
     assert pending.decision.effective_on == date(2026, 3, 2)
     assert found(service.records) == []

@@ -19,10 +19,11 @@ from services.engagement.rules.visits import Piece, Ref, Revision, in_order, loa
 from shared.events import decisions, facts
 from shared.events.codec import decision_id
 from shared.events.event import Event, LogPosition, Replaced
-from shared.events.registry import NAMES, VOIDED
+from shared.events.registry import VOIDED
 from shared.events.types import TIERS
 from shared.fold.entity import Entity, load_entity, new_entity
 from shared.policies.entitlements import Entitlements, make_entitlements
+from tests.events.log import event_of
 from tests.services.engagement.filled import filled
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -117,15 +118,13 @@ class World:
         record: tuple[str, str] | None = None,
     ) -> Event:
         """One fact; by default it is logged when it happens. A revision replaces the record's last one."""
-        event = Event(
-            NAMES[type(data)],
-            event_id or f"e{next(iter(self.numbers)):05}",
-            source,
-            subject,
-            self.at(on),
+        event = event_of(
             data,
-            self.at(logged or on),
-            LogPosition(0, 0, 0),
+            self.at(on),
+            name=event_id or f"e{next(iter(self.numbers)):05}",
+            source=source,
+            subject=subject,
+            recorded_at=self.at(logged or on),
             revision=revision,
             backfill=backfill,
         )
@@ -212,7 +211,9 @@ class World:
         self.tier_chain[customer] = (version + 1, name)
         at = self.at(on)
         log, came_at = LogPosition(0, 0, 0), self.at(logged or on)
-        event = Event(NAMES[type(decision)], name, "guanxi/tiering", customer, at, decision, came_at, log)
+        event = event_of(
+            decision, at, name=name, source="guanxi/tiering", subject=customer, recorded_at=came_at, log=log
+        )
         event.backfill = backfill
         self.fold(f"customer:{customer}", event)
 

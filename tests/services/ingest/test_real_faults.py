@@ -17,8 +17,8 @@ import pytest
 from local.stack.ports import free_port
 from services.ingest.doors.http.keys_edit import create_key
 from shared.topics import LOG
+from tests.events.wire import raw
 from tests.faults.relay import relay
-from tests.services.ingest.events import raw
 from tests.services.ingest.fakes import read_log
 from tests.services.ingest.real import PARTITIONS, Servers, servers_of, until
 from tests.services.ingest.test_admission import purchase

@@ -10,7 +10,8 @@ from services.ingest.admit.content import MAX_NAMED
 from shared.events.codec import dump_fact
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import FACTS
-from tests.services.ingest.events import DATA, LEAVE_OUT, NOW, candidate, event, judged
+from tests.events.wire import DATA, LEAVE_OUT, event
+from tests.services.ingest.judging import NOW, candidate, judged
 
 LONG = "x" * 10_000
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from services.ingest.admit import MAX_REVISIONS, Accepted, Candidate, Claim, Duplicate, judge
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
-from tests.services.ingest.events import candidate, event
+from tests.events.wire import event
+from tests.services.ingest.judging import candidate
 
 
 def purchase(revision: int = 1, amount: str = "10.00", **attributes: Any) -> Candidate:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from services.ingest.admit.people import derived_id
-from tests.services.ingest.events import DATA, candidate, event
+from tests.events.wire import DATA, event
+from tests.services.ingest.judging import candidate
 
 NAMES = ("王伟", "李娜", "张敏", "采购总监")
 

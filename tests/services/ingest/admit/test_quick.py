@@ -24,7 +24,8 @@ from shared.events.event import Position
 from shared.events.facts import PurchaseRecorded
 from shared.events.registry import FACTS, NAMES
 from shared.events.types import Id, Name
-from tests.services.ingest.events import DATA, NOW, ZONE, event, raw
+from tests.events.wire import DATA, event, raw
+from tests.services.ingest.judging import NOW, ZONE
 
 NOUNS = [NAMES[fact].removeprefix("guanxi.").removesuffix(".v1") for fact in USUAL]
 PERSON_KEY = b"a key of sixteen bytes"

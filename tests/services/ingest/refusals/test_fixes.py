@@ -17,6 +17,7 @@ from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import partition_of
+from tests.events.wire import envelope
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -24,15 +25,8 @@ PARTITIONS = 12
 
 
 def purchase(**data: Any) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "id": "e1",
-        "source": "shop",
-        "type": "guanxi.purchase.recorded.v1",
-        "subject": "00042",
-        "time": (NOW - timedelta(days=3)).isoformat(),
-        "data": {"purchase_id": "p1", "amount": "12.30", "currency": "GBP", **data},
-    }
+    bought = {"purchase_id": "p1", "amount": "12.30", "currency": "GBP", **data}
+    return envelope("purchase.recorded", bought, id="e1", source="shop", time=NOW - timedelta(days=3))
 
 
 def rejection(event: Any, reason: Reason = Reason.UNKNOWN_CURRENCY, headers: Any = ()) -> Rejection:

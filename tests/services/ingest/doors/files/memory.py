@@ -18,7 +18,7 @@ from shared.errors import Transient
 from shared.events.event import Event
 from shared.kafka.connection import partition_of
 from tests.services.ingest import fakes
-from tests.services.ingest.events import NOW
+from tests.services.ingest.judging import NOW
 
 LONDON = ZoneInfo("Europe/London")
 

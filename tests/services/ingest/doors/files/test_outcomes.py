@@ -9,8 +9,9 @@ import pytest
 
 from shared.errors import Transient
 from shared.events.facts import PurchaseRecorded, PurchaseRefunded
+from tests.events.wire import event, raw
 from tests.services.ingest.doors.files.memory import HEADER, Office, reasons
-from tests.services.ingest.events import NOW, event, raw
+from tests.services.ingest.judging import NOW
 
 DAY = "2026-02-20"
 CHUNK = 20

@@ -15,8 +15,8 @@ from services.ingest.doors.files.shift import Shift
 from services.ingest.doors.files.sorting import sort
 from services.ingest.doors.files.times import AMBIGUOUS, NONEXISTENT, LocalTimes, compile_moment
 from shared.errors import Malformed
+from tests.events.wire import event, raw
 from tests.services.ingest.doors.files.memory import HEADER, LONDON, Office
-from tests.services.ingest.events import event, raw
 
 
 @pytest.mark.parametrize(

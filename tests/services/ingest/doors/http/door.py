@@ -17,7 +17,8 @@ from services.ingest.inbox import Appended, InboxRecord
 from services.ingest.limits import DoorLimits
 from shared.errors import Transient
 from shared.events.event import Position
-from tests.services.ingest.events import NOW, ZONE, candidate, event, raw
+from tests.events.wire import event, raw
+from tests.services.ingest.judging import NOW, ZONE, candidate
 
 EVENT, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 JSON, LINES = "application/json", "application/x-ndjson"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.ingest.doors.http.events import ACCEPTED_NOTE
+from tests.events.wire import LEAVE_OUT, event, raw
 from tests.services.ingest.doors.http.door import BATCH, EVENT, JSON, LINES, Door, MemoryClaims, is_problem, purchases
-from tests.services.ingest.events import LEAVE_OUT, event, raw
 
 OWN = "00-11111111111111111111111111111111-2222222222222222-00"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

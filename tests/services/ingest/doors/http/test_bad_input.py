@@ -7,8 +7,8 @@ import pytest
 
 from services.ingest.doors.kafka.wire import MAX_EVENT_BYTES
 from services.ingest.limits import MAX_BODY_BYTES, MAX_EVENTS
+from tests.events.wire import LEAVE_OUT, event, raw
 from tests.services.ingest.doors.http.door import BATCH, EVENT, JSON, LINES, Door, is_problem, purchases
-from tests.services.ingest.events import LEAVE_OUT, event, raw
 
 
 def padded(size: int) -> bytes:

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.events.wire import DATA, event, raw
 from tests.services.ingest.doors.http.door import BATCH, EVENT, JSON, LINES, Door
-from tests.services.ingest.events import DATA, event, raw
 
 DOOR = Door(Path(tempfile.mkdtemp(prefix="guanxi-test-")))
 JUNK: st.SearchStrategy[Any] = st.recursive(

@@ -13,8 +13,9 @@ from shared import metrics
 from shared.errors import Malformed
 from shared.logs import REPEATING
 from shared.repeats import OnceInAWhile
+from tests.events.wire import event
 from tests.services.ingest.doors.http.door import Door, is_problem, purchases
-from tests.services.ingest.events import NOW, event
+from tests.services.ingest.judging import NOW
 
 DAY = timedelta(days=1)
 

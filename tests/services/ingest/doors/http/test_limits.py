@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from services.ingest.limits import MAX_BODY_BYTES, MAX_BUCKETS, DoorLimits, RateLimit
+from tests.events.wire import raw
 from tests.services.ingest.doors.http.door import Door, is_problem, purchases
-from tests.services.ingest.events import raw
 
 
 async def test_more_requests_than_fit_are_429_and_the_others_go_on(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from services.ingest.doors.http.openapi import openapi
 from shared.events.refusal import Reason
 from shared.events.registry import FACTS
 from tests.services.ingest.doors.http.door import Door
-from tests.services.ingest.events import NOW, ZONE
+from tests.services.ingest.judging import NOW, ZONE
 
 POST = openapi()["paths"]["/v1/events"]["post"]
 EXAMPLE_NOW = NOW.replace(year=2026, month=11, day=21)

@@ -10,8 +10,8 @@ import pytest
 from services.ingest.doors.http import body as http_body
 from services.ingest.doors.http.keys_edit import create_key
 from services.ingest.limits import MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_KEY, DoorLimits, WorkPlaces
+from tests.events.wire import raw
 from tests.services.ingest.doors.http.door import OLD_KEY_DAY, Door, is_problem, purchases
-from tests.services.ingest.events import raw
 
 
 async def test_64_slow_bodies_of_one_key_leave_places_for_every_other(tmp_path: Path) -> None:

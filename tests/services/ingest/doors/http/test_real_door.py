@@ -11,9 +11,9 @@ import pytest
 
 from shared.kafka.batches import Outgoing
 from shared.topics import INBOX, LOG
+from tests.events.wire import event, raw
 from tests.services.ingest.doors.http.door import is_problem
 from tests.services.ingest.doors.http.running import ingest
-from tests.services.ingest.events import event, raw
 from tests.services.ingest.fakes import read_log
 from tests.services.ingest.real import Servers, servers_of, until
 

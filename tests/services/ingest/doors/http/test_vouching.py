@@ -10,8 +10,8 @@ import pytest
 from services.ingest.doors.http.vouching import HEADER, vouch, vouched_key
 from services.ingest.inbox import InboxRecord as Sent
 from shared.events.event import Event
+from tests.events.wire import event, raw
 from tests.services.ingest.doors.http.door import Door
-from tests.services.ingest.events import event, raw
 from tests.services.ingest.fakes import PLACE, InboxRecord, World, read_log
 
 SECRET = b"a secret of some length"

@@ -8,9 +8,10 @@ from services.ingest.admission import read
 from services.ingest.admit import admit
 from services.ingest.doors.http.events import MAX_LOOKED_UP
 from shared.events.refusal import MAX_HINT_CHARS, Refused
+from tests.events.wire import LEAVE_OUT, event, raw
 from tests.services.ingest.doors.http.door import Door
-from tests.services.ingest.events import LEAVE_OUT, NOW, ZONE, event, raw
 from tests.services.ingest.fakes import InboxRecord
+from tests.services.ingest.judging import NOW, ZONE
 
 PURCHASE = {"purchase_id": "p-1", "amount": "12.50", "currency": "CNY"}
 LOOKS: dict[str, tuple[dict[str, Any], str]] = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.ingest.doors.kafka import wire
 from services.ingest.doors.kafka.wire import MAX_DEPTH, MAX_EVENT_BYTES, from_kafka, parse_json
 from shared.events.refusal import Reason, Refused
-from tests.services.ingest.events import event, raw
+from tests.events.wire import event, raw
 
 EXAMPLES = 10 * (settings.default.max_examples if settings.default else 50)
 
