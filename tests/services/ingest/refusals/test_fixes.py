@@ -125,7 +125,7 @@ def test_other_refusals_are_left_alone(when: dict[str, str]) -> None:
     ("text", "message"),
     [
         ("{}", "changes nothing"),
-        ("[]", "the file"),
+        ("[]", "line 1: Input should be"),
         ("set: {data..x: 1}", "set.data..x"),
         ("sett: {a: 1}", "sett"),
         ("when: {reason: bad_luck}\nset: {a: 1}", "when.reason"),

@@ -20,11 +20,12 @@ _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 @dataclass(slots=True)
 class Document:
-    """The value of a YAML text, and the line (from 1) of each of its parts by path."""
+    """The value of a YAML text, and by path the line (from 1) and the node of each of its parts."""
 
     name: str
-    value: Any
+    value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
+    nodes: dict[Path, yaml.Node] = field(default_factory=dict)
     parts: int = 0
 
     def line(self, path: Sequence[str | int]) -> int:
@@ -51,15 +52,15 @@ class Document:
         return self.error(path, f"{'.'.join(map(str, path))}: {what}".removeprefix(": "))
 
 
-def read_text(path: FilePath) -> str:
+def read_text(path: FilePath, max_bytes: int = MAX_BYTES) -> str:
     """The text of a YAML file. Raises Malformed."""
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            raw = file.read(max_bytes + 1)
     except OSError as error:
         raise Malformed(f"{path}: {error.strerror}") from None
-    if len(raw) > MAX_BYTES:
-        raise Malformed(f"{path}: larger than {MAX_BYTES} bytes, so not a file of settings")
+    if len(raw) > max_bytes:
+        raise Malformed(f"{path}: larger than {max_bytes} bytes, so not a file of settings")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -67,14 +68,15 @@ def read_text(path: FilePath) -> str:
         raise Malformed(f"{path.name}, line {line}: not UTF-8") from None
 
 
-def load(text: str, name: str) -> Document:
+def load(text: str, name: str, max_parts: int = MAX_PARTS) -> Document:
     """Read one YAML document. Raises Malformed with the line, also for a key that stands twice."""
+    document = Document(name)
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = Document(name, None)
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
         if root is not None:
-            _walk(root, (), document)
-        document.value = yaml.safe_load(text)
+            _walk(root, (), document, max_parts)
+            document.value = loader.construct_document(root)
     except RecursionError:
         raise Malformed(f"{name}: nested too deeply, or an alias that holds itself") from None
     except yaml.MarkedYAMLError as error:
@@ -85,14 +87,15 @@ def load(text: str, name: str) -> Document:
     return document
 
 
-def _walk(node: yaml.Node, path: Path, document: Document) -> None:
+def _walk(node: yaml.Node, path: Path, document: Document, max_parts: int) -> None:
     document.parts += 1
-    if document.parts > MAX_PARTS:
-        raise Malformed(f"{document.name}: more than {MAX_PARTS} parts, so not a file of settings")
+    if document.parts > max_parts:
+        raise Malformed(f"{document.name}: more than {max_parts} parts, so not a file of settings")
     document.lines.setdefault(path, node.start_mark.line + 1)
+    document.nodes[path] = node
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, (*path, index), document)
+            _walk(item, (*path, index), document, max_parts)
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, item in node.value:
@@ -102,4 +105,4 @@ def _walk(node: yaml.Node, path: Path, document: Document) -> None:
                 raise Malformed(f"{document.name}, line {key.start_mark.line + 1}: {name!r} stands twice")
             seen.add(name)
             document.lines[here] = key.start_mark.line + 1
-            _walk(item, here, document)
+            _walk(item, here, document, max_parts)
