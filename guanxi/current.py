@@ -13,6 +13,7 @@ from typing import IO
 import typer
 
 from guanxi.console import fail
+from services import SERVICES
 from shared.settings import Settings
 
 STACK = "GUANXI_USE_STACK"
@@ -44,7 +45,7 @@ def announced(folder: Path, environment: Mapping[str, str], services: Mapping[st
     that what a killed one leaves behind does not count.
     """
     ours = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
-    name = services["ingest"].rpartition(":")[2]
+    name = services[SERVICES.door.name].rpartition(":")[2]
     document = {"name": name, "folder": str(folder), "environment": ours, "services": dict(services)}
     file = _folder() / f"{name}.json"
     partial = file.with_suffix(f".{os.getpid()}")

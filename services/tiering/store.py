@@ -216,4 +216,5 @@ SCHEMA = Schema(
         View("data_quality", CUSTOMERS, quality_pipeline),
     ),
     validators={"policies": POLICY_SHAPE},
+    filled=("policies",),
 )

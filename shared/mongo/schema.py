@@ -61,7 +61,7 @@ class View:
 class Schema:
     """Everything of one service. `collections` are made beforehand, since a transaction should not have to.
     `dropped` are indexes of earlier versions. `validators` are JSON Schemas of plain collections, for what a person may
-    put in by hand.
+    put in by hand. `filled` are plain collections that set-up puts something into.
     """
 
     service: str
@@ -71,6 +71,7 @@ class Schema:
     dropped: tuple[Index, ...] = ()
     views: tuple[View, ...] = ()
     validators: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    filled: tuple[str, ...] = ()
 
 
 def pinned(view: str, generation: int) -> str:
