@@ -37,7 +37,7 @@ async def look_at_schema(database: Database, findings: Findings) -> None:
         counted[1] += await _look_at_indexes(database, schema, name, found, findings)
         _look_at_validators(schema, found, findings)
         for view in schema.views:
-            target = {"viewOn": name(view.on) if view.generational else view.on, "pipeline": view.pipeline(name)}
+            target = schema.definition(view, name)
             for shown in (view.name, pinned(view.name, generation)):
                 counted[2] += 1
                 _look_at_view(shown, target, found.get(shown), findings)
