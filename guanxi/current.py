@@ -34,6 +34,11 @@ class Current:
     environment: dict[str, str]
     services: dict[str, str]
 
+    @property
+    def door(self) -> str:
+        """Where the door of events answers."""
+        return self.services[SERVICES.door.name]
+
     def __str__(self) -> str:
         kafka, mongo = (self.environment.get(name, "-") for name in _ENDPOINTS)
         return f"{self.name} (Kafka {kafka}, {mongo.partition('/?')[0]}, in {self.folder})"
