@@ -5,7 +5,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import Stop
-from shared.topics import INBOX
 
 if TYPE_CHECKING:  # pure modules below here must not load drivers
     from shared.service import FoldingService, Positions, Service
@@ -61,7 +60,8 @@ class Services(Mapping[str, "Service"]):
     @property
     def door(self) -> "Service":
         """The one that admits what comes in: it reads the inbox."""
-        return next(service for service in self.values() if INBOX in service.reads)
+        inbox = import_module("shared.topics").INBOX
+        return next(service for service in self.values() if inbox in service.reads)
 
 
 def _name(package: str) -> str:

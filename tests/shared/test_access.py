@@ -15,8 +15,10 @@ from shared.kafka.connection import client_options
 from shared.kafka.requests import Acl
 from shared.mongo.access import GENERATIONS_AHEAD, Role, is_between, role_of, wanted_roles
 from shared.mongo.applied import canonical
+from shared.mongo.schema import Schema
+from shared.service import Service
 from shared.settings import Settings
-from shared.topics import TOPICS
+from shared.topics import INBOX, TIERS, TOPICS
 
 UPSTREAMS, DOWNSTREAMS = ("erp", "shop"), ("bi",)
 
@@ -77,6 +79,32 @@ def test_readers_have_views_only_and_confidential_ones_by_their_own_role() -> No
     assert secret == {"key_persons", "relationship_assessments"}
     assert confidential.privileges.keys() - reader.privileges.keys() >= secret
     assert not {name for name in reader.privileges if name.partition(".")[0] in secret}
+
+
+def test_a_process_that_folds_nothing_has_the_topics_and_the_rights_that_it_names() -> None:
+    """Such as one that answers questions: it reads views of others, in every generation, and no state."""
+    asks = Service(
+        name="asks",
+        schema=Schema("asks", plain_collections=("jobs",)),
+        entry="asks.app:run",
+        reads=(TIERS,),
+        writes=(INBOX,),
+        rights={"engagement": ("find",), "key_persons": ("find",), "sessions": ("find", "insert")},
+    )
+    services = [*SERVICES.values(), asks]
+    (role,) = [
+        one for one in wanted_roles(services, dict.fromkeys((*SERVICES, "asks"), 1)) if one.name == "guanxi_asks"
+    ]
+    views = {f"{view}{number}" for view in ("engagement", "key_persons") for number in ("", ".g1", ".g2")}
+    assert views <= {name for name, actions in role.privileges.items() if actions == ("find",)}
+    assert {name for name, actions in role.privileges.items() if "insert" in actions} == {"jobs", "sessions"}
+    assert not {name for name in role.privileges if name.startswith("engagement_g")}
+    acls = {str(one) for one in wanted_acls(Settings(), services, (), ()) if one.principal == "asks"}
+    assert acls == {
+        "asks: READ topic guanxi.tiers",
+        "asks: WRITE topic guanxi.inbox",
+        "asks: READ group guanxi-asks",
+    }
 
 
 def test_rights_reach_the_generations_to_come() -> None:
