@@ -20,3 +20,10 @@ def test_every_view_of_documents_ends_by_leaving_out_what_is_private(schema: Sch
         assert {*last["$unset"]} == {*PRIVATE, *schema.private}
     else:
         assert view.on in schema.plain_collections, "it begins with what nobody folds"
+
+
+def test_a_new_private_field_is_left_out_by_every_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.mongo.schema.PRIVATE", (*PRIVATE, "planted"))
+    for schema, view in VIEWS:
+        if view.generational:
+            assert "planted" in schema.definition(view, str.upper)["pipeline"][-1]["$unset"]
