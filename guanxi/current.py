@@ -13,6 +13,7 @@ from typing import IO
 import typer
 
 from guanxi.console import fail
+from services import SERVICES
 from shared.settings import Settings
 
 STACK = "GUANXI_USE_STACK"
@@ -33,6 +34,11 @@ class Current:
     environment: dict[str, str]
     services: dict[str, str]
 
+    @property
+    def door(self) -> str:
+        """Where the door of events answers."""
+        return self.services[SERVICES.door.name]
+
     def __str__(self) -> str:
         kafka, mongo = (self.environment.get(name, "-") for name in _ENDPOINTS)
         return f"{self.name} (Kafka {kafka}, {mongo.partition('/?')[0]}, in {self.folder})"
@@ -44,7 +50,7 @@ def announced(folder: Path, environment: Mapping[str, str], services: Mapping[st
     that what a killed one leaves behind does not count.
     """
     ours = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
-    name = services["ingest"].rpartition(":")[2]
+    name = services[SERVICES.door.name].rpartition(":")[2]
     document = {"name": name, "folder": str(folder), "environment": ours, "services": dict(services)}
     file = _folder() / f"{name}.json"
     partial = file.with_suffix(f".{os.getpid()}")

@@ -67,7 +67,7 @@ def register(app: typer.Typer) -> None:
         if kafka:
             _to_kafka(settings, body, kind)
         else:
-            door = running.services["ingest"] if running else f"http://{settings.http_host}:{settings.http_port}"
+            door = running.door if running else f"http://{settings.http_host}:{settings.http_port}"
             _to_http(url or door, api_key, body, kind)
 
 

@@ -21,6 +21,8 @@ REPRESENTATIVES = "representatives"
 VISITS = "engagement_visits"
 """A customer's visits by week, with all their revisions: private, as the fold is."""
 WEEKS = "weeks"
+MAX_WEEKS = 10_000
+"""Of the calendar: two centuries."""
 
 
 SCHEMA = Schema(
@@ -61,6 +63,8 @@ SCHEMA = Schema(
         View("rep_weeks", WEEKS, rep_weeks, generational=False),
         View("goals", CUSTOMERS, lists.goals),
     ),
+    filled=(WEEKS,),
+    private=("fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before"),
 )
 
 
@@ -91,3 +95,16 @@ async def write_weeks(database: Database, documents: list[dict[str, Any]]) -> No
         await database[WEEKS].bulk_write(
             [ReplaceOne({"week": document["week"]}, document, upsert=True) for document in documents], ordered=False
         )
+
+
+async def read_weeks(database: Database) -> list[dict[str, Any]]:
+    """All weeks that are stored, as `week_documents` makes them."""
+    async with transient_errors():
+        return await database[WEEKS].find({}, {"_id": 0}).to_list(MAX_WEEKS)
+
+
+async def last_week(database: Database) -> dict[str, Any] | None:
+    """The latest week that is stored."""
+    async with transient_errors():
+        found: dict[str, Any] | None = await database[WEEKS].find_one({}, sort=[("week", -1)])
+    return found

@@ -5,10 +5,11 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from services.tiering.app import make_domain, read_policies
 from services.tiering.domain import CUSTOMERS
 from services.tiering.policy import Policy
+from services.tiering.policy_file import read_policies
 from services.tiering.rules.changes import would_change
+from services.tiering.service import SERVICE
 from services.tiering.store import KEY_PERSON_WORK, ORGANISATIONAL
 from shared.events.types import TIERS
 from shared.mongo import Database, transient_errors
@@ -24,7 +25,7 @@ async def changes_now(database: Database, settings: Settings, customer: str) -> 
     """What would change the tier, as of the customer's clock; None where tiering knows nothing of it. The row's own
     `changes` are those of its last change, which may be long ago.
     """
-    domain = await make_domain(database, settings)
+    domain = await SERVICE.domain(database, settings)
     collection = database[f"{CUSTOMERS}_g{await current_generation(database, 'tiering')}"]
     async with transient_errors():
         stored = await collection.find_one({"_id": customer})

@@ -15,21 +15,8 @@ from shared.mongo.states import freshness_collection
 
 Json = dict[str, Any]
 
-PRIVATE = (
-    "fold",
-    "pending",
-    "marked_due",
-    "behind",
-    "live",
-    "fold_version",
-    "due_at",
-    "review_at",
-    "partition",
-    "proposal",
-    "changed_version",
-    "changed_on",
-    "since_version",
-)
+HELPERS = ("proposal", "changed_version", "changed_on", "since_version")
+"""Fields that others are made of."""
 SHOWN = (
     *("as_of", "log", "recorded_at", "projected_at", "generation", "partition", "incomplete_since"),
     *("tier", "computed_tier", "version", "changed_version", "changed_on", "since_version", "tier_since", "dormant"),
@@ -75,7 +62,7 @@ def customers_pipeline(name: Name) -> list[Json]:
             }
         },
         {"$set": {"entitlements": _entitlements()}},
-        {"$unset": [*PRIVATE, "decided", "shown", "change"]},
+        {"$unset": [*HELPERS, "decided", "shown", "change"]},
     ]
 
 
@@ -216,4 +203,5 @@ SCHEMA = Schema(
         View("data_quality", CUSTOMERS, quality_pipeline),
     ),
     validators={"policies": POLICY_SHAPE},
+    filled=("policies",),
 )

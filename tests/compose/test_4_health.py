@@ -2,11 +2,11 @@
 
 import pytest
 
+from services import SERVICES
 from tests.compose.project import Project, until
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
-SERVICES = ("ingest", "tiering", "engagement")
 RED_SECONDS = 120
 STOPPED_BY_SIGNAL = 128 + 15
 

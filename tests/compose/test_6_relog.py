@@ -2,6 +2,7 @@
 
 import pytest
 
+from services import SERVICES
 from tests.compose.conftest import PARTITIONS
 from tests.compose.project import Project, until
 from tests.compose.purchases import by_kafka, purchases, shown, sums
@@ -24,7 +25,7 @@ def test_twice_the_partitions(project: Project) -> None:
     until(lambda: shown(project, "relogged") == before, "the first half is in a view", seconds=FOLDED_SECONDS)
     relog = ("run", "--rm", "-T", "cli", "guanxi", "relog", "--partitions", str(2 * PARTITIONS))
     assert "still runs" in project.compose(*relog, check=False)
-    project.compose("stop", "ingest", "tiering", "engagement")
+    project.compose("stop", *SERVICES)
     by_kafka(project, events[EVENTS : EVENTS + 100])
     said = project.compose(*relog, timeout_s=240)
     settings = {"GUANXI_PARTITIONS": str(2 * PARTITIONS), "GUANXI_LOG_GENERATION": "2"}

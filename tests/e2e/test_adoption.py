@@ -19,6 +19,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 
 from operations.status.progress import progress
+from services import SERVICES
 from shared.events.codec import CONTENT_TYPE
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import partition_of
@@ -96,7 +97,7 @@ async def adopt_and_go_on(world: World, text: str, today: date) -> list[float]:
     """The policy, then the sweeps, with live events all the time."""
     database = connect(world.settings)
     await adopt(database, Adopted("wholesale-gbp", 2, today, text), datetime.now(UTC))
-    for service in ("tiering", "engagement"):  # an hour is more than enough for that
+    for service in SERVICES.folding:  # an hour is more than enough for that
         while "wholesale-gbp/2 from" not in world.services.log(service).read_text(encoding="utf-8"):  # noqa: ASYNC110
             await anyio.sleep(0.2)
     before = await live(world, "before", LIVE_EVENTS // 2)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.stack import kafka, mongod
+from services import SERVICES
 from tests.e2e.stand import Stand, a_stand
 
 WHY_NOT = kafka.why_not() or mongod.why_not()
@@ -30,7 +31,7 @@ async def test_outages_show_and_pass(tmp_path: Path) -> None:
 
 async def _all_is_well(stand: Stand) -> None:
     assert await stand.send(*(f"C-{n}" for n in range(SENT_IN_QUIET))) == 202
-    for service in ("tiering", "engagement"):
+    for service in SERVICES.folding:
         await stand.until(f"{service} has read all", _read, stand, service, SENT_IN_QUIET)
     admitted = await stand.metric("ingest", "guanxi_inbox_records_total", outcome="accepted")
     door = await stand.metric("ingest", "guanxi_door_events_total", outcome="accepted")

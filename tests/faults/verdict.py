@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.engagement.app import make_domain as make_engagement
+from services import SERVICES
 from services.engagement.store import SCHEMA as ENGAGEMENT
-from services.tiering.app import make_domain as make_tiering
 from services.tiering.domain import Tiering
 from services.tiering.policy_file import read_policy
 from services.tiering.store import SCHEMA as TIERING
@@ -83,8 +82,8 @@ async def judge(stand: Stand, *, frozen_allowed: int = 0) -> Verdict:
     database = connect(settings)
     try:
         domains: list[tuple[Domain[Any, Any], Sequence[str]]] = [
-            (await make_tiering(database, settings), _folded_by(TIERING)),
-            (await make_engagement(database, settings), _folded_by(ENGAGEMENT)),
+            (await SERVICES.folds("tiering").domain(database, settings), _folded_by(TIERING)),
+            (await SERVICES.folds("engagement").domain(database, settings), _folded_by(ENGAGEMENT)),
         ]
     finally:
         database.client.close()

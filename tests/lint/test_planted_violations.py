@@ -67,6 +67,11 @@ _RUFF = [
 ]
 
 _MYPY = [
+    Planted(
+        "typeddict-unknown-key",  # what the processor keeps of a key and nobody has declared to be private
+        "shared/planted.py",
+        "from shared.fold.private import Bookkeeping\n\n\nkept: Bookkeeping = {}\nkept['planted'] = 1",
+    ),
     Planted("no-untyped-def", "shared/planted.py", "def f(x):\n    return x"),
     Planted("return-value", "shared/planted.py", "def f() -> int:\n    return 'x'"),
     Planted("type-arg", "shared/planted.py", "def f(x: list) -> None:\n    del x"),

@@ -222,7 +222,7 @@ def test_spans_arrive_at_the_endpoint_of_the_environment(monkeypatch: pytest.Mon
 
 def test_without_an_endpoint_nothing_of_opentelemetry_is_even_imported() -> None:
     code = (
-        "import sys; import services.ingest.app, services.tiering.app; from shared import tracing;"
+        "import sys; import services.ingest.app, shared.fold.service; from shared import tracing;"
         "assert tracing.configure('ingest', {}) is False;"
         "off = {'OTEL_EXPORTER_OTLP_ENDPOINT': 'x', 'OTEL_SDK_DISABLED': 'true'};"
         "assert tracing.configure('ingest', off) is False;"

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from local.stack.paths import REPOSITORY
 from operations.policy.files import PolicyFile, read_text
 from operations.policy.versions import adopt_file, text_of, versions
-from services.tiering.app import make_domain
 from services.tiering.policy import in_force
+from services.tiering.service import SERVICE
 from shared.errors import Stop
 from shared.mongo import Database, connect
 from shared.mongo.policies import adopt, adopted, all_adopted
@@ -51,7 +51,7 @@ async def test_a_version_is_adopted_once_and_decides_from_the_day_it_was_adopted
     second = version(2)
     assert await adopting(database, settings, second, SOON)
     assert not await adopting(database, settings, second, SOON)
-    domain = await make_domain(database, settings)
+    domain = await SERVICE.domain(database, settings)
     days = (SOON - timedelta(1), SOON)
     assert [in_force(domain.policies, day.toordinal()).version for day in days] == [1, 2]
     assert text_of(await all_adopted(database), "default-cny/2") == second.text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from local.stack.backing import Backing
-from operations.rebuild.services import FOLDING
+from services.tiering.service import SERVICE
 from shared.fold.processor import LogProcessor
 from shared.kafka.batches import Appender
 from shared.kafka.scan import bounds
@@ -30,7 +30,7 @@ async def world(stack: Backing, tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_pending_decisions_are_taken_over(world: World) -> None:
     settings, topic = world.settings, LOG.full_name(world.settings)
-    domain = await FOLDING["tiering"].make_domain(world.database, settings)
+    domain = await SERVICE.domain(world.database, settings)
     store, appender = StateStore(world.database, "tiering", 1, 1), Appender(settings)
     live = LogProcessor(domain, store, appender, topic, now=lambda: datetime.now(UTC))
 

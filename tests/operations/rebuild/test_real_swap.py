@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from local.stack.backing import Backing
+from services import SERVICES
 from tests.operations.rebuild.world import World, a_world, drop, environment_of, first_purchases
 
 pytestmark = [
@@ -44,7 +45,7 @@ async def test_swapped_in_and_rolled_back_while_events_flow(world: World) -> Non
         together.create_task(world.trickle(stop, seed=1_000))
         watching = [together.create_task(watch(world, view, stop)) for view in ("customers", "engagement")]
         for back, generation in ((False, 2), (True, 1), (False, 3)):
-            for service in ("tiering", "engagement"):
+            for service in SERVICES.folding:
                 outcome = await world.rebuild(service, back=back)
                 assert outcome.handed_over is not None
                 assert outcome.target == generation

@@ -16,6 +16,7 @@ from local.stack.paths import REPOSITORY
 from local.stack.services import ALL, Services
 from operations.rebuild.run import Asked, Outcome, run
 from operations.status.progress import progress
+from services import SERVICES
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import partition_of
 from shared.mongo import Database, connect
@@ -108,7 +109,7 @@ class World:
         """Every event sent is in effect once, versions have no gap, the views are the fold of the log."""
         await self.settled()
         await check_effects(self.database, self.sent)
-        for service in ("tiering", "engagement"):
+        for service in SERVICES.folding:
             outcome = await self.rebuild(service, check=True)
             assert outcome.compared.documents > 0
             assert not outcome.compared.later

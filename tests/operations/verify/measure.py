@@ -21,7 +21,7 @@ from local.stack.backing import backing
 from local.stack.paths import REPOSITORY
 from local.stack.services import Services
 from operations.rebuild.run import Asked, run
-from operations.rebuild.services import FOLDING
+from services import SERVICES
 from services.ingest.admission import log_record
 from services.ingest.admit import Accepted, Candidate, admit, judge
 from services.ingest.store import CLAIMS, _document
@@ -103,7 +103,7 @@ async def fold(settings: Settings) -> None:
     """The first views, by a rebuild with nothing live before it; a process of its own, since it makes itself nice."""
     database = connect(settings)
     ends = (await bounds(settings, LOG.full_name(settings))).ends
-    for service in FOLDING:
+    for service in SERVICES.folding:
         await StateStore(database, service, 1, 1).progress(list(ends))
         for partition, end in ends.items():
             await database[f"{service}_positions"].update_one({"_id": f"g1/{partition}"}, {"$set": {"offset": end}})
@@ -118,7 +118,7 @@ async def main(events: int) -> None:
         settings = settings_of(servers)
         database = connect(settings)
         try:
-            domains = [await one.make_domain(database, settings) for one in FOLDING.values()]
+            domains = [await one.domain(database, settings) for one in SERVICES.folding.values()]
             began = time.perf_counter()
             written = await fill(settings, database, events, domains)
             print(

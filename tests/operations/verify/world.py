@@ -14,7 +14,7 @@ from local.stack.backing import Backing
 from local.stack.paths import REPOSITORY
 from local.stack.services import Services
 from operations.status.progress import progress
-from operations.verify.findings import CHECKS, Check, Finding, Report
+from operations.verify.findings import Check, Finding, Report
 from operations.verify.meter import Meter
 from operations.verify.run import Run
 from operations.verify.sample import Sample
@@ -75,7 +75,7 @@ class World:
     async def verify(self, *checks: Check, sample: Sample | None = None, at_once: int = 200_000) -> Report:
         """`guanxi verify`, without its words."""
         run = Run(self.settings, self.database, sample or Sample(), datetime.now(UTC), Meter(), Report(), at_once)
-        return await run.run(checks or CHECKS)
+        return await run.run(checks)
 
     async def guanxi(self, *words: str) -> tuple[int, str, str]:
         """A command as an operator runs it: exit code, what it said, what it said of errors."""
