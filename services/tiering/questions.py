@@ -9,7 +9,7 @@ from services.tiering.app import make_domain, read_policies
 from services.tiering.domain import CUSTOMERS
 from services.tiering.policy import Policy
 from services.tiering.rules.changes import would_change
-from services.tiering.store import KEY_PERSON_WORK, ORGANISATIONAL
+from services.tiering.rules.tiers import KEY_PERSON_WORK, ORGANISATIONAL
 from shared.events.types import TIERS
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
