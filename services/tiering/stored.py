@@ -1,6 +1,6 @@
 """State and standing <-> the private fields of the stored document, in BSON's types.
 
-A storage format: a change of shape needs a new FOLD_VERSION, and a reader of the former shape (former.py). Each field
+A storage format: a change of shape needs a new FOLD_VERSION, and a reader of the former shape (stored_former.py). Each field
 is a text, JSON with short names and plain lists: cheap to compare, write and read, with whole numbers of any size.
 Only fields that differ are written, so what moves with every event is small and by itself: `fold`, sums of the books;
 `fold:<currency>:<number>`, their blocks; `fold:bought:<number>`, days of purchases; and what moves rarely,
@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from services.tiering import former
+from services.tiering import stored_former as former
 from services.tiering.rules.answers import Answer, Answers
 from services.tiering.rules.blocks import Blocks
 from services.tiering.rules.invoices import Half, Invoices, Pair, is_settled
