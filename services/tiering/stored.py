@@ -1,7 +1,8 @@
 """State and standing <-> the private fields of the stored document, in BSON's types.
 
-A storage format: a change of shape needs a new FOLD_VERSION, and a reader of the former shape (stored_former.py). Each field
-is a text, JSON with short names and plain lists: cheap to compare, write and read, with whole numbers of any size.
+A storage format: a change of shape needs a new FOLD_VERSION, and a reader of the former shape (stored_former.py).
+Each field is a text, JSON with short names and plain lists: cheap to compare, write and read, with whole numbers of
+any size.
 Only fields that differ are written, so what moves with every event is small and by itself: `fold`, sums of the books;
 `fold:<currency>:<number>`, their blocks; `fold:bought:<number>`, days of purchases; and what moves rarely,
 `fold:standing`, `fold:facts`, `fold:invoices`. All are functions of the state alone, however it came about. Empty parts
