@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from services.engagement.rules.concerns import SEVERITIES
+from services.engagement.rules.counting import OWING_ROLES, VISITS_A_WEEK
 from services.engagement.rules.satisfaction import INSTRUMENTS
 from services.engagement.views import freshness
 from services.engagement.views.expressions import Expression, ratio
 from shared.events.types import TIERS
 
 Stage = dict[str, Any]
-VISITS_A_WEEK = 5
-_OWING_ROLES = ["account_manager", "product_manager"]
+_OWING_ROLES = [*OWING_ROLES]
 _BELOW_GENERAL = len(TIERS) - 1
-_YEARS = ("this_year", "last_year")
-_COUNTED = ("open", "open_overdue", "answered_in_time", "overdue", "reopened")
+YEARS = ("this_year", "last_year")
+COUNTED = ("open", "open_overdue", "answered_in_time", "overdue", "reopened")
 
 
 def tier_care(name: Callable[[str], str]) -> list[Stage]:
@@ -24,10 +24,10 @@ def tier_care(name: Callable[[str], str]) -> list[Stage]:
     tallies = {
         f"{instrument}_{year}_{part}": f"$satisfaction.{instrument}.{year}.{part}"
         for instrument in INSTRUMENTS
-        for year in _YEARS
+        for year in YEARS
         for part in ("n", "sum")
     }
-    tallies |= {counted: f"$concerns.{counted}" for counted in _COUNTED}
+    tallies |= {counted: f"$concerns.{counted}" for counted in COUNTED}
     tallies |= {severity: f"$concerns.open_by_severity.{severity}" for severity in SEVERITIES}
     tallies |= {part: f"$concerns.loop.{part}" for part in ("judged", "closed")}
     customers = [
@@ -47,11 +47,11 @@ def tier_care(name: Callable[[str], str]) -> list[Stage]:
                 "tier": _tier("$_id"),
                 "customers": 1,
                 **{
-                    instrument: {year: _pooled(instrument, f"{instrument}_{year}") for year in _YEARS}
+                    instrument: {year: _pooled(instrument, f"{instrument}_{year}") for year in YEARS}
                     for instrument in INSTRUMENTS
                 },
                 "concerns": {
-                    **{counted: f"${counted}" for counted in _COUNTED},
+                    **{counted: f"${counted}" for counted in COUNTED},
                     "open_by_severity": {severity: f"${severity}" for severity in SEVERITIES},
                     "loop_rate": _ratio("$closed", "$judged"),
                 },

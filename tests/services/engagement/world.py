@@ -16,6 +16,7 @@ from pydantic_core import from_json
 from services.engagement.domain import Engagement
 from services.engagement.rules.visits import Piece, Ref, Revision, in_order
 from services.engagement.stored_visits import VISITS, load_piece
+from services.engagement.views.in_python import whole
 from shared.events import decisions, facts
 from shared.events.codec import decision_id
 from shared.events.event import Event, LogPosition, Replaced
@@ -24,7 +25,6 @@ from shared.events.types import TIERS
 from shared.facts.days import iso
 from shared.fold.entity import Entity, load_entity, new_entity
 from shared.policies.entitlements import Entitlements, make_entitlements
-from tests.services.engagement.filled import filled
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 LONDON = ZoneInfo("Europe/London")
@@ -278,7 +278,7 @@ class World:
 
     def row(self, customer: str = CUSTOMER) -> dict[str, Any]:
         """A customer's document, as readers see it and with its private part."""
-        return filled(self.entities[f"customer:{customer}"].document())
+        return whole(self.entities[f"customer:{customer}"].document())
 
     def contact(self) -> dict[str, Any]:
         contact: dict[str, Any] = self.row()["contact"]
