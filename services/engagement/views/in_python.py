@@ -151,12 +151,7 @@ def _care(rows: list[Document], tier: str) -> Document:
         "_id": tier,
         "tier": tier,
         "customers": len(rows),
-        **{
-            instrument: {
-                year: _pooled([row["satisfaction"][instrument] for row in rows], instrument, year) for year in YEARS
-            }
-            for instrument in INSTRUMENTS
-        },
+        **{instrument: {year: _pooled(rows, instrument, year) for year in YEARS} for instrument in INSTRUMENTS},
         "concerns": {
             **{counted: sum(one[counted] for one in concerns) for counted in COUNTED},
             "open_by_severity": {name: sum(one["open_by_severity"][name] for one in concerns) for name in SEVERITIES},
@@ -184,6 +179,7 @@ def staffing_rows(
     roster = [
         one
         for one in representatives
+        if any(span["role"] in OWING_ROLES for span in one["fold"]["spans"])  # has ever owed visits in a week
         if one["role"] in OWING_ROLES and one["active_from"] <= today <= (one["active_until"] or "9999")
     ]
     fte = sum((_exactly(one["fte"]) for one in roster), Fraction())
@@ -281,15 +277,8 @@ def _goals_of_representatives(
                 else None
                 for week in running
             )
-            freshness = {**_some(row, *FRESHNESS), "as_of": as_of}
-            yield {
-                **one,
-                "subject": row["_id"],
-                "scope": "representative",
-                **freshness,
-                "value": value,
-                "outcome": outcome,
-            }
+            whose = {"subject": row["_id"], "scope": "representative", **_some(row, *FRESHNESS), "as_of": as_of}
+            yield {**one, **whose, "value": value, "outcome": outcome}
 
 
 def _progress(goal: Document, value: float) -> float | None:
