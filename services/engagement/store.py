@@ -7,19 +7,18 @@ from zoneinfo import ZoneInfo
 from pymongo import ReplaceOne
 
 from services.engagement.calendar import Calendar
+from services.engagement.domain import CUSTOMERS, REPRESENTATIVES
 from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
-from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
+from services.engagement.rules.days import BusinessTime, monday_of, week_name
+from services.engagement.stored_visits import VISITS
 from services.engagement.views import contact_plan as plan
 from services.engagement.views import lists, overviews
 from services.engagement.views.freshness import FRESHNESS
 from services.engagement.views.rep_weeks import rep_weeks
+from shared.facts.days import iso, to_instant
 from shared.mongo import Database, transient_errors
 from shared.mongo.schema import Index, Schema, View
 
-CUSTOMERS = "engagement"
-REPRESENTATIVES = "representatives"
-VISITS = "engagement_visits"
-"""A customer's visits by week, with all their revisions: private, as the fold is."""
 WEEKS = "weeks"
 MAX_WEEKS = 10_000
 """Of the calendar: two centuries."""

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from guanxi.reading import tables
 from guanxi.reading.console import make_console
-from guanxi.reading.weeks import last_full_week
+from services.engagement.questions import last_full_week
 from tests.guanxi.reading.documents import customer, planned, rep_week
 
 TODAY = date(2026, 11, 23)

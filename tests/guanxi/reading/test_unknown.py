@@ -1,14 +1,13 @@
 """A slip of the pen is named: weeks that no calendar has, representatives whom nobody registered."""
 
 from datetime import date
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from guanxi.cli import app
 from guanxi.reading.representatives import must_be_known
-from guanxi.reading.weeks import parse_week
+from services.engagement.questions import EngagementQuestions, parse_week
 from shared.errors import Malformed
 
 
@@ -43,14 +42,14 @@ def test_weeks_of_the_calendar_are_known(week: str, monday: date) -> None:
     assert parse_week(week) == monday
 
 
-class Known:
+class Known(EngagementQuestions):
     """Representatives by what the views show of them."""
 
     def __init__(self, weeks: set[str], people: dict[str, str]) -> None:
-        self.weeks, self.people = weeks, people
+        self.in_weeks, self.people = weeks, people
 
     async def has_weeks(self, representative: str) -> bool:
-        return representative in self.weeks
+        return representative in self.in_weeks
 
     async def names_of_representatives(self) -> dict[str, str]:
         return self.people
@@ -58,10 +57,10 @@ class Known:
 
 async def test_guanxi_plan_of_an_unknown_representative() -> None:
     """`guanxi plan R-9`: "unknown representative"."""
-    views: Any = Known({"R-1"}, {"R-2": "王伟", "R-90": "李娜"})
+    questions = Known({"R-1"}, {"R-2": "王伟", "R-90": "李娜"})
     for known in ("R-1", "R-2"):
-        await must_be_known(views, known)
+        await must_be_known(questions, known)
     with pytest.raises(Malformed, match="unknown representative: nobody was registered as R-9; is R-90"):
-        await must_be_known(views, "R-9")
+        await must_be_known(questions, "R-9")
     with pytest.raises(Malformed, match=r"nobody was registered as 王$"):
-        await must_be_known(views, "王")
+        await must_be_known(questions, "王")

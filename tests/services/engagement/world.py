@@ -13,18 +13,19 @@ from zoneinfo import ZoneInfo
 import bson
 from pydantic_core import from_json
 
-from services.engagement.domain import VISITS, Engagement
-from services.engagement.rules.days import iso
-from services.engagement.rules.visits import Piece, Ref, Revision, in_order, load_piece
+from services.engagement.domain import Engagement
+from services.engagement.rules.visits import Piece, Ref, Revision, in_order
+from services.engagement.stored_visits import VISITS, load_piece
+from services.engagement.views.in_python import whole
 from shared.events import decisions, facts
 from shared.events.codec import decision_id
 from shared.events.event import Event, LogPosition, Replaced
 from shared.events.registry import VOIDED
 from shared.events.types import TIERS
+from shared.facts.days import iso
 from shared.fold.entity import Entity, load_entity, new_entity
 from shared.policies.entitlements import Entitlements, make_entitlements
 from tests.events.log import event_of
-from tests.services.engagement.filled import filled
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 LONDON = ZoneInfo("Europe/London")
@@ -278,7 +279,7 @@ class World:
 
     def row(self, customer: str = CUSTOMER) -> dict[str, Any]:
         """A customer's document, as readers see it and with its private part."""
-        return filled(self.entities[f"customer:{customer}"].document())
+        return whole(self.entities[f"customer:{customer}"].document())
 
     def contact(self) -> dict[str, Any]:
         contact: dict[str, Any] = self.row()["contact"]

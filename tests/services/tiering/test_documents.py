@@ -8,7 +8,8 @@ import pytest
 
 from services.tiering.domain import CUSTOMERS, OTHERS, Tiering
 from services.tiering.rules.sales import Book, Bought
-from services.tiering.store import SCHEMA, SHOWN
+from services.tiering.store import SCHEMA
+from services.tiering.views.customers import SHOWN
 from shared.events.facts import RecordVoided
 from shared.fold.entity import new_entity
 from tests.events.log import event_of

@@ -165,7 +165,7 @@ async def test_a_workbook_named_csv_is_read_as_the_workbook_that_it_is(office: O
 def test_a_workbook_that_unpacks_to_more_than_memory_is_refused(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.ingest.doors.files.formats.stored.MAX_WORKBOOK_BYTES", 1 << 20)
+    monkeypatch.setattr("services.ingest.doors.files.formats.packed.MAX_WORKBOOK_BYTES", 1 << 20)
     bomb = zipped({"[Content_Types].xml": "", "xl/workbook.xml": "", "xl/worksheets/sheet1.xml": "0" * (2 << 20)})
     with pytest.raises(Malformed, match="a workbook of more than 1 MB; save the sheet as CSV"):
         office.make(office.file("bomb.xlsx", bomb))

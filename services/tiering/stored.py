@@ -1,7 +1,8 @@
 """State and standing <-> the private fields of the stored document, in BSON's types.
 
-A storage format: a change of shape needs a new FOLD_VERSION, and a reader of the former shape (former.py). Each field
-is a text, JSON with short names and plain lists: cheap to compare, write and read, with whole numbers of any size.
+A storage format: a change of shape needs a new FOLD_VERSION, and a reader of the former shape (stored_former.py).
+Each field is a text, JSON with short names and plain lists: cheap to compare, write and read, with whole numbers of
+any size.
 Only fields that differ are written, so what moves with every event is small and by itself: `fold`, sums of the books;
 `fold:<currency>:<number>`, their blocks; `fold:bought:<number>`, days of purchases; and what moves rarely,
 `fold:standing`, `fold:facts`, `fold:invoices`. All are functions of the state alone, however it came about. Empty parts
@@ -17,17 +18,17 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from services.tiering.rules import former
+from services.tiering import stored_former as former
 from services.tiering.rules.answers import Answer, Answers
 from services.tiering.rules.blocks import Blocks
-from services.tiering.rules.days import NEVER, Days
-from services.tiering.rules.goals import Goal
 from services.tiering.rules.invoices import Half, Invoices, Pair, is_settled
-from services.tiering.rules.latest import Entry, Latest, Order
-from services.tiering.rules.owners import Assignment, Owners
 from services.tiering.rules.sales import BORDERS, SEGMENTS, Book
 from services.tiering.rules.standing import Grace, Proposal, Standing
 from services.tiering.rules.state import NO_INVOICES, Closed, State
+from shared.facts.days import NEVER, Days
+from shared.facts.goals import Goal
+from shared.facts.latest import Entry, Latest, Order
+from shared.facts.owners import Assignment, Owners
 
 FOLD_VERSION = 3
 """3: days lie in blocks; invoices may have parts and credits, and amounts beyond 64 bits. Reads 2 as well; nothing
@@ -141,7 +142,10 @@ def _dump_facts(state: State) -> str:
     if state.owners.assignments:
         facts["w"] = [[a.from_on, *a.order, a.roles] for a in state.owners.assignments]
     if state.goals:
-        facts["t"] = [[metric, *goal.order, *goal[1:]] for metric, goal in sorted(state.goals.items())]
+        facts["t"] = [
+            [metric, *goal.order, goal.due_on, goal.passed, goal.outcome]
+            for metric, goal in sorted(state.goals.items())
+        ]
     if state.answers.seen:
         facts["a"] = [state.answers.seen, [list(answer) for answer in state.answers.given]]
     return _text(facts) if facts else ""
@@ -155,7 +159,10 @@ def _load_facts(state: State, facts: Json) -> None:
     if "w" in facts:
         state.owners = Owners(tuple(Assignment(f, Order(t, i, s), roles) for f, t, i, s, roles in facts["w"]))
     if "t" in facts:
-        state.goals = {metric: Goal(Order(t, i, s), *goal) for metric, t, i, s, *goal in facts["t"]}
+        state.goals = {
+            metric: Goal(Order(t, i, s), due_on, passed=passed, outcome=outcome)
+            for metric, t, i, s, due_on, passed, outcome in facts["t"]
+        }
     if "a" in facts:
         seen, given = facts["a"]
         state.answers = Answers(seen, tuple(Answer(*answer) for answer in given))

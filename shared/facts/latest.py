@@ -7,18 +7,10 @@ moved.
 
 from bisect import insort
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from services.tiering.rules.days import NEVER
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-
-def microseconds(instant: datetime) -> int:
-    """An instant as whole microseconds since 1970."""
-    return (instant - EPOCH) // MICROSECOND
+from shared.events.event import Event
+from shared.facts.days import NEVER, to_micros
 
 
 class Order(NamedTuple):
@@ -29,6 +21,11 @@ class Order(NamedTuple):
     source: str
 
 
+def order_of(event: Event) -> Order:
+    """The order of the fact that an event is."""
+    return Order(to_micros(event.time), event.id, event.source)
+
+
 class Entry(NamedTuple):
     """One fact: its order, the business day from which it counts, and the fields that it still may win."""
 
@@ -37,11 +34,18 @@ class Entry(NamedTuple):
     fields: dict[str, Any]
 
 
+ALWAYS = 0
+"""The day of a fact that counts at once, whatever its own day is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Latest:
     """The facts that hold or will hold, by ascending order."""
 
     entries: tuple[Entry, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.entries)
 
     def put(self, entry: Entry, today: int) -> "Latest":
         """With a fact more; a null among its fields clears, absent fields say nothing."""
@@ -76,6 +80,17 @@ class Latest:
         """What the field is today; None when it is cleared or was never said."""
         entry = self.holding(field, today)
         return None if entry is None else entry.fields[field]
+
+    def values(self, today: int) -> dict[str, Any]:
+        """All fields that were said, as they are today; None where one is cleared. Not to be changed."""
+        entries = self.entries
+        if len(entries) == 1 and entries[0].day <= today:
+            return entries[0].fields
+        fields: dict[str, Any] = {}
+        for entry in entries:
+            if entry.day <= today:
+                fields.update(entry.fields)
+        return fields
 
     def next_day(self, today: int) -> int:
         """The next day from which a waiting fact counts."""
