@@ -204,4 +204,5 @@ SCHEMA = Schema(
     ),
     validators={"policies": POLICY_SHAPE},
     filled=("policies",),
+    private=("partition",),
 )
