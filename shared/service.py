@@ -122,10 +122,10 @@ class FoldingService(Service, Generic[D]):
     """A service that folds the log into its collections, by the log processor."""
 
     entry: str = "shared.fold.service:run"
-    make_domain: Callable[[Sequence[Adopted], Settings], D]
+    make_domain: Callable[[Database, Settings, Sequence[Adopted]], Awaitable[D]]
     """Its rules with the adopted policies, in the order in which they take effect; none where it needs none."""
     decides: frozenset[str]
-    """Types of the decisions that it makes."""
+    """Types of the decisions that it makes. One that makes none sends no reviews either."""
     customers: str
     """The collection with one document per customer, which says when each is to be reviewed; the first view on it is
     what status calls it by.
@@ -155,7 +155,7 @@ class FoldingService(Service, Generic[D]):
         policies = await adopted(database) if self.needs_policy else []
         if self.needs_policy and not policies:
             raise Transient("no policy is adopted yet; run 'guanxi setup'")
-        return self.make_domain(policies, settings)
+        return await self.make_domain(database, settings, policies)
 
 
 def writers(topic: Topic, services: Iterable[Service]) -> tuple[str, ...]:

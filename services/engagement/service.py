@@ -21,7 +21,8 @@ def read_entitlements(policies: Sequence[Adopted]) -> Entitlements:
     return make_entitlements([(one.effective_on, yaml.safe_load(one.text).get("entitlements")) for one in policies])
 
 
-def _make(policies: Sequence[Adopted], settings: Settings) -> Engagement:
+async def _make(database: Database, settings: Settings, policies: Sequence[Adopted]) -> Engagement:
+    del database
     return Engagement(read_entitlements(policies), settings.zone)
 
 

@@ -63,7 +63,7 @@ SCHEMA = Schema(
         View("goals", CUSTOMERS, lists.goals),
     ),
     filled=(WEEKS,),
-    private=("fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before"),
+    private=("fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before", "partition"),
 )
 
 

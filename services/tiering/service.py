@@ -6,13 +6,15 @@ from services.tiering.domain import CUSTOMERS, Tiering
 from services.tiering.handlers import announce
 from services.tiering.policy_file import read_policies
 from services.tiering.store import SCHEMA
+from shared.mongo import Database
 from shared.policies.adoption import Adopted
 from shared.service import Announces, FoldingService
 from shared.settings import Settings
 from shared.topics import INBOX, LOG, TIERS
 
 
-def _make(policies: Sequence[Adopted], settings: Settings) -> Tiering:
+async def _make(database: Database, settings: Settings, policies: Sequence[Adopted]) -> Tiering:
+    del database
     return Tiering(read_policies(policies), settings.zone)
 
 

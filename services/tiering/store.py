@@ -42,4 +42,5 @@ SCHEMA = Schema(
     ),
     validators={"policies": POLICY_SHAPE},
     filled=("policies",),
+    private=("partition",),
 )

@@ -18,7 +18,5 @@ class Bookkeeping(TypedDict, total=False):
     behind: bool
 
 
-PRIVATE = ("fold", "partition", *Bookkeeping.__annotations__)
-"""The domain's fold, where on the log the key is, and the above. What else a domain stores for itself its schema names
-(`Schema.private`).
-"""
+PRIVATE = ("fold", *Bookkeeping.__annotations__)
+"""The domain's fold, and the above. What else a service keeps to itself its schema names (`Schema.private`)."""

@@ -41,7 +41,7 @@ class Folding:
     broker: Broker
     reader: TopicReader
     processor: LogProcessor[Any, Any]
-    sweep: Sweep
+    sweep: Sweep | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +112,22 @@ async def prepare(service: FoldingService[Any], process: Process, database: Data
         on_stop=process.stop,
     )
     reader.register(broker)
-    sweep = Sweep(
-        service.name,
-        settings,
-        DueDocuments(store, service.customers),
-        BackfillMarks(database),
-        reviews,
-        owned=lambda: reader.owned,
-        now=now,
-        policies=policies,
-    )
+    sweep = None
+    if service.decides:
+        sweep = Sweep(
+            service.name,
+            settings,
+            DueDocuments(store, service.customers),
+            BackfillMarks(database),
+            reviews,
+            owned=lambda: reader.owned,
+            now=now,
+            policies=policies,
+        )
+        process.tasks.append(sweep.run)
     process.health.checks["mongodb"] = mongo_check(database)
     gauges = BacklogGauges(store, service.customers, lambda: reader.owned, now)
-    process.tasks += [sweep.run, gauges.run]
+    process.tasks.append(gauges.run)
     process.closing += [appender.close, reviews.close]
     return Folding(broker, reader, processor, sweep)
 

@@ -62,8 +62,8 @@ class View:
 class Schema:
     """Everything of one service. `collections` are made beforehand, since a transaction should not have to.
     `dropped` are indexes of earlier versions. `validators` are JSON Schemas of plain collections, for what a person may
-    put in by hand. `filled` are plain collections that set-up puts something into. `private` are fields that the
-    service's domain stores for itself beside `fold`: no view shows them (shared/fold/private.py).
+    put in by hand. `filled` are plain collections that set-up puts something into. `private` are fields beyond those of
+    shared/fold/private.py that no view of the service shows.
     """
 
     service: str

@@ -16,6 +16,8 @@ from services import SERVICES
 from shared.service import Service
 
 ALL, FOLDING = {*SERVICES}, {*SERVICES.folding}
+DECIDING = {name for name, service in SERVICES.folding.items() if service.decides}
+"""These send reviews too."""
 IN_COMPOSE = {*ALL, "secrets", "kafka", "mongo", "setup", "cli", "prometheus", "grafana"}
 PROMETHEUS = ("prometheus.yml", "prometheus.tls.yml")
 NAMED = re.compile(r'job=~"([^"]+)"')
@@ -77,9 +79,9 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("where", "expression"), [*expressions()], ids=lambda one: one[:40])
-def test_what_names_several_services_names_all_of_them_or_all_that_fold(where: str, expression: str) -> None:
+def test_what_names_several_services_names_all_of_them_or_all_that_fold_or_decide(where: str, expression: str) -> None:
     for names in NAMED.findall(expression):
-        assert {*names.split("|")} in (ALL, FOLDING), where
+        assert {*names.split("|")} in (ALL, FOLDING, DECIDING), where
     assert {*ONE.findall(expression)} <= ALL, where
 
 

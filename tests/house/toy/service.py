@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from shared.mongo import Database
 from shared.mongo.schema import Index, Schema, View
 from shared.mongo.states import freshness_collection
 from shared.policies.adoption import Adopted
@@ -11,7 +12,7 @@ from shared.topics import INBOX, LOG
 from tests.house.toy.domain import CUSTOMERS, Toy
 
 
-def _make(policies: Sequence[Adopted], settings: Settings) -> Toy:
+async def _make(database: Database, settings: Settings, policies: Sequence[Adopted]) -> Toy:
     return Toy()
 
 
