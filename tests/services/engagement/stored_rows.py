@@ -1,8 +1,10 @@
 """Stored rows of engagement at random, as the fold could have left them, for what reads them."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,22 +29,29 @@ from shared.facts.latest import Order
 Document = dict[str, Any]
 ZONE = ZoneInfo("Asia/Shanghai")
 FIRST = date(2026, 2, 2).toordinal()
-WEEKS, DAYS = 7, 49
+WEEKS = 7
+DAYS = range(FIRST, FIRST + 7 * WEEKS)
+MONDAYS = range(FIRST, FIRST + 7 * WEEKS + 1, 7)
+VISIT_DAYS = [FIRST + offset for offset in (0, 1, 7, 8, 9, 11, 14)]
 REPS = ("A", "B")
 CUSTOMERS = [f"c{index}" for index in range(9)]
 ROLES = ("account_manager", "product_manager", "executive")
+MOSTLY = ("account_manager",) * 5
+"""Where the rare is as likely as the usual, the rules seldom meet: most representatives hold one role, and take it."""
+BORDERS = [FIRST - 84 + 7 * week + shift for week in range(WEEKS) for shift in (0, 1)]
+"""Days that are just within, or just out of, the 90 days up to a Sunday."""
 CALENDAR = Calendar(frozenset({date(2026, 2, 17)}), frozenset({date(2026, 2, 28)}))
 WEEK_DOCUMENTS = [
     document | {"_id": document["week"]}
-    for document in week_documents(CALENDAR, ZONE, date.fromordinal(FIRST - 14), date.fromordinal(FIRST + DAYS + 13))
+    for document in week_documents(CALENDAR, ZONE, date.fromordinal(FIRST - 14), date.fromordinal(DAYS.stop + 13))
 ]
 AT = datetime(2026, 2, 1, 16, tzinfo=UTC)
 
-days = st.integers(FIRST, FIRST + DAYS - 1)
-mondays = st.integers(0, WEEKS).map(lambda week: FIRST + 7 * week)
+days = st.sampled_from(DAYS)
 hundredths = st.integers(0, 400).map(lambda number: number / 100)
-instants = st.integers(0, DAYS * 24 * 6).map(lambda tens: AT + timedelta(minutes=10 * tens))
-maybe_day = st.none() | days.map(iso)
+instants = st.integers(0, len(DAYS) * 24 * 6).map(lambda tens: AT + timedelta(minutes=10 * tens))
+visit_days = st.sampled_from(VISIT_DAYS)
+closings = st.sampled_from([week["closes_at"] for week in WEEK_DOCUMENTS[2:7]])
 
 
 @dataclass
@@ -81,62 +90,64 @@ def freshness(as_of: datetime) -> Document:
 @st.composite
 def representatives(draw: st.DrawFn, name: str) -> Document:
     said = []
-    for number in range(draw(st.integers(1, 3))):
-        active_from = draw(st.integers(FIRST - 300, FIRST + 20))
-        fields: Document = {"role": draw(st.sampled_from(ROLES)), "active_from": active_from}
+    for number in range(draw(st.sampled_from((1, 1, 2, 3)))):
+        active_from = draw(st.sampled_from((FIRST - 300, FIRST - 300, FIRST - 300, FIRST + 9, FIRST + 17)))
+        fields: Document = {"role": draw(st.sampled_from((*MOSTLY, *ROLES))), "active_from": active_from}
         if draw(st.booleans()):
             fields["fte"] = draw(st.sampled_from((100, 50, 30, 35, 20, None)))
         if draw(st.integers(0, 3)) == 0:
-            fields["active_until"] = draw(st.none() | days)
-        day = draw(st.sampled_from((FIRST - 400, FIRST - 1, FIRST + 9, FIRST + 16, FIRST + 23)))
+            fields["active_until"] = draw(st.none() | visit_days)
+        day = FIRST - 400 if not number else draw(st.sampled_from((FIRST - 1, FIRST + 9, FIRST + 16)))
         known_from = draw(st.sampled_from((FIRST - 420, monday_of(day) + 7, monday_of(day) + 14)))
         said.append(Registration(day * 10 + number, f"e{number}", "hr", day, known_from, fields))
     absences = {}
-    for number in range(draw(st.integers(0, 3))):
+    for number in range(draw(st.integers(0, 4))):
         revisions = []
-        for revision in range(1, draw(st.integers(1, 2)) + 1):
-            first = draw(days)
+        for revision in range(1, draw(st.integers(1, 3)) + 1):
+            first = draw(visit_days)
             part = draw(st.sampled_from((100, 50, 25)))
             until = first + draw(st.integers(0, 6))
-            revisions.append(Absence(revision, draw(mondays), first, until, part))
+            revisions.append(
+                Absence(revision, draw(st.sampled_from((FIRST, FIRST + 7, FIRST + 14))), first, until, part)
+            )
         absences["hr", f"a{number}"] = revisions
     goals = {
         metric: Goal(Order(1, "g", "hr"), draw(days), 0, draw(st.sampled_from((100, 300, 35))))
         for metric in ("counted", "coverage_90d")
         if draw(st.booleans())
     }
-    as_of = draw(instants)
-    one = Representative(name, to_micros(as_of), FIRST + DAYS, sorted(said, key=lambda one: one[:3]), absences, goals)
+    as_of = AT + timedelta(draw(st.integers(0, 20)))
+    one = Representative(name, to_micros(as_of), DAYS.stop, sorted(said, key=lambda one: one[:3]), absences, goals)
     return {"_id": name, **representative_row(one), **freshness(as_of), "fold": dump_representative(one)}
 
 
-TAKEN = (*[["account_manager"]] * 4, ["product_manager"], ["account_manager", "executive"])
+TAKEN = (*[["account_manager"]] * 8, ["product_manager"], ["account_manager", "executive"])
 
 
-@st.composite
-def visits_of_a_day(draw: st.DrawFn) -> list[tuple[str, str, Document]]:
+def visits_of_a_day(random: Random) -> list[tuple[str, str, Document]]:
     """Representative, customer and entry of each visit; their ids are given later."""
-    rep, day = draw(st.sampled_from(REPS)), draw(days)
-    logged = AT + timedelta(draw(st.integers(0, 3)))
+    rep, day = random.choice(REPS), random.choice(VISIT_DAYS)
+    logged = AT + timedelta(random.randint(0, 1), minutes=random.choice((0, 12, 22)))
+    some = random.sample(CUSTOMERS, random.choice((1, 3, 7, 9)))
     found = []
-    for customer in draw(st.lists(st.sampled_from(CUSTOMERS), min_size=1, max_size=10)):
-        roles = draw(st.sampled_from(TAKEN))
-        marks = draw(st.sampled_from(((True, True),) * 4 + ((True, False), (False, True))))
+    for customer in (*some, *some[: random.choice((0, 0, 1, 2))]):
+        roles = random.choice(TAKEN)
+        marks = random.choice(((True, True),) * 8 + ((True, False), (False, True)))
         entry = {
             "day": iso(day),
             "date": day,
-            "time": draw(st.integers(0, 5)),
+            "time": random.randint(0, 5),
             "at": AT,
-            "source": draw(st.sampled_from(("crm", "app"))),
+            "source": random.choice(("crm", "app")),
             "kind": "routine",
             "channel": "onsite",
             "tier": "general",
-            "flaw": draw(st.sampled_from((None,) * 9 + ("exhibition", "not_general"))),
+            "flaw": random.choice((None,) * 12 + ("exhibition", "not_general")),
             "roles": roles,
-            "first": roles if draw(st.integers(0, 5)) else [],
-            "logged_at": logged + timedelta(minutes=draw(st.integers(0, 20))),
-            "late": draw(st.booleans()),
-            "backfill": draw(st.integers(0, 5)) == 0,
+            "first": roles if random.random() < 0.9 else [],
+            "logged_at": logged + timedelta(minutes=random.choice((0, 2, 9, 10))),
+            "late": random.random() < 0.5,
+            "backfill": random.random() < 0.2,
             "now": marks[0],
             "closed": marks[1],
         }
@@ -153,32 +164,36 @@ def visit_rows(some: list[list[tuple[str, str, Document]]]) -> list[Document]:
     return [{"_id": row.id, **(row.document or {})} for row in rows]
 
 
-@st.composite
-def spans(draw: st.DrawFn, borders: st.SearchStrategy[int]) -> list[Document]:
-    edges = sorted(draw(st.sets(borders, max_size=4)))
+def spans(random: Random, days: Sequence[int]) -> list[Document]:
+    edges = sorted(random.sample(days, random.randint(0, 4)))
     edges += [NEVER] * (len(edges) % 2)
     return [{"from_on": one, "until_on": other} for one, other in zip(edges[::2], edges[1::2], strict=True)]
 
 
-@st.composite
-def account_rows(draw: st.DrawFn) -> list[Document]:
-    keys = st.tuples(st.sampled_from(OWING_ROLES), st.sampled_from(REPS), st.sampled_from(CUSTOMERS))
-    rows = []
-    for role, rep, customer in sorted(draw(st.sets(keys, max_size=12))):
-        listed = st.lists(st.integers(FIRST - 120, FIRST + DAYS), min_size=1, max_size=4, unique=True).map(sorted)
-        row = {
+def account_rows(random: Random) -> list[Document]:
+    keys = {
+        (random.choice((*MOSTLY, *OWING_ROLES)), random.choice(REPS), random.choice(CUSTOMERS))
+        for _ in range(random.randint(0, 12))
+    }
+    always = [{"from_on": FIRST - 100, "until_on": NEVER}]
+    return [
+        {
             "_id": f"{role}/{len(customer)}/{customer}/{rep}",
             "customer": customer,
             "representative": rep,
             "role": role,
-            "named_from": draw(days | st.just(FIRST - 100)),
-            "closed_named_from": draw(mondays | st.just(FIRST - 98)),
-            "spans": draw(spans(days | st.just(FIRST - 100))),
-            "closed_spans": draw(spans(mondays)),
-            "visited": [{"role": taken, "days": draw(listed)} for taken in sorted(ROLES) if draw(st.booleans())],
+            "named_from": random.choice((FIRST - 100, *DAYS)),
+            "closed_named_from": random.choice((FIRST - 98, *MONDAYS)),
+            "spans": random.choice((always, spans(random, DAYS))),
+            "closed_spans": spans(random, MONDAYS),
+            "visited": [
+                {"role": taken, "days": sorted(random.sample(random.choice((BORDERS, DAYS)), random.randint(1, 3)))}
+                for taken in sorted(ROLES)
+                if random.random() < 0.5
+            ],
         }
-        rows.append(row)
-    return rows
+        for role, rep, customer in sorted(keys)
+    ]
 
 
 figures = st.builds(
@@ -337,8 +352,10 @@ def of_customers(draw: st.DrawFn) -> Stored:
 
 @st.composite
 def of_weeks(draw: st.DrawFn) -> Stored:
-    """Visits and accounts of representatives, and how late it is."""
-    found = Stored(representatives=draw(roster()), account_rows=draw(account_rows()))
-    found.visit_rows = visit_rows(draw(st.lists(visits_of_a_day(), max_size=8)))
-    found.engagement = [{"_id": "c0", "tier_order": 3, "has": [], **freshness(draw(instants))}]
+    """Visits and accounts of representatives, and how late it is. Visits are many, so they come from a seed."""
+    random = Random(draw(st.integers(0, 1 << 32)))
+    found = Stored(representatives=draw(roster()), account_rows=account_rows(random))
+    found.visit_rows = visit_rows([visits_of_a_day(random) for _ in range(random.randint(0, 8))])
+    as_of = draw(closings | instants)
+    found.engagement = [{"_id": "c0", "tier_order": 3, "has": [], **freshness(as_of)}]
     return found
