@@ -22,7 +22,7 @@ from services import SERVICES
 from shared.fold.private import PRIVATE
 from shared.mongo import Database, connect
 from shared.settings import Settings
-from tests.rebuild.world import World, drop, environment_of, settings_of, until
+from tests.operations.rebuild.world import World, drop, environment_of, settings_of, until
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.usefixtures("toy")]
 
