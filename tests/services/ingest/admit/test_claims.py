@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from services.ingest.admit import MAX_REVISIONS, Accepted, Candidate, Claim, Duplicate, judge
@@ -12,6 +12,9 @@ from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from tests.events.wire import event
 from tests.services.ingest.judging import candidate
+
+Verdict = Accepted | Duplicate | Refused
+Expected = tuple[Any, ...]
 
 
 def purchase(revision: int = 1, amount: str = "10.00", **attributes: Any) -> Candidate:
@@ -28,13 +31,14 @@ def at(offset: int) -> Position:
 
 @dataclass
 class Door:
-    """A claim and the verdicts given so far, each record from the next offset."""
+    """A claim and the verdicts on what came so far, each record from the next offset."""
 
     claim: Claim | None = None
     offset: int = 0
     log: list[tuple[int, int | None]] = field(default_factory=list)
+    said: list[Verdict] = field(default_factory=list)
 
-    def takes(self, one: Candidate, offset: int | None = None) -> Accepted | Duplicate | Refused:
+    def takes(self, one: Candidate, offset: int | None = None) -> Verdict:
         if offset is None:
             self.offset += 1
             offset = self.offset
@@ -44,131 +48,140 @@ class Door:
             self.log.append((one.revision, None if verdict.replaces is None else verdict.replaces["revision"]))
         return verdict
 
+    def when(self, *records: Candidate) -> "Door":
+        """These come next."""
+        self.said = [self.takes(one) for one in records]
+        return self
+
+    def when_again(self, *records: Candidate) -> "Door":
+        """The same positions are read once more, from the first on."""
+        self.said = [self.takes(one, offset) for offset, one in enumerate(records, start=1)]
+        return self
+
+    def then(self, *expected: Expected) -> "Door":
+        """These verdicts, in this order."""
+        assert [told(one) for one in self.said] == [*expected]
+        return self
+
+
+def given(*records: Candidate) -> Door:
+    return Door().when(*records)
+
+
+def told(verdict: Verdict) -> Expected:
+    """What a verdict says: the amount that it replaces, the revision that it repeats, or why it is refused."""
+    if isinstance(verdict, Refused):
+        return refused(verdict.reason, verdict.field)
+    if isinstance(verdict, Duplicate):
+        return duplicate(verdict.revision)
+    if verdict.replaces is None:
+        return accepted()
+    content = verdict.replaces["data"]
+    return accepted(replaces=verdict.replaces["revision"], of=None if content is None else content["amount"])
+
+
+def accepted(*, replaces: int | None = None, of: str | None = None) -> Expected:
+    """`of`: the amount of the revision replaced; None where it was a void."""
+    return ("accepted", replaces, of)
+
+
+def duplicate(revision: int) -> Expected:
+    return ("duplicate", revision)
+
+
+def refused(reason: Reason, field: str) -> Expected:
+    return ("refused", reason, field)
+
+
+CONFLICT = refused(Reason.CONFLICTING_REPEAT, "revision")
+SUPERSEDED = refused(Reason.SUPERSEDED, "revision")
+MOVED = refused(Reason.SUBJECT_CHANGED, "subject")
+FULL = refused(Reason.TOO_MANY_REVISIONS, "revision")
+
 
 def test_the_first_of_a_record_is_accepted_and_claimed() -> None:
-    verdict = Door().takes(purchase())
-    assert isinstance(verdict, Accepted)
-    assert verdict.claim is not None
-    assert verdict.replaces is None
+    assert given().when(purchase()).then(accepted()).claim is not None
 
 
 def test_the_same_content_again_is_a_duplicate_under_whatever_event_id() -> None:
-    door = Door()
-    door.takes(purchase())
-    assert door.takes(purchase()) == Duplicate(1)
-    assert door.takes(purchase(id="another")) == Duplicate(1)
+    given(purchase()).when(purchase(), purchase(id="another")).then(duplicate(1), duplicate(1))
 
 
 def test_the_same_position_again_gets_the_same_output() -> None:
-    door = Door()
-    for one in (purchase(), purchase(2, "20.00"), void(3)):
-        door.takes(one)
-    first_time = list(door.log)
-    for offset, one in enumerate((purchase(), purchase(2, "20.00"), void(3)), start=1):
-        verdict = door.takes(one, offset)
-        assert isinstance(verdict, Accepted)
-        assert verdict.claim is None
-    assert door.log == first_time * 2
+    records = (purchase(), purchase(2, "20.00"), void(3))
+    output = (accepted(), accepted(replaces=1, of="10.00"), accepted(replaces=2, of="20.00"))
+    door = given().when(*records).then(*output)
+    claim = door.claim
+    assert door.when_again(*records).then(*output).claim is claim
 
 
 def test_other_content_under_the_same_revision_is_a_conflict() -> None:
-    door = Door()
-    door.takes(purchase())
-    assert refused(door.takes(purchase(amount="11.00"))) == (Reason.CONFLICTING_REPEAT, "revision")
+    given(purchase()).when(purchase(amount="11.00")).then(CONFLICT)
 
 
 def test_other_content_under_the_same_event_id_is_a_conflict_of_ids() -> None:
-    door = Door()
-    door.takes(candidate(event("customer.registered", {"name": "甲"})))
-    again = candidate(event("customer.registered", {"name": "乙"}))
-    assert refused(door.takes(again)) == (Reason.CONFLICTING_REPEAT, "id")
+    first, again = (candidate(event("customer.registered", {"name": name})) for name in "甲乙")
+    given(first).when(again).then(refused(Reason.CONFLICTING_REPEAT, "id"))
 
 
 def test_a_higher_revision_replaces_and_a_lower_one_is_superseded() -> None:
-    door = Door()
-    door.takes(purchase(2, "20.00"))
-    assert refused(door.takes(purchase(1))) == (Reason.SUPERSEDED, "revision")
-    verdict = door.takes(purchase(5, "50.00"))
-    assert isinstance(verdict, Accepted)
-    assert verdict.replaces is not None
-    assert (verdict.replaces["revision"], verdict.replaces["data"]["amount"]) == (2, "20.00")
-    assert refused(door.takes(purchase(3, "30.00"))) == (Reason.SUPERSEDED, "revision")
-    assert door.takes(purchase(2, "20.00")) == Duplicate(2)
+    door = given(purchase(2, "20.00")).when(purchase(1)).then(SUPERSEDED)
+    door.when(purchase(5, "50.00")).then(accepted(replaces=2, of="20.00"))
+    door.when(purchase(3, "30.00"), purchase(2, "20.00")).then(SUPERSEDED, duplicate(2))
 
 
 def test_a_void_after_its_record_replaces_it() -> None:
-    door = Door()
-    door.takes(purchase())
-    verdict = door.takes(void())
-    assert isinstance(verdict, Accepted)
-    assert verdict.replaces is not None
-    assert verdict.replaces["data"]["amount"] == "10.00"
+    given(purchase()).when(void()).then(accepted(replaces=1, of="10.00"))
 
 
 def test_a_void_before_its_record_lets_only_later_revisions_in() -> None:
-    door = Door()
-    first = door.takes(void())
-    assert isinstance(first, Accepted)
-    assert first.replaces is None
-    assert refused(door.takes(purchase(1))) == (Reason.SUPERSEDED, "revision")
-    again = door.takes(purchase(3))
-    assert isinstance(again, Accepted)
-    assert again.replaces is not None
-    assert again.replaces["data"] is None
+    given().when(void(), purchase(1), purchase(3)).then(accepted(), SUPERSEDED, accepted(replaces=2, of=None))
 
 
-def test_another_subject_is_refused_in_a_higher_revision() -> None:
-    door = Door()
-    door.takes(purchase())
-    for revision in (1, 2, 7):
-        assert refused(door.takes(purchase(revision, subject="other"))) == (Reason.SUBJECT_CHANGED, "subject")
-    assert refused(door.takes(void(3, subject="other"))) == (Reason.SUBJECT_CHANGED, "subject")
+@pytest.mark.parametrize("revision", [1, 2, 7])
+def test_another_subject_is_refused_in_a_higher_revision(revision: int) -> None:
+    given(purchase()).when(purchase(revision, subject="other")).then(MOVED)
+
+
+def test_a_void_for_another_subject_is_refused() -> None:
+    given(purchase()).when(void(3, subject="other")).then(MOVED)
 
 
 def test_the_first_subject_keeps_a_record_whatever_the_revision_it_came_with() -> None:
-    door = Door()
-    door.takes(purchase(2, subject="other"))
-    assert refused(door.takes(purchase(1))) == (Reason.SUBJECT_CHANGED, "subject"), "not superseded"
+    given(purchase(2, subject="other")).when(purchase(1)).then(MOVED)  # and not: superseded
 
 
 def test_a_record_of_the_wrong_customer_is_voided_and_sent_again() -> None:
-    """INV-1 of the issue: afterwards it is the right customer's, and what the wrong one sent are repeats."""
-    door = Door()
-    door.takes(purchase(1, subject="wrong"))
-    door.takes(void(2, subject="wrong"))
-    assert refused(door.takes(purchase(2))) == (Reason.SUBJECT_CHANGED, "subject"), "a higher revision is needed"
-    moved = door.takes(purchase(3))
-    assert isinstance(moved, Accepted)
-    assert moved.replaces is not None
-    assert moved.replaces["data"] is None, "it starts afresh"
+    """Afterwards it is the right customer's, and what the wrong one sent are repeats."""
+    wrong = (purchase(1, subject="wrong"), void(2, subject="wrong"))
+    door = given(*wrong).when(purchase(2)).then(MOVED)  # a higher revision is needed
+    door.when(purchase(3)).then(accepted(replaces=2, of=None))
     assert door.claim is not None
     assert door.claim.key == "customer:00042"
-    assert door.takes(purchase(1, subject="wrong")) == Duplicate(1)
-    assert refused(door.takes(purchase(4, subject="wrong"))) == (Reason.SUBJECT_CHANGED, "subject")
-    assert isinstance(door.takes(purchase(5, "20.00")), Accepted)
-    for offset, one in enumerate((purchase(1, subject="wrong"), void(2, subject="wrong")), start=1):
-        assert isinstance(door.takes(one, offset), Accepted), "the same position gets the same verdict"
+    door.when(wrong[0], purchase(4, subject="wrong"), purchase(5, "20.00")).then(
+        duplicate(1), MOVED, accepted(replaces=3, of="10.00")
+    )
+    door.when_again(*wrong).then(accepted(), accepted(replaces=1, of="10.00"))
 
 
 def test_revisions_kept_are_bounded_and_a_void_still_gets_in() -> None:
-    door = Door()
-    for revision in range(1, MAX_REVISIONS + 1):
-        assert isinstance(door.takes(purchase(revision)), Accepted)
-    assert refused(door.takes(purchase(MAX_REVISIONS + 1))) == (Reason.TOO_MANY_REVISIONS, "revision")
-    assert isinstance(door.takes(void(MAX_REVISIONS + 2)), Accepted)
-    assert refused(door.takes(void(MAX_REVISIONS + 3))) == (Reason.TOO_MANY_REVISIONS, "revision")
+    full = given(*(purchase(revision) for revision in range(1, MAX_REVISIONS + 1)))
+    assert len(full.log) == MAX_REVISIONS
+    full.when(purchase(MAX_REVISIONS + 1)).then(FULL)
+    full.when(void(MAX_REVISIONS + 2)).then(accepted(replaces=MAX_REVISIONS, of="10.00"))
+    full.when(void(MAX_REVISIONS + 3)).then(FULL)
 
 
 def test_reviews_need_no_claim() -> None:
     review = candidate(event("customer.reviewed"))
-    assert judge(None, review, at(1)) == Accepted(None, None) == judge(None, review, at(2))
+    assert given().when(review, review).then(accepted(), accepted()).claim is None
 
 
 ONES = [purchase(revision, amount) for revision in (1, 2, 3) for amount in ("1.00", "2.00")] + [void(2), void(3)]
 STREAM = st.lists(st.sampled_from(ONES), min_size=1, max_size=12)
 
 
-@given(STREAM)
+@for_all(STREAM)
 def test_the_highest_revision_wins_whatever_the_order(stream: list[Candidate]) -> None:
     door = Door()
     for one in stream:
@@ -179,7 +192,7 @@ def test_the_highest_revision_wins_whatever_the_order(stream: list[Candidate]) -
     assert revisions == sorted(set(revisions))
 
 
-@given(STREAM)
+@for_all(STREAM)
 def test_each_revision_is_accepted_once_and_replaces_the_one_accepted_before(stream: list[Candidate]) -> None:
     door = Door()
     for one in stream:
@@ -189,7 +202,7 @@ def test_each_revision_is_accepted_once_and_replaces_the_one_accepted_before(str
     assert [replaced for _, replaced in door.log] == [None, *accepted[:-1]]
 
 
-@given(STREAM, st.data())
+@for_all(STREAM, st.data())
 def test_judging_again_from_any_earlier_position_changes_nothing(stream: list[Candidate], data: st.DataObject) -> None:
     door = Door()
     first = [door.takes(one) for one in stream]
@@ -210,8 +223,3 @@ def test_a_claim_keeps_the_subject_and_never_expires_for_records(revision: int) 
     door.takes(purchase(revision))
     assert door.claim is not None
     assert (door.claim.key, door.claim.expires_at, door.claim.v) == ("customer:00042", None, 0)
-
-
-def refused(verdict: object) -> tuple[Reason, str]:
-    assert isinstance(verdict, Refused), verdict
-    return verdict.reason, verdict.field
