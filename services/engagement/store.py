@@ -13,6 +13,7 @@ from services.engagement.rules.days import BusinessTime, monday_of, week_name
 from services.engagement.stored_visits import VISITS
 from services.engagement.views import contact_plan as plan
 from services.engagement.views import lists, overviews
+from services.engagement.views.filled import OWN
 from services.engagement.views.freshness import FRESHNESS
 from services.engagement.views.rep_weeks import rep_weeks
 from shared.facts.days import iso, to_instant
@@ -63,7 +64,7 @@ SCHEMA = Schema(
         View("goals", CUSTOMERS, lists.goals),
     ),
     filled=(WEEKS,),
-    private=("fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before", "partition"),
+    private=OWN,
 )
 
 

@@ -29,7 +29,7 @@ from services.engagement.rules.satisfaction import INSTRUMENTS
 from services.engagement.rules.shown import NO_ANSWERS, NO_CONCERNS, NO_RELATIONSHIP, NO_VISITS
 from services.engagement.rules.tiers import PARTNER, STRATEGIC
 from services.engagement.views.contact_plan import FRESHNESS, STATUSES
-from services.engagement.views.filled import HELPERS
+from services.engagement.views.filled import HELPERS, OWN
 from services.engagement.views.freshness import newest
 from services.engagement.views.lists import CONCERN_FIELDS, KEY_PERSON_FIELDS, OF_TIERING, OF_WEEKS
 from services.engagement.views.overviews import COUNTED, YEARS
@@ -63,7 +63,7 @@ def whole(row: Document) -> Document:
 
 def engagement_row(row: Document) -> Document:
     """`engagement`: all public fields of a customer."""
-    shown = {name: value for name, value in whole(row).items() if name not in PRIVATE and not name.startswith("fold_")}
+    shown = {name: value for name, value in whole(row).items() if name not in {*PRIVATE, *OWN}}
     for confidential in ("key_persons", "deciders_never_met"):
         del shown["relationship"][confidential]
     return {**shown, "id": row["_id"]}
