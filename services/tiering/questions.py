@@ -124,9 +124,7 @@ def as_of_day(
         "proposed_tier": proposals[-1].get("proposed_tier") if proposals else None,
         "entitled_tier": entitled,
         "entitled_until": until,
-        "entitlements": None
-        if policy is None
-        else entitlements(entitled, astuple(policy.entitlements[TIERS.index(entitled)])),
+        "entitlements": None if given is None else entitlements(entitled, astuple(given)),
         "currency": None if policy is None else policy.base_currency,
         "decision": last,
     }

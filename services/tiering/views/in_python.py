@@ -23,8 +23,8 @@ def customer_row(document: Document, history: Mapping[str, Document]) -> Documen
         history.get(f"{row['_id']}/{version}", {}) for version in (row.get("since_version", changed), changed)
     )
     flags = row.get("flags", {})
-    row = {"registered": False, "computed_tier": row["tier"], "entitled_tier": row["tier"]} | row
-    row = {"dormant": False, "at_risk": False} | row
+    expected: Document = {"registered": False, "dormant": False, "at_risk": False}
+    row = expected | {"computed_tier": row["tier"], "entitled_tier": row["tier"]} | row
     return {name: value for name, value in row.items() if name not in PRIVATE} | {
         "customer": row["_id"],
         "flags": {name: flags.get(name, []) for name in ("unconverted", "uncounted")},
