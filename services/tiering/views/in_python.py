@@ -11,7 +11,6 @@ from services.tiering.rules.tiers import KEY_PERSON_WORK, ORGANISATIONAL
 from services.tiering.views.customers import HELPERS, NULLABLE, SHOWN
 from services.tiering.views.quality import FRESHNESS, RATINGS
 from shared.events.types import TIERS
-from shared.fold.private import PRIVATE
 
 Document = dict[str, Any]
 
@@ -26,7 +25,7 @@ def customer_row(document: Document, history: Mapping[str, Document]) -> Documen
     flags = row.get("flags", {})
     expected: Document = {"registered": False, "dormant": False, "at_risk": False}
     row = expected | {"computed_tier": row["tier"], "entitled_tier": row["tier"]} | row
-    return {name: value for name, value in row.items() if name not in {*PRIVATE, *HELPERS}} | {
+    return {name: value for name, value in row.items() if name not in {*HELPERS, "partition"}} | {
         "customer": row["_id"],
         "flags": {name: flags.get(name, []) for name in ("unconverted", "uncounted")},
         "factors": {
