@@ -10,10 +10,10 @@ from services.engagement.calendar import Calendar
 from services.engagement.domain import CUSTOMERS, REPRESENTATIVES
 from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
 from services.engagement.rules.days import BusinessTime, monday_of, week_name
+from services.engagement.stored import PRIVATE_FIELDS
 from services.engagement.stored_visits import VISITS
 from services.engagement.views import contact_plan as plan
 from services.engagement.views import lists, overviews
-from services.engagement.views.filled import OWN
 from services.engagement.views.freshness import FRESHNESS
 from services.engagement.views.rep_weeks import rep_weeks
 from shared.facts.days import iso, to_instant
@@ -64,7 +64,7 @@ SCHEMA = Schema(
         View("goals", CUSTOMERS, lists.goals),
     ),
     filled=(WEEKS,),
-    private=OWN,
+    private=PRIVATE_FIELDS,
 )
 
 

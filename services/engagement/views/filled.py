@@ -13,8 +13,6 @@ from shared.facts.owners import OWNING_ROLES
 
 HELPERS = ["status", "due_on", "cadence_days", "has"]
 """Fields that stand at the top for the indexes' sake."""
-OWN = ("fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before", "partition")
-"""Fields that engagement keeps to itself, beside those of shared/fold/private.py."""
 
 
 def or_else(path: str, nothing: Any = None) -> Expression:
