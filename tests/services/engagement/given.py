@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from shared.events.decisions import ContactLapsed, ContactResumed
+from shared.events.decisions import ConcernOverdue, ContactLapsed, ContactResumed, SatisfactionDropped
 from tests.services.engagement.world import World
 
 Said = Callable[[World], object]
@@ -19,20 +19,32 @@ def visit(on: str, **more: Any) -> Said:
     return lambda world: world.visit(on, **more)
 
 
-def voided(visit_id: str, on: str, **more: Any) -> Said:
-    return lambda world: world.void("visit", visit_id, on, **more)
+def voided(record_id: str, on: str, *, kind: str = "visit", **more: Any) -> Said:
+    return lambda world: world.void(kind, record_id, on, **more)
 
 
 def tier(to: str, on: str, **more: Any) -> Said:
     return lambda world: world.tier(to, on, **more)
 
 
-def concern(on: str, **more: Any) -> Said:
-    return lambda world: world.concern(on, **more)
+def concern(on: str, concern_id: str = "k1", severity: str = "major", **more: Any) -> Said:
+    return lambda world: world.concern(on, concern_id, severity, **more)
 
 
-def answer(on: str, **more: Any) -> Said:
-    return lambda world: world.answer(on, **more)
+def answer(on: str, concern_id: str = "k1", **more: Any) -> Said:
+    return lambda world: world.answer(on, concern_id, **more)
+
+
+def confirm(on: str, concern_id: str = "k1", **more: Any) -> Said:
+    return lambda world: world.confirm(on, concern_id, **more)
+
+
+def survey(on: str, score: int, instrument: str = "nps", **more: Any) -> Said:
+    return lambda world: world.survey(on, score, instrument, **more)
+
+
+def surveys(on: str, *scores: int, instrument: str = "nps") -> list[Said]:
+    return [survey(on, score, instrument) for score in scores]
 
 
 @dataclass
@@ -87,3 +99,11 @@ def lapsed(on: str, **more: Any) -> Expected:
 
 def resumed(on: str, **more: Any) -> Expected:
     return {"name": ContactResumed.__name__, "effective_on": on, **more}
+
+
+def overdue(concern_id: str, **more: Any) -> Expected:
+    return {"name": ConcernOverdue.__name__, "concern_id": concern_id, **more}
+
+
+def dropped(on: str, **more: Any) -> Expected:
+    return {"name": SatisfactionDropped.__name__, "effective_on": on, **more}
