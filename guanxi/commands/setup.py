@@ -1,4 +1,4 @@
-"""Make topics, users, rights, collections, indexes and views; adopt the policy. Doing it again changes nothing."""
+"""Create topics, users, rights, collections, indexes and views; adopt the policy. Running it again changes nothing."""
 
 import asyncio
 from dataclasses import replace
@@ -37,30 +37,30 @@ PAUSE_SECONDS = 1.0
 
 
 class SetupSettings(Settings):
-    """What set-up needs beyond what every process does."""
+    """The settings of set-up, beyond those of every process."""
 
     policy: Path | None = None
     users_dir: Path | None = None
-    """A folder for each user of Kafka or MongoDB, with its guanxi_kafka_password and guanxi_mongo_password. Unset,
-    users and rights are somebody else's business.
+    """Folder with one folder per user of Kafka or MongoDB, each with guanxi_kafka_password and guanxi_mongo_password.
+    If unset, set-up does not manage users and rights.
     """
     upstreams: str = "upstream"
-    """Users of Kafka that may write the inbox, separated by commas."""
+    """Kafka users that may write the inbox, separated by commas."""
     person_key: SecretStr | None = None
     downstreams: str = "downstream"
-    """Users of Kafka that may read guanxi.tiers."""
+    """Kafka users that may read guanxi.tiers, separated by commas."""
 
     def passwords(self, of: str) -> dict[str, str]:
-        """The passwords of all users but set-up's own; `of`: kafka or mongo."""
+        """The passwords of all users except set-up's own; `of`: kafka or mongo."""
         files = sorted(self.users_dir.glob(f"*/guanxi_{of}_password")) if self.users_dir else []
         return {file.parent.name: file.read_text().strip() for file in files if file.parent.name != SETUP}
 
 
 async def set_up(settings: SetupSettings) -> list[str]:
-    """Make what is missing; gives what was done, in sentences. Raises Stop when what is there contradicts the code,
-    Transient when Kafka or MongoDB do not answer.
+    """Create what is missing; return what was done, in sentences. Raises Stop if what exists contradicts the code,
+    Transient if Kafka or MongoDB do not answer.
     """
-    done = [f"topic {name} made" for name in await make_topics(settings)]
+    done = [f"topic {name} created" for name in await make_topics(settings)]
     database = connect(settings)
     try:
         await begin_generations(database, ("inbox", "log", *(schema.service for schema in SCHEMAS)))
@@ -91,7 +91,7 @@ async def _grant(settings: SetupSettings, database: Database) -> list[str]:
 
 
 async def _adopt_first(database: Database, file: Path | None) -> list[str]:
-    """The first policy decides at once; any other one is announced, which is a command of its own."""
+    """The first policy applies at once; later ones are adopted with 'guanxi policy adopt'."""
     known = await all_adopted(database)
     if file is None:
         if not known:
@@ -108,8 +108,8 @@ async def _adopt_first(database: Database, file: Path | None) -> list[str]:
             await adopt(database, replace(new, effective_on=one.effective_on), datetime.now(UTC))
             return []
     raise Stop(
-        f"this database decides by {known[-1][0].id}; to go over to {new.id} use 'guanxi policy adopt', "
-        f"and leave GUANXI_POLICY as it was"
+        f"this database uses the policy {known[-1][0].id}; to switch to {new.id}, use 'guanxi policy adopt' and leave "
+        "GUANXI_POLICY as it was"
     )
 
 
@@ -131,11 +131,12 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def setup(
-        wait: Annotated[float, typer.Option(help="Seconds to wait for Kafka and MongoDB.")] = WAIT_SECONDS,
+        wait: Annotated[float, typer.Option(help="Seconds to wait for Kafka and MongoDB to answer.")] = WAIT_SECONDS,
     ) -> None:
-        """Make topics, users, rights, collections, indexes and views; adopt the policy. Again changes nothing.
+        """Create topics, users, rights, collections, indexes and views; adopt the policy. Running it again changes
+        nothing.
 
-        Where Kafka and MongoDB are, and which policy file is adopted first, comes from the environment:
+        The environment says where Kafka and MongoDB are and which policy to adopt first:
         GUANXI_KAFKA_BOOTSTRAP, GUANXI_MONGO_URI, GUANXI_MONGO_DATABASE, GUANXI_POLICY.
         """
         try:
@@ -146,4 +147,4 @@ def register(app: typer.Typer) -> None:
             fail(f"{error.filename}: {error.strerror}")
         for line in done:
             say(line)
-        say("set up" if done else "nothing to do, everything is set up")
+        say("set up" if done else "nothing to do: everything is set up")

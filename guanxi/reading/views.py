@@ -1,4 +1,4 @@
-"""What is asked of the views. Documents come as MongoDB has them; nothing is computed here that a view says already."""
+"""Queries on the views. Documents are returned as stored; nothing is computed here that a view already has."""
 
 import re
 from difflib import get_close_matches
@@ -8,12 +8,12 @@ from shared.mongo import Database, transient_errors
 
 Document = dict[str, Any]
 MAX_CANDIDATES = 2_000
-"""Ids looked at for a suggestion."""
+"""Ids compared for a suggestion."""
 MAX_SUGGESTIONS = 5
 
 
 class Views:
-    """The views of one database. All methods raise Transient where MongoDB does not answer."""
+    """The views of one database. All methods raise Transient if MongoDB does not answer."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -54,12 +54,12 @@ class Views:
         )
 
     async def weeks(self, week: str, representative: str | None = None) -> list[Document]:
-        """Each representative's row of an ISO week such as 2026-W47, or that of one."""
+        """The rows of an ISO week such as 2026-W47, of all representatives or of one."""
         match = {"week": week} | ({"representative": representative} if representative else {})
         return await self._aggregate("rep_weeks", [{"$match": match}, {"$sort": {"role": 1, "_id": 1}}])
 
     async def has_weeks(self, representative: str) -> bool:
-        """Whether a representative has a row in any week: who was registered in a role that owes visits."""
+        """Whether a representative has a row in any week, that is, was registered in a role that owes visits."""
         return bool(await self._aggregate("rep_weeks", [{"$match": {"representative": representative}}, {"$limit": 1}]))
 
     async def plan(
@@ -100,7 +100,7 @@ class Views:
         return await self._aggregate("goals", [{"$match": {"subject": subject}}, {"$sort": {"metric": 1}}])
 
     async def near(self, wanted: str) -> list[tuple[str, str | None]]:
-        """Ids, with names, that someone may have meant: alike ids, or names that contain the text."""
+        """Ids with names that someone may have meant: similar ids, or names that contain the text."""
         prefix = re.escape(wanted[: max(1, len(wanted) - 2)])
         async with transient_errors():
             alike = self._database["engagement"].find({"_id": {"$regex": f"^{prefix}"}}, {"name": 1})
@@ -114,7 +114,7 @@ class Views:
         return (found + [(one, names[one]) for one in close if (one, names[one]) not in found])[:MAX_SUGGESTIONS]
 
     async def names_of_representatives(self) -> dict[str, str]:
-        """By id, from `people`, which is confidential and can be erased: readers without a grant see none."""
+        """Names by id, from the confidential and erasable `people`; empty for readers without access to it."""
         async with transient_errors():
             people = self._database["people"].find({"key": {"$regex": "^representative:"}}, {"key": 1, "name": 1})
             return {row["key"].partition(":")[2]: row["name"] async for row in people if row.get("name")}

@@ -199,7 +199,7 @@ MISTAKES = {
     ),
     "files before two maps": (["1.csv", "--map", "a.yaml", "--map", "b.yaml"], "1.csv: with several --map, each is"),
     "a file twice": (["--map", "a.yaml", "1.csv", "1.csv"], "1.csv stands twice for a.yaml; name it once"),
-    "a map of nothing": (["1.csv", "--map="], "--map is followed by a mapping"),
+    "a map of nothing": (["1.csv", "--map="], "--map needs a mapping file"),
     "no mapping": (["1.csv"], "guanxi import --guess 1.csv"),
 }
 

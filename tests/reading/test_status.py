@@ -41,7 +41,7 @@ def test_what_does_not_answer_is_said_and_the_rest_is_shown() -> None:
     text = screen(replace(WELL, readers=[], rejected=None, problems=["Kafka at k:9092 is not reached"]), "")
     assert "! Kafka at k:9092 is not reached" in text
     assert "4,372" in text
-    assert text.count("(not known)") == 2
+    assert text.count("(unknown)") == 2
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_all_is_well_at_first(world: World, portal: BlockingPortal) -> None:
     assert (code, "DRIFT" in out, err) == (0, False, "")
     assert f"partitions {PARTITIONS}, replicas 1" in out
     assert "kept       for ever, compacted" in out
-    assert "MB with all replicas" in out
+    assert "MB including replicas" in out
 
 
 def test_a_changed_topic_setting_is_found_by_both(world: World, portal: BlockingPortal) -> None:
