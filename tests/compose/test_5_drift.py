@@ -100,7 +100,7 @@ def test_passwords_rotate(project: Project) -> None:
 
 def test_another_key_for_the_ids_of_persons(project: Project) -> None:
     said = set_up(project, "-e", "GUANXI_PERSON_KEY=a key that is not the first one")
-    assert "GUANXI_PERSON_KEY is not the one that this database began with" in said
+    assert "GUANXI_PERSON_KEY differs from this database's first one" in said
 
 
 def test_rights_of_an_earlier_version_are_brought_up_to_date(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""YAML with the line of everything in it, so that an error can name it. Its size, nesting and aliases are bounded."""
+"""YAML with line numbers, so that an error can give the line. Size, nesting and aliases are bounded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from pydantic import ValidationError
 from shared.errors import Malformed
 
 MAX_BYTES = 256 * 1024
-"""Of a file that people write by hand."""
+"""Largest file, as people write them by hand."""
 MAX_PARTS = 20_000
-"""Keys, values and entries, with those behind aliases counted each time: a few lines of aliases stand for billions."""
+"""Most keys, values and entries, counting aliased ones each time: a few lines of aliases can expand to billions."""
 Path = tuple[str | int, ...]
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 @dataclass(slots=True)
 class Document:
-    """The value of a YAML text, and the line (from 1) of each of its parts by path."""
+    """The value of a YAML text, and the line (from 1) of each of its parts, by path."""
 
     name: str
     value: Any
@@ -35,11 +35,11 @@ class Document:
         return self.lines.get(known, 1)
 
     def error(self, path: Sequence[str | int], what: str) -> Malformed:
-        """An error that names the file and the line."""
+        """An error with file and line."""
         return Malformed(f"{self.name}, line {self.line(path)}: {what}")
 
     def invalid(self, error: ValidationError) -> Malformed:
-        """The first of what a model says is wrong. What pydantic adds to its place is left out."""
+        """The first error of a model, without what pydantic adds."""
         first = error.errors(include_input=False, include_url=False)[0]
         path: list[str | int] = []
         for part in first["loc"]:
@@ -59,7 +59,7 @@ def read_text(path: FilePath) -> str:
     except OSError as error:
         raise Malformed(f"{path}: {error.strerror}") from None
     if len(raw) > MAX_BYTES:
-        raise Malformed(f"{path}: larger than {MAX_BYTES} bytes, so not a file of settings")
+        raise Malformed(f"{path}: larger than {MAX_BYTES} bytes, the limit of a settings file")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -68,7 +68,7 @@ def read_text(path: FilePath) -> str:
 
 
 def load(text: str, name: str) -> Document:
-    """Read one YAML document. Raises Malformed with the line, also for a key that stands twice."""
+    """Read one YAML document. Raises Malformed with the line, also for a repeated key."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         document = Document(name, None)
@@ -76,7 +76,7 @@ def load(text: str, name: str) -> Document:
             _walk(root, (), document)
         document.value = yaml.safe_load(text)
     except RecursionError:
-        raise Malformed(f"{name}: nested too deeply, or an alias that holds itself") from None
+        raise Malformed(f"{name}: nested too deeply, or an alias contains itself") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise Malformed(f"{name}, line {line}: not YAML: {error.problem}") from None
@@ -88,7 +88,7 @@ def load(text: str, name: str) -> Document:
 def _walk(node: yaml.Node, path: Path, document: Document) -> None:
     document.parts += 1
     if document.parts > MAX_PARTS:
-        raise Malformed(f"{document.name}: more than {MAX_PARTS} parts, so not a file of settings")
+        raise Malformed(f"{document.name}: more than {MAX_PARTS} parts, the limit of a settings file")
     document.lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
@@ -99,7 +99,7 @@ def _walk(node: yaml.Node, path: Path, document: Document) -> None:
             name = str(getattr(key, "value", ""))
             here = (*path, name)
             if name in seen and key.tag != _MERGE_TAG:
-                raise Malformed(f"{document.name}, line {key.start_mark.line + 1}: {name!r} stands twice")
+                raise Malformed(f"{document.name}, line {key.start_mark.line + 1}: {name!r} is repeated")
             seen.add(name)
             document.lines[here] = key.start_mark.line + 1
             _walk(item, here, document)
