@@ -51,7 +51,7 @@ INBOX = Topic(
 )
 LOG = Topic(
     "guanxi.log",
-    "admitted facts and decisions, for ever",
+    "admitted facts and decisions, forever",
     -1,
     compacted=False,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
@@ -61,7 +61,7 @@ LOG = Topic(
 )
 REJECTED = Topic(
     "guanxi.rejected",
-    "what admission refused: reason in headers, original bytes as value, 30 days",
+    "refused records: reason in headers, original bytes as value, 30 days",
     30 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,

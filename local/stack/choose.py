@@ -25,7 +25,7 @@ FOR_PEOPLE = (Kind.LOCAL, Kind.DOCKER, Kind.EMBEDDED)
 
 @dataclass(frozen=True)
 class Choice:
-    """reasons: why the kinds before it were passed over, one line each."""
+    """reasons: why the kinds before it were not used, one line each."""
 
     kafka: Kind
     mongo: Kind
@@ -84,4 +84,4 @@ def _first(
             reasons += against
             return kind
         against.append(f"{name}: not {kind}, as {reason}")
-    raise StackError("\n  ".join([f"No {name} can be had here; {remedy}", *against]))
+    raise StackError("\n  ".join([f"can't start {name} here; {remedy}", *against]))

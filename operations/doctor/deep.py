@@ -4,23 +4,23 @@ from operations.doctor.symptoms import Findings
 from operations.verify.findings import Report
 
 WHY = {
-    "log": "the log is what everything is folded from: each admitted record must be on it once, known by a claim",
-    "tiering": "a decision that the rules do not give was made by other rules, another program, or by hand",
-    "engagement": "a decision that the rules do not give was made by other rules, another program, or by hand",
-    "views": "readers see, and the next decisions are made from, something that the log does not say",
+    "log": "everything is folded from the log: each admitted record must be on it once, with a claim",
+    "tiering": "a decision that does not follow from the rules was made by other rules, another program, or by hand",
+    "engagement": "a decision that does not follow from the rules was made by other rules, another program, or by hand",
+    "views": "readers see data that is not on the log, and the next decisions use it",
 }
 DO = {
-    "log": "send a lost record again; report what else differs: it is a bug of admission, or somebody wrote by hand",
-    "tiering": "see who wrote it; if it must go, override the tier (docs/integrators.md): a log is never edited",
-    "engagement": "see who wrote it; the next fact of the customer decides again",
-    "views": "guanxi rebuild SERVICE (or --customer ID for one) folds it afresh; then look for who wrote by hand",
+    "log": "send a lost record again; report other differences: they are a bug in admission or manual writes",
+    "tiering": "find out who wrote it; to correct it, override the tier (docs/integrators.md): the log is never edited",
+    "engagement": "find out who wrote it; the customer's next fact decides again",
+    "views": "guanxi rebuild SERVICE (or --customer ID for one) folds it again; then find out who wrote by hand",
 }
 MAX_TOLD = 5
-"""Differences of one check that are told one by one; `guanxi verify` tells more."""
+"""Differences per check that are listed; `guanxi verify` lists more."""
 
 
 def take_over(report: Report, findings: Findings) -> None:
-    """A report's differences as symptoms, the first few of each check whole."""
+    """A report's differences as symptoms, the first few of each check in full."""
     looked_at = report.looked_at
     findings.checked["log"] = f"{looked_at['records of the log']:,} records, {looked_at['claims']:,} claims"
     decisions = looked_at["decisions of tiering"] + looked_at["decisions of engagement"]

@@ -16,7 +16,7 @@ from shared.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """A service: its schema, and what makes its domain with the adopted policies."""
+    """A service: its schema, and how to create its domain with the adopted policies."""
 
     schema: Schema
     make_domain: Callable[[Database, Settings], Awaitable[Domain[Any, Any]]]

@@ -1,4 +1,4 @@
-"""How far each reader has come on its topic, from the positions that are stored with what it wrote."""
+"""How far each reader is on its topic, by the positions stored with its output."""
 
 from dataclasses import dataclass
 
@@ -27,16 +27,16 @@ Stored = dict[str, dict[int, int]]
 
 
 async def progress(settings: Settings, database: Database) -> list[Progress]:
-    """Ingest first, then the services that fold the log. Raises Transient where a store or broker does not answer.
+    """Ingest first, then the services that fold the log. Raises Transient if a store or broker does not answer.
 
-    The ends are read after the positions: nothing is reported as caught up that was not.
+    The ends are read after the positions, so that nothing is reported as caught up that was not.
     """
     stored = await stored_positions(database)
     return compare(settings, stored, await topic_ends(settings))
 
 
 async def stored_positions(database: Database) -> Stored:
-    """How far each reader has come. Raises Transient."""
+    """How far each reader is. Raises Transient."""
     inbox_generation = await current_generation(database, "inbox")
     stored = {"ingest": await _offsets(database, "admission_positions", f"{inbox_generation}/")}
     for service in FOLDING:
@@ -46,7 +46,7 @@ async def stored_positions(database: Database) -> Stored:
 
 
 async def topic_ends(settings: Settings) -> dict[str, dict[int, int]]:
-    """How far inbox and log go, by topic and partition. Raises Transient."""
+    """The ends of inbox and log, by topic and partition. Raises Transient."""
     return {topic: (await bounds(settings, topic)).ends for topic in (one.full_name(settings) for one in (INBOX, LOG))}
 
 

@@ -1,4 +1,4 @@
-"""What a check finds, in words and for machines."""
+"""The findings of a check, in words and for machines."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from shared.events.event import LogPosition
 Check = Literal["log", "tiering", "engagement", "views"]
 CHECKS: tuple[Check, ...] = ("log", "tiering", "engagement", "views")
 MAX_KEPT = 1000
-"""Findings kept whole; the rest is counted. Who has more of them needs no list."""
+"""Findings kept in full; the rest is only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """For a screen."""
+        """For the screen."""
         where = f", {self.position}" if self.position else ""
         return f"{self.subject}{where}: {self.said}"
 
@@ -56,7 +56,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: all is as it should be; 1: there are differences; 2: something could not be checked."""
+        """0: no differences; 1: differences; 2: a check could not run."""
         if self.differences:
             return 1
         return 2 if self.unchecked else 0

@@ -1,4 +1,4 @@
-"""One run of the checks: what is read, in which order, and up to where, so that traffic may go on meanwhile."""
+"""One run of the checks: what is read, in which order, and up to which position, so that traffic can continue."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Run:
     max_records_at_once: int = MAX_RECORDS_AT_ONCE
 
     async def run(self, checks: Collection[Check]) -> Report:
-        """All the checks asked for. Raises Transient and Stop where they can't be made."""
+        """Run the requested checks. Raises Transient and Stop if they can't run."""
         current = await current_generation(self.database, "log")
         if current != self.settings.log_generation:
             raise Stop(f"the log is at generation {current}, GUANXI_LOG_GENERATION says {self.settings.log_generation}")
@@ -112,7 +112,7 @@ class Run:
                 "a review can move a decision by that much"
             )
         if report.kinds["log_begins_late"]:
-            report.unchecked.append("inbox and claims against the log: its beginning is gone")
+            report.unchecked.append("inbox and claims against the log: its first records are gone")
             return
         refused = await refusals(settings, await self._bounds_of_refusals(), total, meter, report)
         await check_inbox(settings, self.database, admitted, total, refused, meter, report)
@@ -122,7 +122,7 @@ class Run:
         """Admission's positions, none beyond what the inbox holds."""
         for partition, end in ends.items():
             if stored.get(partition, 0) > end:
-                said = f"admission's position {stored[partition]} lies beyond the inbox's end {end}"
+                said = f"admission's position {stored[partition]} is beyond the inbox's end {end}"
                 self.report.found("log", "position_beyond_end", f"partition {partition} of the inbox", None, said)
         return {partition: min(stored.get(partition, 0), end) for partition, end in ends.items()}
 
@@ -131,7 +131,7 @@ class Run:
 
     def _look_at_begin(self, partition: int, begin: int) -> None:
         if begin > 0:
-            said = f"begins at offset {begin}: what came before is gone, and no state can be folded again"
+            said = f"begins at offset {begin}: earlier records are gone, and states can't be folded again"
             self.report.found("log", "log_begins_late", f"partition {partition} of the log", None, said)
 
     async def _service(self, service: str, below: int, *, deciding: bool, comparing: bool) -> None:
@@ -152,7 +152,7 @@ class Run:
         begun = [partition for partition, begin in log.begins.items() if begin == 0]
         if len(begun) < len(log.begins):
             self.report.unchecked.append(
-                f"{service}: {len(log.begins) - len(begun)} partitions have lost their beginning"
+                f"{service}: {len(log.begins) - len(begun)} partitions have lost their first records"
             )
         parts = {p: -(-log.ends[p] // self.max_records_at_once) or 1 for p in begun}
         self.meter.begin(f"folding {service}", sum(log.ends[p] * parts[p] for p in begun))
@@ -186,11 +186,17 @@ class Run:
             wanted_week = expected.get(week["week"], week)
             names = sorted(name for name in wanted_week if week.get(name) != wanted_week[name])
             if names:
-                said = f"{', '.join(names)}: another than the policy's calendar says; set-up writes it again"
+                said = f"{', '.join(names)}: differs from the policy's calendar; run 'guanxi setup' to write it again"
                 self.report.found("views", "week_differs", f"week {week['week']}", None, said)
         missing = {name for name, week in expected.items() if week["begins_at"] <= self.now}
         for name in sorted(missing - {week["week"] for week in stored}):
-            self.report.found("views", "week_missing", f"week {name}", None, "the calendar lacks it; set-up writes it")
+            self.report.found(
+                "views",
+                "week_missing",
+                f"week {name}",
+                None,
+                ("missing in the calendar; run 'guanxi setup' to write it"),
+            )
 
     async def _partition(
         self, live: Live, partition: int, end: int, wants: Wants, refold: Refold, follower: Follower, *, comparing: bool
@@ -205,7 +211,7 @@ class Run:
         if folded > end:
             end = (await bounds(self.settings, LOG.full_name(self.settings))).ends[partition]
         if folded > end:
-            said = f"the position of {live.domain.service}, {folded}, lies beyond the log's end {end}"
+            said = f"the position of {live.domain.service}, {folded}, is beyond the log's end {end}"
             self.report.found("views", "position_beyond_end", f"partition {partition} of the log", None, said)
             return
         await advance(folded)

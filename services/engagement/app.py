@@ -43,7 +43,7 @@ async def prepare(process: Process, database: Database) -> Folding:
     async def take_up(policies: list[Adopted]) -> None:
         await refresh_weeks(database, policies, settings, now())
         domain.customers.entitlements = read_entitlements(policies)
-        log.info("owes what is said by %s", ", ".join(f"{one.id} from {one.effective_on}" for one in policies))
+        log.info("policies: %s", ", ".join(f"{one.id} from {one.effective_on}" for one in policies))
 
     watch = PolicyWatch(database, settings.zone, take_up, now)
     await watch.look()

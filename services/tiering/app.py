@@ -42,7 +42,7 @@ async def prepare(process: Process, database: Database) -> Folding:
 
     async def take_up(policies: list[Adopted]) -> None:
         domain.policies = read_policies(policies)
-        log.info("decides by %s", ", ".join(f"{one.id} from {one.effective_on}" for one in policies))
+        log.info("policies: %s", ", ".join(f"{one.id} from {one.effective_on}" for one in policies))
 
     watch = PolicyWatch(database, settings.zone, take_up, now)
     await watch.look()

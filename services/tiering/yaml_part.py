@@ -33,7 +33,7 @@ def parse(text: str, problems: Problems) -> "Part | None":
         return None
     part = Part(problems, "the file", node, 1)
     if not isinstance(node, yaml.MappingNode):
-        part.problem("a mapping of names to values is expected")
+        part.problem("expected a mapping of names to values")
         return None
     return part
 
@@ -61,7 +61,7 @@ class Part:
             name, line = str(key.value), key.start_mark.line + 1
             child = Part(self._problems, name if self._name == "the file" else f"{self._name}.{name}", value, line)
             if name in self._children:
-                child.problem("stands twice")
+                child.problem("is repeated")
             self._children[name] = child
 
     def part(self, name: str, *, required: bool = True) -> "Part":
@@ -78,7 +78,7 @@ class Part:
         """A part that has parts of its own."""
         found = self.part(name)
         if found.exists and not isinstance(found._node, yaml.MappingNode):  # noqa: SLF001 - of its own kind
-            found.problem("a mapping of names to values is expected")
+            found.problem("expected a mapping of names to values")
         return found
 
     def only(self, names: set[str]) -> None:
@@ -95,7 +95,7 @@ class Part:
         """The items of a list."""
         if not isinstance(self._node, yaml.SequenceNode):
             if self.exists:
-                self.problem("a list is expected")
+                self.problem("expected a list")
             return []
         return [Part(self._problems, self._name, item, item.start_mark.line + 1) for item in self._node.value]
 
@@ -104,7 +104,7 @@ class Part:
         if isinstance(self._node, yaml.ScalarNode) and self._node.value:
             return str(self._node.value)
         if self.exists:
-            self.problem("a single value is expected")
+            self.problem("expected a single value")
         return ""
 
     def value(self) -> Any:
@@ -118,10 +118,10 @@ class Part:
             number = Decimal(text)
         except InvalidOperation:
             if text:
-                self.problem(f"a number is expected, not {text!r}")
+                self.problem(f"expected a number, not {text!r}")
             return low
         if not number.is_finite() or not low <= number <= high:
-            self.problem(f"{text} does not lie from {low:f} to {high:f}")
+            self.problem(f"{text} is not between {low:f} and {high:f}")
             return low
         if number != round(number, places):
             self.problem(f"{text} has more than {places} decimals")
@@ -160,7 +160,7 @@ class Part:
             return default
         text = part.scalar()
         if text not in {"true", "false"}:
-            part.problem(f"true or false is expected, not {text!r}")
+            part.problem(f"expected true or false, not {text!r}")
         return text == "true"
 
     def day(self, name: str) -> date:
@@ -171,5 +171,5 @@ class Part:
             return date.fromisoformat(text)
         except ValueError:
             if text:
-                part.problem(f'a day such as "2026-01-31" is expected, not {text!r}')
+                part.problem(f'expected a day such as "2026-01-31", not {text!r}')
             return _NOWHERE

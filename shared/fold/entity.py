@@ -218,8 +218,8 @@ def load_entity(domain: Domain[S, T], key: str, document: dict[str, Any]) -> Ent
     """The entity of a stored document; raises Stop when a newer program has written it."""
     if document["fold_version"] > domain.fold_version:
         raise Stop(
-            f"{key} was written by fold version {document['fold_version']}; this program knows "
-            f"{domain.fold_version}: run the newer one"
+            f"{key} was written by fold version {document['fold_version']}; this program supports "
+            f"{domain.fold_version}: run the newer program"
         )
     state, standing = domain.load(key, document)
     entity = Entity(domain, key, state, standing, standing)

@@ -106,10 +106,10 @@ class Sweep:
         hold = await self._hold(now)
         metrics.SWEEP_WAITS.set(int(not owned or hold is not None))
         if not owned or hold == "all":
-            log.debug("sweep: waits for partitions, or for a backfill")
+            log.debug("sweep: waiting for partitions or a backfill")
             return 0
         if hold is not None:
-            log.warning("sweep: a backfill was cut off; its customers are reviewed when it has been run again")
+            log.warning("sweep: a backfill was interrupted; its customers are reviewed when it has been run again")
         begun, sent, self._stuck = self._last_begin(now), 0, False
         limit, behind = self._settings.sweep_max_reviews, hold is not None
         async for keys in self._due.keys(owned, now, limit=limit, chunk=CHUNK, begun=begun, but_behind=behind):

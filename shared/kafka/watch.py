@@ -17,7 +17,7 @@ from shared.kafka.connection import Record
 from shared.kafka.lag import Lag
 
 LOOKED_WITHIN_SECONDS = 2 * CHECK_SECONDS
-"""A look at the ends of the topic is worth so long."""
+"""How long a reading of the topic's ends is valid."""
 
 
 class Watch:
@@ -64,7 +64,7 @@ class Watch:
         """What is too old for a ready process, in a sentence."""
         seconds = self.lag_seconds()
         if seconds > READY_LAG_SECONDS:
-            return f"{self._topic}: {seconds:.0f} s behind, {READY_LAG_SECONDS:.0f} s are allowed"
+            return f"{self._topic}: {seconds:.0f} s behind; the limit is {READY_LAG_SECONDS:.0f} s"
         return None
 
     def lag_seconds(self) -> float:

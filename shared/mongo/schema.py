@@ -13,7 +13,7 @@ from shared.mongo import Database, transient_errors
 from shared.mongo.applied import must_change, note_applied
 
 Name = Callable[[str], str]
-"""Gives the real name of a collection of the current generation from its base name."""
+"""Returns the actual name of a collection of the current generation from its base name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ async def _index(collection: Any, index: Index) -> None:
     try:
         await collection.create_indexes([index.model()])
     except OperationFailure as error:
-        raise Stop(f"MongoDB has another index than guanxi expects on {collection.name}: {error}") from error
+        raise Stop(f"an index of {collection.name} differs from what guanxi expects: {error}") from error
 
 
 async def _drop_index(collection: Any, index: Index) -> None:
@@ -145,7 +145,7 @@ async def _point(database: Database, view: View, name: Name) -> None:
     target = {"viewOn": name(view.on) if view.generational else view.on, "pipeline": view.pipeline(name)}
     found: Sequence[Any] = await (await database.list_collections(filter={"name": view.name})).to_list(1)
     if found and found[0]["type"] != "view":
-        raise Stop(f"{view.name} is a collection in this database, but should be a view of guanxi's")
+        raise Stop(f"{view.name} is a collection in this database, but should be a view")
     is_now = {key: found[0]["options"].get(key) for key in target} if found else None
     what = f"view {view.name}"
     if await must_change(database, what, is_now, target):

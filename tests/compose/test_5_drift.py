@@ -82,7 +82,7 @@ def test_passwords_rotate(project: Project) -> None:
     project.compose("run", "--rm", "-T", "--no-deps", "secrets", "rotate", "reader", "shop")
     said = set_up(project)
     assert "MongoDB user reader has a new password" in said
-    assert "Kafka user shop made, or its password changed" in said
+    assert "Kafka user shop created, or its password changed" in said
     after = {name: project.secret(name) for name in before}
     mongo = [
         ["reader", one["reader"]["GUANXI_MONGO_PASSWORD"], name, "find"]

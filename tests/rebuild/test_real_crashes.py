@@ -116,8 +116,8 @@ async def test_a_difference_is_found_and_nothing_is_swapped(world: World) -> Non
     assert outcome.handed_over is None
     found = {(one.collection, one.id, one.fields) for one in outcome.compared.differences}
     assert ("tiering", changed["_id"], ("net_365d",)) in found
-    assert ("tiering", lost["_id"], ("only in the rebuilt one",)) in found
-    assert ("tier_history", history["_id"], ("only in the rebuilt one",)) in found
+    assert ("tiering", lost["_id"], ("only in the rebuilt generation",)) in found
+    assert ("tier_history", history["_id"], ("only in the rebuilt generation",)) in found
     assert await current(world) == 1
     assert (await world.rebuild("tiering", accept=True)).handed_over is not None
     await world.check_all()
@@ -126,5 +126,5 @@ async def test_a_difference_is_found_and_nothing_is_swapped(world: World) -> Non
 async def test_only_one_works_at_a_time(world: World) -> None:
 
     await Generations(world.database, "tiering").lease("other", now(), timedelta(seconds=60))
-    with pytest.raises(Transient, match="another rebuild of tiering is under way"):
+    with pytest.raises(Transient, match="another rebuild of tiering is running"):
         await world.rebuild("tiering")

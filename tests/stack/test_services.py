@@ -79,7 +79,7 @@ async def test_a_service_that_dies_is_started_again_and_an_import_rides_over_it(
         log = await services.command(*words, timeout_s=150)
         assert f"{rows:,}  admitted" in log.read_text(encoding="utf-8")
         assert services.pid("ingest") != before
-        assert said == ["ingest was ended by SIGKILL; starting it again in 1 s, the others go on"]
+        assert said == ["ingest was killed by SIGKILL; restarting it in 1 s, the others keep running"]
         assert not keeping.done()
         keeping.cancel()
 

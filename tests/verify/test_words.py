@@ -33,7 +33,7 @@ def test_a_sample_is_a_number_or_a_share(text: str | None, sample: Sample) -> No
 
 @pytest.mark.parametrize("text", ["0", "-1", "0%", "101%", "some", "5 %%", ""])
 def test_other_samples_are_refused_in_words(text: str) -> None:
-    with pytest.raises(Malformed, match="is no sample"):
+    with pytest.raises(Malformed, match="is not a sample"):
         parse_sample(text)
 
 
@@ -87,6 +87,6 @@ def test_a_topic_as_the_code_says_has_no_drift() -> None:
     found.config["retention.ms"] = "1000"
     assert drift(found, settings) == [
         "retention.ms is 1000, not -1",
-        "segment.jitter.ms is set to 5, which the code does not ask for",
+        "segment.jitter.ms is set to 5, which the code does not set",
         "has 1 replicas, GUANXI_REPLICATION says 3",
     ]

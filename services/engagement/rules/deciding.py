@@ -51,7 +51,7 @@ class Standing:
             return replace(standing, turns=tuple(sorted(turns.items())))
         if isinstance(decision, SatisfactionDropped):
             return replace(standing, low=self.low | {(decision.survey_source or "", decision.survey_id or "")})
-        raise TypeError(f"{type(decision).__name__} is no decision of engagement")
+        raise TypeError(f"{type(decision).__name__} is not a decision of engagement")
 
     def dump(self, customer: Customer) -> dict[str, Any]:
         """For storage. What is about records that the customer's state has forgotten is left out: it can't come up
