@@ -1,4 +1,4 @@
-"""What each tier is entitled to, by version of the policy (domain.md, Tiering: Entitlements by tier).
+"""What each tier is entitled to, by version of the policy (domain.md, Entitlements).
 
 Tiering shows it, engagement works with the cadence, the executive meetings and the answer time. Pure: reading the file
 is the caller's business.
@@ -37,7 +37,7 @@ DEFAULTS: dict[Tier, Entitlement] = {
     "general": Entitlement(90, 0, 120, None, 0, 4),
     "potential": Entitlement(),
 }
-"""The defaults of domain.md, for policies without their own."""
+"""The defaults (domain.md, Entitlements), for policies without their own."""
 
 
 @dataclass(frozen=True, slots=True)

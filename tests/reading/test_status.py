@@ -38,8 +38,8 @@ def test_without_addresses_it_says_how_to_give_them() -> None:
 
 
 def test_what_does_not_answer_is_said_and_the_rest_is_shown() -> None:
-    text = screen(replace(WELL, readers=[], rejected=None, problems=["Kafka at k:9092 is not reached"]), "")
-    assert "! Kafka at k:9092 is not reached" in text
+    text = screen(replace(WELL, readers=[], rejected=None, problems=["Kafka at k:9092 is unreachable"]), "")
+    assert "! Kafka at k:9092 is unreachable" in text
     assert "4,372" in text
     assert text.count("(unknown)") == 2
 
@@ -48,7 +48,7 @@ def test_what_does_not_answer_is_said_and_the_rest_is_shown() -> None:
     "status",
     [
         replace(WELL, services=[READY, BROKEN]),
-        replace(WELL, problems=["MongoDB is not reached"]),
+        replace(WELL, problems=["MongoDB is unreachable"]),
         replace(WELL, views=[replace(FRESH, frozen=1)]),
         replace(WELL, views=[replace(FRESH, quarantined=1)]),
     ],
@@ -119,7 +119,7 @@ def test_where_nothing_runs_it_says_so_in_words_and_ends_with_1(monkeypatch: pyt
     result = RUNNER.invoke(app, ["status"])
     assert result.exit_code == 1
     assert "Kafka at 127.0.0.1:1 is unreachable" in result.stdout
-    assert "MongoDB is not reached: 127.0.0.1:1" in result.stdout
+    assert "MongoDB is unreachable: 127.0.0.1:1" in result.stdout
     assert "does not answer: not running" in result.stdout
     assert "Traceback" not in result.output
 
