@@ -1,4 +1,4 @@
-"""The worked examples of docs/domain.md, by the oracle: an independent implementation gives the same results."""
+"""Every worked example (domain.md, Worked examples) by the oracle: an independent program gets the same results."""
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction

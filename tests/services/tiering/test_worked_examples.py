@@ -1,4 +1,4 @@
-"""The worked examples of docs/domain.md, by the rules. Each has its sum by hand in the document."""
+"""Every worked example (domain.md, Worked examples) by the rules. Each has its sum by hand in the document."""
 
 from typing import Any
 
