@@ -38,7 +38,7 @@ from shared.connections import (
 from shared.problems import MEDIA_TYPE, Problem
 
 PIECE_BYTES = 8 * 1024
-"""What is parsed at once. The parser joins the parts of a header anew with each, so a long one costs its square."""
+"""What is parsed at once. The parser joins the parts of a header again with each, so a long one costs its square."""
 ACCEPTED_AT_ONCE = 16
 """Connections accepted per turn of the event loop: a flood of them must not delay requests being processed."""
 BACKLOG = 1024
@@ -249,7 +249,7 @@ class Server(uvicorn.Server):
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, let requests in work end, stop the application."""
+        """Stop accepting, let running requests finish, stop the application."""
         await super().shutdown(sockets)
         if self._sweeping is not None:
             self._sweeping.cancel()

@@ -13,7 +13,7 @@ MAX_LOG_RECORD_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic; its real name has the settings' prefix. retention_ms -1 keeps for ever."""
+    """A topic; its real name has the settings' prefix. retention_ms -1 keeps forever."""
 
     name: str
     holds: str

@@ -115,7 +115,7 @@ def _entitled(said: Document) -> Iterator[str]:
     if said["entitlements"] is None:
         yield _line("entitled to", "nothing: entitlements begin with general")
         return
-    yield _line("entitled to", f"what {said['entitled_tier']} gives{until}:")
+    yield _line("entitled to", f"as {said['entitled_tier']}{until}:")
     for text in _entitlements(said["entitlements"]):
         yield _line("", text)
 
@@ -135,7 +135,7 @@ def _entitlements(given: Document) -> Iterator[str]:
 
 
 def _why(factors: Mapping[str, Document], currency: str, score: Any, known_weight: int) -> Iterator[str]:
-    yield _line("score", f"{float(score):.1f} of 100; {known_weight} of 100 weight is known")
+    yield _line("score", f"{float(score):.1f} of 100; {known_weight} of 100 weight known")
     yield _line("why", f"{'':<16}{'value':>20}{'points':>9}{'weight':>9}{'adds':>8}")
     for name in FACTOR_WORDS:
         if name in factors:

@@ -38,7 +38,7 @@ class Changes:
         self._cursor = answer["cursor"]["id"]
 
     async def batches(self) -> AsyncIterator[list[tuple[str, Any]]]:
-        """(collection, id of the document) of the changes so far, for ever; empty when none came. Raises Transient."""
+        """(collection, id of the document) of the changes so far, forever; empty when none came. Raises Transient."""
         while True:
             async with transient_errors():
                 answer = await self._database.command(

@@ -78,7 +78,7 @@ async def backing(
     keep: bool = False,
     real_kafka_only: bool = False,
 ) -> AsyncIterator[Backing]:
-    """Starts both, ends both. Raises StackError when they cannot be had or do not start.
+    """Starts both, ends both. Raises StackError if they are not available or do not start.
 
     data: a folder for them instead of a temporary one. keep: their data stay there for the next time.
     """

@@ -35,7 +35,7 @@ class Choice:
 def choose(
     order: Sequence[Kind], environment: Mapping[str, str] = os.environ, *, real_kafka_only: bool = False
 ) -> Choice:
-    """The first kind of `order` that can be had, for each of the two servers.
+    """The first available kind of `order`, for each of the two servers.
 
     GUANXI_KAFKA_BOOTSTRAP and GUANXI_MONGO_URI name servers that run already; GUANXI_STACK (local, docker or
     embedded) forces one kind. Raises StackError, with every reason and what to install, when nothing serves.

@@ -202,7 +202,7 @@ def new_entity(domain: Domain[S, T], key: str) -> Entity[S, T]:
 
 def as_now(domain: Domain[S, T], key: str, document: dict[str, Any]) -> dict[str, Any]:
     """A stored document as this program would have written it: one of an earlier fold version, which the next change of
-    the customer makes one of this, is read and made anew. For those who compare documents.
+    the customer makes one of this, is read and made again. For those who compare documents.
     """
     if document.get("fold_version", domain.fold_version) >= domain.fold_version or "fold" not in document:
         return document

@@ -75,7 +75,7 @@ class Sweep:
         self.sent = 0
 
     async def run(self) -> None:
-        """Sweep for ever: every `sweep_every_seconds`, and at once when there is a reason; a store or broker that does
+        """Sweep forever: every `sweep_every_seconds`, and at once when there is a reason; a store or broker that does
         not answer is tried again.
         """
         every = self._settings.sweep_every_seconds
@@ -139,7 +139,7 @@ class Sweep:
         return None if self._policies is None else self._policies.last_begin(now)
 
     async def _folded(self, keys: Sequence[str], now: datetime, begun: datetime | None) -> None:
-        """Wait until a chunk has been folded, but not for ever."""
+        """Wait until a chunk has been folded, but not forever."""
         waited = 0.0
         while waited < PATIENCE_SECONDS:
             await asyncio.sleep(PAUSE_SECONDS)

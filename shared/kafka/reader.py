@@ -133,7 +133,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         return lag
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - all are revoked
-        """Wait for the batch in work; what is not finished then is stopped by the position's check."""
+        """Wait for the running batch; what is not finished then is stopped by the position's check."""
         await self._subscriber.lock.wait_release(DRAIN_SECONDS)
         self._assigned = None
         self._watch.revoked()

@@ -22,7 +22,7 @@ LOOKED_WITHIN_SECONDS = 2 * CHECK_SECONDS
 
 class Watch:
     """Beside one TopicReader. `topic` is its real name, `label` the one in metrics; `positions` are the reader's own
-    next offsets; `busy` says whether a batch is in work. gapless: see TopicReader.
+    next offsets; `busy` says whether a batch is being processed. gapless: see TopicReader.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Watch:
         return None
 
     async def _pass_over_marks(self, consumer: AIOKafkaConsumer, ends: dict[int, int]) -> None:
-        """Where the consumer has read to the end and nothing is in work, what is left are marks of transactions."""
+        """Where the consumer has read to the end and nothing is being processed, what is left are marks of transactions."""
         for partition, end in ends.items():
             position = self._positions.get(partition, end)
             if position >= end:

@@ -1,6 +1,6 @@
 """Which generation of what is current: the inbox and the log on Kafka, the views of each service.
 
-A service's views are built anew beside the live ones and then handed over. The positions of a generation say what it
+A service's views are rebuilt beside the live ones and then handed over. The positions of a generation say what it
 is in: open, the live one, has no `closed`; `building` belongs to a rebuild; while a handover runs, the live one's carry
 the handover's token, so that no batch of it can commit; `retired` once another generation has taken over.
 """

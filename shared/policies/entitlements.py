@@ -112,6 +112,6 @@ def _read_tier(tier: Tier, given: Any) -> Entitlement:
         else:
             low, high, optional = _LIMITS[name]
             if not (value is None and optional) and not (type(value) is int and low <= value <= high):
-                raise Malformed(f"{where}: a whole number from {low} to {high} is expected, not {value!r}")
+                raise Malformed(f"{where}: expected a whole number from {low} to {high}, not {value!r}")
         values[name] = value
     return Entitlement(**values)
