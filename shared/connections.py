@@ -98,8 +98,7 @@ class Places:
     _waiting: OrderedDict[Held, None] = field(default_factory=OrderedDict)
 
     def take(self, address: str, close: Callable[[Why], None], now_seconds: float) -> Held | None:
-        """A slot for a new connection; closes the connection that has been idle longest if needed. None if all process requests.
-        """
+        """A slot for a new connection; if needed, closes the one that is idle longest. None if all process requests."""
         of_address = self._addresses.get(address)
         if of_address is not None and of_address.held >= self.most_per_address:
             gone = self._make_place(of_address.waiting)

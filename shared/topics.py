@@ -1,4 +1,7 @@
-"""Every topic once: what is on it, how long it stays, who writes and reads it (architecture.md)."""
+"""Every topic once: what is on it, how long it stays, who besides the services writes and reads it (architecture.md).
+
+Which services do is said by each of them (shared/service.py).
+"""
 
 from dataclasses import dataclass
 
@@ -20,8 +23,11 @@ class Topic:
     retention_ms: int
     compacted: bool
     max_record_bytes: int
-    writers: tuple[str, ...]
-    readers: tuple[str, ...]
+    relied_on: str
+    """Why it matters that the topic is set up as it is."""
+    outside_writers: tuple[str, ...] = ()
+    outside_readers: tuple[str, ...] = ()
+    """Those who are no services of ours: upstream, downstream, the operator."""
     generational: bool = False
     """Whether relog makes a new topic of it."""
 
@@ -46,8 +52,8 @@ INBOX = Topic(
     7 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
-    writers=("upstream", "ingest", "operator", "tiering", "engagement"),
-    readers=("ingest",),
+    relied_on="unread records could be lost, or get other times than admission expects",
+    outside_writers=("upstream", "operator"),
 )
 LOG = Topic(
     "guanxi.log",
@@ -55,8 +61,7 @@ LOG = Topic(
     -1,
     compacted=False,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
-    writers=("ingest", "tiering", "engagement"),
-    readers=("tiering", "engagement"),
+    relied_on="it is kept forever and in order; what it loses can't be folded again, and states can't be rebuilt",
     generational=True,
 )
 REJECTED = Topic(
@@ -65,8 +70,8 @@ REJECTED = Topic(
     30 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
-    writers=("ingest",),
-    readers=("operator",),
+    relied_on="refused records could be lost before they are replayed",
+    outside_readers=("operator",),
 )
 TIERS = Topic(
     "guanxi.tiers",
@@ -74,7 +79,7 @@ TIERS = Topic(
     -1,
     compacted=True,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
-    writers=("tiering",),
-    readers=("downstream",),
+    relied_on="readers of guanxi.tiers rely on the latest tier of each customer being there",
+    outside_readers=("downstream",),
 )
 TOPICS = (INBOX, LOG, REJECTED, TIERS)

@@ -8,7 +8,8 @@ from guanxi.console import fail, say
 from guanxi.working import work
 from operations.rebuild.repairing import Scope, repair
 from operations.rebuild.run import Asked, Outcome, now, run
-from operations.rebuild.services import FOLDING
+from services import SERVICES
+from shared.errors import Stop
 from shared.fold.rebuild import clean as clean_kept
 from shared.mongo import Database
 from shared.mongo.generations import Generations
@@ -20,7 +21,7 @@ rebuild."""
 
 
 async def _clean(database: Database, service: str, *, all_of_them: bool) -> None:
-    gone = await clean_kept(database, FOLDING[service].schema, now(), all_of_them=all_of_them)
+    gone = await clean_kept(database, SERVICES.folds(service).schema, now(), all_of_them=all_of_them)
     for generation in gone:
         say(f"generation {generation} of {service} is removed")
     for one in await Generations(database, service).kept():
@@ -61,7 +62,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(name="rebuild")
     def rebuild_command(
-        service: Annotated[str, typer.Argument(help="tiering or engagement")],
+        service: Annotated[str, typer.Argument(help="A service that folds the log, such as tiering.")],
         *,
         check: Annotated[bool, typer.Option("--check", help="Compare only; do not swap.")] = False,
         rollback: Annotated[
@@ -97,8 +98,10 @@ def register(app: typer.Typer) -> None:
         Exits with 1, without a swap, when a document differs from the live one. An interrupted run continues where it
         stopped. See docs/rebuilding.md.
         """
-        if service not in FOLDING:
-            fail(f"no such service: {service}; choose one of {', '.join(FOLDING)}", 2)
+        try:
+            SERVICES.folds(service)
+        except Stop as error:
+            fail(str(error), 2)
         if clean:
             work(lambda _, database: _clean(database, service, all_of_them=now_already))
             return

@@ -22,8 +22,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Copy the log into a new generation with more partitions and rebuild all views from it.
 
-        Stop ingest, tiering and engagement first. Run it again to continue an interrupted run. The old log stays,
-        closed, until you delete it. See docs/rebuilding.md.
+        Stop the services first. Run it again to continue an interrupted run. The old log stays, closed, until you
+        delete it. See docs/rebuilding.md.
         """
         if give_up:
             say(work(abandon))

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
+from guanxi.current import use_current
 from guanxi.reading.connection import as_json
-from local.stack.current import use_current
-from operations.verify.findings import CHECKS, Check, Report
+from operations.verify.findings import Report, chosen_checks
 from operations.verify.meter import Meter, standard_error
 from operations.verify.run import Run
 from operations.verify.sample import Sample, parse_sample
 from operations.verify.telling import as_machines_read, in_lines
-from shared.errors import GuanxiError, Malformed
+from shared.errors import GuanxiError, Malformed, Stop
 from shared.mongo import connect
 from shared.process import GC_THRESHOLDS
 from shared.settings import Settings
@@ -29,7 +29,8 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def verify(
         what: Annotated[
-            list[str] | None, typer.Argument(help="Any of log, tiering, engagement, views [default: all].")
+            list[str] | None,
+            typer.Argument(help="log, views, or a service such as tiering; all when none is named."),
         ] = None,
         *,
         sample: Annotated[
@@ -45,17 +46,16 @@ def register(app: typer.Typer) -> None:
         """Fold and decide again over the log, read-only, and report where states, views or decisions differ.
 
         log: the log has each record of the inbox once, in order, as claimed; decisions form one chain.
-        tiering, engagement: each decision on the log follows from the rules and the adopted policies.
+        a service: each of its decisions on the log is what the rules and the adopted policies say.
         views: the stored states and views equal the fold of the log, document by document.
 
         Services and upstreams may keep running. Exit code: 0 when nothing differs, 1 when something differs, 2 when a
         check could not run.
         """
         use_current()
-        checks = _checks(what or [])
         try:
-            chosen = parse_sample(sample)
-        except Malformed as error:
+            checks, chosen = chosen_checks(what or []), parse_sample(sample)
+        except (Malformed, Stop) as error:
             fail(str(error), COULD_NOT_CHECK)
         meter = Meter() if quiet else standard_error()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -67,14 +67,7 @@ def register(app: typer.Typer) -> None:
         raise typer.Exit(report.exit_code)
 
 
-def _checks(names: list[str]) -> list[Check]:
-    unknown = [name for name in names if name not in CHECKS]
-    if unknown:
-        fail(f"no such check: {', '.join(unknown)}; choose from {', '.join(CHECKS)}", COULD_NOT_CHECK)
-    return [check for check in CHECKS if not names or check in names]
-
-
-async def run_checks(settings: Settings, checks: list[Check], sample: Sample, meter: Meter) -> Report:
+async def run_checks(settings: Settings, checks: list[str], sample: Sample, meter: Meter) -> Report:
     """Run the checks on the system of the settings. Raises Transient or Stop if they can't run."""
     database = connect(settings)
     try:

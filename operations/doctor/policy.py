@@ -1,42 +1,40 @@
-"""The adopted policies: unchanged, readable, and as configured; and the time zone."""
+"""The adopted policies: unchanged, readable, and the ones that the configuration means."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from operations.doctor.symptoms import Findings
-from services.engagement.store import WEEKS
+from services import SERVICES
 from services.tiering.policy_file import read_policy
 from shared.errors import GuanxiError
 from shared.mongo import Database, transient_errors
 from shared.mongo.policies import COLLECTION
-from shared.settings import Settings
 
 POLICY = "policy"
 _ADOPT = "guanxi policy adopt FILE --on DATE"
 
 
-async def look_at_policies(database: Database, configured: Path | None, settings: Settings, findings: Findings) -> None:
+async def look_at_policies(database: Database, configured: Path | None, findings: Findings) -> None:
     """`configured` is the file of GUANXI_POLICY."""
     async with transient_errors():
         adopted = await database[COLLECTION].find().sort("adopted_at", 1).to_list(1000)
     findings.checked[POLICY] = f"{len(adopted)} adopted"
     if not adopted:
-        why = "tiering and engagement do not start without one"
+        names = [service.name for service in SERVICES.folding.values() if service.needs_policy]
+        why = f"{' and '.join(names)} do not start without one"
         findings.wrong(POLICY, "no policy is adopted", why, "set GUANXI_POLICY and run 'guanxi setup'")
     for policy in adopted:
         _look_at_adopted(policy, findings)
     if configured is not None:
         _look_at_configured({policy["_id"]: policy for policy in adopted}, configured, findings)
-    await _look_at_zone(database, settings, findings)
 
 
 def _look_at_adopted(policy: Mapping[str, Any], findings: Findings) -> None:
     name, text = policy["_id"], policy["text"]
     if sha256(text.encode()).hexdigest() != policy["sha256"]:
-        why = "its decisions can't be repeated: 'guanxi verify tiering' would differ"
+        why = "what was decided by it can't be decided again: 'guanxi verify' would differ"
         do = "put the original text back into the collection policies, from a backup or the repository of policies"
         findings.wrong(POLICY, f"the text of policy {name} changed after its adoption", why, do)
     try:
@@ -62,16 +60,3 @@ def _look_at_configured(adopted: Mapping[str, Any], path: Path, findings: Findin
         what = f"GUANXI_POLICY has another text than {policy.name} version {policy.version} had when it was adopted"
         why = "decisions use the adopted text, not this one"
         findings.wrong(POLICY, what, why, f"give the changed file a higher version, then {_ADOPT}")
-
-
-async def _look_at_zone(database: Database, settings: Settings, findings: Findings) -> None:
-    """The calendar's weeks have the time zone of the set-up."""
-    async with transient_errors():
-        week = await database[WEEKS].find_one({}, sort=[("week", -1)])
-    if week is None:
-        return
-    monday = datetime.combine(datetime.fromisoformat(week["from_on"]).date(), time(), settings.zone)
-    if week["day_starts"][0] != monday.astimezone(UTC):
-        what = f"the calendar was not written with the time zone configured here, {settings.time_zone}"
-        why = "processes with different zones count visits and money on different days"
-        findings.wrong(POLICY, what, why, "give every process the same GUANXI_TIME_ZONE")

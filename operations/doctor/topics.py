@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from operations.doctor.symptoms import Findings
+from services import SERVICES
 from shared.kafka.inspect import Disk, Found, FoundTopic
 from shared.kafka.scan import bounds
-from shared.mongo import Database, transient_errors
-from shared.mongo.generations import current_generation
+from shared.mongo import Database
 from shared.settings import Settings
-from shared.topics import INBOX, LOG, Topic
+from shared.topics import LOG, Topic
 
 TOPICS, POSITIONS, DISK = "topics", "positions", "disk"
 LEAST_FREE, LITTLE_FREE = 0.05, 0.15
@@ -38,14 +38,6 @@ def drift(found: FoundTopic, settings: Settings) -> list[str]:
     return said
 
 
-_WHY = {
-    "inbox": "unread records could be lost, or get other times than admission expects",
-    "log": "the log must keep everything in order; states can't be rebuilt from what it loses",
-    "rejected": "refused records could be lost before they are replayed",
-    "tiers": "readers of guanxi.tiers rely on the latest tier of each customer",
-}
-
-
 def look_at_topics(found: Found, settings: Settings, findings: Findings) -> None:
     """Settings and health of each topic."""
     findings.checked[TOPICS] = (
@@ -54,7 +46,7 @@ def look_at_topics(found: Found, settings: Settings, findings: Findings) -> None
     for one in found.topics:
         for said in drift(one, settings):
             do = "run 'guanxi setup'" if not one.exists else _remedy(one.topic, settings)
-            findings.wrong(TOPICS, f"{one.name} {said}", _WHY[one.topic.name.rpartition(".")[2]], do)
+            findings.wrong(TOPICS, f"{one.name} {said}", one.topic.relied_on, do)
         if one.without_leader:
             why = "they can't be written or read"
             what = f"{one.name}: no leader for partitions {_numbers(one.without_leader)}"
@@ -95,18 +87,12 @@ async def look_at_positions(found: Found, database: Database, settings: Settings
     read after it, and a partition that had records before that must have a position.
     """
     topics = {one.topic: one for one in found.topics}
-    readers = [("ingest", "admission_positions", f"{await current_generation(database, 'inbox')}/", INBOX)]
-    for service in ("tiering", "engagement"):
-        generation = await current_generation(database, service)
-        readers.append((service, f"{service}_positions", f"g{generation}/", LOG))
     seen = 0
-    for reader, collection, prefix, topic in readers:
-        held = topics[topic]
+    for reader, positions in SERVICES.positions.items():
+        held = topics[positions.topic]
         if not held.exists:
             continue
-        async with transient_errors():
-            cursor = database[collection].find({"_id": {"$regex": f"^{prefix}"}}, projection={"offset": 1})
-            stored = {int(one["_id"].removeprefix(prefix)): int(one["offset"]) async for one in cursor}
+        stored = await positions.stored(database)
         seen += len(stored)
         ends = (await bounds(settings, held.name)).ends
         for partition, offset in sorted(stored.items()):

@@ -39,7 +39,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """What a handover took: seconds in which the live service waited, seconds until all views were pointed, records
+    """What a handover took: seconds that the live service paused, seconds until all views were pointed, records
     folded meanwhile, keys whose pending decisions or marks were carried over.
     """
 

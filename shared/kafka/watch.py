@@ -91,7 +91,7 @@ class Watch:
         return None
 
     async def _pass_over_marks(self, consumer: AIOKafkaConsumer, ends: dict[int, int]) -> None:
-        """Where the consumer has read to the end and nothing is being processed, what is left are marks of transactions."""
+        """When the consumer has read to the end and nothing is in progress, only marks of transactions are left."""
         for partition, end in ends.items():
             position = self._positions.get(partition, end)
             if position >= end:

@@ -24,7 +24,11 @@ IDIOMS = (
     _idiom(r"\bwere told is\b", "acknowledged events are safe"),
     _idiom(r"\bthe rest is live's\b", "the rest is left to live traffic"),
     _idiom(r"\bis valid no more\b|\bstands no more\b|\bthat no more\b", "no longer"),
-    _idiom(r"(?<!there )\bis no (?:number|time|position|sample|multiple|field|encoding|format|time zone)\b", "is not a ..."),
+    _idiom(
+        r"(?<!there )\bis no (?:number|time|position|sample|multiple|field|encoding|format|time "
+        r"zone)\b",
+        "is not a ...",
+    ),
     _idiom(r"\bis \S+ meant\?|\bmeant to be it\b", "did you mean ...?"),
     _idiom(r"\b(?:is|are) (?:not )?expected(?:, not)?\s*$", "expected ..."),
     _idiom(r"\b(?:cannot|can) be had\b", "can't start, is not available"),

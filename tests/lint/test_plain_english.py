@@ -1,4 +1,4 @@
-"""No idiom of tests/lint/idioms.py is in a text that people read: strings and docstrings of the product, docs, alerts."""
+"""No idiom of tests/lint/idioms.py is in the product's strings and docstrings, its docs, or its alerts."""
 
 import ast
 import subprocess

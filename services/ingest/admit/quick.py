@@ -9,7 +9,7 @@ The rules for data are not repeated here. This module builds msgspec structs fro
 when it is loaded, and the model's own validator judges numbers; a schema with anything unknown here stops the start, so
 that no new limit or field is missed.
 
-The law (tests/services/ingest/test_quick.py): for any bytes, either nothing or the slow path's result.
+The law (tests/services/ingest/admit/test_quick.py): for any bytes, either nothing or the slow path's result.
 """
 
 import re

@@ -11,7 +11,7 @@ from services.ingest.admit import Claim
 from shared.events.codec import decode, type_and_position
 from shared.events.event import Event, LogPosition, Position
 from shared.kafka.batches import Outgoing
-from tests.services.ingest.events import NOW, ZONE
+from tests.services.ingest.judging import NOW, ZONE
 
 PARTITIONS = 3
 PLACE = Place(zone=ZONE, generation=1, partitions=PARTITIONS, log="log", rejected="rejected")

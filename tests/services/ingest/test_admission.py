@@ -17,7 +17,7 @@ from shared.errors import Stop, Transient
 from shared.events.codec import dump_replaced
 from shared.events.event import Position
 from shared.kafka.connection import partition_of
-from tests.services.ingest.events import DATA, event, raw
+from tests.events.wire import DATA, event, raw
 from tests.services.ingest.fakes import PARTITIONS, PLACE, Crashed, InboxRecord, World, crashing, interleaving, read_log
 
 Inbox = dict[int, list[InboxRecord]]

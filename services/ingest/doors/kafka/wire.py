@@ -2,8 +2,8 @@
 
 It skips a leading UTF-8 byte order mark (Windows tools write one) and refuses anything else that JSON does not allow.
 
-There are two parsers: msgspec's reads nearly everything, at a quarter of the cost; Python's reads the rest and explains
-errors. The law (tests/services/ingest/test_wire.py): what the fast one accepts, the other reads the same.
+Two parsers: msgspec's takes what nearly everybody sends, at a quarter of the cost; what it declines goes to Python's,
+which finds the words. The law (test_wire.py): what the quick one takes, the other reads alike.
 """
 
 import json
