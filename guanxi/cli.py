@@ -23,7 +23,7 @@ from guanxi.console import fail
 
 _FOLDER = Path(guanxi.commands.__file__ or "").parent
 _DRIVERS = ("aiokafka", "pymongo", "asyncio")
-"""They log every attempt that failed; what could not be done a command says itself, in words."""
+"""They log every failed attempt; the command itself reports the outcome, in words."""
 
 
 def _modules() -> dict[str, str]:
@@ -96,11 +96,11 @@ def _root(
     stack: Annotated[
         str | None,
         typer.Option(
-            envvar="GUANXI_USE_STACK", metavar="NAME", help="Which of this machine's stacks: the port of its door."
+            envvar="GUANXI_USE_STACK", metavar="NAME", help="Which stack on this machine: the port of its HTTP door."
         ),
     ] = None,
 ) -> None:
-    """A callback makes a group of an app without commands of its own, and runs before each of them."""
+    """Makes the app a group, and runs before each command."""
     if stack is not None:
         os.environ["GUANXI_USE_STACK"] = stack
     for name in _DRIVERS:
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def stack_first(words: list[str]) -> list[str]:
-    """The words with `--stack NAME` in front, wherever it was written: it belongs to no single command."""
+    """The arguments with `--stack NAME` moved to the front: it is an option of every command."""
     for place, word in enumerate(words):
         if word == "--":
             break

@@ -1,4 +1,4 @@
-"""Which stacks `guanxi up` runs now, so that other commands on this machine find theirs without being told."""
+"""Which stacks `guanxi up` runs now, so that other commands on this machine find theirs."""
 
 import contextlib
 import fcntl
@@ -87,7 +87,7 @@ def current() -> Current | None:
     if any(os.environ.get(name) for name in _ENDPOINTS):
         if wanted:
             fail(
-                f"--stack {wanted}, but {' and '.join(_ENDPOINTS)} name servers: unset them, or leave it out",
+                f"--stack {wanted}, but {' and '.join(_ENDPOINTS)} are set: unset them, or omit --stack",
                 USAGE_CODE,
             )
         return None
@@ -120,13 +120,13 @@ def _chosen(running: list[Current], wanted: str) -> Current:
         wanted = typer.prompt(f"Several stacks run on this machine:{lines}\nWhich one", err=True).strip()
     if not wanted:
         fail(
-            f"several stacks run on this machine; say which one with --stack, such as {running[0].name}:{lines}",
+            f"several stacks run on this machine; choose one with --stack, such as {running[0].name}:{lines}",
             USAGE_CODE,
         )
     found = next((one for one in running if one.name == wanted), None)
     if found is not None:
         return found
-    return fail(f"no stack {wanted!r} runs on this machine" + (f"; there are:{lines}" if running else ""), USAGE_CODE)
+    return fail(f"no stack {wanted!r} runs on this machine" + (f"; these do:{lines}" if running else ""), USAGE_CODE)
 
 
 def cache_folder() -> Path:

@@ -37,7 +37,7 @@ class Services(Mapping[str, "Service"]):
         for package in self.packages:
             if _name(package) == name:
                 return package
-        raise Stop(f"no service {name!r}; there are {', '.join(self)}")
+        raise Stop(f"no service {name!r}; choose from {', '.join(self)}")
 
     @property
     def folding(self) -> "dict[str, FoldingService[Any]]":

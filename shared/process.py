@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 Task = Callable[[], Coroutine[Any, Any, None]]
 Prepare = Callable[["Process"], Coroutine[Any, Any, Broker]]
-"""Makes what the service needs and registers its readers on the broker that it returns, not started yet."""
+"""Creates what the service needs, and registers its readers on the broker that it returns, not started yet."""
 
 
 class Process:

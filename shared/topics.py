@@ -16,7 +16,7 @@ MAX_LOG_RECORD_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic; its real name has the settings' prefix. retention_ms -1 keeps for ever."""
+    """A topic; its real name has the settings' prefix. retention_ms -1 keeps forever."""
 
     name: str
     holds: str
@@ -52,25 +52,25 @@ INBOX = Topic(
     7 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
-    relied_on="records that admission has not read yet could go, or get other times than admission judges by",
+    relied_on="unread records could be lost, or get other times than admission expects",
     outside_writers=("upstream", "operator"),
 )
 LOG = Topic(
     "guanxi.log",
-    "admitted facts and decisions, for ever",
+    "admitted facts and decisions, forever",
     -1,
     compacted=False,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
-    relied_on="it is kept for ever and in order; what it loses can't be folded again, and states can't be rebuilt",
+    relied_on="it is kept forever and in order; what it loses can't be folded again, and states can't be rebuilt",
     generational=True,
 )
 REJECTED = Topic(
     "guanxi.rejected",
-    "what admission refused: reason in headers, original bytes as value, 30 days",
+    "refused records: reason in headers, original bytes as value, 30 days",
     30 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
-    relied_on="refused records could go before somebody has sent them again",
+    relied_on="refused records could be lost before they are replayed",
     outside_readers=("operator",),
 )
 TIERS = Topic(

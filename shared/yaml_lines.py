@@ -1,4 +1,4 @@
-"""YAML with the line of everything in it, so that an error can name it. Its size, nesting and aliases are bounded."""
+"""YAML with line numbers, so that an error can give the line. Size, nesting and aliases are bounded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from shared.errors import Malformed
 
 MAX_BYTES = 256 * 1024
-"""Of a file that people write by hand."""
+"""Largest file, as people write them by hand."""
 MAX_PARTS = 20_000
-"""Keys, values and entries, with those behind aliases counted each time: a few lines of aliases stand for billions."""
+"""Most keys, values and entries, counting aliased ones each time: a few lines of aliases can expand to billions."""
 Path = tuple[str | int, ...]
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
@@ -36,11 +36,11 @@ class Document:
         return self.lines.get(known, 1)
 
     def error(self, path: Sequence[str | int], what: str) -> Malformed:
-        """An error that names the file and the line."""
+        """An error with file and line."""
         return Malformed(f"{self.name}, line {self.line(path)}: {what}")
 
     def invalid(self, error: ValidationError) -> Malformed:
-        """The first of what a model says is wrong. What pydantic adds to its place is left out."""
+        """The first error of a model, without what pydantic adds."""
         first = error.errors(include_input=False, include_url=False)[0]
         path: list[str | int] = []
         for part in first["loc"]:
@@ -69,7 +69,7 @@ def read_text(path: FilePath, max_bytes: int = MAX_BYTES) -> str:
 
 
 def load(text: str, name: str, max_parts: int = MAX_PARTS) -> Document:
-    """Read one YAML document. Raises Malformed with the line, also for a key that stands twice."""
+    """Read one YAML document. Raises Malformed with the line, also for a repeated key."""
     document = Document(name)
     try:
         loader = yaml.SafeLoader(text)
@@ -78,7 +78,7 @@ def load(text: str, name: str, max_parts: int = MAX_PARTS) -> Document:
             _walk(root, (), document, max_parts)
             document.value = loader.construct_document(root)
     except RecursionError:
-        raise Malformed(f"{name}: nested too deeply, or an alias that holds itself") from None
+        raise Malformed(f"{name}: nested too deeply, or an alias contains itself") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise Malformed(f"{name}, line {line}: not YAML: {error.problem}") from None
@@ -102,7 +102,7 @@ def _walk(node: yaml.Node, path: Path, document: Document, max_parts: int) -> No
             name = str(getattr(key, "value", ""))
             here = (*path, name)
             if name in seen and key.tag != _MERGE_TAG:
-                raise Malformed(f"{document.name}, line {key.start_mark.line + 1}: {name!r} stands twice")
+                raise Malformed(f"{document.name}, line {key.start_mark.line + 1}: {name!r} is repeated")
             seen.add(name)
             document.lines[here] = key.start_mark.line + 1
             _walk(item, here, document, max_parts)

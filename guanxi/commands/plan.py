@@ -1,4 +1,4 @@
-"""Whom to contact next: by tier, then by the day on which it is due."""
+"""Show whom to contact next, by tier, then by due day."""
 
 import sys
 from datetime import datetime
@@ -24,17 +24,19 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def plan(
         owner: Annotated[
-            str | None, typer.Argument(metavar="[REP]", help="Id of an account or product manager; else everybody's.")
+            str | None, typer.Argument(metavar="[REP]", help="Only customers of this account or product manager.")
         ] = None,
         *,
-        rows: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = ROWS,
-        lapsed: Annotated[bool, typer.Option("--lapsed", help="Only those that are overdue.")] = False,
-        unowned: Annotated[bool, typer.Option("--unowned", help="Only those whom nobody owns.")] = False,
-        unrated: Annotated[bool, typer.Option("--unrated", help="Only those whom nobody rated in a year.")] = False,
+        rows: Annotated[int, typer.Option(min=1, max=100_000, help="Number of customers.")] = ROWS,
+        lapsed: Annotated[bool, typer.Option("--lapsed", help="Only overdue customers.")] = False,
+        unowned: Annotated[bool, typer.Option("--unowned", help="Only customers without an owner.")] = False,
+        unrated: Annotated[
+            bool, typer.Option("--unrated", help="Only customers without a rating in the last 365 days.")
+        ] = False,
         as_machine: Annotated[bool, typer.Option("--json", help="The view's documents as JSON.")] = False,
-        as_table: Annotated[bool, typer.Option("--csv", help="A line for each customer.")] = False,
+        as_table: Annotated[bool, typer.Option("--csv", help="CSV, one line per customer.")] = False,
     ) -> None:
-        """Whom to contact next: by tier, then by the day on which it is due."""
+        """Show whom to contact next, by tier, then by due day."""
         status = "lapsed" if lapsed else None
         found = read(
             lambda database, _: EngagementQuestions(database).plan(

@@ -1,4 +1,4 @@
-"""Make topics, users, rights, collections, indexes and views; adopt the policy. Doing it again changes nothing."""
+"""Create topics, users, rights, collections, indexes and views; adopt the policy. Running it again changes nothing."""
 
 import asyncio
 from typing import Annotated
@@ -31,11 +31,12 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def setup(
-        wait: Annotated[float, typer.Option(help="Seconds to wait for Kafka and MongoDB.")] = WAIT_SECONDS,
+        wait: Annotated[float, typer.Option(help="Seconds to wait for Kafka and MongoDB to answer.")] = WAIT_SECONDS,
     ) -> None:
-        """Make topics, users, rights, collections, indexes and views; adopt the policy. Again changes nothing.
+        """Create topics, users, rights, collections, indexes and views; adopt the policy. Running it again changes
+        nothing.
 
-        Where Kafka and MongoDB are, and which policy file is adopted first, comes from the environment:
+        The environment says where Kafka and MongoDB are and which policy to adopt first:
         GUANXI_KAFKA_BOOTSTRAP, GUANXI_MONGO_URI, GUANXI_MONGO_DATABASE, GUANXI_POLICY.
         """
         try:
@@ -46,4 +47,4 @@ def register(app: typer.Typer) -> None:
             fail(f"{error.filename}: {error.strerror}")
         for line in done:
             say(line)
-        say("set up" if done else "nothing to do, everything is set up")
+        say("set up" if done else "nothing to do: everything is set up")

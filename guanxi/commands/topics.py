@@ -1,4 +1,4 @@
-"""Every topic: partitions, retention, records, size, who writes and reads it, and where it is not as the code says."""
+"""Show every topic: partitions, retention, records, size, writers, readers, and drift from the code."""
 
 import asyncio
 from typing import Annotated, Any
@@ -27,9 +27,9 @@ def register(app: typer.Typer) -> None:
         *,
         as_machine: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     ) -> None:
-        """Every topic: partitions, retention, records, size, who writes and reads it, drift from the code.
+        """Show every topic: partitions, retention, records, size, writers, readers, and drift from the code.
 
-        Ends with 1 when a topic is not as the code says, 2 when Kafka does not answer.
+        Exit code: 1 when a topic differs from the code, 2 when Kafka does not answer.
         """
         use_current()
         settings = Settings()
@@ -61,14 +61,14 @@ def _lines(found: FoundTopic, settings: Settings) -> list[str]:
 
 def _retention(found: FoundTopic) -> str:
     kept_ms = int(found.config.get("retention.ms", "-1"))
-    kept = "for ever" if kept_ms < 0 else f"{kept_ms / DAY_MS:g} days"
+    kept = "forever" if kept_ms < 0 else f"{kept_ms / DAY_MS:g} days"
     return f"{kept}, compacted" if "compact" in found.config.get("cleanup.policy", "") else kept
 
 
 def _size(size_bytes: int | None) -> str:
     if size_bytes is None:
-        return "size unknown (the broker does not say)"
-    return f"{size_bytes / 1e6:,.1f} MB with all replicas"
+        return "size unknown (the broker does not report it)"
+    return f"{size_bytes / 1e6:,.1f} MB including replicas"
 
 
 def _as_machines_read(found: FoundTopic, settings: Settings) -> dict[str, Any]:

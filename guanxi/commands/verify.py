@@ -1,4 +1,4 @@
-"""Fold and decide again over the log, read-only, and say where the stores or the decisions differ."""
+"""Fold and decide again over the log, read-only, and report where states, views or decisions differ."""
 
 import asyncio
 import gc
@@ -34,20 +34,23 @@ def register(app: typer.Typer) -> None:
         ] = None,
         *,
         sample: Annotated[
-            str | None, typer.Option(help="Customers to look at: a number such as 200, or a share such as 5%.")
+            str | None,
+            typer.Option(
+                help="How many customers to check: a number such as 200, or a share such as 5% [default: all]."
+            ),
         ] = None,
-        show: Annotated[int, typer.Option(min=0, help="How many differences to print.")] = 20,
+        show: Annotated[int, typer.Option(min=0, help="Number of differences to print.")] = 20,
         as_machine: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")] = False,
     ) -> None:
-        """Fold and decide again over the log, read-only, and say where the stores or the decisions differ.
+        """Fold and decide again over the log, read-only, and report where states, views or decisions differ.
 
-        log: the log holds each record of the inbox once, in order, as claimed; decisions make one chain.
+        log: the log has each record of the inbox once, in order, as claimed; decisions form one chain.
         a service: each of its decisions on the log is what the rules and the adopted policies say.
-        views: the stored states and views are the fold of the log, document by document.
+        views: the stored states and views equal the fold of the log, document by document.
 
-        Services and upstreams may go on. Ends with 0 when all is as it should be, 1 when something differs, 2 when it
-        could not be checked.
+        Services and upstreams may keep running. Exit code: 0 when nothing differs, 1 when something differs, 2 when a
+        check could not run.
         """
         use_current()
         try:
@@ -65,7 +68,7 @@ def register(app: typer.Typer) -> None:
 
 
 async def run_checks(settings: Settings, checks: list[str], sample: Sample, meter: Meter) -> Report:
-    """The checks against the system of the settings. Raises Transient or Stop where they can't be made."""
+    """Run the checks on the system of the settings. Raises Transient or Stop if they can't run."""
     database = connect(settings)
     try:
         return await Run(settings, database, sample, datetime.now(UTC), meter, Report()).run(checks)

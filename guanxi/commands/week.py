@@ -1,4 +1,4 @@
-"""How the representatives covered their general customers in an ISO week."""
+"""Show how the representatives covered their general customers in an ISO week."""
 
 import sys
 from datetime import datetime
@@ -25,19 +25,20 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def week(
         name: Annotated[
-            str | None, typer.Argument(metavar="[WEEK]", help="Such as 2026-W47; else the last full one.")
+            str | None,
+            typer.Argument(metavar="[WEEK]", help="ISO week such as 2026-W47 [default: the last full week]."),
         ] = None,
         *,
         representative: Annotated[str | None, typer.Option("--rep", help="Only this representative.")] = None,
         visits: Annotated[
-            bool, typer.Option("--visits", help="Every visit, with the reason where it does not count.")
+            bool, typer.Option("--visits", help="List every visit, with the reason if it does not count.")
         ] = False,
         as_machine: Annotated[bool, typer.Option("--json", help="The view's documents as JSON.")] = False,
         as_table: Annotated[
-            bool, typer.Option("--csv", help="A line for each representative, with --visits for each visit.")
+            bool, typer.Option("--csv", help="CSV, one line per representative, with --visits one per visit.")
         ] = False,
     ) -> None:
-        """How the representatives covered their general customers in an ISO week."""
+        """Show how the representatives covered their general customers in an ISO week."""
         try:
             monday = parse_week(name) if name is not None else None
         except Malformed as error:
@@ -49,12 +50,12 @@ def register(app: typer.Typer) -> None:
             say(as_csv(VISITS, visit_rows(rows)) if visits else as_csv(WEEK, week_rows(rows)))
         elif not rows:
             if monday is not None and monday > datetime.now(Settings().zone).date():
-                fail(f"no row for {wanted}: it begins on {monday}")
+                fail(f"no row for {wanted}: the week begins on {monday}")
             if representative:
                 read(lambda database, _: must_be_known(EngagementQuestions(database), representative))
-            who = f"{representative} was not registered as one who owes visits" if representative else ""
-            who = who or "no representative was registered by its Monday"
-            fail(f"no row for {wanted}: {who}, or it is not known yet")
+            who = f"{representative} was not registered in a role that owes visits" if representative else ""
+            who = who or "no representative was registered by that Monday"
+            fail(f"no row for {wanted}: {who}, or the events are not processed yet")
         else:
             say(f"{wanted}, {rows[0]['from_on']} to {rows[0]['to_on']}\n")
             make_console(sys.stdout).print(visits_table(rows) if visits else week_table(rows, names))

@@ -1,12 +1,12 @@
-"""Whether anybody was registered under an id, for commands that would else say "nobody" of a slip of the pen."""
+"""Whether a representative's id is registered, so that commands report a typo as one."""
 
 from services.engagement.questions import EngagementQuestions
 from shared.errors import Malformed
 
 
 async def must_be_known(questions: EngagementQuestions, representative: str) -> None:
-    """Raises Malformed where nobody was ever registered under this id, with the ids that it is like."""
+    """Raise Malformed if no representative was ever registered under this id; the message suggests similar ids."""
     like = await questions.like_unknown(representative)
     if like is not None:
         meant = f"; is {' or '.join(f'{one} ({name})' for one, name in like.items())} meant?" if like else ""
-        raise Malformed(f"unknown representative: nobody was registered as {representative}{meant}")
+        raise Malformed(f"unknown representative: {representative} was never registered{meant}")

@@ -13,13 +13,13 @@ CONTENT_TYPE = "application/cloudevents+json"
 
 
 def asyncapi() -> dict[str, Any]:
-    """The whole document. Servers are left to the operator: what runs where is no part of the contract."""
+    """The whole document, without servers: what runs where is not part of the contract."""
     upstream = [name for name, entry in FACTS.items() if not entry.internal]
     messages: dict[str, Any] = {}
     for name in upstream:
         messages[f"inbox.{name}"] = _message(name, event_schema(name, "door"), "as upstream sends it")
     for name in (*FACTS, *DECISIONS):
-        messages[f"log.{name}"] = _message(name, event_schema(name, "log"), "as it stands on the log")
+        messages[f"log.{name}"] = _message(name, event_schema(name, "log"), "as it is on the log")
     changed = event_schema("guanxi.tier.changed.v1", "log")
     changed["properties"]["data"] = _public_data()
     messages["tiers.guanxi.tier.changed.v1"] = _message("guanxi.tier.changed.v1", changed, "as downstream reads it")
@@ -53,7 +53,7 @@ def _message(name: str, schema: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _public_data() -> dict[str, Any]:
-    """What of a TierChanged is public (services/tiering/handlers.py)."""
+    """The public part of a TierChanged (services/tiering/handlers.py)."""
     tier = {"enum": list(TIERS_OF_CUSTOMERS)}
     properties = {
         "version": {"type": "integer", "minimum": 1},
@@ -65,7 +65,7 @@ def _public_data() -> dict[str, Any]:
 
 
 def _embedded(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema with its definitions where references find them once it stands inside another document."""
+    """A schema whose definitions references still find once it is inside another document."""
     definitions = schema.get("$defs", {})
 
     def inlined(value: Any) -> Any:
@@ -100,7 +100,7 @@ def _channel(topic: Topic, messages: list[str]) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """Seen from guanxi: it receives from the inbox, sends the rest."""
+    """Operations from guanxi's side: it receives from the inbox and sends the rest."""
     operations: dict[str, Any] = {}
     for topic in TOPICS:
         operations[f"receive {topic.name}"] = _operation("receive", topic, readers(topic, SERVICES.values()))

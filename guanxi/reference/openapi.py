@@ -1,4 +1,4 @@
-"""The OpenAPI document of the HTTP door: the same that the door serves."""
+"""The OpenAPI document of the HTTP door, the same one that the door serves."""
 
 from services.ingest.doors.http.openapi import openapi
 

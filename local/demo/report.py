@@ -28,7 +28,7 @@ def show_import(narrator: Narrator, tally: Tally, rows: int, simulated: int) -> 
     narrator.heading("What came in")
     narrator.say(f"{tally.read:>8,} rows read: {rows:,} real invoices and {simulated:,} simulated events")
     narrator.say(
-        f"{tally.admitted:>8,} admitted" + (f", {tally.duplicates:,} known already" if tally.duplicates else "")
+        f"{tally.admitted:>8,} admitted" + (f", {tally.duplicates:,} already known" if tally.duplicates else "")
     )
     for (reason, field), count in tally.refused.most_common():
         why = _REASONS.get((reason, field), "")
@@ -94,7 +94,7 @@ def show_speed(narrator: Narrator, events: int, seconds: float, live: Latencies,
     )
     narrator.say(f"{live.percentile(0.99):>8.0f} ms for 99 % of them (p99)")
     if live.refused or live.missing:
-        narrator.say(f"{live.refused + live.missing:>8,} were refused or never seen")
+        narrator.say(f"{live.refused + live.missing:>8,} were refused or never shown")
 
 
 def _print(narrator: Narrator, table: Table) -> None:

@@ -1,4 +1,4 @@
-"""The whole demo: from nothing to views that answer, and back to nothing."""
+"""The whole demo: from nothing to working views, and back to nothing."""
 
 import asyncio
 import os
@@ -58,7 +58,7 @@ async def demo(narrator: Narrator, options: Options) -> None:
 def _refuse_given_servers() -> None:
     given = [name for name in ("GUANXI_KAFKA_BOOTSTRAP", "GUANXI_MONGO_URI") if os.environ.get(name)]
     if given:
-        raise StackError(f"the demo starts servers of its own and writes to no others; unset {' and '.join(given)}")
+        raise StackError(f"the demo uses only its own servers; unset {' and '.join(given)}")
 
 
 def _environment(keys_file: Path) -> dict[str, str]:
@@ -149,15 +149,15 @@ def _introduce(narrator: Narrator, options: Options) -> None:
 def _part(narrator: Narrator, options: Options) -> None:
     narrator.heading("How to go on")
     if options.data is None:
-        narrator.say("Nothing is left running and no data is left. To keep it all and look further:")
+        narrator.say("Everything has stopped and no data are left. To keep the data and explore them:")
         narrator.say()
         narrator.say("  guanxi demo --keep")
         return
-    narrator.say(f"The data are kept in {options.data}. Nothing is left running; to start it again:")
+    narrator.say(f"Everything has stopped; the data are in {options.data}. To start it again:")
     narrator.say()
     narrator.say(f"  GUANXI_TIME_ZONE={ZONE.key} guanxi up --keep --data {options.data}")
     narrator.say()
-    narrator.say("and then, in another terminal, in the same folder:")
+    narrator.say("then, in another terminal in the same folder:")
     narrator.say()
     for line in (
         "guanxi explain CUSTOMER      why a customer has its tier, and what would change it",

@@ -80,9 +80,9 @@ async def wait_for_views(settings: Settings, database: Database, narrator: Narra
         behind = {one.reader: one.behind for one in readers}
         due = await _due(database)
         text = ", ".join(f"{name} {lag:,}" for name, lag in behind.items())
-        narrator.moving(f"to go: {text} records; {due:,} customers due")
+        narrator.moving(f"remaining: {text} records; {due:,} customers due")
         if not any(behind.values()) and not due:
-            narrator.moving("everything on the log is in the views, and every customer is up to today", last=True)
+            narrator.moving("everything on the log is in the views, and every customer is up to date", last=True)
             return
         if narrator.seconds > deadline:
             raise Transient(f"the views were not up to date within {SETTLE_SECONDS:.0f} s ({text}; {due} due)")

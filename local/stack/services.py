@@ -169,7 +169,7 @@ class Services:
         return self._logs / f"{name}.log"
 
     async def first_end(self) -> StackError:
-        """Waits until a service ends, and tells which."""
+        """Waits until a service ends, and returns which."""
         return await first_end(list(self._processes.values()))
 
     def parts(self) -> list[Part]:

@@ -1,17 +1,15 @@
-"""Taking a backup while everything goes on.
+"""Takes a backup while the services keep running.
 
-The order makes it consistent. What is read first may be behind what is read later, never ahead of it:
+The order makes it consistent: earlier parts may be behind later ones, never ahead of them:
 
 1. the positions: of admission on the inbox, of the services on the log;
-2. the log, up to its ends of then: so all that was admitted before the position of 1 is on it;
+2. the log, up to its ends of then: so everything admitted before the position of 1 is on it;
 3. claims, names of persons, policies: so the claim of each record on that log is among them;
-4. the inbox, from the position of 1 to its ends of now: so what was claimed, and is not on that log, is on it.
+4. the inbox, from the position of 1 to its ends of now: so everything claimed that is not on that log is on it.
 
-To go on from there is to go on from a crash at the positions of 1: records that stand on the log already are admitted
-once more with the same verdict and the same position, and readers pass over them.
-
-States and views are not kept: they are the fold of the log, are folded again at a restore, and would need a moment at
-which nothing moves.
+Resuming from a backup is like resuming after a crash at the positions of 1: records already on the log are admitted
+again with the same verdict and position, and readers skip them. The backup has no states or views: they are the fold of
+the log, are folded again at a restore, and would need a moment without changes.
 """
 
 import re
@@ -34,12 +32,12 @@ from shared.topics import INBOX, LOG, REJECTED, TIERS, Topic
 
 CHUNK = 1_000
 WAITING = {"$or": [{"pending": {"$exists": True}}, {"marked_due": True}]}
-"""Documents that a restore marks due: a decision may be waiting of which the log does not say so yet."""
+"""Documents that a restore marks due: a decision may be pending that is not on the log yet."""
 _NOT_KEPT = re.compile(r"_g\d+$|^(generations|setup|backfills)$")
 
 
 async def back_up(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
-    """Write a backup into a new folder. Raises Stop when it is not empty, Transient when a server does not answer."""
+    """Write a backup to a new folder. Raises Stop if it is not empty, Transient if a server does not answer."""
     await log_generation(database, settings)
     folder = Folder(path)
     manifest = await _positions(settings, database)

@@ -1,8 +1,8 @@
-"""Putting a backup into an empty system.
+"""Restores a backup into an empty system.
 
-The log and the inbox come back with the offsets that they had: positions, claims, and what readers skip stay true. The
-inbox's records before the backup's are made up and deleted at once. Then each service's views are folded from the log,
-up to where the service had come; from there it goes on by itself when it starts.
+The log and the inbox keep their offsets, so that positions, claims, and what readers skip stay true. Placeholders
+before the backup's first inbox record are written and deleted at once. Then each service's views are folded from the
+log up to the service's position, where the service continues when it starts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ MAY_HOLD = frozenset({"setup", "generations", "backfills"})
 
 
 async def restore(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
-    """Restore a backup. Raises Stop when the system is not empty, or the backup damaged or of other settings."""
+    """Restore a backup. Raises Stop if the system is not empty, or if the backup is damaged or has other settings."""
     manifest = read_manifest(path)
     _refuse_settings(settings, manifest)
     with Steps(note) as steps:
@@ -62,20 +62,24 @@ def _refuse_settings(settings: Settings, manifest: Manifest) -> None:
     for name in ("partitions", "time_zone", "log_generation"):
         wanted = getattr(manifest, name)
         if getattr(settings, name) != wanted:
-            raise Stop(f"the backup was taken with GUANXI_{name.upper()}={wanted}: set the same for the restore")
+            raise Stop(
+                f"the backup was taken with GUANXI_{name.upper()}={wanted}: use the same setting for the restore"
+            )
 
 
 async def _emptied(
     settings: Settings, database: Database, admin: TopicAdmin, manifest: Manifest, note: Callable[[str], None]
 ) -> None:
-    """An empty system; what an unfinished restore of the same backup has left is removed. Raises Stop otherwise."""
+    """Ensure an empty system; removes the remains of an unfinished restore of the same backup. Raises Stop
+    otherwise.
+    """
     begun = await restore_under_way(database)
     if begun is None:
         await _refuse_data(settings, database, admin)
     elif begun != manifest.made_at:
-        raise Stop(f"a restore of another backup, of {begun}, has begun here and not ended")
+        raise Stop(f"a restore of another backup, {begun}, is unfinished here")
     else:
-        note("what an interrupted restore has left is removed first")
+        note("removing the remains of an interrupted restore")
     await begin_restore(database, manifest.made_at)
     for topic in TOPICS:
         if await admin.partitions(topic.full_name(settings)):

@@ -5,24 +5,24 @@ from operations.verify.findings import LOG, VIEWS, Report
 from services import SERVICES
 
 WHY = {
-    LOG: "the log is what everything is folded from: each admitted record must be on it once, known by a claim",
-    VIEWS: "readers see, and the next decisions are made from, something that the log does not say",
+    LOG: "everything is folded from the log: each admitted record must be on it once, with a claim",
+    VIEWS: "readers see data that is not on the log, and the next decisions use it",
 }
-WHY_OF_DECISIONS = "a decision that the rules do not give was made by other rules, another program, or by hand"
+WHY_OF_DECISIONS = "a decision that does not follow from the rules was made by other rules, another program, or by hand"
 DO = {
-    LOG: "send a lost record again; report what else differs: it is a bug of admission, or somebody wrote by hand",
-    VIEWS: "guanxi rebuild SERVICE (or --customer ID for one) folds it afresh; then look for who wrote by hand",
+    LOG: "send a lost record again; report other differences: they are a bug in admission or manual writes",
+    VIEWS: "guanxi rebuild SERVICE (or --customer ID for one) folds it again; then find out who wrote by hand",
 }
 DO_OF_DECISIONS = (
     "see who wrote it: a log is never edited. The customer's next fact decides again; override a tier that must go "
     "(docs/integrators.md)"
 )
 MAX_TOLD = 5
-"""Differences of one check that are told one by one; `guanxi verify` tells more."""
+"""Differences per check that are listed; `guanxi verify` lists more."""
 
 
 def take_over(report: Report, findings: Findings) -> None:
-    """A report's differences as symptoms, the first few of each check whole."""
+    """A report's differences as symptoms, the first few of each check in full."""
     looked_at = report.looked_at
     findings.checked["log"] = f"{looked_at['records of the log']:,} records, {looked_at['claims']:,} claims"
     decisions = sum(looked_at[f"decisions of {service}"] for service in SERVICES.folding)

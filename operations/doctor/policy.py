@@ -36,11 +36,11 @@ def _look_at_adopted(policy: Mapping[str, Any], findings: Findings) -> None:
     if sha256(text.encode()).hexdigest() != policy["sha256"]:
         why = "what was decided by it can't be decided again: 'guanxi verify' would differ"
         do = "put the original text back into the collection policies, from a backup or the repository of policies"
-        findings.wrong(POLICY, f"the text of policy {name} was changed after it was adopted", why, do)
+        findings.wrong(POLICY, f"the text of policy {name} changed after its adoption", why, do)
     try:
         read_policy(text, name)
     except GuanxiError as error:
-        why = "no service that needs it can start"
+        why = "the services that need it can't start"
         findings.wrong(POLICY, f"policy {name} can't be read: {error}", why, "put the original text back, or upgrade")
 
 
@@ -49,14 +49,14 @@ def _look_at_configured(adopted: Mapping[str, Any], path: Path, findings: Findin
         text = path.read_text(encoding="utf-8")
         policy = read_policy(text, path.name)
     except (OSError, UnicodeDecodeError, GuanxiError) as error:
-        findings.warn(POLICY, f"GUANXI_POLICY ({path}) can't be read: {error}", "set-up would stop at it", "mend it")
+        findings.warn(POLICY, f"GUANXI_POLICY ({path}) can't be read: {error}", "set-up would stop", "correct the file")
         return
     known = adopted.get(f"{policy.name}/{policy.version}")
     if known is None:
         what = f"GUANXI_POLICY is {policy.name} version {policy.version}, which is not adopted"
-        why = f"decided by is {', '.join(adopted) or 'nothing'}"
+        why = f"in force is {', '.join(adopted) or 'nothing'}"
         findings.warn(POLICY, what, why, _ADOPT)
     elif known["text"] != text:
         what = f"GUANXI_POLICY has another text than {policy.name} version {policy.version} had when it was adopted"
-        why = "what it says now is not what is decided by"
+        why = "decisions use the adopted text, not this one"
         findings.wrong(POLICY, what, why, f"give the changed file a higher version, then {_ADOPT}")

@@ -1,4 +1,4 @@
-"""All of the doctor's checks, one after the other."""
+"""All checks of the doctor, one after the other."""
 
 from collections.abc import Awaitable
 from datetime import UTC, datetime
@@ -33,8 +33,8 @@ from shared.topics import LOG
 async def examine(
     settings: Settings, database: Database, policy: Path | None, sample: Sample | None, meter: Meter
 ) -> Findings:
-    """Look at everything; `sample` None leaves out what reads the whole log. Raises Transient when Kafka does not
-    answer at all; what can't be looked at otherwise is noted.
+    """Check everything; `sample` None skips the checks that read the whole log. Raises Transient if Kafka does not
+    answer at all; other failures are noted.
     """
     findings = Findings()
     found = await inspect(settings)

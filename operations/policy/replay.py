@@ -1,10 +1,9 @@
-"""Deciding again over one customer's log, by another policy: which tier it would have, beside the one that it has.
+"""Decides again over one customer's log with another policy: the tier it would have, beside the one it has.
 
-Facts are folded once, by the rules of tiering; of decisions only what later ones depend on is worked out. The tier that
-the customer has is read from the decisions on the log. An answer to a proposal is given to the one that is open in the
-trial, if it was given to the open one on the log; what nobody was ever asked stays unanswered. Decisions stand behind
-the facts that they are made of, and behind all of a history: an answer that names a version which the log has not come
-to yet waits for it, and the customer's later facts wait behind it.
+Facts are folded once, by the rules of tiering; of decisions only what later ones depend on is computed. The customer's
+present tier is that of the decisions on the log. An answer to the proposal open on the log is applied to the one open
+in the trial; proposals that exist only in the trial stay unanswered. On the log, decisions come after their facts, and
+after all of a history: an answer that names a later version waits for it, and so do the customer's later facts.
 """
 
 from dataclasses import dataclass, field

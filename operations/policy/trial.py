@@ -1,6 +1,5 @@
-"""A trial of a policy over the log: partition after partition, so that no more than one's customers are held.
-
-Nothing is written but a temporary file of moves, which ends with the process.
+"""A trial of a policy over the log: one partition after the other, so that only one's customers are in memory. It
+writes only a temporary file of moves, which is gone with the process.
 """
 
 import json
@@ -51,7 +50,7 @@ class Moves:
     _file: IO[str] = field(default_factory=lambda: tempfile.TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - kept
 
     def add(self, move: Move) -> None:
-        """Keep one."""
+        """Add one."""
         self._file.write(json.dumps(move, ensure_ascii=False) + "\n")
         self.count += 1
 
@@ -75,7 +74,7 @@ class Partition:
         self._unreadable: set[str] = set()
 
     def fold(self, records: Sequence[Record]) -> None:
-        """The next records; what was folded before, by its position on the inbox, is passed over."""
+        """The next records; those already folded, by their position on the inbox, are skipped."""
         for record in records:
             try:
                 name, position = type_and_position(record.headers)
@@ -155,7 +154,9 @@ async def run_trial(
     moves: Moves,
     progress: Callable[[int], None],
 ) -> Tally:
-    """Try the policies over a log, given as a reader of each partition; `progress` gets the records of each batch."""
+    """Try the policies over a log, given as a reader of each partition; `progress` receives the number of records of
+    each batch.
+    """
     total = Tally()
     for read in partitions:
         partition = Partition(question)

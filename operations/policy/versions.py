@@ -1,4 +1,4 @@
-"""The versions that were adopted: which holds today, which will, which never did."""
+"""The adopted versions: which is in force today, which will be, which never was."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,11 +46,11 @@ def versions(known: Sequence[tuple[Adopted, datetime]], now: datetime, zone: Zon
 
 
 async def adopt_file(database: Database, file: PolicyFile, new: Adopted, zone: ZoneInfo) -> bool:
-    """Adopt a version; False when just that was done before. Raises Stop with the reason when it can't be adopted."""
+    """Adopt a version; returns False if it already was. Raises Stop with the reason if it can't be adopted."""
     known = [one for one, _ in await all_adopted(database)]
     now = datetime.now(UTC)
     if not known:
-        raise Stop("nothing is set up in this database: run 'guanxi setup', which adopts the first policy")
+        raise Stop("this database is not set up: run 'guanxi setup', which adopts the first policy")
     if new.id not in {one.id for one in known}:
         why = refusal(known, new, now, zone)
         if why is not None:

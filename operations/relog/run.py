@@ -1,11 +1,11 @@
-"""The steps of a relog; each can be done again, so that an interrupted run goes on when it is run again.
+"""The steps of a relog; each can be repeated, so that an interrupted run continues when it is run again.
 
-1. Nobody writes: the services' groups have no members, and the old log takes no record any more.
-2. Copy the log in order, keys to the partitions that they have among more, and read the copy to prove it.
-3. Grow the inbox and guanxi.rejected in place: a record's partition and offset stay, and with them the identity of
-   claims and of what readers skip. Copy guanxi.tiers aside and back, as its keys change partitions.
-4. Fold the copy into a new generation of each service's views, up to exactly where the service had come.
-5. In one transaction carry over what is pending and make the new log and views the current ones. Point the views.
+1. Stop all writes: the services' groups have no members, and the old log accepts no more records. 2. Copy the log in
+order, each key to its new partition, and read the copy to verify it. 3. Grow the inbox and guanxi.rejected in place:
+records keep their partition and offset, so claims and what readers skip stay valid. Copy guanxi.tiers aside and back,
+as its keys change partitions. 4. Fold the copy into a new generation of each service's views, up to exactly the
+service's position. 5. In one transaction carry over what is pending and make the new log and views the current ones.
+Switch the views.
 """
 
 import secrets
@@ -39,7 +39,7 @@ ASIDE = ".relog"
 
 @dataclass(slots=True)
 class Outcome:
-    """What a relog did: the settings to go on with, records copied, records folded by service, keys carried over."""
+    """The result of a relog: the new settings, records copied, records folded by service, keys carried over."""
 
     settings: Settings
     copied: int
@@ -48,17 +48,22 @@ class Outcome:
 
 
 async def relog(settings: Settings, database: Database, partitions: int, *, note: Callable[[str], None]) -> Outcome:
-    """Copy the log into its next generation. Raises Stop when it can't be, Transient when a server does not answer."""
+    """Copy the log into its next generation. Raises Stop if it can't be copied, Transient if a server does not
+    answer.
+    """
     if partitions % settings.partitions:
         raise Stop(
-            f"{partitions} is no multiple of {settings.partitions}: a new partition must be filled from one old one, "
-            f"so that the order on it stays what readers rely on; take {2 * settings.partitions}"
+            f"{partitions} is not a multiple of {settings.partitions}: each new partition must come from one old one, "
+            f"so that its order stays; use for example {2 * settings.partitions}"
         )
     async with TopicAdmin(settings) as admin:
         await refuse_running(settings, admin)
         begun = await begin_relog(database, settings.log_generation, partitions)
         later = settings.model_copy(update={"partitions": partitions, "log_generation": begun.generation})
-        note(f"log generation {settings.log_generation}, {settings.partitions} partitions, is copied into the next one")
+        note(
+            f"log generation {settings.log_generation}, {settings.partitions} partitions, is being copied into the "
+            "next one"
+        )
         return await _Relogging(settings, later, database, admin, begun, note).run()
 
 
@@ -72,18 +77,20 @@ async def refuse_running(settings: Settings, admin: TopicAdmin) -> None:
 
 
 async def abandon(settings: Settings, database: Database) -> str:
-    """Give up an unfinished relog: the old log is opened again, the copy deleted. Raises Stop when there is none."""
+    """Abandon an unfinished relog: reopen the old log and delete the copy. Raises Stop if there is none."""
     begun = await relog_under_way(database)
     if begun is None:
-        raise Stop("no relog is under way")
+        raise Stop("no relog is unfinished")
     if begun.tiers != "":
-        raise Stop("guanxi.tiers is between its partitions; run the relog again, it ends in a minute")
+        raise Stop(
+            "guanxi.tiers is being copied to its new partitions; run the relog again, it completes within a minute"
+        )
     later = settings.model_copy(update={"partitions": begun.partitions, "log_generation": begun.generation})
     async with TopicAdmin(settings) as admin:
         await admin.delete(LOG.full_name(later))
         await admin.configure(LOG.full_name(settings), LOG.config())
     await end_relog(database)
-    return f"log generation {settings.log_generation} is the current one still, and open again"
+    return f"log generation {settings.log_generation} stays current and is open again"
 
 
 class _Relogging:

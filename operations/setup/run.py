@@ -23,27 +23,27 @@ KAFKA_RIGHTS = "Kafka rights"
 
 
 class SetupSettings(Settings):
-    """What set-up needs beyond what every process does."""
+    """The settings of set-up, beyond those of every process."""
 
     policy: Path | None = None
     users_dir: Path | None = None
-    """A folder for each user of Kafka or MongoDB, with its guanxi_kafka_password and guanxi_mongo_password. Unset,
-    users and rights are somebody else's business.
+    """Folder with one folder per user of Kafka or MongoDB, each with guanxi_kafka_password and guanxi_mongo_password.
+    If unset, set-up does not manage users and rights.
     """
     upstreams: str = "upstream"
-    """Users of Kafka that may write the inbox, separated by commas."""
+    """Kafka users that may write the inbox, separated by commas."""
     downstreams: str = "downstream"
-    """Users of Kafka that may read guanxi.tiers."""
+    """Kafka users that may read guanxi.tiers, separated by commas."""
 
     def passwords(self, of: str) -> dict[str, str]:
-        """The passwords of all users but set-up's own; `of`: kafka or mongo."""
+        """The passwords of all users except set-up's own; `of`: kafka or mongo."""
         files = sorted(self.users_dir.glob(f"*/guanxi_{of}_password")) if self.users_dir else []
         return {file.parent.name: file.read_text().strip() for file in files if file.parent.name != SETUP}
 
 
 async def set_up(settings: SetupSettings) -> list[str]:
-    """Make what is missing; gives what was done, in sentences. Raises Stop when what is there contradicts the code,
-    Transient when Kafka or MongoDB do not answer.
+    """Create what is missing; return what was done, in sentences. Raises Stop if what exists contradicts the code,
+    Transient if Kafka or MongoDB do not answer.
     """
     done = [f"topic {name} made" for name in await make_topics(settings)]
     database = connect(settings)
@@ -78,7 +78,7 @@ async def _grant(settings: SetupSettings, database: Database) -> list[str]:
 
 
 async def adopt_first(database: Database, file: Path | None) -> list[str]:
-    """The first policy decides at once; any other one is announced, which is a command of its own."""
+    """The first policy applies at once; later ones are adopted with 'guanxi policy adopt'."""
     known = await all_adopted(database)
     if file is None:
         if not known:
@@ -95,6 +95,6 @@ async def adopt_first(database: Database, file: Path | None) -> list[str]:
             await adopt(database, replace(new, effective_on=one.effective_on), datetime.now(UTC))
             return []
     raise Stop(
-        f"this database decides by {known[-1][0].id}; to go over to {new.id} use 'guanxi policy adopt', "
-        f"and leave GUANXI_POLICY as it was"
+        f"this database uses the policy {known[-1][0].id}; to switch to {new.id}, use 'guanxi policy adopt' and leave "
+        "GUANXI_POLICY as it was"
     )

@@ -1,4 +1,4 @@
-"""How far each reader has come on its topic, from the positions that are stored with what it wrote."""
+"""How far each reader is on its topic, by the positions stored with its output."""
 
 from dataclasses import dataclass
 
@@ -26,14 +26,14 @@ Stored = dict[str, dict[int, int]]
 async def progress(settings: Settings, database: Database) -> list[Progress]:
     """In the order of the services. Raises Transient where a store or broker does not answer.
 
-    The ends are read after the positions: nothing is reported as caught up that was not.
+    The ends are read after the positions, so that nothing is reported as caught up that was not.
     """
     stored = await stored_positions(database)
     return compare(settings, stored, await topic_ends(settings))
 
 
 async def stored_positions(database: Database) -> Stored:
-    """How far each reader has come. Raises Transient."""
+    """How far each reader is. Raises Transient."""
     return {name: await positions.stored(database) for name, positions in SERVICES.positions.items()}
 
 

@@ -1,4 +1,4 @@
-"""What `guanxi status` finds out. Each part stands alone: what does not answer is said, the rest is shown."""
+"""The data of `guanxi status`. Each part is independent: a part without an answer is reported, the rest is shown."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping
@@ -19,7 +19,7 @@ from shared.topics import REJECTED
 
 _T = TypeVar("_T")
 PART_SECONDS = 7.0
-"""How long a part may take: a little more than the driver looks for MongoDB's primary."""
+"""Time limit of a part: a little longer than the driver looks for MongoDB's primary."""
 MAX_QUERY_MS = 3_000
 MAX_COUNTED = 100_000
 _NOT_REACHED = ("refused", "timed out", "Name or service", "No replica set members", "No primary", "No servers")
@@ -51,7 +51,7 @@ class Rejected:
 
 @dataclass(slots=True)
 class Status:
-    """Everything. A part is empty or None where what it asks did not answer; `problems` says so."""
+    """Everything. A part is empty or None if its server did not answer; `problems` says so."""
 
     at: datetime
     services: list[Answer] = field(default_factory=list)
@@ -62,13 +62,13 @@ class Status:
 
     @property
     def well(self) -> bool:
-        """Everything that was asked answers and is ready, and no customer is frozen."""
+        """Everything answers and is ready, and no customer is frozen."""
         ready = all(answer.ready for answer in self.services)
         return ready and not self.problems and not any(view.frozen or view.quarantined for view in self.views)
 
 
 async def find_status(settings: Settings, database: Database, urls: Mapping[str, str], now: datetime) -> Status:
-    """Ask everybody at once, each for `PART_SECONDS` at most. Raises nothing for what does not answer."""
+    """Query all parts at once, each for at most `PART_SECONDS`. Does not raise if something does not answer."""
     status = Status(now)
     kafka, mongo = f"Kafka at {settings.kafka_bootstrap}", "MongoDB"
     status.services, stored, views = await asyncio.gather(
@@ -99,11 +99,11 @@ async def _part(status: Status, whom: str, question: Coroutine[Any, Any, _T]) ->
 
 
 def _words(whom: str, error: str) -> str:
-    """A driver's error as people need it."""
+    """A driver's error in words for people."""
     if "KafkaConnectionError" in error:
-        return f"{whom} is not reached: it does not run, or not there"
+        return f"{whom} is unreachable: not running, or at another address"
     error = in_short(error).removeprefix("MongoDB: ").removeprefix("Kafka: ")
-    return f"{whom} {'is not reached' if any(one in error for one in _NOT_REACHED) else 'says'}: {error}"
+    return f"{whom} {'is unreachable' if any(one in error for one in _NOT_REACHED) else 'says'}: {error}"
 
 
 async def _rejected(settings: Settings, now: datetime) -> Rejected:

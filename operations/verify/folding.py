@@ -1,7 +1,7 @@
-"""Folding a partition of the log in memory as a service folds it, and holding its decisions against those on the log.
+"""Folds a partition of the log in memory as a service does, and compares its decisions with those on the log.
 
-This is no second processor: the rules are the service's own (`shared.fold.entity`), but what decides which record is
-folded at all (repeated positions, types, keys) is written again here, so that a mistake there shows.
+It uses the service's own rules (`shared.fold.entity`), but selects the records to fold (repeated positions, types,
+keys) with its own code, so that a mistake there shows.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One run of the checks: what is read, in which order, and up to where, so that traffic may go on meanwhile."""
+"""One run of the checks: what is read, in which order, and up to which position, so that traffic can continue."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ class Run:
                 "a review can move a decision by that much"
             )
         if report.kinds["log_begins_late"]:
-            report.unchecked.append("inbox and claims against the log: its beginning is gone")
+            report.unchecked.append("inbox and claims against the log: its first records are gone")
             return
         refused = await refusals(settings, await self._bounds_of_refusals(), total, meter, report)
         await check_inbox(settings, self.database, admitted, total, refused, meter, report)
@@ -118,7 +118,7 @@ class Run:
         """Admission's positions, none beyond what the inbox holds."""
         for partition, end in ends.items():
             if stored.get(partition, 0) > end:
-                said = f"admission's position {stored[partition]} lies beyond the inbox's end {end}"
+                said = f"admission's position {stored[partition]} is beyond the inbox's end {end}"
                 self.report.found("log", "position_beyond_end", f"partition {partition} of the inbox", None, said)
         return {partition: min(stored.get(partition, 0), end) for partition, end in ends.items()}
 
@@ -127,7 +127,7 @@ class Run:
 
     def _look_at_begin(self, partition: int, begin: int) -> None:
         if begin > 0:
-            said = f"begins at offset {begin}: what came before is gone, and no state can be folded again"
+            said = f"begins at offset {begin}: earlier records are gone, and states can't be folded again"
             self.report.found("log", "log_begins_late", f"partition {partition} of the log", None, said)
 
     async def _service(self, service: FoldingService[Any], below: int, *, deciding: bool, comparing: bool) -> None:
@@ -147,7 +147,7 @@ class Run:
         begun = [partition for partition, begin in log.begins.items() if begin == 0]
         if len(begun) < len(log.begins):
             self.report.unchecked.append(
-                f"{service.name}: {len(log.begins) - len(begun)} partitions have lost their beginning"
+                f"{service.name}: {len(log.begins) - len(begun)} partitions have lost their first records"
             )
         parts = {p: -(-log.ends[p] // self.max_records_at_once) or 1 for p in begun}
         self.meter.begin(f"folding {service.name}", sum(log.ends[p] * parts[p] for p in begun))
@@ -189,7 +189,7 @@ class Run:
         if folded > end:
             end = (await bounds(self.settings, LOG.full_name(self.settings))).ends[partition]
         if folded > end:
-            said = f"the position of {live.domain.service}, {folded}, lies beyond the log's end {end}"
+            said = f"the position of {live.domain.service}, {folded}, is beyond the log's end {end}"
             self.report.found("views", "position_beyond_end", f"partition {partition} of the log", None, said)
             return
         await advance(folded)

@@ -9,8 +9,8 @@ TITLES = {LOG: "the log", VIEWS: "states and views"}
 
 
 def in_lines(report: Report, meter: Meter, show: int) -> list[str]:
-    """What was looked at, what differs, and the verdict."""
-    lines = [f"looked at {count:,} {what}" for what, count in sorted(report.looked_at.items()) if count]
+    """What was checked, what differs, and the verdict."""
+    lines = [f"checked {count:,} {what}" for what, count in sorted(report.looked_at.items()) if count]
     if meter.seconds:
         lines.append(f"{meter.records:,} records read in {meter.seconds:.1f} s")
     lines += [f"note: {note}" for note in report.notes]

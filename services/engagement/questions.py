@@ -13,7 +13,7 @@ from shared.mongo.questions import Questions
 
 Document = dict[str, Any]
 MAX_CANDIDATES = 2_000
-"""Ids looked at for a suggestion."""
+"""Ids compared for a suggestion."""
 MAX_SUGGESTIONS = 5
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 
@@ -26,12 +26,12 @@ class EngagementQuestions(Questions):
         return await self.one("engagement", customer)
 
     async def weeks(self, week: str, representative: str | None = None) -> list[Document]:
-        """Each representative's row of an ISO week such as 2026-W47, or that of one."""
+        """The rows of an ISO week such as 2026-W47, of all representatives or of one."""
         match = {"week": week} | ({"representative": representative} if representative else {})
         return await self.rows("rep_weeks", [{"$match": match}, {"$sort": {"role": 1, "_id": 1}}])
 
     async def has_weeks(self, representative: str) -> bool:
-        """Whether a representative has a row in any week: who was registered in a role that owes visits."""
+        """Whether a representative has a row in any week, that is, was registered in a role that owes visits."""
         return bool(await self.rows("rep_weeks", [{"$match": {"representative": representative}}, {"$limit": 1}]))
 
     async def plan(
@@ -64,7 +64,7 @@ class EngagementQuestions(Questions):
         return await self.rows("goals", [{"$match": {"subject": subject}}, {"$sort": {"metric": 1}}])
 
     async def near(self, wanted: str) -> list[tuple[str, str | None]]:
-        """Ids, with names, that someone may have meant: alike ids, or names that contain the text."""
+        """Ids with names that someone may have meant: similar ids, or names that contain the text."""
         prefix = re.escape(wanted[: max(1, len(wanted) - 2)])
         async with transient_errors():
             alike = self.database["engagement"].find({"_id": {"$regex": f"^{prefix}"}}, {"name": 1})
@@ -78,7 +78,7 @@ class EngagementQuestions(Questions):
         return (found + [(one, names[one]) for one in close if (one, names[one]) not in found])[:MAX_SUGGESTIONS]
 
     async def names_of_representatives(self) -> dict[str, str]:
-        """By id, from `people`, which is confidential and can be erased: readers without a grant see none."""
+        """Names by id, from the confidential and erasable `people`; empty for readers without access to it."""
         async with transient_errors():
             people = self.database["people"].find({"key": {"$regex": "^representative:"}}, {"key": 1, "name": 1})
             return {row["key"].partition(":")[2]: row["name"] async for row in people if row.get("name")}
@@ -94,10 +94,10 @@ class EngagementQuestions(Questions):
 
 
 def parse_week(name: str) -> date:
-    """The Monday of an ISO week such as 2026-W47. Raises Malformed for what is none."""
+    """The Monday of an ISO week such as 2026-W47. Raises Malformed for anything else."""
     match = _WEEK.fullmatch(name)
     if match is None or not int(match[1]):
-        raise Malformed(f"{name!r} is no ISO week such as 2026-W47")
+        raise Malformed(f"{name!r} is not an ISO week such as 2026-W47")
     year, number = int(match[1]), int(match[2])
     last = date(year, 12, 28).isocalendar().week  # 28 December is always in the last week of its year
     if not 1 <= number <= last:

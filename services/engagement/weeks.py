@@ -62,10 +62,10 @@ async def wrong_weeks(database: Database, settings: Settings, now: datetime) -> 
         wanted = expected.get(week["week"], week)
         names = sorted(name for name in wanted if week.get(name) != wanted[name])
         if names:
-            said = f"{', '.join(names)}: another than the policy's calendar says; set-up writes it again"
+            said = f"{', '.join(names)}: differs from the policy's calendar; run 'guanxi setup' to write it again"
             found.append(Difference("week_differs", f"week {week['week']}", said))
     missing = {name for name, week in expected.items() if week["begins_at"] <= now} - {week["week"] for week in stored}
-    said = "the calendar lacks it; set-up writes it"
+    said = "missing in the calendar; run 'guanxi setup' to write it"
     found += [Difference("week_missing", f"week {name}", said) for name in sorted(missing)]
     return Checked("weeks of the calendar", len(stored), found)
 
@@ -78,6 +78,6 @@ async def wrong_zone(database: Database, settings: Settings) -> list[Fault]:
     monday = datetime.combine(datetime.fromisoformat(week["from_on"]).date(), time(), settings.zone)
     if week["day_starts"][0] == monday.astimezone(UTC):
         return []
-    what = f"the weeks were not written by the time zone {settings.time_zone}, which is configured here"
+    what = f"the calendar was not written with the time zone configured here, {settings.time_zone}"
     why = "processes with different zones count visits and money on different days"
     return [Fault(what, why, "give every process the same GUANXI_TIME_ZONE")]

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def run(service: Service, process: Process, settings: IngestSettings) -> int:
-    """Run the service; gives the exit code."""
+    """Run the service; returns the exit code."""
     del service  # this one
     try:
         keys = ApiKeys(settings.api_keys_file)
@@ -59,7 +59,7 @@ def door_routes(
     keys: ApiKeys,
     generation: Callable[[], int | None] = lambda: None,
 ) -> list[BaseRoute]:
-    """The HTTP door, at the root; health stands before it. generation: of the inbox, None until it is known."""
+    """The HTTP door, at the root, behind the health checks. generation: of the inbox, None until it is known."""
     door = create_door(
         inbox,
         keys,
@@ -74,8 +74,8 @@ def door_routes(
 
 
 async def prepare_admission(process: Process, settings: IngestSettings, database: Database, generation: int) -> Broker:
-    """Make admission and register it with the process. generation: of the inbox. Raises Transient while MongoDB is
-    away.
+    """Create admission and register it with the process. generation: of the inbox. Raises Transient while MongoDB is
+    unreachable.
     """
     await log_generation(database, settings)
     person_key = key_bytes(settings.person_key)

@@ -56,7 +56,7 @@ def row(state: State, standing: Standing, policies: Policies) -> Json:
 
 
 ENTITLEMENTS = tuple(field.name for field in fields(Entitlement))
-"""What an entitlement gives, in the order of a row's `entitlements`."""
+"""The parts of an entitlement, in the order of a row's `entitlements`."""
 
 
 @lru_cache(256)
@@ -128,7 +128,8 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
 
 
 MAX_FLAGGED = 20
-"""Invoices named of which a part or a credit is not counted: in another currency, or over a hundred of one invoice."""
+"""Most invoices listed of which a part or a credit is not counted: in another currency, or more than 100 of one
+invoice."""
 
 
 def unconverted_currencies(state: State, policy: Policy) -> list[str]:

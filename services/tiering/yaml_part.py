@@ -32,7 +32,7 @@ def parse(text: str, problems: Problems) -> "Part | None":
         return None
     top = Part(problems, document, ())
     if not isinstance(document.value, dict):
-        top.problem("a mapping of names to values is expected")
+        top.problem("expected a mapping of names to values")
         return None
     return top
 
@@ -69,7 +69,7 @@ class Part:
         """A part that has parts of its own."""
         found = self.part(name)
         if found.exists and not isinstance(found._node, yaml.MappingNode):  # noqa: SLF001 - of its own kind
-            found.problem("a mapping of names to values is expected")
+            found.problem("expected a mapping of names to values")
         return found
 
     def only(self, names: set[str]) -> None:
@@ -87,7 +87,7 @@ class Part:
         """The items of a list."""
         if not isinstance(self._node, yaml.SequenceNode):
             if self.exists:
-                self.problem("a list is expected")
+                self.problem("expected a list")
             return []
         return [Part(self._problems, self._document, (*self._path, at)) for at in range(len(self._node.value))]
 
@@ -96,7 +96,7 @@ class Part:
         if isinstance(self._node, yaml.ScalarNode) and self._node.value:
             return str(self._node.value)
         if self.exists:
-            self.problem("a single value is expected")
+            self.problem("expected a single value")
         return ""
 
     def value(self) -> Any:
@@ -113,10 +113,10 @@ class Part:
             number = Decimal(text)
         except InvalidOperation:
             if text:
-                self.problem(f"a number is expected, not {text!r}")
+                self.problem(f"expected a number, not {text!r}")
             return low
         if not number.is_finite() or not low <= number <= high:
-            self.problem(f"{text} does not lie from {low:f} to {high:f}")
+            self.problem(f"{text} is not between {low:f} and {high:f}")
             return low
         if number != round(number, places):
             self.problem(f"{text} has more than {places} decimals")
@@ -155,7 +155,7 @@ class Part:
             return default
         text = part.scalar()
         if text not in {"true", "false"}:
-            part.problem(f"true or false is expected, not {text!r}")
+            part.problem(f"expected true or false, not {text!r}")
         return text == "true"
 
     def day(self, name: str) -> date:
@@ -166,5 +166,5 @@ class Part:
             return date.fromisoformat(text)
         except ValueError:
             if text:
-                part.problem(f'a day such as "2026-01-31" is expected, not {text!r}')
+                part.problem(f'expected a day such as "2026-01-31", not {text!r}')
             return _NOWHERE

@@ -210,5 +210,5 @@ def content_hash(parts: Iterable[Any]) -> bytes:
 
 
 encode_json = Encoder().encode
-"""JSON as it stands on the log and in stores: compact, UTF-8, members in their order."""
+"""JSON as on the log and in stores: compact, UTF-8, members in their order."""
 _canonical = Encoder(order="sorted").encode

@@ -48,12 +48,12 @@ class Domain(Protocol[S, T]):
     fold_version: int
     """Version of the stored form; a process refuses a higher one."""
     folds: frozenset[str]
-    """Event types that `evolve` folds, other services' decisions included. Others are passed over."""
+    """Event types that `evolve` folds, including other services' decisions. Others are skipped."""
     decides: frozenset[str]
     """Event types of the service's own decisions, which go to `accept`."""
     decides_history: bool
-    """Whether history is decided as of its own time. Of services in a row the first one does; those after it fold
-    history, its decisions included, without deciding, and decide at the review that ends it."""
+    """Whether history is decided as of its own time. The first of several services does; the services after it fold
+    history, including its decisions, without deciding, and decide at the review that ends it."""
 
     @property
     def decides_by(self) -> object:

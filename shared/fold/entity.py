@@ -208,7 +208,7 @@ def new_entity(domain: Domain[S, T], key: str) -> Entity[S, T]:
 
 def as_now(domain: Domain[S, T], key: str, document: dict[str, Any]) -> dict[str, Any]:
     """A stored document as this program would have written it: one of an earlier fold version, which the next change of
-    the customer makes one of this, is read and made anew. For those who compare documents.
+    the customer makes one of this, is read and made again. For those who compare documents.
     """
     if document.get("fold_version", domain.fold_version) >= domain.fold_version or "fold" not in document:
         return document
@@ -224,8 +224,8 @@ def load_entity(domain: Domain[S, T], key: str, document: dict[str, Any]) -> Ent
     """The entity of a stored document; raises Stop when a newer program has written it."""
     if document["fold_version"] > domain.fold_version:
         raise Stop(
-            f"{key} was written by fold version {document['fold_version']}; this program knows "
-            f"{domain.fold_version}: run the newer one"
+            f"{key} was written by fold version {document['fold_version']}; this program supports "
+            f"{domain.fold_version}: run the newer program"
         )
     state, standing = domain.load(key, document)
     entity = Entity(domain, key, state, standing, standing)

@@ -30,7 +30,7 @@ from shared.mongo.states import StateSession, Writes
 from shared.topics import LOG
 
 CLOSED_AT_MOST_SECONDS = 15.0
-"""The live service waits so long at most; then the handover is given up, and tried again later."""
+"""Longest pause of the live service; then the handover is abandoned and tried again later."""
 MAX_LIVE_LAG = 50_000
 """Records that the live reader may be behind the log's end: they are searched for pending decisions while it waits."""
 CARRIED = ("pending", "due_at", "review_at", "marked_due")
@@ -39,7 +39,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """What a handover took: seconds in which the live service waited, seconds until all views were pointed, records
+    """What a handover took: seconds that the live service paused, seconds until all views were pointed, records
     folded meanwhile, keys whose pending decisions or marks were carried over.
     """
 
@@ -84,7 +84,9 @@ async def _refuse_lag(rebuild: Rebuild) -> None:
     ends = (await bounds(rebuild.settings, LOG.full_name(rebuild.settings))).ends
     lag = sum(ends.values()) - sum((await rebuild.live_offsets()).values())
     if lag > MAX_LIVE_LAG:
-        raise Transient(f"the live {rebuild.domain.service} is {lag} records behind the log; let it catch up first")
+        raise Transient(
+            f"the live {rebuild.domain.service} is {lag} records behind the log; wait until it has caught up"
+        )
 
 
 async def _closed_offsets(rebuild: Rebuild) -> dict[int, int]:

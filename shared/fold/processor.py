@@ -41,7 +41,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 log = logging.getLogger(__name__)
 
 Announce = Callable[[str, Event], bytes | None]
-"""Gives what to put on the public topic for an accepted decision of a key, or None."""
+"""Returns the record for the public topic for an accepted decision of a key, or None."""
 
 
 @dataclass(slots=True)
@@ -120,7 +120,7 @@ class LogProcessor(Generic[S, T]):
         self._recent_freezes: deque[int] = deque()
         self._batch: tracing.Batch = tracing.NOTHING
         self._seen: Tally[tuple[str, str]] = Tally()
-        """Records of the batch in work, by type and by what became of them."""
+        """Records of the current batch, by type and outcome."""
         self.counts = Counts()
 
     async def positions(self, partitions: Collection[int]) -> dict[int, int]:
@@ -140,7 +140,7 @@ class LogProcessor(Generic[S, T]):
         for partition, records in batches.items():
             known = self._known.get(partition)
             if known is None or known.offset != records[0].offset:
-                raise Transient(f"the records of partition {partition} do not begin where its stored position is")
+                raise Transient(f"the records of partition {partition} do not start at its stored position")
         if self._decides_by is not self._domain.decides_by:
             self._kept.clear()  # what was worked out by other policies is not gone on with
             self._decides_by = self._domain.decides_by
@@ -156,7 +156,7 @@ class LogProcessor(Generic[S, T]):
         try:
             await self._process(batches)
         except (_FromStoreError, Unexpected) as error:
-            log.info("a batch is folded again from what is stored: %s", error)
+            log.info("folding a batch again from the stored position: %s", error)
             self.counts, self._recent_freezes = counts, freezes
             self._kept.clear()
             await self._process(batches, whole=True)
@@ -347,7 +347,7 @@ class LogProcessor(Generic[S, T]):
             stored = loaded.get(self._address(key), {})
             if stored.get("incomplete_since") is None:
                 continue
-            record, reason = one.failed or (one.marker, "the log holds nothing of it")
+            record, reason = one.failed or (one.marker, "the log has nothing of it")
             if one.failed is None and one.entity.log is not None:
                 try:
                     carry(one.entity, stored_pending(stored))

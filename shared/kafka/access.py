@@ -71,7 +71,7 @@ async def set_passwords(settings: Settings, passwords: Mapping[str, str]) -> lis
         for user, password in passwords.items():
             if not await _can_log_in(settings, user, password):
                 await set_scram_password(admin, user, password)
-                done.append(f"Kafka user {user} made, or its password changed")
+                done.append(f"Kafka user {user} created, or its password changed")
     except (KafkaError, OSError) as error:
         raise Transient(f"Kafka at {settings.kafka_bootstrap}: {error or type(error).__name__}") from error
     finally:
@@ -104,8 +104,8 @@ async def set_rights(settings: Settings, wanted: set[Acl], ours: set[Acl]) -> li
         strange = found - wanted - ours
         if strange:
             raise Stop(
-                "Kafka grants rights that guanxi does not know of: "
-                f"{'; '.join(sorted(map(str, strange)))}. Take them away with kafka-acls.sh, or say them to guanxi "
+                "Kafka grants rights unknown to guanxi: "
+                f"{'; '.join(sorted(map(str, strange)))}. Remove them with kafka-acls.sh, or declare them "
                 "(GUANXI_UPSTREAMS, GUANXI_DOWNSTREAMS)"
             )
         await create_acls(admin, sorted(wanted - found))
@@ -115,4 +115,4 @@ async def set_rights(settings: Settings, wanted: set[Acl], ours: set[Acl]) -> li
     finally:
         await admin.close()
     granted, taken = sorted(wanted - found), sorted(found - wanted)
-    return [f"Kafka right granted: {acl}" for acl in granted] + [f"Kafka right taken away: {acl}" for acl in taken]
+    return [f"Kafka right granted: {acl}" for acl in granted] + [f"Kafka right revoked: {acl}" for acl in taken]

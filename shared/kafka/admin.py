@@ -37,7 +37,7 @@ async def _make(admin: AIOKafkaAdminClient, topic: Topic, settings: Settings) ->
     answer = await admin.create_topics([new])
     for name, code, *details in answer.topic_errors:
         if code not in {0, TopicAlreadyExistsError.errno}:
-            raise Stop(f"Kafka does not make the topic {name}: error {code} {' '.join(map(str, details))}")
+            raise Stop(f"Kafka did not create the topic {name}: error {code} {' '.join(map(str, details))}")
 
 
 async def _check(admin: AIOKafkaAdminClient, topics: list[Topic], settings: Settings) -> None:

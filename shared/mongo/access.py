@@ -98,7 +98,7 @@ async def set_roles(database: Database, roles: Iterable[Role]) -> list[str]:
                 await database.command(empty)
         await _turn(database, role.name, found or {"privileges": {}, "roles": {}}, wanted)
         await note_applied(database, what, wanted)
-        done.append(f"MongoDB {what} {'made' if found is None else 'updated'}")
+        done.append(f"MongoDB {what} {'created' if found is None else 'updated'}")
     return done
 
 
@@ -176,7 +176,7 @@ async def set_users(settings: Settings, database: Database, passwords: Mapping[s
         if name not in found:
             async with transient_errors():
                 await database.command({"createUser": name, "pwd": password, "roles": roles})
-            done.append(f"MongoDB user {name} made")
+            done.append(f"MongoDB user {name} created")
         elif not await _can_log_in(settings, name, password):
             async with transient_errors():
                 await database.command({"updateUser": name, "pwd": password})

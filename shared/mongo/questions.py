@@ -4,7 +4,7 @@ from shared.mongo import Database, Document, transient_errors
 
 
 class Questions:
-    """Questions to one database. All methods raise Transient where MongoDB does not answer."""
+    """Questions to one database. All methods raise Transient if MongoDB does not answer."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

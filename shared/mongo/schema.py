@@ -14,7 +14,7 @@ from shared.mongo import Database, transient_errors
 from shared.mongo.applied import must_change, note_applied
 
 Name = Callable[[str], str]
-"""Gives the real name of a collection of the current generation from its base name."""
+"""Returns the actual name of a collection of the current generation from its base name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ async def _index(collection: Any, index: Index) -> None:
     try:
         await collection.create_indexes([index.model()])
     except OperationFailure as error:
-        raise Stop(f"MongoDB has another index than guanxi expects on {collection.name}: {error}") from error
+        raise Stop(f"an index of {collection.name} differs from what guanxi expects: {error}") from error
 
 
 async def _drop_index(collection: Any, index: Index) -> None:

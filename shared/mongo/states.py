@@ -143,12 +143,12 @@ class StateStore:
             ]
             result = await self._positions.bulk_write(updates, ordered=False, session=session)
             if result.matched_count != len(moves):
-                raise Moved("a position has moved: another owner, or an earlier commit that went through")
+                raise Moved("a position has moved: another owner, or an earlier commit that succeeded")
             yield StateSession(self, session)
 
     async def _follow(self) -> None:
         if self._mark is not None:
-            raise Stop(f"generation {self.generation} of {self._service} is not being built any more")
+            raise Stop(f"generation {self.generation} of {self._service} is no longer being built")
         self.generation = await taken_over(self._database, self._service, self.generation)
 
     async def is_frozen(self, collection: str, document_id: str) -> bool:
@@ -235,11 +235,11 @@ class StateSession:
             result = await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
         except BulkWriteError as error:
             if any(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"]):
-                raise Unexpected(f"{collection}: a document that should be new stands already") from error
+                raise Unexpected(f"{collection}: a document that should be new already exists") from error
             raise
         # What is replaced or set is made where it is not there; only a difference must meet its document.
         if result.matched_count + result.upserted_count < sum(isinstance(one, _UPDATES) for one in operations):
-            raise Unexpected(f"{collection}: a document that should be changed is gone")
+            raise Unexpected(f"{collection}: a document that should be changed is missing")
 
     def _collection(self, name: str) -> Any:
         """Of the generation whose positions this transaction has moved, whatever the store has gone over to since."""

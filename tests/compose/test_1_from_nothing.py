@@ -71,7 +71,7 @@ def test_a_second_up_changes_nothing(project: Project) -> None:
             before[service]["Id"],
             before[service]["State"]["StartedAt"],
         )
-    assert project.logs("setup").splitlines()[-1] == "nothing to do, everything is set up"
+    assert project.logs("setup").splitlines()[-1] == "nothing to do: everything is set up"
     assert project.logs("secrets").count("made users/reader/") == 1
 
 

@@ -83,7 +83,7 @@ def test_passwords_rotate(project: Project) -> None:
     project.compose("run", "--rm", "-T", "--no-deps", "secrets", "rotate", "reader", "shop")
     said = set_up(project)
     assert "MongoDB user reader has a new password" in said
-    assert "Kafka user shop made, or its password changed" in said
+    assert "Kafka user shop created, or its password changed" in said
     after = {name: project.secret(name) for name in before}
     mongo = [
         ["reader", one["reader"]["GUANXI_MONGO_PASSWORD"], name, "find"]
@@ -101,7 +101,7 @@ def test_passwords_rotate(project: Project) -> None:
 
 def test_another_key_for_the_ids_of_persons(project: Project) -> None:
     said = set_up(project, "-e", "GUANXI_PERSON_KEY=a key that is not the first one")
-    assert "GUANXI_PERSON_KEY is not the one that this database began with" in said
+    assert "GUANXI_PERSON_KEY differs from this database's first one" in said
 
 
 def test_rights_of_an_earlier_version_are_brought_up_to_date(project: Project) -> None:

@@ -62,7 +62,7 @@ async def _mongo_is_stopped(stand: Stand) -> None:
     await stand.until("ingest tries again", stand.metric, "ingest", "guanxi_reader_restarts_total")
     status = await stand.status()
     assert status.code == 1
-    assert "MongoDB is not reached" in status.out
+    assert "MongoDB is unreachable" in status.out
     assert "NOT READY" in status.out
     assert "Traceback" not in status.out + status.err
 

@@ -19,7 +19,7 @@ KINDS: tuple[str, ...] = get_args(ConcernRaised.model_fields["kind"].annotation)
 VOID = -1
 ANSWERED, ACCEPTED, REFUSED = range(3)
 LOOP_DAYS = 14
-"""A concern accepted within so many calendar days is a closed loop; younger ones are not judged yet."""
+"""A concern accepted within this many calendar days is a closed loop; younger ones are not judged yet."""
 MAX_ABOUT_CHARS = 300
 
 Ref = tuple[str, str]

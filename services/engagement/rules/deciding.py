@@ -51,7 +51,7 @@ class Standing:
             return replace(standing, turns=tuple(sorted(turns.items())))
         if isinstance(decision, SatisfactionDropped):
             return replace(standing, low=self.low | {(decision.survey_source or "", decision.survey_id or "")})
-        raise TypeError(f"{type(decision).__name__} is no decision of engagement")
+        raise TypeError(f"{type(decision).__name__} is not a decision of engagement")
 
 
 def decide(customer: Customer, standing: Standing, rules: CustomerRules) -> list[Decision]:

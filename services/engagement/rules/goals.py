@@ -12,7 +12,7 @@ ADHERENCE = "adherence"
 KEPT_DAYS = ADHERENCE_DAYS + MAX_CADENCE_DAYS
 """An earlier contact does not reach into the days that adherence looks at."""
 Measure = Callable[[str], Fraction | None]
-"""Gives the value of a metric, None where unknown."""
+"""Returns the value of a metric, None if unknown."""
 
 
 def progress(goal: Goal, value: Fraction | None) -> Fraction | None:

@@ -1,15 +1,15 @@
-"""Corrections of refused events: a file that says what to change in which of them.
+"""Corrections of refused events: a file that says which events to change, and how.
 
-when:                                   # which refusals, all of it optional
+when:                                   # which refusals; all optional
   reason: unknown_currency
   field: data.currency
   source: shop
-rename: {data.ammount: data.amount}     # where the event has the first and not the second
-values: {data.currency: {"£": GBP}}     # other words for a value
-set:    {data.line: office}             # whatever stands there
+rename: {data.ammount: data.amount}     # if the event has the first and not the second
+values: {data.currency: {"£": GBP}}     # replace values
+set:    {data.line: office}             # whatever the value was
 remove: [data.colour]
 
-They are done in this order. Paths are dotted and go through objects, not lists.
+They apply in this order. Paths are dotted and go through objects, not lists.
 """
 
 import json
@@ -43,7 +43,7 @@ class _Part(BaseModel):
 
 
 class When(_Part):
-    """Which refusals a correction is for; what is not said may be anything."""
+    """Which refusals a correction applies to; omitted fields match anything."""
 
     reason: Reason | None = None
     field: str | None = None
@@ -60,11 +60,11 @@ class Fix(_Part):
     remove: list[DottedPath] = []
 
     def means(self, one: Rejection) -> bool:
-        """Whether it is for a refusal, as far as one can say without looking into the event."""
+        """Whether it applies to a refusal, as far as can be told without reading the event."""
         return self.when.reason in {None, one.reason} and self.when.field in {None, one.field}
 
     def change(self, document: dict[str, Any]) -> bool:
-        """Correct an event in place; False where it is for another source."""
+        """Correct an event in place; returns False if it is from another source."""
         if self.when.source is not None and document.get("source") != self.when.source:
             return False
         for old, new in self.rename.items():
@@ -85,22 +85,23 @@ class Fix(_Part):
 
 
 def read_fix(path: Path) -> Fix:
-    """A correction from its file. Raises Malformed with what is wrong and where."""
+    """Read a correction from its file. Raises Malformed with what is wrong and where."""
     document = load(read_text(path), str(path))
     try:
         fix = Fix.model_validate(document.value)
     except ValidationError as error:
         raise document.invalid(error) from None
     if not (fix.rename or fix.values or fix.set or fix.remove):
-        raise Malformed(f"{path}: changes nothing; say rename, values, set or remove")
+        raise Malformed(f"{path}: it changes nothing; add rename, values, set or remove")
     return fix
 
 
 def fixed(fix: Fix, one: Rejection, *, now: datetime, zone: ZoneInfo, partitions: int) -> Outgoing | Refused | None:
-    """The corrected event for the inbox; the refusal that it would meet there; None where it is not meant.
+    """The corrected event for the inbox; or the refusal that it would get there; or None if the correction does not
+    apply.
 
-    Judged by the same rules as at the doors, though not against what is known already. It keeps its id, so that
-    correcting it twice counts once.
+    It is judged by the rules of the doors, but not against known events. It keeps its id, so that correcting it twice
+    counts once.
     """
     if not fix.means(one):
         return None
@@ -122,13 +123,13 @@ def fixed(fix: Fix, one: Rejection, *, now: datetime, zone: ZoneInfo, partitions
 
 
 def _dump(document: dict[str, Any]) -> bytes:
-    """JSON with decimal numbers digit for digit, which the standard encoder knows only as text."""
+    """JSON with exact decimal numbers, which the standard encoder supports only as text."""
     text = json.dumps(document, ensure_ascii=False, default=_marked)
     return _DECIMAL.sub(r"\1", text).encode()
 
 
 def _marked(value: object) -> str:
-    assert isinstance(value, Decimal), "strict JSON gives nothing else"
+    assert isinstance(value, Decimal), "strict JSON has no other types"
     return f"\0{value}\0"
 
 

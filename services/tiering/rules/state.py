@@ -106,7 +106,7 @@ class State:
         self.forget()
 
     def forget(self) -> None:
-        """Facts other than money have changed, or a day has come that changes them: work everything out anew."""
+        """Facts other than money have changed, or a day has come that changes them: compute everything again."""
         self.terms: Any = None
         self.assessed: Any = None
         self.decided: Any = None
@@ -164,7 +164,7 @@ class State:
 
     def hear(self) -> None:
         """Facts other than money and invoices have changed, or their day has come: what is stored and shown of them is
-        made anew.
+        made again.
         """
         self.facts_text = self.shown = None
         today = self.today

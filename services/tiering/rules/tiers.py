@@ -1,4 +1,4 @@
-"""Which tier holds: scores, gates and the net test (domain.md, the table of tiers)."""
+"""Which tier holds: scores, gates and the net test (domain.md, Tiers)."""
 
 from typing import NamedTuple
 

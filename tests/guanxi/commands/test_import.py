@@ -28,9 +28,9 @@ def test_a_dry_run_sums_up_and_ends_with_0_though_rows_are_refused() -> None:
     result = guanxi("orders.csv.gz", "--map", "shop.yaml", "--dry-run", "--backfill")
     assert result.exit_code == 0, result.output
     assert "2  read" in result.output
-    assert "1  fit to be sent" in result.output
+    assert "1  ready to send" in result.output
     assert "missing_field" in result.output
-    assert "Refused rows, as they were: orders.refused.csv" in result.output
+    assert "Refused rows, unchanged: orders.refused.csv" in result.output
     assert "2020-02-20 10:00,,5" in Path("orders.refused.csv").read_text(encoding="utf-8")
 
 
@@ -43,12 +43,12 @@ def test_a_damaged_file_ends_with_1_after_the_summary() -> None:
     result = guanxi("cut.csv.gz", "--map", "shop.yaml", "--dry-run", "--backfill")
     assert result.exit_code == 1
     assert "read" in result.output
-    assert "Not read to its end: cut.csv.gz" in result.output
+    assert "Not read to the end: cut.csv.gz" in result.output
 
 
 MISTAKES = {
     "no mapping": (["orders.csv.gz"], 1, "--map"),
-    "no file": (["nowhere.csv", "--map", "shop.yaml"], 1, "nowhere.csv: there is no such file"),
+    "no file": (["nowhere.csv", "--map", "shop.yaml"], 1, "nowhere.csv: no such file"),
     "a mapping that is none": (["orders.csv.gz", "--map", "orders.csv.gz"], 1, "not UTF-8"),
     "columns missing": (["shop.yaml", "--map", "shop.yaml"], 1, "no column"),
     "--as-late alone": (["orders.csv.gz", "--map", "shop.yaml", "--as-late"], 2, "--backfill"),

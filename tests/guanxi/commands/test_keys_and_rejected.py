@@ -42,7 +42,7 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(("revoke", "nobody"), "no key 'nobody'"), (("create", "--source", "a*b"), "a * stands at the end only")],
+    [(("revoke", "nobody"), "no key 'nobody'"), (("create", "--source", "a*b"), "a * is allowed only at the end")],
 )
 def test_mistakes_with_keys_are_said_in_words(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
     result = keys(tmp_path / "keys.yaml", *words)

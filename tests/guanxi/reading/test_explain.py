@@ -32,19 +32,19 @@ def test_it_shows_what_each_factor_adds_to_the_score() -> None:
 
 def test_it_says_what_would_change_the_tier_and_as_of_when() -> None:
     text = explain(customer(), HISTORY, engaged())
-    assert "buying 4,000.00 GBP more (net) would make it partner" in text
-    assert "without anything new it falls below priority on 2027-01-02" in text
+    assert "buying 4,000.00 GBP more (net) would lift it to partner" in text
+    assert "without new events it falls below priority on 2027-01-02" in text
     assert "as of 2026-03-12" in text
 
 
 def test_it_says_what_is_in_the_way_when_no_purchase_helps() -> None:
     text = explain(customer(changes={"purchase": None, "blocked_by": ["strategic_fit", "payment"]}), [], None)
-    assert "no purchase alone lifts it; in its way: strategic fit and payment" in text
+    assert "no purchase alone lifts it; blocked by: strategic fit and payment" in text
 
 
 def test_it_shows_the_contact_and_the_last_answer() -> None:
     text = explain(customer(), HISTORY, engaged())
-    assert "lapsed: due 2026-10-31, last 2026-10-01, owed every 30 days" in text
+    assert "lapsed: due 2026-10-31, last 2026-10-01, every 30 days" in text
     assert "agreed on 2026-10-01: 双方同意下季度增加采购" in text
     assert "nps 9, expected 8 on 2026-09-01" in text
 
@@ -52,8 +52,8 @@ def test_it_shows_the_contact_and_the_last_answer() -> None:
 def test_a_customer_never_met_and_below_general_is_owed_nothing() -> None:
     row = customer(tier="potential", computed_tier="potential", entitled_tier="potential", entitlements=None)
     text = explain(row, [], engaged(status=None, due_on=None, cadence_days=None, adherence=None, ever_met=False))
-    assert "never met; none is owed below general" in text
-    assert "nothing: that begins with general" in text
+    assert "never met; no cadence below general" in text
+    assert "nothing: entitlements begin with general" in text
 
 
 def test_a_frozen_customer_says_so_first() -> None:
@@ -109,7 +109,7 @@ def test_a_proposal_is_part_of_the_history() -> None:
 def test_what_would_change_it_is_told_as_of_now_where_that_was_asked() -> None:
     now = {"purchase": {"amount": "5.00", "currency": "GBP", "tier": "partner"}, "as_of": "2026-11-22"}
     text = explain(customer(), HISTORY, None, changes=now)
-    assert "buying 5.00 GBP more (net) would make it partner" in text
+    assert "buying 5.00 GBP more (net) would lift it to partner" in text
     assert "(as of 2026-11-22)" in text
     assert "2026-03-12)" not in text
 
@@ -129,7 +129,7 @@ def test_under_an_override_a_day_shows_since_when_the_tier_shown_holds() -> None
     shadow = changed(5, "2026-06-01", "strategic", "strategic", computed_tier="priority")
     held = as_of_day([*HISTORY, by_hand, shadow], "2026-07-01")
     assert (held["since"], held["before"], held["cause"]) == ("2026-04-01", "partner", "override")
-    assert "by its figures it would have been priority" in explain_on(customer(), held)
+    assert "by score it would have been priority" in explain_on(customer(), held)
 
 
 def test_of_several_versions_on_a_day_the_last_is_what_held() -> None:

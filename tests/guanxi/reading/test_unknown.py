@@ -14,21 +14,21 @@ from shared.errors import Malformed
 @pytest.mark.parametrize(
     ("week", "said"),
     [
-        ("2025-W53", "there is no such week; 2025 has 52"),
-        ("2026-W00", "there is no such week; 2026 has 53"),
-        ("2026-W54", "there is no such week; 2026 has 53"),
-        ("2027-W53", "there is no such week; 2027 has 52"),
-        ("0000-W01", "is no ISO week such as 2026-W47"),
-        ("2026-47", "is no ISO week such as 2026-W47"),
-        ("2026-W7", "is no ISO week such as 2026-W47"),
-        ("2026-w47", "is no ISO week such as 2026-W47"),
-        ("2026W47", "is no ISO week such as 2026-W47"),
-        ("２０２６-W47", "is no ISO week such as 2026-W47"),
-        ("", "is no ISO week such as 2026-W47"),
+        ("2025-W53", "no such week; 2025 has 52"),
+        ("2026-W00", "no such week; 2026 has 53"),
+        ("2026-W54", "no such week; 2026 has 53"),
+        ("2027-W53", "no such week; 2027 has 52"),
+        ("0000-W01", "is not an ISO week such as 2026-W47"),
+        ("2026-47", "is not an ISO week such as 2026-W47"),
+        ("2026-W7", "is not an ISO week such as 2026-W47"),
+        ("2026-w47", "is not an ISO week such as 2026-W47"),
+        ("2026W47", "is not an ISO week such as 2026-W47"),
+        ("２０２６-W47", "is not an ISO week such as 2026-W47"),
+        ("", "is not an ISO week such as 2026-W47"),
     ],
 )
 def test_guanxi_week_of_no_week(week: str, said: str) -> None:
-    """`guanxi week 2025-W53`: "there is no such week; 2025 has 52", whatever runs or does not."""
+    """`guanxi week 2025-W53`: "no such week; 2025 has 52", whatever runs or does not."""
     result = CliRunner().invoke(app, ["week", week])
     assert result.exit_code == 2
     assert said in result.stderr

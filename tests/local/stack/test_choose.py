@@ -47,7 +47,7 @@ def test_without_java_and_docker_there_is_the_embedded_broker(monkeypatch: pytes
 
 def test_the_embedded_broker_is_none_where_a_real_kafka_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     Machine(monkeypatch, "wheel", "librdkafka")
-    with pytest.raises(StackError, match=r"(?s)No Kafka can be had here; install Java 17.*java is missing"):
+    with pytest.raises(StackError, match=r"(?s)can't start Kafka here; install Java 17.*java is missing"):
         choose(FOR_TESTS, {}, real_kafka_only=True)
 
 
@@ -57,7 +57,7 @@ def test_without_the_wheel_mongodb_comes_from_docker_or_what_to_install_is_said(
     Machine(monkeypatch, "java", "docker")
     assert choose(FOR_PEOPLE, {}).mongo is Kind.DOCKER
     Machine(monkeypatch, "java")
-    with pytest.raises(StackError, match=r"No MongoDB can be had here; install Docker, or MongoDB 6"):
+    with pytest.raises(StackError, match=r"can't start MongoDB here; install Docker, or MongoDB 6"):
         choose(FOR_PEOPLE, {})
 
 

@@ -100,7 +100,7 @@ async def test_after_an_end_by_itself_its_folders_stay_for_the_next_one(tmp_path
 
 
 async def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match=r"(?s)p could not be started: no-such-command.*No such file"):
+    with pytest.raises(StackError, match=r"(?s)could not start p: no-such-command.*No such file"):
         await Process.start("p", ["no-such-command"], log=tmp_path / "log")
 
 

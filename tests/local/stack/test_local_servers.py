@@ -104,10 +104,10 @@ async def test_kept_data_are_gone_on_with_even_on_other_ports(tmp_path: Path) ->
 
 async def test_one_stack_at_a_time_on_a_folder_and_kept_data_are_not_thrown_away(tmp_path: Path) -> None:
     async with local(tmp_path, keep=True):
-        with pytest.raises(StackError, match="another stack is running on"):
+        with pytest.raises(StackError, match="another stack is running in"):
             async with local(tmp_path, keep=True):
                 pass
-    with pytest.raises(StackError, match="holds a kept stack"):
+    with pytest.raises(StackError, match="has the data of a kept stack"):
         async with local(tmp_path):
             pass
 
@@ -182,7 +182,7 @@ async def test_a_server_that_dies_is_started_again_on_its_data_and_port(tmp_path
         async with asyncio.timeout(90):
             while servers.again[name].server.process is process:  # noqa: ASYNC110 - another task does it
                 await asyncio.sleep(0.05)
-        assert f"{name} was ended by SIGKILL; starting it again in 1 s, the others go on" in said
+        assert f"{name} was killed by SIGKILL; restarting it in 1 s, the others keep running" in said
         assert await first_value(servers, "t") == b"before"
         assert await asyncio.to_thread(texts, servers.mongo_uri) == ["before"]
         assert not keeping.done()

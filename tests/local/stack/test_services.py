@@ -79,7 +79,7 @@ async def test_a_service_that_dies_is_started_again_and_an_import_rides_over_it(
         log = await services.command(*words, timeout_s=150)
         assert f"{rows:,}  admitted" in log.read_text(encoding="utf-8")
         assert services.pid("ingest") != before
-        assert said == ["ingest was ended by SIGKILL; starting it again in 1 s, the others go on"]
+        assert said == ["ingest was killed by SIGKILL; restarting it in 1 s, the others keep running"]
         assert not keeping.done()
         keeping.cancel()
 
@@ -96,7 +96,7 @@ class Up:
         command = [sys.executable, "-m", "guanxi", "up", "--keep", f"--data={folder}"]
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         said = ""
-        while "Ctrl-C ends it all" not in said:
+        while "Ctrl-C stops everything" not in said:
             assert process.stdout is not None
             line = await process.stdout.readline()
             assert line, said
@@ -133,7 +133,7 @@ async def test_guanxi_up_takes_its_own_first_event_and_goes_on_with_kept_data(
     assert await gone(str(folder))
 
     again = await Up.start(folder)
-    assert "<the key of the first start" in again.said
+    assert "<the key printed at the first start" in again.said
     door = re.search(r"door +(\S+)", again.said)
     assert door is not None
     same = re.sub(r"http://\S+", door[1], example[1])

@@ -58,8 +58,8 @@ async def test_it_says_which_one_ended_starts_it_again_and_the_others_go_on() ->
     assert not keeping.done()
     keeping.cancel()
     assert [line.partition(";")[0] for line in said] == [
-        "tiering was ended by SIGKILL",
-        "tiering was ended together with its guard",
+        "tiering was killed by SIGKILL",
+        "tiering was killed with its guard",
         "tiering ended with exit code 1",
     ]
     assert ingest.started == 0
@@ -68,13 +68,13 @@ async def test_it_says_which_one_ended_starts_it_again_and_the_others_go_on() ->
 async def test_one_that_keeps_ending_ends_the_stack() -> None:
     tiering = Fake("tiering", [1] * 100)
     end, said = await kept(Fake("ingest"), tiering)
-    assert end == "tiering ended with exit code 1; it was started again 5 times in 10 minutes"
+    assert end == "tiering ended with exit code 1; already restarted 5 times in 10 minutes"
     assert tiering.started == len(said) == MAX_RESTARTS
 
 
 async def test_one_whose_settings_are_wrong_is_not_started_again() -> None:
     end, said = await kept(Fake("tiering", [2]))
-    assert end == "tiering ended with exit code 2, and is not started again: its settings are wrong"
+    assert end == "tiering ended with exit code 2; not restarted: its settings are wrong"
     assert said == []
 
 
@@ -95,7 +95,7 @@ def test_restarts_of_long_ago_do_not_count() -> None:
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(0, "ended with exit code 0"), (-15, "was ended by SIGTERM"), (None, "was ended together with its guard")],
+    [(0, "ended with exit code 0"), (-15, "was killed by SIGTERM"), (None, "was killed with its guard")],
 )
 def test_how_one_ended_is_said_in_words(code: int | None, words: str) -> None:
     assert in_words(code) == words

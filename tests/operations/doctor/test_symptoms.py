@@ -35,7 +35,7 @@ def test_a_clock_that_is_off_is_a_warning_and_beyond_five_minutes_wrong(seconds:
 
 def test_the_exit_code_tells_wrong_from_unchecked_and_lets_warnings_pass() -> None:
     findings = Findings()
-    findings.warn("disk", "fills", "because", "make room")
+    findings.warn("disk", "fills", "because", "free disk space")
     assert findings.exit_code == 0
     findings.unchecked["clocks"] = "no answer"
     assert findings.exit_code == 2

@@ -39,8 +39,8 @@ def test_every_error_has_its_line_and_its_reason(tmp_path: Path) -> None:
     assert err.splitlines() == [
         "guanxi: mine.yaml, line 67: tiers.partner.holt: unknown; known are approval, enter, gates, hold",
         (
-            "guanxi: mine.yaml, line 66: tiers.partner.hold: hold lies above enter: "
-            "the tier would be left as soon as it is entered"
+            "guanxi: mine.yaml, line 66: tiers.partner.hold: hold is above enter: "
+            "a customer would leave the tier as soon as it enters"
         ),
     ]
 
@@ -68,7 +68,7 @@ def test_a_calendar_that_no_service_could_read_is_an_error() -> None:
 def test_a_file_that_is_not_there_or_no_text_or_too_large(tmp_path: Path) -> None:
     assert "No such file" in run("check", str(tmp_path / "none.yaml"))[2]
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
-    assert "not text in UTF-8" in run("check", str(tmp_path / "bytes.yaml"))[2]
+    assert "not UTF-8 text" in run("check", str(tmp_path / "bytes.yaml"))[2]
     (tmp_path / "large.yaml").write_text("#" * (MAX_BYTES + 1))
     assert "at most 256 KB" in run("check", str(tmp_path / "large.yaml"))[2]
 

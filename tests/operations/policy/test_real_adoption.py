@@ -61,7 +61,7 @@ async def test_a_version_that_stands_is_not_edited(database: Database, settings:
     await adopting(database, settings, version(2), SOON)
     with pytest.raises(Stop, match="adopted with another text"):
         await adopting(database, settings, version(2, unknown=4), SOON)
-    with pytest.raises(Stop, match=f"adopted already, for {SOON}"):
+    with pytest.raises(Stop, match=f"already adopted, for {SOON}"):
         await adopting(database, settings, version(2), SOON + timedelta(1))
     with pytest.raises(Stop, match="higher version"):
         await adopting(database, settings, version(1, unknown=4), SOON)
@@ -69,7 +69,7 @@ async def test_a_version_that_stands_is_not_edited(database: Database, settings:
 
 async def test_a_day_that_has_begun_is_refused(database: Database, settings: Settings) -> None:
     today = datetime.now(settings.zone).date()
-    with pytest.raises(Stop, match="announced an hour ahead: the first possible day is"):
+    with pytest.raises(Stop, match="needs an hour's notice: the first possible day is"):
         await adopting(database, settings, version(2), today)
     assert len(await adopted(database)) == 1
 

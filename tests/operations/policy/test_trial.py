@@ -164,7 +164,7 @@ async def test_currencies_that_the_policy_tried_cannot_convert_are_named() -> No
     rows = log_of([bought("c0", "500.00", currency="CNY"), bought("c0", "10.00", 1)], (FIRST,))
     tally, _, _ = await trial([rows], (FIRST,), (LAX,))
     assert dict(tally.unconverted) == {"CNY": 1}
-    assert any("no rate: CNY (1 customers)" in line for line in report.lines(tally, FIRST, LAX))
+    assert any("no exchange rate in the policy: CNY (1 customers)" in line for line in report.lines(tally, FIRST, LAX))
 
 
 async def test_waiting_for_approval_is_counted() -> None:

@@ -129,5 +129,5 @@ async def test_a_difference_is_found_and_nothing_is_swapped(world: World) -> Non
 
 async def test_only_one_works_at_a_time(world: World) -> None:
     await Generations(world.database, "tiering").lease("other", now(), timedelta(seconds=60))
-    with pytest.raises(Transient, match="another rebuild of tiering is under way"):
+    with pytest.raises(Transient, match="another rebuild of tiering is running"):
         await world.rebuild("tiering")

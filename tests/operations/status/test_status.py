@@ -38,17 +38,17 @@ def test_without_addresses_it_says_how_to_give_them() -> None:
 
 
 def test_what_does_not_answer_is_said_and_the_rest_is_shown() -> None:
-    text = screen(replace(WELL, readers=[], rejected=None, problems=["Kafka at k:9092 is not reached"]), "")
-    assert "! Kafka at k:9092 is not reached" in text
+    text = screen(replace(WELL, readers=[], rejected=None, problems=["Kafka at k:9092 is unreachable"]), "")
+    assert "! Kafka at k:9092 is unreachable" in text
     assert "4,372" in text
-    assert text.count("(not known)") == 2
+    assert text.count("(unknown)") == 2
 
 
 @pytest.mark.parametrize(
     "status",
     [
         replace(WELL, services=[READY, BROKEN]),
-        replace(WELL, problems=["MongoDB is not reached"]),
+        replace(WELL, problems=["MongoDB is unreachable"]),
         replace(WELL, views=[replace(FRESH, frozen=1)]),
         replace(WELL, views=[replace(FRESH, quarantined=1)]),
     ],
@@ -71,9 +71,9 @@ def test_a_count_that_was_cut_says_so() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        ("Kafka: guanxi.inbox: KafkaConnectionError: Unable to bootstrap from [('k', 9092)]", "it does not run"),
+        ("Kafka: guanxi.inbox: KafkaConnectionError: Unable to bootstrap from [('k', 9092)]", "not running"),
         ("MongoDB: m:27017: [Errno 111] Connection refused (configured timeouts: ...), Topology", "Errno 111"),
-        ("MongoDB: No replica set members found yet, Timeout: 5.0s, Topology Description: <T", "is not reached: No"),
+        ("MongoDB: No replica set members found yet, Timeout: 5.0s, Topology Description: <T", "is unreachable: No"),
         ("Kafka: guanxi.log: TopicAuthorizationFailedError", "says: guanxi.log: TopicAuthorizationFailedError"),
     ],
 )
@@ -118,9 +118,9 @@ def test_where_nothing_runs_it_says_so_in_words_and_ends_with_1(monkeypatch: pyt
     monkeypatch.setattr("shared.mongo.SERVER_SELECTION_MS", 300)
     result = RUNNER.invoke(app, ["status"])
     assert result.exit_code == 1
-    assert "Kafka at 127.0.0.1:1 is not reached" in result.stdout
-    assert "MongoDB is not reached: 127.0.0.1:1" in result.stdout
-    assert "does not answer: it does not run" in result.stdout
+    assert "Kafka at 127.0.0.1:1 is unreachable" in result.stdout
+    assert "MongoDB is unreachable: 127.0.0.1:1" in result.stdout
+    assert "does not answer: not running" in result.stdout
     assert "Traceback" not in result.output
 
 

@@ -148,7 +148,7 @@ def test_deleted_and_invented_rows_are_found(world: World, portal: BlockingPorta
 
     row_ids, report = portal.call(look)
     missing = {f"{name} {row_id} is missing" for name, row_id in zip(names, row_ids, strict=True)}
-    assert {one.said for one in report.findings} == missing | {f"{name} invented must not be there" for name in names}
+    assert {one.said for one in report.findings} == missing | {f"{name} invented must not exist" for name in names}
     assert report.differences == 2 * len(names)
 
 

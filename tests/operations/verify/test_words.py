@@ -29,7 +29,7 @@ def test_a_sample_is_a_number_or_a_share(text: str | None, sample: Sample) -> No
 
 @pytest.mark.parametrize("text", ["0", "-1", "0%", "101%", "some", "5 %%", ""])
 def test_other_samples_are_refused_in_words(text: str) -> None:
-    with pytest.raises(Malformed, match="is no sample"):
+    with pytest.raises(Malformed, match="is not a sample"):
         parse_sample(text)
 
 

@@ -63,7 +63,7 @@ class Stored:
 
     def _write(self, row: Row) -> None:
         address = (row.collection, row.id)
-        assert not row.new or address not in self.rows, f"{row.id} stands already"
+        assert not row.new or address not in self.rows, f"{row.id} already exists"
         if row.collection == VISITS and row.document is not None:
             assert row.new == (address not in self.rows), "what does not stand is inserted"
         self.rows.pop(address, None)

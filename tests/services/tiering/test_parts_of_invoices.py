@@ -1,4 +1,4 @@
-"""Payments in part and credits (domain.md, Exactly: A rating counts ...)."""
+"""Payments in part and credits (domain.md, Payment parts and credits)."""
 
 import json
 from dataclasses import replace

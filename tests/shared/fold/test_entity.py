@@ -131,7 +131,7 @@ def test_a_document_of_a_newer_program_is_not_touched() -> None:
     entity = toy()
     decided(entity, purchase("60.00"))
     newer = entity.document() | {"fold_version": TOY.fold_version + 1}
-    with pytest.raises(Stop, match="fold version 2; this program knows 1"):
+    with pytest.raises(Stop, match="fold version 2; this program supports 1"):
         load_entity(TOY, "customer:c0", newer)
 
 

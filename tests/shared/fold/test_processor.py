@@ -186,7 +186,7 @@ async def test_of_two_owners_one_folds() -> None:
 async def test_records_that_do_not_begin_at_the_stored_position_are_not_folded(offset: int) -> None:
     world = World()
     await world.fold(on_log(purchase("60.00"), 0))
-    with pytest.raises(Transient, match="do not begin where its stored position is"):
+    with pytest.raises(Transient, match="do not start at its stored position"):
         await world.processor.process({0: [on_log(purchase("60.00", name="p2"), offset)]})
     assert await world.offset() == 1
 

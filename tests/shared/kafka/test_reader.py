@@ -251,7 +251,7 @@ def test_a_position_outside_of_what_kafka_holds_stops_it(offset: int) -> None:
         await world.assign(0)
 
     world = play(scene)
-    assert f"the stored position {offset} lies outside what Kafka holds (5 to 100)" in (world.health.stopped or "")
+    assert f"the stored position {offset} is outside the topic (5 to 100)" in (world.health.stopped or "")
     assert world.stops == 1
 
 
@@ -262,7 +262,7 @@ def test_a_stop_that_shows_when_seeking_again_is_heard() -> None:
         world.consumer.begin = 50  # retention was quicker
         await world.deliver(0)
 
-    assert "lies outside" in (play(scene).health.stopped or "")
+    assert "is outside" in (play(scene).health.stopped or "")
 
 
 def test_records_missing_after_the_position_stop_it() -> None:

@@ -39,8 +39,8 @@ def test_versions_of_a_name_ascend() -> None:
 
 def test_nothing_comes_before_the_first_version_which_decides_what_was_before_it() -> None:
     first = version(1, "2027-06-01")
-    assert "another can only follow it" in str(refusal([first], version(2, "2027-05-01"), NOW, SHANGHAI))
-    assert "another can only follow it" in str(refusal([first], version(2, "2027-06-01"), NOW, SHANGHAI))
+    assert "another version must come after it" in str(refusal([first], version(2, "2027-05-01"), NOW, SHANGHAI))
+    assert "another version must come after it" in str(refusal([first], version(2, "2027-06-01"), NOW, SHANGHAI))
 
 
 def test_of_versions_for_one_day_the_one_adopted_last_holds() -> None:

@@ -1,4 +1,4 @@
-"""A file as it is stored: whether packed, what is in it, and its bytes."""
+"""A file as stored: whether it is packed, what it contains, and its bytes."""
 
 import gzip
 import io
@@ -15,39 +15,37 @@ from services.ingest.doors.files.formats.kinds import HEAD_BYTES, Unusable, What
 from shared.errors import Malformed
 
 MAX_WORKBOOK_BYTES = 512 * 1024 * 1024
-"""Of a workbook, unpacked: it is read into memory whole, and this is some million rows of twenty columns."""
+"""Largest unpacked workbook: it is read into memory as a whole, and this is about a million rows of twenty columns."""
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError)
 
 
 class Stored:
-    """A file, what it is, and how far it has been read. Raises Malformed that says what it is, where it can't be
-    imported.
-    """
+    """A file, what it is, and how far it has been read. Raises Malformed with what it is if it can't be imported."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.done_bytes = 0
-        """Of the file as it is stored."""
+        """Bytes of the stored file."""
         self._packed: list[str | None] = []
         self.what = self._look()
 
     @contextmanager
     def opened(self) -> Iterator[BufferedIOBase]:
-        """The unpacked bytes. Raises Malformed when the file can't be read, also from within the block."""
+        """The unpacked bytes. Raises Malformed, also from within the block, when the file can't be read."""
         try:
             with ExitStack() as stack, self.path.open("rb") as stored:
                 yield self._unpacked(stored, stack)
         except _DAMAGE as error:
-            raise Malformed(f"{self.path}: damaged or cut off: {error}") from None
+            raise Malformed(f"{self.path}: damaged or truncated: {error}") from None
         except RuntimeError as error:
             if "password" in str(error):
-                raise Malformed(f"{self.path} is a zip archive behind a password; unpack it first") from None
+                raise Malformed(f"{self.path} is a zip archive with a password; unpack it first") from None
             raise
         except OSError as error:
             raise Malformed(f"{self.path}: {error.strerror or error}") from None
 
     def head(self, most_bytes: int) -> bytes:
-        """The first bytes, as far as a damaged file gives any: what is behind them is said by who reads on."""
+        """The first bytes, as far as a damaged file has any; reading on reports the damage."""
         read = bytearray()
         try:
             with self.opened() as stream:
@@ -59,18 +57,18 @@ class Stored:
         return bytes(read)
 
     def tell(self) -> None:
-        """Note how far the stored file has been read; called now and then by who reads."""
+        """Record how far the stored file has been read; readers call it now and then."""
         if not self._stored.closed:
             self.done_bytes = self._stored.tell()
 
     def whole(self) -> bytes:
-        """All bytes of a workbook. Raises Malformed when they are too many."""
+        """All bytes of a workbook. Raises Malformed when it is too large."""
         with self.opened() as stream:
             content = stream.read(MAX_WORKBOOK_BYTES + 1)
         self.done_bytes = self.path.stat().st_size
         if len(content) > MAX_WORKBOOK_BYTES or _unpacked_bytes(content) > MAX_WORKBOOK_BYTES:
-            hint = "save the sheet as CSV, which may be of any size"
-            raise Malformed(f"{self.path}: a workbook of more than {MAX_WORKBOOK_BYTES >> 20} MB; {hint}")
+            hint = "save the sheet as CSV, which has no size limit"
+            raise Malformed(f"{self.path}: a workbook larger than {MAX_WORKBOOK_BYTES >> 20} MB; {hint}")
         return content
 
     def _unpacked(self, stored: BufferedReader, stack: ExitStack) -> BufferedIOBase:
@@ -85,7 +83,7 @@ class Stored:
         return stream
 
     def _look(self) -> What:
-        """A workbook may be packed, and text; an archive in an archive is none of them."""
+        """Refuse what can't be imported; text and workbooks may be packed, but not an archive in an archive."""
         while True:
             found = self._look_once()
             if isinstance(found, Unusable):
@@ -120,7 +118,7 @@ class Stored:
 
 
 def _unpacked_bytes(content: bytes) -> int:
-    """How large what a workbook holds is, by its own directory: a small one may unpack to far more than memory."""
+    """The unpacked size of a workbook, by its own directory: a small one may unpack to far more than memory."""
     if not content.startswith(b"PK"):
         return len(content)
     try:

@@ -56,21 +56,25 @@ BAD_ROWS: dict[str, tuple[bytes, str, str]] = {
     "too many cells": (b"1,2026-02-20 10:00,C1,5.00,x\n", "invalid_field", "5 cells, the header has 4"),
     "a quote that is not closed": (b'1,2026-02-20 10:00,"C1,5.00\n', "invalid_field", "quote|delimiter"),
     "text after a quote": (b'1,2026-02-20 10:00,"C"1,5.00\n', "invalid_field", "expected after"),
-    "a time of another form": (b"1,20.02.2026,C1,5.00\n", "invalid_time", "column at: '20.02.2026' is no time"),
-    "an amount that is no number": (
+    "a time of another form": (b"1,20.02.2026,C1,5.00\n", "invalid_time", "column at: '20.02.2026' is not a time"),
+    "an amount that is not a number": (
         b"1,2026-02-20 10:00,C1,five\n",
         "invalid_field",
-        "column amount: 'five' is no number",
+        "column amount: 'five' is not a number",
     ),
-    "NaN": (b"1,2026-02-20 10:00,C1,NaN\n", "invalid_field", "column amount: 'NaN' is no number"),
-    "Infinity": (b"1,2026-02-20 10:00,C1,Infinity\n", "invalid_field", "no number"),
-    "an amount of a million digits": (b"1,2026-02-20 10:00,C1," + b"9" * 60_000 + b"\n", "invalid_field", "no number"),
+    "NaN": (b"1,2026-02-20 10:00,C1,NaN\n", "invalid_field", "column amount: 'NaN' is not a number"),
+    "Infinity": (b"1,2026-02-20 10:00,C1,Infinity\n", "invalid_field", "not a number"),
+    "an amount of a million digits": (
+        b"1,2026-02-20 10:00,C1," + b"9" * 60_000 + b"\n",
+        "invalid_field",
+        "not a number",
+    ),
     "too many decimals": (b"1,2026-02-20 10:00,C1,5.0012\n", "inexact_amount", "GBP has 2 decimals"),
     "an empty cell": (b"1,2026-02-20 10:00,,5.00\n", "missing_field", "subject"),
     "a control character": (b"1\x07,2026-02-20 10:00,C1,5.00\n", "invalid_id", "id"),
     "a null byte": (b"1\x00,2026-02-20 10:00,C1,5.00\n", "invalid_field|invalid_id", ""),
     "an id of 10,000 characters": (b"x" * 10_000 + b",2026-02-20 10:00,C1,5.00\n", "invalid_id", "id"),
-    "a line of two megabytes": (b"x" * 2_000_000 + b"\n", "invalid_field", "longer than any row"),
+    "a line of two megabytes": (b"x" * 2_000_000 + b"\n", "invalid_field", "too long for a row"),
 }
 
 
@@ -99,7 +103,7 @@ async def test_a_row_of_another_encoding_than_the_rest_is_refused(office: Office
 async def test_a_row_that_is_cut_off_at_the_end_says_so(office: Office) -> None:
     tally = await office.run(office.file("a.csv", HEADER + GOOD + LATER[:9]))
     assert (tally.admitted, tally.refusals) == (1, 1)
-    assert "the file may be cut off" in next(iter(tally.hints.values()))
+    assert "the file may be truncated" in next(iter(tally.hints.values()))
 
 
 async def test_an_open_quote_before_the_end_of_a_long_file_costs_one_row(office: Office) -> None:
@@ -120,7 +124,7 @@ async def test_the_mapping_names_the_encoding(office: Office) -> None:
 FILES: dict[str, tuple[bytes, str]] = {
     "an empty file": (b"", "empty"),
     "columns missing": (b"no,at,kunde\n", "no column 'customer', 'amount'; it has no, at, kunde"),
-    "a column twice": (b"no,at,no,customer,amount\n", "'no' stands twice; name it by number: #1 and #3"),
+    "a column twice": (b"no,at,no,customer,amount\n", "'no' appears twice; use its number: #1 and #3"),
     "a header with an open quote": (b'no,"at\n', "line 1: .*quote"),
 }
 
@@ -142,7 +146,7 @@ async def test_a_damaged_archive_is_said_and_the_other_files_are_read(office: Of
     other = office.file("other.csv", f"{HEADER}x1,{DAY} 10:00,C1,5.00\n")
     tally = await office.run(damaged, other)
     assert len(tally.damaged) == 1
-    assert "damaged.csv.gz: damaged or cut off after line" in tally.damaged[0]
+    assert "damaged.csv.gz: damaged or truncated after line" in tally.damaged[0]
     assert tally.admitted == tally.read > 1
     assert "order-x1" in {fact.id for fact in office.servers.log()}
 

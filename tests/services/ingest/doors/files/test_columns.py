@@ -33,7 +33,7 @@ async def test_sales_report_and_period_above_the_header_are_found_or_sayable(off
     content = f"Sales report;;\nPeriod;;\nno;at;customer;amount\n1;{DAY} 10:00;C1;5.00\n"
     one = office.make(office.file("a.csv", content))
     assert (await one.run(lambda: None)).admitted == 1
-    assert one.said[0].endswith("cells parted by semicolons, header on line 3")
+    assert one.said[0].endswith("cells separated by semicolons, header on line 3")
     assert (await office.run(office.file("b.csv", content), mapping=f"header: 3\n{MAPPING}")).duplicates == 1
     with pytest.raises(Malformed, match="no column 'no', 'customer'"):
         office.make(office.file("c.csv", content), mapping=f"header: 1\n{MAPPING}")
@@ -52,7 +52,7 @@ async def test_nameless_and_doubled_columns_do_no_harm(office: Office) -> None:
 
 async def test_a_doubled_column_is_named_by_its_number(office: Office) -> None:
     content = f"no,at,customer,amount,amount\n1,{DAY} 10:00,C1,10.00,20.00\n"
-    with pytest.raises(Malformed, match="'amount' stands twice; name it by number: #4 and #5"):
+    with pytest.raises(Malformed, match="'amount' appears twice; use its number: #4 and #5"):
         office.make(office.file("a.csv", content))
     mapping = MAPPING.replace("column: amount", "column: 5").replace("{amount}", "{#5}")
     await office.run(office.file("b.csv", content), mapping=mapping)
@@ -98,7 +98,7 @@ async def test_three_decimals_are_refused_unless_the_column_says_what_they_are(
 async def test_a_condition_does_not_take_12_000_for_twelve_either(office: Office) -> None:
     mapping = MAPPING.replace("below: 0", "below: 100")
     tally = await office.run(office.file("a.csv", f"{HEADER}1,{DAY} 10:00,C1,12.000\n"), mapping=mapping)
-    assert "may mean thousands; say the column's number format" in next(iter(tally.hints.values()))
+    assert "may mean thousands; set the column's `number` format" in next(iter(tally.hints.values()))
 
 
 SAYABLE = {
@@ -147,7 +147,7 @@ def test_a_number_that_is_not_written_as_its_column_says_is_refused(cell: str) -
     mapping = parse_mapping(f"columns: {{a: {{number: {NOT_SO[cell]}}}}}\nrules: [{{skip: x}}]", "m")
     form = mapping.columns["a"].number
     assert form is not None
-    with pytest.raises(ValueError, match="is no number as the mapping says"):
+    with pytest.raises(ValueError, match="is not a number in this column's format"):
         compile_number(form)(cell)
 
 
@@ -204,7 +204,7 @@ async def test_days_of_several_forms_are_tried_in_order(office: Office) -> None:
 @pytest.mark.parametrize(("century_from", "year"), [(1950, 1969), (1970, 2069), (2000, 2069)])
 def test_two_digit_years_are_of_the_stated_century(century_from: int, year: int) -> None:
     assert compile_moment(["%d.%m.%y"], century_from)("01.02.69").at.year == year
-    with pytest.raises(Malformed, match="say century_from"):
+    with pytest.raises(Malformed, match="set century_from"):
         parse_mapping('columns: {a: {date: "%d.%m.%y"}}\nrules: [{skip: x}]', "m")
 
 
@@ -257,7 +257,7 @@ async def test_words_for_nothing_count_as_empty_cells_where_the_mapping_lists_th
 
 async def test_a_bare_no_is_told_to_be_a_truth_value(office: Office) -> None:
     mapping = MAPPING.replace("column: customer", "column: No")
-    with pytest.raises(Malformed, match="a bare yes, no, on or off is a truth value in YAML; put the name in quotes"):
+    with pytest.raises(Malformed, match="YAML reads a bare yes, no, on or off as true or false; quote the name"):
         office.make(office.file("a.csv", HEADER), mapping=mapping)
 
 

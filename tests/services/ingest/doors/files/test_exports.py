@@ -39,8 +39,8 @@ def checks(text: str) -> list[str]:
 async def test_an_erpnext_list_of_sales_invoices(office: Office) -> None:
     path = EXPORTS / "erpnext-sales-invoices.csv"
     assert checks(guessed(path)) == [
-        "subject: a name is no safe id: it must be written the same everywhere",
-        "skip: these never counted; the others are Paid, Overdue, Unpaid, Draft, Cancelled",
+        "subject: a name is not a safe id: it must be spelled the same everywhere",
+        "skip: these do not count; the others are Paid, Overdue, Unpaid, Draft, Cancelled",
     ]
     # Customer holds the customer's id in ERPNext; nothing had to be corrected but the name of the source.
     mapping = guessed(path, ('source: "erpnext-sales-invoices"', "source: erpnext"))
@@ -81,7 +81,7 @@ async def test_an_odoo_export_of_invoices_with_their_lines(office: Office) -> No
 
 async def test_an_alipay_statement_in_gbk(office: Office) -> None:
     path = EXPORTS / "alipay-statement.csv"
-    assert "data.currency: no column says the currency" in checks(guessed(path))
+    assert "data.currency: no column has the currency" in checks(guessed(path))
     assert "Found: gb18030" in guessed(path)
     # What we paid ourselves is in it too: that only a person knows.
     mapping = guessed(path, ("rules:\n", 'rules:\n  - when: {column: "收/支", equals: 支出}\n    skip: paid by us\n'))
@@ -100,7 +100,7 @@ async def test_an_alipay_statement_in_gbk(office: Office) -> None:
 
 async def test_a_hubspot_export_of_meetings(office: Office) -> None:
     path = EXPORTS / "hubspot-meetings.csv"
-    assert "data.participants.0.role: no column says the representative's role" in checks(guessed(path))
+    assert "data.participants.0.role: no column has the representative's role" in checks(guessed(path))
     mapping = guessed(
         path,
         (
@@ -110,7 +110,7 @@ async def test_a_hubspot_export_of_meetings(office: Office) -> None:
     )
     tally = await office.run(path, mapping=mapping)
     assert tally.refusals == 1  # "Quarterly review" is no word of `values`; the correction was wrong, and it is said
-    assert "'Quarterly review' is none of 技术交流" in next(iter(tally.hints.values()))
+    assert "'Quarterly review' is not one of 技术交流" in next(iter(tally.hints.values()))
     words = "{column: Meeting name, values: {技术交流: technical_exchange, Quarterly review: routine}}"
     tally = await office.run(path, mapping=guessed(path, ("data.kind: routine", f"data.kind: {words}")))
     assert (tally.admitted, tally.duplicates, tally.skipped) == (1, 1, {"not in force": 2}), tally.hints
@@ -140,13 +140,13 @@ GUESSES = {
         ["visits", "century_from: 1950", '"Vor Ort": onsite'],
     ),
     "days that may be months": (
-        "Order ID,Customer ID,Order Date,Total\n1,K1,01/02/2026,5.00\n", ["CHECK: %m/%d/%Y fits every cell as well"],
+        "Order ID,Customer ID,Order Date,Total\n1,K1,01/02/2026,5.00\n", ["CHECK: %m/%d/%Y also fits every cell"],
     ),
     "thousands or three decimals": (
-        "Order ID,Customer ID,Order Date,Total\n1,K1,2026-02-01,12.000\n", ["'12.000' may be thousands or have three decimals"],
+        "Order ID,Customer ID,Order Date,Total\n1,K1,2026-02-01,12.000\n", ["'12.000' may mean thousands or three decimals"],
     ),
     "spoilt ids": (
-        "Order ID,Customer ID,Order Date,Total\n1,1.23E+11,2026-02-01,5.00\n", ["1 look spoilt: '1.23E+11'"],
+        "Order ID,Customer ID,Order Date,Total\n1,1.23E+11,2026-02-01,5.00\n", ["1 look damaged: '1.23E+11'"],
     ),
 }  # fmt: skip
 
@@ -178,9 +178,9 @@ def test_guess_prints_a_mapping_and_sends_nothing() -> None:
 
 
 def test_a_file_that_says_nothing_can_not_be_guessed(office: Office) -> None:
-    with pytest.raises(Malformed, match="no column says what it holds"):
+    with pytest.raises(Malformed, match="could not tell what any column contains"):
         guess_file(office.file("a.csv", "x,y\n1,2\n"), SHANGHAI)
     with pytest.raises(Malformed, match="empty"):
         guess_file(office.file("b.csv", ""), SHANGHAI)
-    with pytest.raises(Malformed, match="events already"):
+    with pytest.raises(Malformed, match="contains events"):
         guess_file(office.file("c.ndjson", "{}"), SHANGHAI)

@@ -61,7 +61,7 @@ async def test_a_sheet_is_found_by_its_columns_or_named(office: Office) -> None:
     with pytest.raises(Malformed, match="no sheet 'X'; it has Notes, Orders, Other"):
         office.make(file, mapping=f"sheet: X\n{MAPPING}")
     nothing = office.file("nothing.xlsx", xlsx(A=[["x"]], B=[["y"]]))
-    with pytest.raises(Malformed, match=r"no sheet has the columns .*name the `sheet`: A, B"):
+    with pytest.raises(Malformed, match=r"no sheet has the columns .*set `sheet` to one of: A, B"):
         office.make(nothing)
 
 
@@ -130,7 +130,7 @@ async def test_a_delimiter_is_found_by_looking_and_said(office: Office, delimite
 PRETENDERS: dict[str, tuple[bytes, str]] = {
     "orders.xls": (
         b"<html><body><table><tr><td>no</td></tr></table>",
-        "a web page (HTML), whatever its name says; open",
+        "a web page (HTML), despite its name; open",
     ),
     "old.xls": (
         b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
@@ -138,13 +138,13 @@ PRETENDERS: dict[str, tuple[bytes, str]] = {
     ),
     "orders.csv": (b"%PDF-1.7", "a PDF document; export the data"),
     "table.csv": (b"PAR1....", "a Parquet file; convert"),
-    "events.ndjson": (b'[\n {"id": 1}]', "one JSON array; write one event a line"),
+    "events.ndjson": (b'[\n {"id": 1}]', "one JSON array; write one event per line"),
     "many.zip": (zipped({"a.csv": "x", "b.csv": "y"}), "a zip archive of 2 files (a.csv, b.csv); unpack it"),
     "letter.xlsx": (zipped({"[Content_Types].xml": "", "word/document.xml": ""}), "an Office document without sheets"),
     "x.csv": (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it first"),
     "locked.xlsx": (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600) + "EncryptedPackage".encode("utf-16-le"),
-        "a workbook behind a password; save it without one",
+        "a workbook with a password; save it without one",
     ),
     "broken.xlsx": (xlsx(A=ORDERS)[:400], "damaged"),
 }
@@ -167,7 +167,7 @@ def test_a_workbook_that_unpacks_to_more_than_memory_is_refused(
 ) -> None:
     monkeypatch.setattr("services.ingest.doors.files.formats.packed.MAX_WORKBOOK_BYTES", 1 << 20)
     bomb = zipped({"[Content_Types].xml": "", "xl/workbook.xml": "", "xl/worksheets/sheet1.xml": "0" * (2 << 20)})
-    with pytest.raises(Malformed, match="a workbook of more than 1 MB; save the sheet as CSV"):
+    with pytest.raises(Malformed, match="a workbook larger than 1 MB; save the sheet as CSV"):
         office.make(office.file("bomb.xlsx", bomb))
 
 

@@ -85,7 +85,7 @@ async def test_the_same_in_three_runs_is_customer_has_history(office: Office) ->
     office.servers.clocks["BA"] = datetime(2026, 3, 1, tzinfo=UTC)
     tally = await office.run(file, mapping=PURCHASE, backfill=True)
     assert (tally.sent, tally.refused) == (0, {("customer_has_history", "subject"): 1})
-    assert "earlier history has brought this customer to 2026-03-01" in next(iter(tally.hints.values()))
+    assert "earlier history moved this customer's clock to 2026-03-01" in next(iter(tally.hints.values()))
     assert "customer_has_history" in office.refused()
     tally = await office.run(file, mapping=PURCHASE, backfill=True, as_late=True)
     assert (tally.admitted, tally.late) == (1, 1)
@@ -188,9 +188,9 @@ def test_each_map_takes_the_files_behind_it(folder: Path) -> None:
         ["--map=a.yaml", "1.csv", "--refused", "x.csv", "2.csv", "--map=b.yaml", "ba.csv"],
     ):
         result = guanxi(*words)
-        assert (result.exit_code, "3  fit to be sent" in result.output) == (0, True), result.output
+        assert (result.exit_code, "3  ready to send" in result.output) == (0, True), result.output
     result = guanxi("1.csv", "--map", "a.yaml", "2.csv")
-    assert "2  fit to be sent" in result.output
+    assert "2  ready to send" in result.output
 
 
 def test_a_plan_lists_mappings_and_files(folder: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_plan_lists_mappings_and_files(folder: Path) -> None:
         "import:\n  - {map: a.yaml, files: '[0-9]*.csv'}\n  - map: b.yaml\n    files: [ba.csv]\n", encoding="utf-8"
     )
     result = guanxi("plan.yaml")
-    assert (result.exit_code, "3  fit to be sent" in result.output) == (0, True), result.output
+    assert (result.exit_code, "3  ready to send" in result.output) == (0, True), result.output
 
 
 MISTAKES = {
@@ -210,11 +210,14 @@ MISTAKES = {
     "a map at the end": (["--map", "a.yaml", "1.csv", "--map", "b.yaml"], "--map b.yaml has no files"),
     "a map twice for a file": (
         ["--map", "a.yaml", "1.csv", "--map", "a.yaml", "./1.csv"],
-        "1.csv stands twice for a.yaml",
+        "1.csv is given twice for a.yaml",
     ),
-    "files before two maps": (["1.csv", "--map", "a.yaml", "--map", "b.yaml"], "1.csv: with several --map, each is"),
-    "a file twice": (["--map", "a.yaml", "1.csv", "1.csv"], "1.csv stands twice for a.yaml; name it once"),
-    "a map of nothing": (["1.csv", "--map="], "--map is followed by a mapping"),
+    "files before two maps": (
+        ["1.csv", "--map", "a.yaml", "--map", "b.yaml"],
+        ("1.csv: with several --map, put the files of each"),
+    ),
+    "a file twice": (["--map", "a.yaml", "1.csv", "1.csv"], "1.csv is given twice for a.yaml; give it once"),
+    "a map of nothing": (["1.csv", "--map="], "--map needs a mapping file"),
     "no mapping": (["1.csv"], "guanxi import --guess 1.csv"),
 }
 
@@ -229,12 +232,12 @@ def test_a_map_without_files_or_given_twice_is_an_error(folder: Path, name: str)
 
 
 PLANS = {
-    "no list": ("files: x\n", "line 1: a plan has `import`"),
+    "no list": ("files: x\n", "line 1: a plan needs `import`"),
     "no files": ("import:\n  - map: a.yaml\n", "line 2: import.0.files: Field required"),
-    "nothing named so": ("import:\n  - map: a.yaml\n    files: '*.xlsx'\n", r"line 3: no file is named \*.xlsx"),
+    "nothing named so": ("import:\n  - map: a.yaml\n    files: '*.xlsx'\n", r"line 3: no file matches \*.xlsx"),
     "an unknown key": ("import:\n  - {map: a.yaml, files: [1.csv], sheet: 2}\n", "line 2: import.0.sheet: Extra"),
     "a mapping of nothing": ("import:\n  - {map: c.yaml, files: 1.csv}\n", "c.yaml: No such file"),
-    "a file of nothing": ("import:\n  - {map: a.yaml, files: 3.csv}\n", "3.csv: there is no such file"),
+    "a file of nothing": ("import:\n  - {map: a.yaml, files: 3.csv}\n", "3.csv: no such file"),
     "aliases without end": ("a: &a [" + "1," * 99 + "]\nb: &b [" + "*a," * 99 + "]\nimport: [" + "*b," * 99 + "]\n",
                             "more than 20000 parts"),
     "an alias of itself": ("import: &a [*a]\n", "nested too deeply"),

@@ -67,12 +67,12 @@ def test_a_row_becomes_nested_objects_and_lists_and_empty_cells_are_absent() -> 
 
 def test_a_word_that_the_mapping_does_not_know_is_refused() -> None:
     refused = converted(VISIT, how="X", rep="R1", first="", second="", note="", day="20.02.2026")
-    assert refused == Refused(Reason.INVALID_FIELD, "data.channel", "column how: 'X' is none of A, T")
+    assert refused == Refused(Reason.INVALID_FIELD, "data.channel", "column how: 'X' is not one of A, T")
 
 
-NO_NUMBER = "is no number; say how this column writes numbers"
-NO_DAY = "column value: '2026-02-30' is no time such as 2026-01-31T08:15:00+08:00 or 2026-01-31"
-NO_OFFSET = "column value: it has no offset; name the time_zone of the file in the mapping"
+NO_NUMBER = "is not a number; set this column's `number` format"
+NO_DAY = "column value: '2026-02-30' is not a time such as 2026-01-31T08:15:00+08:00 or 2026-01-31"
+NO_OFFSET = "column value: it has no offset; set the file's `time_zone` in the mapping"
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ NO_OFFSET = "column value: it has no offset; name the time_zone of the file in t
         ("as: boolean", "0", False),
         ("as: text", "-12.30", "-12.30"),
         ("as: text, absolute: true", "-12.30", "12.30"),
-        ("as: integer", "7.5", "column value: '7.5' is no whole number"),
-        ("as: boolean", "maybe", "column value: 'maybe' is neither yes nor no"),
+        ("as: integer", "7.5", "column value: '7.5' is not a whole number"),
+        ("as: boolean", "maybe", "column value: 'maybe' is not a yes or no"),
         ("as: number", "1_000", f"column value: '1_000' {NO_NUMBER}"),
         ("as: number, absolute: true", "1e999", f"column value: '1e999' {NO_NUMBER}"),
         ("as: day", "2026-02-30", NO_DAY),
@@ -137,7 +137,7 @@ def test_conditions(condition: str) -> None:
 
 def test_a_condition_that_can_not_be_told_refuses_the_row() -> None:
     refused = converted("  - when: {column: value, below: 0}\n    skip: x\n", value="?")
-    assert refused == Refused(Reason.INVALID_FIELD, "", "column value: '?' is no number, so no rule can be chosen")
+    assert refused == Refused(Reason.INVALID_FIELD, "", "column value: '?' is not a number, so no rule could be chosen")
 
 
 def test_a_row_that_no_rule_takes_is_refused() -> None:
@@ -145,20 +145,20 @@ def test_a_row_that_no_rule_takes_is_refused() -> None:
 
 
 BAD: dict[str, tuple[str, str]] = {
-    "no mapping": ("- 1\n", "line 1: a mapping with"),
+    "no mapping": ("- 1\n", "line 1: expected a mapping with"),
     "not YAML": ("event:\n  id: [\n", "line 3: not YAML"),
-    "a key twice": (START + "  - skip: a\n    skip: b\n", "line 8: 'skip' stands twice"),
+    "a key twice": (START + "  - skip: a\n    skip: b\n", "line 8: 'skip' is repeated"),
     "no rules": ("event: {}\n", "rules: Field required"),
     "an unknown key": (START + "  - skip: x\nzone: Europe/London\n", "line 8: zone: Extra inputs"),
     "an unknown zone": ("time_zone: Europe/Atlantis\n" + START + "  - skip: x\n", "line 1: time_zone: .*Atlantis"),
     "an unknown encoding": ("encoding: klingon\n" + START + "  - skip: x\n", "line 1: encoding: 'klingon'"),
     "an encoding of no text": ("encoding: rot13\n" + START + "  - skip: x\n", "line 1: encoding: 'rot13'"),
-    "neither event nor skip": (START + "  - when: {column: a, empty: true}\n", "line 7: .*either an event or a skip"),
-    "a condition of nothing": (START + "  - when: {column: a}\n    skip: x\n", "line 7: .*a condition tests something"),
+    "neither event nor skip": (START + "  - when: {column: a, empty: true}\n", "line 7: .*one of event, skip, records"),
+    "a condition of nothing": (START + "  - when: {column: a}\n    skip: x\n", "line 7: .*a condition needs a test"),
     "an unknown test": (START + "  - when: {column: a, under: 1}\n    skip: x\n", "line 7: .*under"),
-    "no field of an event": (START + "  - event:\n      amount: 1\n", "line 8: 'amount' is no field of an event"),
+    "no field of an event": (START + "  - event:\n      amount: 1\n", "line 8: 'amount' is not a field of an event"),
     "a brace left open": (START + '  - event:\n      type: "{a"\n', "line 8: type: expected '}'"),
-    "a format in braces": (START + '  - event:\n      type: "{a:>10}"\n', "line 8: type: braces hold the name"),
+    "a format in braces": (START + '  - event:\n      type: "{a:>10}"\n', "line 8: type: braces may contain only"),
     "an unknown type": (START + "  - event:\n      type: guanxi.sale.made.v1\n", "line 8: type: 'guanxi.sale.made.v1'"),
     "an internal type": (START + "  - event:\n      type: guanxi.customer.reviewed.v1\n", "line 8: type"),
     "an unknown field of the type": (
@@ -172,16 +172,16 @@ BAD: dict[str, tuple[str, str]] = {
     "a common field of no type": (
         START.replace("rules:", "  data.colour: red\nrules:")
         + "  - event: {type: guanxi.purchase.recorded.v1, data.purchase_id: x, data.amount: x, data.currency: x}\n",
-        "line 6: data.colour: no type of event in the rules has such a field",
+        "line 6: data.colour: no event type in the rules has this field",
     ),
     "an attribute missing": ("rules:\n  - event: {id: a}\n", "line 2: this rule's events lack source"),
     "a value with parts": (
         START + "  - event:\n      type: guanxi.concern.raised.v1\n      data.about: x\n      data.about.0: x\n",
-        "line 10: data.about.0: data.about is given a value of its own",
+        "line 10: data.about.0: data.about already has a value",
     ),
     "a format of a text": (
         START + "  - event:\n      type: x\n      data.a: {column: a, as: text, format: x}\n",
-        "line 9: .*format goes with",
+        "line 9: .*format needs",
     ),
     "a list as value": (START + "  - event:\n      type: [a]\n", "line 8: rules.0.event.type"),
 }

@@ -60,7 +60,7 @@ async def test_refused_rows_are_kept_as_they_were_with_why_and_where(office: Off
     ]
     four = next(row for row in rows if row["no"] == "4")
     assert (four["customer"], four["at"], four["refused_text"]) == ("C,1", "noon", "")
-    assert "'noon' is no time like %Y-%m-%d %H:%M" in four["refused_hint"]
+    assert "'noon' is not a time like %Y-%m-%d %H:%M" in four["refused_hint"]
     assert four["refused_file"].endswith("orders.csv")
 
 

@@ -57,7 +57,7 @@ async def test_every_rows_outcome_is_told_and_a_second_run_finds_duplicates_only
         assert again.code == 1
         assert "1,499  duplicates" in again.out
         dry = await running.guanxi("import", file, "--map", mapping, "--refused", refused, "--dry-run")
-        assert (dry.code, "1,499  fit to be sent" in dry.out) == (0, True)
+        assert (dry.code, "1,499  ready to send" in dry.out) == (0, True)
         history = await running.guanxi("import", file, "--map", mapping, "--refused", refused, "--backfill")
         assert "1,499  duplicates" in history.out
     assert sum(map(len, read_log(await servers.read_outgoing(LOG)))) == 1499

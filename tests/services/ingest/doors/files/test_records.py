@@ -26,9 +26,9 @@ async def test_three_lines_of_invoice_a9_are_told_before_sending_and_300_by_grou
     tally = await one.run(lambda: None, lambda text: warnings.append(f"{one.tally.sent} sent: {text}"))
     assert warnings == [
         (
-            "0 sent: 3 rows would be 1 records, and what tells them apart would be lost; none of them is sent. For "
-            "example 3 rows, 1 record (lines 2, 3, 4): say group_by if they are parts of it, put a line number into "
-            "the id if they are records of their own, or `repeats: first` if they repeat one another."
+            "0 sent: 3 rows would become 1 records and lose what distinguishes them; none of them is sent. For "
+            "example 3 rows, 1 record (lines 2, 3, 4): set group_by if they are parts of one record, add a line number "
+            "to the id if they are separate records, or set `repeats: first` if they repeat each other."
         )
     ]
     assert (tally.sent, reasons(tally)) == (0, {"conflicting_repeat": 3})
@@ -78,7 +78,7 @@ async def test_a_mapping_that_loses_most_rows_sends_nothing(office: Office, monk
     assert MAX_RECORDS >= 100_000
     monkeypatch.setattr("services.ingest.doors.files.repeats.MAX_RECORDS", 2)
     rows = "".join(f"A{n % 3},{n},{DAY} 10:00,C1,5\n" for n in range(9))
-    with pytest.raises(Malformed, match="more than 2 records would be made of several rows each: 3 rows, 1 record"):
+    with pytest.raises(Malformed, match="more than 2 records would be made from several rows each: 3 rows, 1 record"):
         await office.run(office.file("a.csv", HEAD + rows), mapping=PER_LINE)
     assert not office.servers.log()
 
@@ -184,7 +184,7 @@ rules:
 
 
 BAD = {
-    "take without group_by": ("{column: a, take: sum}", "`take` and `.` go with group_by"),
+    "take without group_by": ("{column: a, take: sum}", "`take` and `.` need group_by"),
     "column and text": ('{column: a, text: "{b}"}', "either a column or a text"),
     "no column": ("{absolute: true}", "either a column or a text"),
 }

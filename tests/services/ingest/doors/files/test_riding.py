@@ -57,8 +57,8 @@ async def test_import_rides_over_restarts(office: Office) -> None:
     assert (tally.fit, tally.refusals) == (len(rows), 0)
     restarted = office.servers.log()
     assert sorted(fact.id for fact in restarted) == sorted(f"order-{n}" for n in range(3 * CHUNK))
-    assert any("Kafka: no broker; asking again for 180 s" in line for line in servers.said)
-    assert any("it answers again" in line for line in servers.said)
+    assert any("Kafka: no broker; retrying for 180 s" in line for line in servers.said)
+    assert any("it responds again" in line for line in servers.said)
     office.servers = Servers()
     await office.csv(*rows)
     assert {(one.id, one.subject) for one in office.servers.log()} == {(one.id, one.subject) for one in restarted}

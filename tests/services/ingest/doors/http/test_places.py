@@ -28,7 +28,7 @@ async def test_64_slow_bodies_of_one_key_leave_places_for_every_other(tmp_path: 
     assert len(waiting) == MAX_IN_FLIGHT_PER_KEY
     for one in answered:
         assert is_problem(one.result(), 429, "too_many_requests")
-        assert f"{MAX_IN_FLIGHT_PER_KEY} of them of this key" in one.result().json()["detail"]
+        assert f"{MAX_IN_FLIGHT_PER_KEY} of them with this key" in one.result().json()["detail"]
     fast = await door.post(purchases("fast"), authorization=f"Bearer {other}")
     assert fast.status_code == 202
     go_on.set()

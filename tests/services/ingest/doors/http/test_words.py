@@ -15,14 +15,14 @@ from tests.services.ingest.judging import NOW, ZONE
 
 PURCHASE = {"purchase_id": "p-1", "amount": "12.50", "currency": "CNY"}
 LOOKS: dict[str, tuple[dict[str, Any], str]] = {
-    "a bare body": (PURCHASE, "the data of guanxi.purchase.recorded.v1 without its envelope"),
+    "a bare body": (PURCHASE, "the data of guanxi.purchase.recorded.v1 without an envelope"),
     "a bare visit": ({"visit_id": "1", "kind": "routine", "channel": "onsite"}, "the data of guanxi.visit.logged.v1"),
     "Kafka Connect": ({"schema": {"type": "struct"}, "payload": PURCHASE}, "value.converter.schemas.enable"),
     "Debezium": ({"before": None, "after": PURCHASE, "op": "c", "ts_ms": 1, "source": {}}, "Debezium"),
     "Debezium in Connect": ({"schema": {}, "payload": {"after": {}, "op": "c"}}, "Kafka Connect"),
-    "an older CloudEvent": (event(specversion="0.3"), "it is '0.3'"),
-    "CloudEvents 0.1": ({"cloudEventsVersion": "0.1", "eventType": "x"}, "it is '0.1'"),
-    "a number": (event(specversion=1), "it is a number"),
+    "an older CloudEvent": (event(specversion="0.3"), "not '0.3'"),
+    "CloudEvents 0.1": ({"cloudEventsVersion": "0.1", "eventType": "x"}, "not '0.1'"),
+    "a number": (event(specversion=1), "not a number"),
     "written otherwise": (event(specversion=LEAVE_OUT, specVersion="1.0"), "'specVersion' must be called specversion"),
     "left out": (event(specversion=LEAVE_OUT), 'add "specversion": "1.0"'),
     "anything": ({"hello": "world"}, 'send {"specversion": "1.0"'),
@@ -52,15 +52,15 @@ async def test_attributes_in_other_headers_are_seen(door: Door, name: str) -> No
 
 
 NEAR: dict[str, tuple[dict[str, Any], str]] = {
-    "a type without its version": (event(type="guanxi.purchase.recorded"), "is guanxi.purchase.recorded.v1 meant?"),
-    "a type in other words": (event(type="PurchaseRecorded"), "is guanxi.purchase.recorded.v1 meant?"),
-    "a type of another world": (event(type="com.github.push"), "docs/reference/schemas/door has them all"),
-    "a type that is no text": (event(type=7), "docs/reference/schemas/door has them all"),
-    "an attribute": (event(subject=LEAVE_OUT, subjet="c"), "is 'subjet' meant to be it?"),
-    "an attribute in capitals": (event(source=LEAVE_OUT, Source="erp"), "is 'Source' meant to be it?"),
-    "the time": (event(time=LEAVE_OUT, Time="2026-03-01T12:00:00Z"), "is 'Time' meant to be it?"),
-    "a field": (event(data={"purchase_id": LEAVE_OUT, "purchaseId": "1"}), "is 'purchaseId' meant to be it?"),
-    "an amount": (event(data={"amount": LEAVE_OUT, "amont": "1"}), "is 'amont' meant to be it?"),
+    "a type without its version": (event(type="guanxi.purchase.recorded"), "did you mean guanxi.purchase.recorded.v1?"),
+    "a type in other words": (event(type="PurchaseRecorded"), "did you mean guanxi.purchase.recorded.v1?"),
+    "a type of another world": (event(type="com.github.push"), "docs/reference/schemas/door lists all types"),
+    "a type that is no text": (event(type=7), "docs/reference/schemas/door lists all types"),
+    "an attribute": (event(subject=LEAVE_OUT, subjet="c"), "did you mean it by 'subjet'?"),
+    "an attribute in capitals": (event(source=LEAVE_OUT, Source="erp"), "did you mean it by 'Source'?"),
+    "the time": (event(time=LEAVE_OUT, Time="2026-03-01T12:00:00Z"), "did you mean it by 'Time'?"),
+    "a field": (event(data={"purchase_id": LEAVE_OUT, "purchaseId": "1"}), "did you mean it by 'purchaseId'?"),
+    "an amount": (event(data={"amount": LEAVE_OUT, "amont": "1"}), "did you mean it by 'amont'?"),
     "nothing like it": (event(data={"amount": LEAVE_OUT, "colour": "1"}), "amount is required"),
 }
 

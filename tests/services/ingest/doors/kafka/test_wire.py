@@ -49,7 +49,7 @@ JSON = ("content-type", b"application/json")
         (b'{"\\udc00": 1}', Reason.INVALID_FIELD, "\\udc00", "surrogate"),
         (b"\xff\xfe{\x00}\x00", Reason.NOT_UTF8, "", "byte 0"),
         ('{"a": "客户"}'.encode("gbk"), Reason.NOT_UTF8, "", "UTF-8"),
-        (b'{"a": {"b": 1, "c": 2, "b": 1}}', Reason.DUPLICATE_KEY, "b", "'b' stands twice"),
+        (b'{"a": {"b": 1, "c": 2, "b": 1}}', Reason.DUPLICATE_KEY, "b", "'b' is repeated"),
         (b"[" * 100_000, Reason.TOO_DEEP, "", "levels"),
         (b'{"a":' * 17 + b"1" + b"}" * 17, Reason.TOO_DEEP, "", "levels"),
     ],
