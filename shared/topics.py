@@ -24,11 +24,17 @@ class Topic:
     readers: tuple[str, ...]
     generational: bool = False
     """Whether relog makes a new topic of it."""
+    own_partitions: int | None = None
+    """A partition count of its own, for good; None: as many as the log."""
 
     def full_name(self, settings: Settings) -> str:
         """The topic's name on the broker; that of a log's later generation has its number."""
         later = self.generational and settings.log_generation > 1
         return settings.topic_prefix + self.name + (f".g{settings.log_generation}" if later else "")
+
+    def partitions(self, settings: Settings) -> int:
+        """How many partitions it has."""
+        return self.own_partitions or settings.partitions
 
     def config(self) -> dict[str, str]:
         """The broker's configuration of the topic; append time everywhere, as the clock of customers needs it."""
@@ -56,7 +62,7 @@ LOG = Topic(
     compacted=False,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
     writers=("ingest", "tiering", "engagement"),
-    readers=("tiering", "engagement"),
+    readers=("tiering", "engagement", "feed"),
     generational=True,
 )
 REJECTED = Topic(
@@ -77,4 +83,14 @@ TIERS = Topic(
     writers=("tiering",),
     readers=("downstream",),
 )
-TOPICS = (INBOX, LOG, REJECTED, TIERS)
+CHANGES = Topic(
+    "guanxi.changes",
+    "what changed, a CloudEvent for each record that a customer's timeline takes, nothing confidential, 30 days",
+    30 * DAY_MS,
+    compacted=False,
+    max_record_bytes=MAX_LOG_RECORD_BYTES,
+    writers=("feed",),
+    readers=("downstream",),
+    own_partitions=12,
+)
+TOPICS = (INBOX, LOG, REJECTED, TIERS, CHANGES)

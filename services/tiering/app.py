@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.tiering.domain import CUSTOMERS, Tiering
-from services.tiering.handlers import announce
+from services.tiering.handlers import ANNOUNCES
 from services.tiering.policy import Policies
 from services.tiering.policy_file import read_policy
 from shared.errors import Transient
@@ -46,7 +46,7 @@ async def prepare(process: Process, database: Database) -> Folding:
 
     watch = PolicyWatch(database, settings.zone, take_up, now)
     await watch.look()
-    return await fold_service(process, database, domain, due_collection=CUSTOMERS, policies=watch, announce=announce)
+    return await fold_service(process, database, domain, due_collection=CUSTOMERS, policies=watch, announces=ANNOUNCES)
 
 
 def run(process: Process, settings: Settings) -> int:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.fold.domain import Domain
-from shared.fold.processor import Announce, LogProcessor
+from shared.fold.processor import LogProcessor
 from shared.fold.repair import reread_from
 from shared.fold.sweep import Sweep
+from shared.fold.telling import Announces, telling
 from shared.kafka.batches import Appender
 from shared.kafka.connection import Broker, Record, make_broker
 from shared.kafka.reader import TopicReader
@@ -20,7 +21,7 @@ from shared.mongo.ping import mongo_check
 from shared.mongo.policies import PolicyWatch
 from shared.mongo.states import StateStore
 from shared.process import Process
-from shared.topics import LOG, TIERS
+from shared.topics import LOG
 
 
 def now() -> datetime:
@@ -35,7 +36,7 @@ class Folding:
     broker: Broker
     reader: TopicReader
     processor: LogProcessor[Any, Any]
-    sweep: Sweep
+    sweep: Sweep | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,13 @@ async def fold_service(
     domain: Domain[Any, Any],
     *,
     due_collection: str,
-    policies: PolicyWatch,
-    announce: Announce | None = None,
+    policies: PolicyWatch | None = None,
+    announces: Announces | None = None,
 ) -> Folding:
     """Make everything of a folding service and register it with the process. Raises Transient while MongoDB is away.
 
-    `policies` is looked at before each batch: nothing is decided by versions that are out of date.
+    `policies` is looked at before each batch: nothing is decided by versions that are out of date. Who decides nothing
+    has no need of it, nor of a sweep.
     """
     settings = process.settings
     service = domain.service
@@ -87,32 +89,34 @@ async def fold_service(
         appender,
         LOG.full_name(settings),
         now=now,
-        announce=announce,
-        announce_topic=TIERS.full_name(settings),
+        telling=telling(announces, settings, appender),
         reread=reread_from(settings, LOG.full_name(settings)),
     )
     broker = make_broker(settings, service)
     reader = TopicReader(
         LOG.full_name(settings),
         f"{settings.topic_prefix}guanxi-{service}",
-        Informed(processor, policies),
+        processor if policies is None else Informed(processor, policies),
         settings,
         process.health,
         on_stop=process.stop,
     )
     reader.register(broker)
-    sweep = Sweep(
-        service,
-        settings,
-        DueDocuments(store, due_collection),
-        BackfillMarks(database),
-        reviews,
-        owned=lambda: reader.owned,
-        now=now,
-        policies=policies,
-    )
+    sweep = None
+    if domain.decides:
+        sweep = Sweep(
+            service,
+            settings,
+            DueDocuments(store, due_collection),
+            BackfillMarks(database),
+            reviews,
+            owned=lambda: reader.owned,
+            now=now,
+            policies=policies,
+        )
+        process.tasks.append(sweep.run)
     process.health.checks["mongodb"] = mongo_check(database)
     gauges = BacklogGauges(store, due_collection, lambda: reader.owned, now)
-    process.tasks += [sweep.run, gauges.run]
+    process.tasks.append(gauges.run)
     process.closing += [appender.close, reviews.close]
     return Folding(broker, reader, processor, sweep)

@@ -25,9 +25,10 @@ from services.engagement.app import make_domain as make_engagement
 from services.ingest.admission import Admission, Place
 from services.ingest.store import MongoStore, fix_person_key
 from services.tiering.app import make_domain as make_tiering
-from services.tiering.handlers import announce
+from services.tiering.handlers import ANNOUNCES
 from shared import process as service_process
 from shared.fold.processor import LogProcessor
+from shared.fold.telling import Telling
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import partition_of
 from shared.mongo import connect
@@ -150,8 +151,7 @@ class Pipeline:
                 log,
                 LOG,
                 now=_now,
-                announce=announce,
-                announce_topic=TIERS,
+                telling=Telling(ANNOUNCES, TIERS, settings.partitions, log),
             ),
             ENGAGEMENT: LogProcessor(
                 await make_engagement(database, settings), StateStore(database, ENGAGEMENT, 1, 1), log, LOG, now=_now

@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from shared.fold.domain import Domain
-from shared.fold.processor import Announce
+from shared.fold.telling import Announces
 from tests.sim.harm import draw_actions
 from tests.sim.net import Weather
 from tests.sim.parts import Parts
@@ -32,7 +32,7 @@ class Service:
     name: str
     documents: str
     make: Callable[[Parts, Sequence[Any]], Domain[Any, Any]]
-    announce: Announce | None = None
+    announces: Announces | None = None
 
 
 @dataclass(frozen=True, slots=True)

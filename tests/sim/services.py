@@ -14,7 +14,7 @@ from services.engagement.domain import CUSTOMERS as ENGAGEMENT
 from services.engagement.domain import Engagement
 from services.tiering.domain import CUSTOMERS as TIERING
 from services.tiering.domain import Tiering
-from services.tiering.handlers import announce
+from services.tiering.handlers import ANNOUNCES
 from services.tiering.policy_file import read_policy
 from shared.kafka.connection import partition_of
 from shared.policies.entitlements import make_entitlements
@@ -71,7 +71,7 @@ def _make_engagement(_: Parts, files: Sequence[PolicyFile]) -> Engagement:
 
 
 FOLDING = (
-    Service("tiering", TIERING, _make_tiering, announce),
+    Service("tiering", TIERING, _make_tiering, ANNOUNCES),
     Service("engagement", ENGAGEMENT, _make_engagement),
 )
 
