@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from guanxi.console import fail, say
 from services.engagement.store import SCHEMA as ENGAGEMENT
 from services.engagement.weeks import refresh_weeks
+from services.feed.store import SCHEMA as FEED
 from services.ingest.settings import key_bytes
 from services.ingest.store import SCHEMA as INGEST
 from services.ingest.store import fix_person_key
@@ -30,7 +31,7 @@ from shared.mongo.schema import apply
 from shared.policies.adoption import Adopted
 from shared.settings import Settings
 
-SCHEMAS = (INGEST, TIERING, ENGAGEMENT)
+SCHEMAS = (INGEST, TIERING, ENGAGEMENT, FEED)
 KAFKA_RIGHTS = "Kafka rights"
 WAIT_SECONDS = 60.0
 PAUSE_SECONDS = 1.0

@@ -6,6 +6,8 @@ from typing import Any
 
 from services.engagement.app import make_domain as make_engagement
 from services.engagement.store import SCHEMA as ENGAGEMENT
+from services.feed.app import make_domain as make_feed
+from services.feed.store import SCHEMA as FEED
 from services.tiering.app import make_domain as make_tiering
 from services.tiering.store import SCHEMA as TIERING
 from shared.fold.domain import Domain
@@ -22,4 +24,8 @@ class Folding:
     make_domain: Callable[[Database, Settings], Awaitable[Domain[Any, Any]]]
 
 
-FOLDING = {"tiering": Folding(TIERING, make_tiering), "engagement": Folding(ENGAGEMENT, make_engagement)}
+FOLDING = {
+    "tiering": Folding(TIERING, make_tiering),
+    "engagement": Folding(ENGAGEMENT, make_engagement),
+    "feed": Folding(FEED, make_feed),
+}

@@ -26,7 +26,7 @@ from shared.kafka.requests import (
 from shared.settings import Settings
 from shared.topics import TOPICS
 
-SERVICES = ("ingest", "tiering", "engagement")
+SERVICES = ("ingest", "tiering", "engagement", "feed")
 OPERATOR, UPSTREAM, DOWNSTREAM = "operator", "upstream", "downstream"
 """As topics.py names those who are no services of ours."""
 CLUSTER = "kafka-cluster"

@@ -52,6 +52,13 @@ async def log_generation(database: Database, settings: Settings) -> int:
     return generation
 
 
+async def log_epoch(database: Database) -> int:
+    """How often the log was copied with something left out (a plain relog leaves out nothing, and does not count)."""
+    async with transient_errors():
+        document = await database[COLLECTION].find_one({"_id": "log"}) or {}
+    return int(document.get("epoch", 0))
+
+
 async def begin_generations(database: Database, names: Iterable[str]) -> None:
     """Write down the first generation of each where none is."""
     async with transient_errors():
