@@ -1,5 +1,6 @@
 """The scenarios by name: a toy domain with an oracle of its own, and guanxi's own services."""
 
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import to_json
@@ -8,7 +9,7 @@ from shared.events.event import Event
 from shared.fold.entity import Entity
 from shared.fold.telling import Announces
 from shared.topics import TIERS
-from tests.sim import checks, checks_services, services, toy_checks, toy_upstream
+from tests.sim import checks, checks_feed, checks_services, services, toy_checks, toy_upstream
 from tests.sim.scenario import Scenario, Service
 from tests.sim.toy import LEVELS, STEPPED
 
@@ -47,4 +48,10 @@ SERVICES = Scenario(
     batch_bytes=(6_000, 100_000),
     keeps_policy=True,
 )
-SCENARIOS = {scenario.name: scenario for scenario in (TOY, SERVICES)}
+FEED = replace(
+    SERVICES,
+    name="feed",
+    services=(services.FOLDING[0], services.FEED),
+    checks=(*checks.CHECKS, *checks_services.CHECKS, *checks_feed.CHECKS, checks.rebuild_equals_live),
+)
+SCENARIOS = {scenario.name: scenario for scenario in (TOY, SERVICES, FEED)}

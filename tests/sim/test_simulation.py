@@ -42,7 +42,7 @@ def _told(outcomes: list[Outcome]) -> str:
 
 
 def _first_found(plant: str, seeds: int) -> Outcome | None:
-    outcomes = (run(Case(seed), PLANTS[plant].parts) for seed in range(seeds))
+    outcomes = (run(Case(seed, PLANTS[plant].scenario), PLANTS[plant].parts) for seed in range(seeds))
     return next((outcome for outcome in outcomes if outcome.broken), None)
 
 

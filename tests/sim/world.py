@@ -189,7 +189,7 @@ class World:
             held = self.kafka.partitions(topic)
             return {partition: len(records) for partition, records in enumerate(held)}
 
-        return Telling(announces, topic, PARTITIONS, appender, ends if announces.marks else None)
+        return self.parts.telling(announces, topic, PARTITIONS, appender, ends if announces.marks else None)
 
     async def _sweep(self, member: Member) -> None:
         store = member.store
