@@ -62,7 +62,7 @@ def draw_actions(
     *,
     disagree: bool,
 ) -> list[Action]:
-    """`folding` are the folding services, each with its collection of documents and the topic that it tells on, where it
+    """`folding` are the folding services, each with its collection and the topic that it tells on, where it
     writes no other.
     """
     actions: list[Action] = []
