@@ -36,7 +36,7 @@ from shared.topics import INBOX, LOG, REJECTED, TIERS, Topic
 CHUNK = 1_000
 WAITING = {"$or": [{"pending": {"$exists": True}}, {"marked_due": True}]}
 """Documents that a restore marks due: a decision may be waiting of which the log does not say so yet."""
-_NOT_KEPT = re.compile(rf"_g\d+$|^(generations|setup|backfills|{POSITIONS})$")
+_NOT_KEPT = re.compile(rf"_(g\d+|marks)$|^(generations|setup|backfills|{POSITIONS})$")
 """The positions of admission are those that were read first, and stand in the manifest: read here, they would be ahead
 of the log.
 """

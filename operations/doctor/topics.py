@@ -22,8 +22,10 @@ def drift(found: FoundTopic, settings: Settings) -> list[str]:
     if not found.exists:
         return ["does not exist"]
     said = []
-    if found.partitions != settings.partitions:
-        said.append(f"has {found.partitions} partitions, GUANXI_PARTITIONS says {settings.partitions}")
+    wanted = found.topic.partitions(settings)
+    if found.partitions != wanted:
+        who = "GUANXI_PARTITIONS says" if found.topic.own_partitions is None else "for good it has"
+        said.append(f"has {found.partitions} partitions, {who} {wanted}")
     expected = found.topic.config()
     for name, value in expected.items():
         if name in found.config and found.config[name] != value:
@@ -42,6 +44,7 @@ _WHY = {
     "inbox": "records that admission has not read yet could go, or get other times than admission judges by",
     "log": "the log is kept for ever and in order; what it loses can't be folded again, and states can't be rebuilt",
     "rejected": "refused records could go before somebody has sent them again",
+    "changes": "followers count on each change being there for 30 days, each customer's on one partition",
     "tiers": "readers of guanxi.tiers rely on the latest tier of each customer being there",
 }
 
@@ -49,7 +52,7 @@ _WHY = {
 def look_at_topics(found: Found, settings: Settings, findings: Findings) -> None:
     """Settings and health of each topic."""
     findings.checked[TOPICS] = (
-        f"{sum(one.exists for one in found.topics)} topics, {settings.partitions} partitions each"
+        f"{sum(one.exists for one in found.topics)} topics, {settings.partitions} partitions each or their own"
     )
     for one in found.topics:
         for said in drift(one, settings):

@@ -28,8 +28,8 @@ _BYTES, _ROW_BYTES, _TERM_BYTES = 1_500, 1_000, 60
 
 
 class Feed:
-    """The domain of shared.fold.domain. epoch_of_log: how often the log was copied with something left out, which makes
-    followers count anew as a changed fold does.
+    """The domain of shared.fold.domain. epoch_of_log: rises when the log goes on with something left out; followers
+    count anew then, as with a changed fold.
     """
 
     service = "feed"

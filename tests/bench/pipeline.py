@@ -22,6 +22,8 @@ from local.stack.mongod import start_mongod
 from local.stack.paths import REPOSITORY
 from local.stack.server import Ask
 from services.engagement.app import make_domain as make_engagement
+from services.feed.app import make_domain as make_feed
+from services.feed.changes import ANNOUNCES as FEED_ANNOUNCES
 from services.ingest.admission import Admission, Place
 from services.ingest.store import MongoStore, fix_person_key
 from services.tiering.app import make_domain as make_tiering
@@ -41,9 +43,9 @@ from tests.bench.processes import cpu_seconds
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 TODAY = datetime(2026, 11, 28, 8, tzinfo=UTC)
 """When live events arrive: the same in every run, so that every tree folds the same."""
-ADMISSION, TIERING, ENGAGEMENT = STAGES = ("admission", "tiering", "engagement")
+ADMISSION, TIERING, ENGAGEMENT, FEED = STAGES = ("admission", "tiering", "engagement", "feed")
 JSON = (("content-type", b"application/json"),)
-LOG, REJECTED, TIERS = "log", "rejected", "tiers"
+LOG, REJECTED, TIERS, CHANGES = "log", "rejected", "tiers", "changes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,14 @@ class Pipeline:
             ENGAGEMENT: LogProcessor(
                 await make_engagement(database, settings), StateStore(database, ENGAGEMENT, 1, 1), log, LOG, now=_now
             ),
+            FEED: LogProcessor(
+                await make_feed(database, settings),
+                StateStore(database, FEED, 1, 1),
+                log,
+                LOG,
+                now=_now,
+                telling=Telling(FEED_ANNOUNCES, CHANGES, settings.partitions, log),
+            ),
         }
         for processor in self._processors.values():
             await processor.positions(range(settings.partitions))
@@ -203,7 +213,7 @@ class Pipeline:
     def check(self) -> None:
         """A measure of records that were refused or could not be folded says nothing."""
         assert not self.inbox.refused + self.log.refused, "the benchmark's events are all to be taken"
-        for stage in (TIERING, ENGAGEMENT):
+        for stage in (TIERING, ENGAGEMENT, FEED):
             assert not self._processors[stage].counts.frozen, f"{stage}: the benchmark's events can all be folded"
 
 

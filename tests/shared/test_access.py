@@ -50,7 +50,7 @@ def test_rights_follow_the_prefix_of_the_topics() -> None:
 
 
 def test_every_reader_and_writer_of_a_topic_is_a_known_principal() -> None:
-    known = {"ingest", "tiering", "engagement", "operator", "upstream", "downstream"}
+    known = {"ingest", "tiering", "engagement", "feed", "operator", "upstream", "downstream"}
     assert {who for topic in TOPICS for who in (*topic.readers, *topic.writers)} <= known
 
 

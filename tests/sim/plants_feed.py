@@ -46,8 +46,8 @@ class TellsTheBatch(LogProcessor[Any, Any]):
 
     async def _tell(self, works: Any) -> None:
         for work in works.values():
-            if work.told:
-                last = from_json(work.told[-1].value)["position"]
+            last = from_json(work.told[-1].value or b"").get("position") if work.told else None
+            if last is not None:
                 work.told = [_with_position(one, last) for one in work.told]
         await super()._tell(works)
 

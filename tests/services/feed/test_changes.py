@@ -1,24 +1,28 @@
 """What is told on guanxi.changes (reading.md, Exactly 1, 2, 5, 6)."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from guanxi.reference.changes import change_schemas
 from services.engagement.domain import Engagement
-from services.feed.changes import CHANGED
+from services.feed.changes import ANNOUNCES, CHANGED
 from services.feed.rules.table import BY_TIME, SECTIONS, TABLE, UNTOLD
 from services.feed.stored import FOLD_VERSION
 from services.tiering.domain import Tiering
 from shared.events.decisions import ConcernOverdue, SatisfactionDropped, TierChanged
+from shared.events.event import Event, LogPosition
 from shared.events.facts import GoalSet, PurchaseRecorded, RecordVoided
-from shared.events.registry import DECISIONS, FACTS, MODELS, REVIEWED
+from shared.events.registry import DECISIONS, FACTS, MODELS, NAMES, REVIEWED
+from shared.fold.entity import load_entity, new_entity
 from shared.positions import Mark, Of, decode
 from tests.services.feed.given import Story, tier_changed
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "changes.md"
+DAY = date(2026, 9, 1)
 PURCHASE = PurchaseRecorded(purchase_id="p1", amount="1.00", currency="CNY")
 
 
@@ -49,6 +53,18 @@ def test_its_id_follows_from_where_it_was_on_the_inbox_and_not_on_the_log() -> N
     other.told(PURCHASE, "2026-03-02", inbox=(1, 2, 3, 0))
     assert one.changes[-1]["id"] == other.changes[-1]["id"]
     assert other.changes[0]["id"] != other.changes[1]["id"]
+
+
+def test_what_is_told_is_what_the_reference_says() -> None:
+    story = Story()
+    story.told(PURCHASE, "2026-03-02")
+    story.moved("general", "2026-03-02", net="46000.00")
+    schemas = change_schemas()
+    assert schemas.keys() == {CHANGED, *DECISIONS}
+    for change in story.changes:
+        schema = schemas[change["type"]]
+        assert set(schema["required"]) <= change.keys() <= schema["properties"].keys()
+        assert change["data"].keys() == schema["properties"]["data"]["properties"].keys()
 
 
 def test_a_decision_is_told_by_its_own_id_with_what_is_public() -> None:
@@ -127,12 +143,15 @@ def test_the_epoch_rises_with_the_fold_and_with_a_log_that_left_something_out() 
 
 def test_representatives_are_not_told() -> None:
     story = Story()
-    entity = story.entity.domain.initial("representative:r1")
-    assert not hasattr(entity[0], "touched")
-    goal = GoalSet(
-        scope="representative", metric="counted", baseline=Decimal(0), target=Decimal(1), due_on=date(2026, 9, 1)
-    )
-    assert goal.scope == "representative"
+    entity = new_entity(story.entity.domain, "representative:r1")
+    goal = GoalSet(scope="representative", metric="counted", baseline=Decimal(0), target=Decimal(1), due_on=DAY)
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    event = Event(NAMES[GoalSet], "e", "crm", "r1", at, goal, at, LogPosition(1, 0, 0))
+    assert not list(entity.fold(event, deciding=True))
+    assert ANNOUNCES.tell(entity, event) is None
+    assert not entity.domain.rows(entity.state)
+    document = entity.document() | {"fold_version": entity.domain.fold_version}
+    assert load_entity(entity.domain, entity.key, document).state == entity.state
     assert "guanxi.representative.registered.v1" not in story.entity.domain.folds
 
 
