@@ -58,6 +58,7 @@ class Engagement:
     folds = CUSTOMER_FOLDS | REPRESENTATIVE_FOLDS
     decides = frozenset(NAMES[kind] for kind in (ContactLapsed, ContactResumed, SatisfactionDropped, ConcernOverdue))
     decides_history = False
+    counts_told = False
 
     def __init__(self, entitlements: Entitlements, zone: ZoneInfo) -> None:
         self.time = BusinessTime(zone)

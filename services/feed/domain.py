@@ -37,6 +37,7 @@ class Feed:
     folds = frozenset({*TABLE, REVIEWED})
     decides: frozenset[str] = frozenset()
     decides_history = True
+    counts_told = True
 
     def __init__(self, zone: ZoneInfo, epoch_of_log: int = 0) -> None:
         self.zone = zone

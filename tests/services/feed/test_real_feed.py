@@ -9,6 +9,7 @@ import pytest
 from pydantic_core import from_json
 
 from local.stack.backing import Backing
+from operations.rebuild.repairing import repair
 from services.feed.changes import ANNOUNCES
 from services.feed.domain import Feed
 from services.feed.views.search import finds, search_filter
@@ -24,6 +25,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
 
 KILLS = 3
 EVENTS = 1_500
+CUSTOMER = "C000007"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -71,13 +73,30 @@ async def called_for(world: World) -> dict[str, list[bytes]]:
     return {key: told for key, told in meant.items() if told}
 
 
-async def folded(world: World) -> None:
+async def follow(world: World) -> dict[str, list[bytes]]:
+    """What a follower has that drops what it has seen; each change came without a gap, and again byte for byte."""
+    followed: dict[str, list[bytes]] = {}
+    on_topic = await records_of(world, CHANGES.full_name(world.settings))
+    assert len(on_topic) == CHANGES.own_partitions, "a partition count of its own"
+    for records in on_topic.values():
+        for record in records:
+            seen = followed.setdefault(record.key.decode(), [])
+            sequence = int(from_json(record.value)["sequence"])
+            assert sequence <= len(seen) + 1, "never a gap"
+            if sequence == len(seen) + 1:
+                seen.append(record.value)
+            assert seen[sequence - 1] == record.value, "what comes again comes byte for byte"
+    return followed
+
+
+async def folded(world: World, generation: int = 1) -> None:
     """Until ingest, tiering and the feed have nothing left to read."""
     await world.settled("ingest", "tiering")
 
     async def quiet() -> bool:
         ends = (await bounds(world.settings, LOG.full_name(world.settings))).ends
-        stored = {one["partition"]: one["offset"] async for one in world.database["feed_positions"].find()}
+        of_it = {"_id": {"$regex": f"^g{generation}/"}}
+        stored = {one["partition"]: one["offset"] async for one in world.database["feed_positions"].find(of_it)}
         return all(stored.get(partition, 0) >= end for partition, end in ends.items())
 
     await until(quiet, in_a_row=2)
@@ -98,27 +117,40 @@ async def test_killed_in_mid_stream_it_tells_every_change_in_order(world: World)
         await world.services.start("feed")
     await folded(world)
 
-    meant = await called_for(world)
-    on_topic = await records_of(world, topic)
-    assert len(on_topic) == CHANGES.own_partitions, "a partition count of its own"
-    followed: dict[str, list[bytes]] = {}
-    for records in on_topic.values():
-        for record in records:
-            seen = followed.setdefault(record.key.decode(), [])
-            sequence = int(from_json(record.value)["sequence"])
-            assert sequence <= len(seen) + 1, "never a gap"
-            if sequence == len(seen) + 1:
-                seen.append(record.value)
-            assert seen[sequence - 1] == record.value, "what comes again comes byte for byte"
-    assert followed == meant
+    followed = await follow(world)
+    assert followed == await called_for(world)
     decisions = [one for told in followed.values() for one in told if b'"type":"guanxi.tier.changed.v1"' in one]
     assert decisions, "decisions are told too"
 
     rebuilt = await world.rebuild("feed", check=True)
-    assert rebuilt.compared.documents >= len(meant)
+    assert rebuilt.compared.documents >= len(followed)
     assert not rebuilt.compared.differences
     assert not rebuilt.compared.later
     await _reads_by_index(world)
+
+
+async def test_a_rebuild_leaves_frozen_who_is_frozen_and_a_repair_has_what_was_missed_told(world: World) -> None:
+    await world.send(first_purchases())
+    await folded(world)
+    await world.services.stop("feed")
+    await world.database["feed_g1"].update_one({"_id": CUSTOMER}, {"$set": {"incomplete_since": "1/0/0"}})
+    await world.database["feed_quarantine"].insert_one({"_id": "g1/0/0", "key": f"customer:{CUSTOMER}"})
+    await world.services.start("feed")
+    await world.send_mixed(300, seed=9)
+    await folded(world)
+    before = await world.database["feed_g1"].find_one({"_id": CUSTOMER})
+
+    rebuilt = await world.rebuild("feed")
+    assert rebuilt.handed_over is not None
+    after = await world.database["feed_g2"].find_one({"_id": CUSTOMER})
+    assert before is not None
+    assert after is not None
+    assert (after["incomplete_since"], after["sequence"]) == ("1/0/0", before["sequence"])
+
+    assert "is repaired in feed" in await repair(world.settings, world.database, "feed", "customer", CUSTOMER)
+    await world.send_mixed(100, seed=10)
+    await folded(world, generation=2)
+    assert await follow(world) == await called_for(world)
 
 
 async def _reads_by_index(world: World) -> None:
