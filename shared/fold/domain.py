@@ -55,8 +55,8 @@ class Domain(Protocol[S, T]):
     """Whether history is decided as of its own time. Of services in a row the first one does; those after it fold
     history, its decisions included, without deciding, and decide at the review that ends it."""
     counts_told: bool
-    """Whether followers count what is told of a key. Then a rebuild, which tells nothing, leaves frozen who is frozen: a
-    marker has what was missed told."""
+    """Whether followers count what is told of a key. Then a rebuild, which tells nothing, leaves frozen who is frozen:
+    a marker has what was missed told."""
 
     @property
     def decides_by(self) -> object:

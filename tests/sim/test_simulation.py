@@ -58,6 +58,11 @@ def test_every_promise_holds_for_tiering_and_engagement() -> None:
     assert not (broken := [outcome for outcome in outcomes if outcome.broken]), _told(broken)
 
 
+def test_every_promise_holds_for_the_feed() -> None:
+    outcomes = [run(Case(seed, "feed")) for seed in range(SERVICE_SEEDS)]
+    assert not (broken := [outcome for outcome in outcomes if outcome.broken]), _told(broken)
+
+
 @pytest.mark.parametrize("plant", sorted(PLANTS.keys() - RARE))
 def test_a_planted_bug_is_found(plant: str) -> None:
     assert _first_found(plant, SOON) is not None, PLANTS[plant].breaks
