@@ -13,7 +13,7 @@ from shared.mongo.states import Mark, Move, Progress
 from shared.topics import CHANGES
 from tests.shared.fakes import TOY, Appended, event, purchase
 
-ANNOUNCES = Announces(CHANGES, lambda entity, event: event.id.encode(), lambda entity: len(entity.state.net_minor))
+ANNOUNCES = Announces(CHANGES, lambda _, event: event.id.encode(), lambda entity: len(entity.state.net_minor))
 
 
 def telling(ends: Any = None) -> Telling:
@@ -55,17 +55,17 @@ async def ends() -> dict[int, int]:
 
 
 @pytest.mark.parametrize(
-    ("begin", "end", "marked"),
+    ("begin", "end", "marks"),
     [
-        (0, MARK_EVERY_RECORDS - 1, False),
-        (0, MARK_EVERY_RECORDS, True),
-        (MARK_EVERY_RECORDS, MARK_EVERY_RECORDS + 5, False),
-        (MARK_EVERY_RECORDS - 1, MARK_EVERY_RECORDS + 1, True),
+        (0, MARK_EVERY_RECORDS - 1, 0),
+        (0, MARK_EVERY_RECORDS, 1),
+        (MARK_EVERY_RECORDS, MARK_EVERY_RECORDS + 5, 0),
+        (MARK_EVERY_RECORDS - 1, MARK_EVERY_RECORDS + 1, 1),
     ],
 )
-async def test_a_mark_is_made_where_a_batch_comes_past_another_ten_thousand(begin: int, end: int, marked: bool) -> None:
+async def test_a_mark_is_made_where_a_batch_comes_past_another_ten_thousand(begin: int, end: int, marks: int) -> None:
     found = await telling(ends).marks({3: Move(begin, Progress(end, {}))})
-    assert found == ([Mark(3, begin, [30, 40])] if marked else [])
+    assert found == [Mark(3, begin, [30, 40])] * marks
 
 
 async def test_without_marks_nobody_is_asked() -> None:
