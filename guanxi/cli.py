@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from typer.main import get_command as command_of
 
 import guanxi.commands
+from guanxi.console import fail
 
 _FOLDER = Path(guanxi.commands.__file__ or "").parent
 _DRIVERS = ("aiokafka", "pymongo", "asyncio")
@@ -41,7 +42,12 @@ def _help(module: str) -> str:
 
 
 def _load(name: str, module: str) -> Any:
-    loaded = importlib.import_module(f"guanxi.commands.{module}")
+    try:
+        loaded = importlib.import_module(f"guanxi.commands.{module}")
+    except ModuleNotFoundError as error:
+        if error.name != "local":
+            raise
+        fail(f"'guanxi {name}' needs a checkout of the repository; this image runs with Docker Compose", 2)
     app = getattr(loaded, "app", None)
     if app is None:
         app = typer.Typer(no_args_is_help=False, add_completion=False)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from guanxi.console import fail
-from local.stack.current import use_current
+from guanxi.current import use_current
 from operations.rebuild.fast import fast_process
 from shared.errors import GuanxiError
 from shared.mongo import Database, connect

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     """By which admission knows history that `guanxi import --backfill` sends. Where upstreams write the inbox
     themselves, it should be a secret of ingest's and the operator's.
     """
+    person_key: SecretStr | None = None
+    """Goes into the ids of persons known by name only; for ingest and set-up."""
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     http_cert_file: Path | None = None

@@ -1,4 +1,7 @@
-"""Every topic once: what is on it, how long it stays, who writes and reads it (architecture.md)."""
+"""Every topic once: what is on it, how long it stays, who besides the services writes and reads it (architecture.md).
+
+Which services do is said by each of them (shared/service.py).
+"""
 
 from dataclasses import dataclass
 
@@ -20,8 +23,11 @@ class Topic:
     retention_ms: int
     compacted: bool
     max_record_bytes: int
-    writers: tuple[str, ...]
-    readers: tuple[str, ...]
+    relied_on: str
+    """Why it matters that the topic is set up as it is."""
+    outside_writers: tuple[str, ...] = ()
+    outside_readers: tuple[str, ...] = ()
+    """Those who are no services of ours: upstream, downstream, the operator."""
     generational: bool = False
     """Whether relog makes a new topic of it."""
     own_partitions: int | None = None
@@ -52,8 +58,8 @@ INBOX = Topic(
     7 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
-    writers=("upstream", "ingest", "operator", "tiering", "engagement"),
-    readers=("ingest",),
+    relied_on="records that admission has not read yet could go, or get other times than admission judges by",
+    outside_writers=("upstream", "operator"),
 )
 LOG = Topic(
     "guanxi.log",
@@ -61,8 +67,7 @@ LOG = Topic(
     -1,
     compacted=False,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
-    writers=("ingest", "tiering", "engagement"),
-    readers=("tiering", "engagement", "feed"),
+    relied_on="it is kept for ever and in order; what it loses can't be folded again, and states can't be rebuilt",
     generational=True,
 )
 REJECTED = Topic(
@@ -71,8 +76,8 @@ REJECTED = Topic(
     30 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
-    writers=("ingest",),
-    readers=("operator",),
+    relied_on="refused records could go before somebody has sent them again",
+    outside_readers=("operator",),
 )
 TIERS = Topic(
     "guanxi.tiers",
@@ -80,8 +85,8 @@ TIERS = Topic(
     -1,
     compacted=True,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
-    writers=("tiering",),
-    readers=("downstream",),
+    relied_on="readers of guanxi.tiers rely on the latest tier of each customer being there",
+    outside_readers=("downstream",),
 )
 CHANGES = Topic(
     "guanxi.changes",
@@ -89,8 +94,8 @@ CHANGES = Topic(
     30 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
-    writers=("feed",),
-    readers=("downstream",),
+    relied_on="followers count on each change being there for 30 days, and each customer's on one partition",
+    outside_readers=("downstream",),
     own_partitions=12,
 )
 TOPICS = (INBOX, LOG, REJECTED, TIERS, CHANGES)

@@ -8,7 +8,8 @@ from guanxi.console import fail, say
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.csvs import as_csv, field_rows
 from guanxi.reading.customer import relationship
-from guanxi.reading.views import Document, Views
+from services.engagement.questions import Document, EngagementQuestions
+from services.tiering.questions import TierQuestions
 from shared.mongo import Database
 
 
@@ -41,5 +42,6 @@ def register(app: typer.Typer) -> None:
 async def _find(
     database: Database, name: str
 ) -> tuple[Document | None, list[Document], Document | None, list[Document]]:
-    views = Views(database)
-    return *await views.customer(name), await views.goals(name)
+    engagement = EngagementQuestions(database)
+    row, history = await TierQuestions(database).customer(name)
+    return row, history, await engagement.customer(name), await engagement.goals(name)

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from guanxi.commands.setup import SetupSettings
 from guanxi.console import fail, say
+from guanxi.current import use_current
 from guanxi.reading.connection import as_json
-from local.stack.current import use_current
 from operations.doctor.run import examine
 from operations.doctor.symptoms import Findings, Symptom
+from operations.setup.run import SetupSettings
 from operations.verify.meter import Meter, standard_error
 from operations.verify.sample import Sample, parse_sample
 from shared.errors import GuanxiError, Malformed

@@ -11,9 +11,9 @@ from guanxi.console import fail, say
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.explain import explain as explained
 from guanxi.reading.explain import explain_on
-from guanxi.reading.views import Document, Views
+from services.engagement.questions import EngagementQuestions
 from services.tiering.policy import Policy
-from services.tiering.questions import as_of_day, changes_now, policies_by_version
+from services.tiering.questions import Document, TierQuestions, as_of_day, changes_now, policies_by_version
 from shared.errors import Transient
 from shared.mongo import Database
 from shared.settings import Settings
@@ -63,12 +63,13 @@ def register(app: typer.Typer) -> None:
 
 
 async def _find(database: Database, settings: Settings, customer: str) -> _Found:
-    views = Views(database)
-    row, history, engagement = await views.customer(customer)
+    questions = EngagementQuestions(database)
+    row, history = await TierQuestions(database).customer(customer)
+    engagement = await questions.customer(customer)
     today = datetime.now(settings.zone).date().isoformat()
     if row is None and engagement is None:
-        return _Found(None, [], None, today, near=await views.near(customer))
-    names = await views.names_of_representatives()
+        return _Found(None, [], None, today, near=await questions.near(customer))
+    names = await questions.names_of_representatives()
     found = _Found(row, history, engagement, today, names)
     with suppress(Transient):  # who may read the views alone is told what they say
         changes, policies = await changes_now(database, settings, customer), await policies_by_version(database)

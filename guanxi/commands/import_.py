@@ -11,8 +11,8 @@ from typer._click.core import Context
 from typer.core import TyperCommand
 
 from guanxi.console import fail, say
-from local.stack.current import settings_here
-from local.stack.running import Interrupted, run
+from guanxi.current import settings_here
+from guanxi.running import Interrupted, run
 from services.ingest.doors.files.guess import guess_file
 from services.ingest.doors.files.plan import PLAN_SUFFIXES, Input, Plan, inputs_of, read_plan, steps_of
 from services.ingest.doors.files.refused_file import default_name

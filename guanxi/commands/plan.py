@@ -12,7 +12,7 @@ from guanxi.reading.console import make_console
 from guanxi.reading.csvs import PLAN, as_csv, plan_rows
 from guanxi.reading.representatives import must_be_known
 from guanxi.reading.tables import plan as plan_table
-from guanxi.reading.views import Views
+from services.engagement.questions import EngagementQuestions
 from shared.settings import Settings
 
 ROWS = 25
@@ -37,7 +37,9 @@ def register(app: typer.Typer) -> None:
         """Whom to contact next: by tier, then by the day on which it is due."""
         status = "lapsed" if lapsed else None
         found = read(
-            lambda database, _: Views(database).plan(rows, status=status, owner=owner, unowned=unowned, unrated=unrated)
+            lambda database, _: EngagementQuestions(database).plan(
+                rows, status=status, owner=owner, unowned=unowned, unrated=unrated
+            )
         )
         if as_machine:
             say(as_json(found))
@@ -45,7 +47,7 @@ def register(app: typer.Typer) -> None:
             say(as_csv(PLAN, plan_rows(found)))
         elif not found:
             if owner:
-                read(lambda database, _: must_be_known(Views(database), owner))
+                read(lambda database, _: must_be_known(EngagementQuestions(database), owner))
             say("nobody: no contact is owed" + (" that is overdue" if lapsed else ""))
         else:
             make_console(sys.stdout).print(plan_table(found, datetime.now(Settings().zone).date()))

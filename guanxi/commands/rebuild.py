@@ -8,7 +8,8 @@ from guanxi.console import fail, say
 from guanxi.working import work
 from operations.rebuild.repairing import Scope, repair
 from operations.rebuild.run import Asked, Outcome, now, run
-from operations.rebuild.services import FOLDING
+from services import SERVICES
+from shared.errors import Stop
 from shared.fold.rebuild import clean as clean_kept
 from shared.mongo import Database
 from shared.mongo.generations import Generations
@@ -19,7 +20,7 @@ GENTLE_PACE = 0.25
 
 
 async def _clean(database: Database, service: str, *, all_of_them: bool) -> None:
-    gone = await clean_kept(database, FOLDING[service].schema, now(), all_of_them=all_of_them)
+    gone = await clean_kept(database, SERVICES.folds(service).schema, now(), all_of_them=all_of_them)
     for generation in gone:
         say(f"generation {generation} of {service} removed")
     for one in await Generations(database, service).kept():
@@ -60,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command(name="rebuild")
     def rebuild_command(
-        service: Annotated[str, typer.Argument(help="tiering or engagement")],
+        service: Annotated[str, typer.Argument(help="A service that folds the log, such as tiering.")],
         *,
         check: Annotated[bool, typer.Option("--check", help="Compare only; swap nothing.")] = False,
         rollback: Annotated[
@@ -92,8 +93,10 @@ def register(app: typer.Typer) -> None:
         Ends with 1, and swaps nothing, when a document differs from the live one. An interrupted run goes on where it
         stopped. See docs/rebuilding.md.
         """
-        if service not in FOLDING:
-            fail(f"no such service: {service}; it is one of {', '.join(FOLDING)}", 2)
+        try:
+            SERVICES.folds(service)
+        except Stop as error:
+            fail(str(error), 2)
         if clean:
             work(lambda _, database: _clean(database, service, all_of_them=now_already))
             return

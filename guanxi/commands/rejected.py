@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
-from local.stack.current import settings_here
-from local.stack.running import run
+from guanxi.current import settings_here
+from guanxi.running import run
 from services.ingest.refusals.fixes import fixed, read_fix
 from services.ingest.refusals.read import Rejection, newest, parse_position, read_rejections, safe_text
 from shared.errors import GuanxiError, Malformed

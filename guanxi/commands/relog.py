@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Copy the log into its next generation with more partitions, and build all views from it anew.
 
-        Stop ingest, tiering and engagement first. An interrupted run goes on when it is run again. The old log stays,
+        Stop the services first. An interrupted run goes on when it is run again. The old log stays,
         closed, until you delete it. See docs/rebuilding.md.
         """
         if give_up:

@@ -11,8 +11,8 @@ import httpx
 import typer
 
 from guanxi.console import fail, say
-from local.stack.current import use_current
-from local.stack.running import run
+from guanxi.current import use_current
+from guanxi.running import run
 from services.ingest.admit import admit
 from services.ingest.doors.http.openapi import EVENTS_PATH
 from services.ingest.doors.kafka.split import BodyKind, split_body
@@ -67,7 +67,7 @@ def register(app: typer.Typer) -> None:
         if kafka:
             _to_kafka(settings, body, kind)
         else:
-            door = running.services["ingest"] if running else f"http://{settings.http_host}:{settings.http_port}"
+            door = running.door if running else f"http://{settings.http_host}:{settings.http_port}"
             _to_http(url or door, api_key, body, kind)
 
 

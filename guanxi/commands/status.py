@@ -10,9 +10,9 @@ import typer
 from pydantic import ValidationError
 
 from guanxi.console import fail, say
+from guanxi.current import use_current
 from guanxi.reading.connection import as_json
 from guanxi.reading.status_screen import screen
-from local.stack.current import use_current
 from operations.status.services import addresses, parse_addresses, resolve
 from operations.status.status import Status, find_status
 from shared.errors import Malformed

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from guanxi.console import fail, say
+from guanxi.current import use_current
 from guanxi.reading.connection import as_json
-from local.stack.current import use_current
 from operations.doctor.topics import drift
+from services import SERVICES
 from shared.errors import GuanxiError
 from shared.kafka.inspect import FoundTopic, inspect
+from shared.service import readers, writers
 from shared.settings import Settings
 from shared.topics import DAY_MS
 
@@ -51,8 +53,8 @@ def _lines(found: FoundTopic, settings: Settings) -> list[str]:
             f"  kept       {_retention(found)}",
             f"  records    {found.records:,}{' offsets' if found.topic.compacted else ''}, {_size(found.size_bytes)}",
         ]
-    lines.append(f"  writers    {', '.join(found.topic.writers)}")
-    lines.append(f"  readers    {', '.join(found.topic.readers)}")
+    lines.append(f"  writers    {', '.join(writers(found.topic, SERVICES.values()))}")
+    lines.append(f"  readers    {', '.join(readers(found.topic, SERVICES.values()))}")
     lines += [f"  DRIFT      {said}" for said in drift(found, settings)]
     return [*lines, ""]
 
@@ -78,7 +80,7 @@ def _as_machines_read(found: FoundTopic, settings: Settings) -> dict[str, Any]:
         "config": {name: found.config.get(name) for name in found.topic.config()},
         "records": found.records,
         "size_bytes": found.size_bytes,
-        "writers": found.topic.writers,
-        "readers": found.topic.readers,
+        "writers": writers(found.topic, SERVICES.values()),
+        "readers": readers(found.topic, SERVICES.values()),
         "drift": drift(found, settings),
     }

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
+from guanxi.current import announced
+from guanxi.running import Interrupted, run
 from local.stack.backing import Backing, backing
-from local.stack.current import announced
 from local.stack.errors import StackError
 from local.stack.paths import REPOSITORY
-from local.stack.running import Interrupted, run
 from local.stack.services import Services
 from local.stack.supervise import keep_running
 from services.ingest.doors.http.keys_edit import create_key

@@ -13,8 +13,7 @@ from guanxi.reading.csvs import VISITS, WEEK, as_csv, visit_rows, week_rows
 from guanxi.reading.representatives import must_be_known
 from guanxi.reading.tables import visits as visits_table
 from guanxi.reading.tables import week as week_table
-from guanxi.reading.views import Document, Views
-from guanxi.reading.weeks import last_full_week, parse_week
+from services.engagement.questions import Document, EngagementQuestions, last_full_week, parse_week
 from shared.errors import Malformed
 from shared.mongo import Database
 from shared.settings import Settings
@@ -52,7 +51,7 @@ def register(app: typer.Typer) -> None:
             if monday is not None and monday > datetime.now(Settings().zone).date():
                 fail(f"no row for {wanted}: it begins on {monday}")
             if representative:
-                read(lambda database, _: must_be_known(Views(database), representative))
+                read(lambda database, _: must_be_known(EngagementQuestions(database), representative))
             who = f"{representative} was not registered as one who owes visits" if representative else ""
             who = who or "no representative was registered by its Monday"
             fail(f"no row for {wanted}: {who}, or it is not known yet")
@@ -64,6 +63,6 @@ def register(app: typer.Typer) -> None:
 async def _find(
     database: Database, settings: Settings, name: str | None, representative: str | None
 ) -> tuple[str, list[Document], dict[str, str]]:
-    views = Views(database)
+    questions = EngagementQuestions(database)
     wanted = name or last_full_week(datetime.now(settings.zone).date())[0]
-    return wanted, await views.weeks(wanted, representative), await views.names_of_representatives()
+    return wanted, await questions.weeks(wanted, representative), await questions.names_of_representatives()

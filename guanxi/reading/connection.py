@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic_core import to_json
 
 from guanxi.console import fail
-from local.stack.current import use_current
+from guanxi.current import use_current
 from shared.errors import GuanxiError, Transient
 from shared.mongo import Database, connect
 from shared.settings import Settings

@@ -4,8 +4,10 @@ from typing import Any
 
 from guanxi.reference.changes import change_schemas
 from guanxi.reference.schemas import event_schema
+from services import SERVICES
 from shared.events.registry import DECISIONS, FACTS
 from shared.events.types import TIERS as TIERS_OF_CUSTOMERS
+from shared.service import readers, writers
 from shared.topics import CHANGES, INBOX, LOG, TIERS, TOPICS, Topic
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -106,8 +108,8 @@ def _operations() -> dict[str, Any]:
     """Seen from guanxi: it receives from the inbox, sends the rest."""
     operations: dict[str, Any] = {}
     for topic in TOPICS:
-        operations[f"receive {topic.name}"] = _operation("receive", topic, topic.readers)
-        operations[f"send {topic.name}"] = _operation("send", topic, topic.writers)
+        operations[f"receive {topic.name}"] = _operation("receive", topic, readers(topic, SERVICES.values()))
+        operations[f"send {topic.name}"] = _operation("send", topic, writers(topic, SERVICES.values()))
     return operations
 
 

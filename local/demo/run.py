@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 from guanxi.reading.console import Narrator
 from guanxi.reading.explain import explain
-from guanxi.reading.views import Views
 from local.demo import report
 from local.demo.door import Door
 from local.demo.latency import Latencies, over_http
@@ -22,7 +21,9 @@ from local.demo.stage import POLICY, ZONE, Story, import_story, wait_for_views, 
 from local.stack.backing import Backing, backing
 from local.stack.errors import StackError
 from local.stack.services import Services
+from services.engagement.questions import EngagementQuestions
 from services.ingest.doors.http.keys_edit import create_key
+from services.tiering.questions import TierQuestions
 from shared.mongo import Database, connect
 from shared.settings import Settings
 
@@ -83,11 +84,10 @@ async def _play(
         await wait_for_views(settings, database, narrator)
         seconds = narrator.seconds - began
         report.show_import(narrator, tally, story.invoices.rows, story.simulated)
-        views = Views(database)
-        largest = await report.show_views(narrator, views, today)
+        largest = await report.show_views(narrator, database, today)
         live = await _live(narrator, database, services, token)
         report.show_speed(narrator, tally.admitted, seconds, live, servers.kafka.what, EVENTS_PER_SECOND)
-        await _explain(narrator, views, largest)
+        await _explain(narrator, database, largest)
     finally:
         database.client.close()
 
@@ -110,11 +110,13 @@ async def _live(narrator: Narrator, database: Database, services: Services, toke
         return await live_phase(over_http(door), database, datetime.now(UTC), show)
 
 
-async def _explain(narrator: Narrator, views: Views, customer: str) -> None:
+async def _explain(narrator: Narrator, database: Database, customer: str) -> None:
     narrator.heading(f"One customer in full: guanxi explain {customer}")
-    row, history, engagement = await views.customer(customer)
+    row, history = await TierQuestions(database).customer(customer)
+    questions = EngagementQuestions(database)
     if row is not None:
-        narrator.say(explain(row, history, engagement, await views.names_of_representatives()))
+        engagement, names = await questions.customer(customer), await questions.names_of_representatives()
+        narrator.say(explain(row, history, engagement, names))
 
 
 async def _unless_one_ends(servers: Backing, services: Services, play: Coroutine[Any, Any, None]) -> None:

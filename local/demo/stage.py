@@ -12,6 +12,7 @@ from local.demo.customers import Invoices, read_invoices
 from local.demo.simulate import simulate
 from local.stack.paths import REPOSITORY
 from operations.status.progress import progress
+from services import SERVICES
 from services.ingest.doors.files.adapters import connected, run_name
 from services.ingest.doors.files.mapping import read_mapping
 from services.ingest.doors.files.plan import Input, Plan
@@ -92,7 +93,7 @@ async def _due(database: Database) -> int:
     now = datetime.now(UTC)
     due = []
     async with transient_errors():
-        for service in ("tiering", "engagement"):
-            collection = database[f"{service}_g{await current_generation(database, service)}"]
+        for name, service in SERVICES.folding.items():
+            collection = database[f"{service.customers}_g{await current_generation(database, name)}"]
             due.append(await collection.count_documents({"due_at": {"$lte": now}, "incomplete_since": None}))
     return max(due)

@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from guanxi.current import cache_folder
 from local.stack.errors import StackError, failed
-from local.stack.paths import DEPLOY_KAFKA, cache_folder
+from local.stack.paths import DEPLOY_KAFKA
 from local.stack.process import Process
 
 _POM = DEPLOY_KAFKA / "pom.xml"

@@ -15,8 +15,8 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from guanxi.current import cache_folder
 from local.stack.errors import StackError
-from local.stack.paths import cache_folder
 from local.stack.ports import free_port
 from local.stack.process import Process
 from local.stack.server import Ask, Server, StartedAt

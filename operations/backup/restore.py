@@ -14,9 +14,8 @@ from typing import Any
 from operations.backup.files import Manifest, Part, check_part, documents_of, read_manifest
 from operations.progress import Step, Steps
 from operations.rebuild.run import now
-from operations.rebuild.services import FOLDING
-from services.ingest.store import POSITIONS
-from services.ingest.store import SCHEMA as INGEST
+from operations.relog.run import refuse_running
+from services import SERVICES
 from shared.errors import Stop
 from shared.fold.rebuild import Rebuild, clean
 from shared.kafka.alter import COPYING, TopicAdmin
@@ -32,9 +31,8 @@ from shared.topics import INBOX, LOG, TOPICS, Topic
 
 CHUNK = 2_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-GROUPS = ("ingest", *FOLDING)
-MAY_HOLD = frozenset({"setup", "policies", "generations", "weeks", "backfills"})
-"""Collections that set-up fills in a system that is empty otherwise."""
+MAY_HOLD = frozenset({"setup", "generations", "backfills"})
+"""Collections that hold something in a system that is empty otherwise, with those that set-up fills for services."""
 
 
 async def restore(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
@@ -47,7 +45,7 @@ async def restore(settings: Settings, database: Database, path: Path, *, note: C
             check_part(path, part)
             step.add(part.size_bytes)
         async with TopicAdmin(settings) as admin:
-            await _refuse_running(settings, admin)
+            await refuse_running(settings, admin)
             await _emptied(settings, database, admin, manifest, note)
             for topic in TOPICS:
                 await _topic(settings, admin, steps, path, manifest, topic)
@@ -55,7 +53,7 @@ async def restore(settings: Settings, database: Database, path: Path, *, note: C
             await _collection(database, steps, path, part)
         admitted = [{"_id": f"{manifest.inbox_generation}/{p}", "offset": o} for p, o in manifest.admitted.items()]
         if admitted:
-            await insert_all(database, POSITIONS, admitted)
+            await insert_all(database, SERVICES.positions[SERVICES.door.name].collection, admitted)
         await _fold(settings, database, steps, path, manifest)
     return manifest
 
@@ -65,12 +63,6 @@ def _refuse_settings(settings: Settings, manifest: Manifest) -> None:
         wanted = getattr(manifest, name)
         if getattr(settings, name) != wanted:
             raise Stop(f"the backup was taken with GUANXI_{name.upper()}={wanted}: set the same for the restore")
-
-
-async def _refuse_running(settings: Settings, admin: TopicAdmin) -> None:
-    active = await admin.active([f"{settings.topic_prefix}guanxi-{service}" for service in GROUPS])
-    if active:
-        raise Stop(f"{', '.join(active)} still runs: stop ingest, tiering and engagement first")
 
 
 async def _emptied(
@@ -99,9 +91,10 @@ async def _refuse_data(settings: Settings, database: Database, admin: TopicAdmin
         name = topic.full_name(settings)
         if await admin.partitions(name) and any((await bounds(settings, name)).ends.values()):
             raise Stop(f"the topic {name} is not empty: a restore overwrites nothing")
+    may_hold = MAY_HOLD.union(*(service.schema.filled for service in SERVICES.values()))
     for name in await stored_collections(database):
         async with transient_errors():
-            if name not in MAY_HOLD and await database[name].find_one({}, {"_id": 1}) is not None:
+            if name not in may_hold and await database[name].find_one({}, {"_id": 1}) is not None:
                 raise Stop(f"the collection {name} is not empty: a restore overwrites nothing")
 
 
@@ -167,23 +160,26 @@ async def _fold(settings: Settings, database: Database, steps: Steps, path: Path
     generations = {"inbox": manifest.inbox_generation, "log": manifest.log_generation, **manifest.generations}
     await set_generations(database, generations)
     await raise_log_epoch(database, now())
-    await apply(database, INGEST, 1)
+    folding = SERVICES.folding
+    for service in SERVICES.values():
+        if service.name not in folding:
+            await apply(database, service.schema, 1)
     async with AsyncExitStack() as stack:
         done = []
-        for service, folding in FOLDING.items():
-            await apply(database, folding.schema, manifest.generations[service], with_views=False)
-            offsets = {p: manifest.folded[service].get(str(p), 0) for p in range(manifest.partitions)}
-            await set_positions(database, service, manifest.generations[service], manifest.log_generation, offsets)
+        for name, one in folding.items():
+            await apply(database, one.schema, manifest.generations[name], with_views=False)
+            offsets = {p: manifest.folded[name].get(str(p), 0) for p in range(manifest.partitions)}
+            await set_positions(database, name, manifest.generations[name], manifest.log_generation, offsets)
             rebuild = Rebuild(
                 settings,
                 database,
-                folding.schema,
-                await folding.make_domain(database, settings),
+                one.schema,
+                await one.domain(database, settings),
                 token=manifest.made_at,
                 now=now,
             )
             await stack.enter_async_context(rebuild)
-            step = steps.step(f"folding {service}", sum(offsets.values()))
+            step = steps.step(f"folding {name}", sum(offsets.values()))
             async for count in rebuild.fold(offsets):
                 step.add(count)
             await _mark_due(database, rebuild, path, manifest)

@@ -6,9 +6,7 @@ from typing import Any
 
 from operations.doctor.symptoms import Findings
 from operations.doctor.topics import say_room
-from services.engagement.store import SCHEMA as ENGAGEMENT
-from services.ingest.store import SCHEMA as INGEST
-from services.tiering.store import SCHEMA as TIERING
+from services import SERVICES
 from shared.mongo import Database, transient_errors
 from shared.mongo.applied import canonical
 from shared.mongo.generations import current_generation
@@ -17,8 +15,6 @@ from shared.mongo.schema import Index, Schema, pinned
 from shared.settings import Settings
 
 SCHEMA, QUARANTINE, GENERATIONS = "schema", "quarantine", "generations"
-FOLDING = (TIERING, ENGAGEMENT)
-SCHEMAS = (INGEST, *FOLDING)
 _SET_UP = "run 'guanxi setup'"
 
 
@@ -27,7 +23,7 @@ async def look_at_schema(database: Database, findings: Findings) -> None:
     async with transient_errors():
         found = {one["name"]: one async for one in await database.list_collections()}
     counted = [0, 0, 0]
-    for schema in SCHEMAS:
+    for schema in (service.schema for service in SERVICES.values()):
         generation = await current_generation(database, schema.service)
 
         def name(base: str, generation: int = generation) -> str:
@@ -41,7 +37,7 @@ async def look_at_schema(database: Database, findings: Findings) -> None:
         counted[1] += await _look_at_indexes(database, schema, name, found, findings)
         _look_at_validators(schema, found, findings)
         for view in schema.views:
-            target = {"viewOn": name(view.on) if view.generational else view.on, "pipeline": view.pipeline(name)}
+            target = schema.definition(view, name)
             for shown in (view.name, pinned(view.name, generation)):
                 counted[2] += 1
                 _look_at_view(shown, target, found.get(shown), findings)
@@ -116,7 +112,7 @@ def _look_at_view(name: str, wanted: Mapping[str, Any], found: Mapping[str, Any]
 async def look_at_generations(database: Database, settings: Settings, findings: Findings) -> None:
     """Which log is the current one, and whether something is half done."""
     current = await current_generation(database, "log")
-    told = [f"log {current}"] + [f"{one.service} {await current_generation(database, one.service)}" for one in FOLDING]
+    told = [f"log {current}"] + [f"{one} {await current_generation(database, one)}" for one in SERVICES.folding]
     findings.checked[GENERATIONS] = ", ".join(told)
     if current != settings.log_generation:
         what = f"GUANXI_LOG_GENERATION is {settings.log_generation} here, the log's current generation is {current}"
@@ -131,18 +127,18 @@ async def look_at_generations(database: Database, settings: Settings, findings: 
 async def look_at_quarantine(database: Database, findings: Findings) -> None:
     """Customers whose folding stopped."""
     frozen = 0
-    for schema in FOLDING:
-        generation = await current_generation(database, schema.service)
+    for service in SERVICES.folding:
+        generation = await current_generation(database, service)
         async with transient_errors():
             query = {"_id": {"$regex": f"^g{generation}/"}}
-            some = await database[f"{schema.service}_quarantine"].find(query).sort("_id", 1).to_list(1000)
+            some = await database[f"{service}_quarantine"].find(query).sort("_id", 1).to_list(1000)
         frozen += len(some)
         if some:
             first = some[0]
-            what = f"{schema.service}: {len(some)} records could not be folded; the first is of {first['key'] or '?'}"
+            what = f"{service}: {len(some)} records could not be folded; the first is of {first['key'] or '?'}"
             what += f" at {first['partition']}/{first['offset']}: {first['reason']}"
             why = "these customers are frozen: nothing of them is folded or decided any more"
-            do = f"after a fix: guanxi rebuild {schema.service} --customer ID"
+            do = f"after a fix: guanxi rebuild {service} --customer ID"
             findings.wrong(QUARANTINE, what, why, do)
     findings.checked[QUARANTINE] = f"{frozen} records"
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from operations.doctor.symptoms import Findings
+from services import SERVICES
 from shared.kafka.inspect import Disk, Found, FoundTopic
 from shared.kafka.scan import bounds
-from shared.mongo import Database, transient_errors
-from shared.mongo.generations import current_generation
+from shared.mongo import Database
 from shared.settings import Settings
-from shared.topics import INBOX, LOG, Topic
+from shared.topics import LOG, Topic
 
 TOPICS, POSITIONS, DISK = "topics", "positions", "disk"
 LEAST_FREE, LITTLE_FREE = 0.05, 0.15
@@ -40,15 +40,6 @@ def drift(found: FoundTopic, settings: Settings) -> list[str]:
     return said
 
 
-_WHY = {
-    "inbox": "records that admission has not read yet could go, or get other times than admission judges by",
-    "log": "the log is kept for ever and in order; what it loses can't be folded again, and states can't be rebuilt",
-    "rejected": "refused records could go before somebody has sent them again",
-    "changes": "followers count on each change being there for 30 days, each customer's on one partition",
-    "tiers": "readers of guanxi.tiers rely on the latest tier of each customer being there",
-}
-
-
 def look_at_topics(found: Found, settings: Settings, findings: Findings) -> None:
     """Settings and health of each topic."""
     findings.checked[TOPICS] = (
@@ -57,7 +48,7 @@ def look_at_topics(found: Found, settings: Settings, findings: Findings) -> None
     for one in found.topics:
         for said in drift(one, settings):
             do = "run 'guanxi setup'" if not one.exists else _remedy(one.topic, settings)
-            findings.wrong(TOPICS, f"{one.name} {said}", _WHY[one.topic.name.rpartition(".")[2]], do)
+            findings.wrong(TOPICS, f"{one.name} {said}", one.topic.relied_on, do)
         if one.without_leader:
             why = "nothing can be written to them or read from them"
             what = f"{one.name}: no broker leads partitions {_numbers(one.without_leader)}"
@@ -100,18 +91,12 @@ async def look_at_positions(found: Found, database: Database, settings: Settings
     before that must have one.
     """
     topics = {one.topic: one for one in found.topics}
-    readers = [("ingest", "admission_positions", f"{await current_generation(database, 'inbox')}/", INBOX)]
-    for service in ("tiering", "engagement"):
-        generation = await current_generation(database, service)
-        readers.append((service, f"{service}_positions", f"g{generation}/", LOG))
     seen = 0
-    for reader, collection, prefix, topic in readers:
-        held = topics[topic]
+    for reader, positions in SERVICES.positions.items():
+        held = topics[positions.topic]
         if not held.exists:
             continue
-        async with transient_errors():
-            cursor = database[collection].find({"_id": {"$regex": f"^{prefix}"}}, projection={"offset": 1})
-            stored = {int(one["_id"].removeprefix(prefix)): int(one["offset"]) async for one in cursor}
+        stored = await positions.stored(database)
         seen += len(stored)
         ends = (await bounds(settings, held.name)).ends
         for partition, offset in sorted(stored.items()):

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import yaml
-
 from services.engagement.calendar import build_calendar
 from services.tiering.policy import Policy
 from services.tiering.policy_file import read_policy
@@ -13,6 +11,7 @@ from services.tiering.policy_warnings import warnings
 from shared.errors import Malformed, Stop
 from shared.policies.adoption import Adopted
 from shared.policies.calendar import read_calendar
+from shared.yaml_lines import load
 
 MAX_BYTES = 256 * 1024
 """A policy is kept in one document and read whole; those that come with guanxi have 4 KB."""
@@ -46,13 +45,9 @@ def read_file(path: Path) -> PolicyFile:
 
 def read_text(text: str, name: str) -> PolicyFile:
     """What every service would do with a text, done beforehand: a policy that one of them can't read stops it."""
-    policy = read_policy(text, name)
+    policy, document = read_policy(text, name), load(text, name)
     try:
-        build_calendar(read_calendar(yaml.safe_load(text).get("calendar")), [policy.effective_on.year])
+        build_calendar(read_calendar(document.value.get("calendar")), [policy.effective_on.year])
     except Stop as error:
-        raise Malformed(f"{name}, line {_line_of(text, 'calendar')}: {error}") from None
+        raise document.error(("calendar",), str(error)) from None
     return PolicyFile(text, policy, warnings(policy))
-
-
-def _line_of(text: str, section: str) -> int:
-    return next((n for n, line in enumerate(text.splitlines(), 1) if line.startswith(f"{section}:")), 1)

@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.tiering import stored
 from services.tiering.domain import Tiering
 from services.tiering.policy import Policies, in_force
-from services.tiering.rules import document as stored
 from services.tiering.rules.changes import next_day
-from services.tiering.rules.days import NEVER
 from services.tiering.rules.factors import Assessment, assess
 from services.tiering.rules.outcome import find_outcome, foresee
 from services.tiering.rules.standing import Proposal, Standing
@@ -25,6 +24,7 @@ from shared.events.codec import decode, encode
 from shared.events.decisions import Decision, TierProposed
 from shared.events.event import Event, LogPosition
 from shared.events.facts import TierApproved, TierDeclined
+from shared.facts.days import NEVER
 
 MAX_WAITING = 1_000
 """Facts of one customer that wait for a version; then that will not come any more, as for a version mistyped."""

@@ -10,10 +10,10 @@ from typing import Any
 from operations.policy.files import PolicyFile
 from operations.policy.tally import Tally
 from operations.policy.trial import Moves, Question, run_trial
-from services.tiering.app import read_policies
 from services.tiering.policy import Policy, in_force
-from services.tiering.rules.days import Days
+from services.tiering.policy_file import read_policies
 from shared.errors import Stop
+from shared.facts.days import Days
 from shared.kafka.connection import Record
 from shared.kafka.scan import bounds, scan
 from shared.mongo import Database

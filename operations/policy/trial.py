@@ -16,17 +16,19 @@ from operations.policy.replay import Replay
 from operations.policy.tally import Move, Tally
 from operations.policy.twins import NEAR, Twins
 from services.engagement.domain import Engagement
-from services.engagement.rules.days import to_micros
-from services.engagement.rules.representative import REPRESENTATIVE_FOLDS, WHOLE, Representative
+from services.engagement.rules.representative import FOLDED, WHOLE, Representative
 from services.tiering.policy import Policies
 from shared.errors import Malformed
 from shared.events.codec import decode, type_and_position
 from shared.events.event import Event, LogPosition
+from shared.events.registry import NAMES
+from shared.facts.days import to_micros
 from shared.kafka.connection import Record
 from shared.policies.entitlements import make_entitlements
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CUSTOMER, _REPRESENTATIVE = "customer:", "representative:"
+_OF_REPRESENTATIVES = frozenset(NAMES[kind] for kind in FOLDED)
 _OWING_ROLES = frozenset({"account_manager", "product_manager"})
 
 
@@ -88,7 +90,7 @@ class Partition:
             key = record.key.decode(errors="replace")
             if name in self._replay.folds and key.startswith(_CUSTOMER):
                 self._fold(key, record)
-            elif name in REPRESENTATIVE_FOLDS and key.startswith(_REPRESENTATIVE):
+            elif name in _OF_REPRESENTATIVES and key.startswith(_REPRESENTATIVE):
                 self._fold_representative(key, record)
 
     def _fold(self, key: str, record: Record) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from operations.policy.files import PolicyFile, read_text
+from operations.policy.files import PolicyFile
 from shared.errors import Stop
 from shared.mongo import Database
 from shared.mongo.policies import adopt, all_adopted
@@ -61,8 +61,3 @@ async def adopt_file(database: Database, file: PolicyFile, new: Adopted, zone: Z
 def text_of(known: Sequence[tuple[Adopted, datetime]], wanted: str) -> str | None:
     """The text of an adopted version such as default-cny/2; None where there is none of that name."""
     return next((one.text for one, _ in known if one.id == wanted), None)
-
-
-def read_adopted(one: Adopted) -> PolicyFile:
-    """An adopted version as a file."""
-    return read_text(one.text, one.id)

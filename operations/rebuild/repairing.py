@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
 
-from operations.rebuild.services import FOLDING
+from services import SERVICES
 from shared.errors import Stop, Transient
 from shared.events.codec import CONTENT_TYPE, format_instant
 from shared.events.registry import REPAIRED
@@ -31,7 +31,7 @@ async def repair(settings: Settings, database: Database, service: str, scope: Sc
     """Put the marker on the inbox, from where it reaches the log, and wait until the service has come to it; gives
     what happened, in a sentence. Raises Stop when the record still can't be folded, Transient when nothing happens.
     """
-    domain = await FOLDING[service].make_domain(database, settings)
+    domain = await SERVICES.folds(service).domain(database, settings)
     store = StateStore(
         database, service, await current_generation(database, service), await current_generation(database, "log")
     )

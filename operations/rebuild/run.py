@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from operations.progress import Steps
-from operations.rebuild.services import FOLDING
+from services import SERVICES
 from shared.errors import Transient
 from shared.fold.compare import Compared, compare
 from shared.fold.handover import HandedOver, hand_over
@@ -62,18 +62,18 @@ def now() -> datetime:
 
 async def run(settings: Settings, database: Database, asked: Asked, *, note: Callable[[str], None]) -> Outcome:
     """Rebuild a service's views. Raises Transient or Stop, with the live views in place, when it can't be done."""
-    folding = FOLDING[asked.service]
+    service = SERVICES.folds(asked.service)
     os.nice(NICENESS)
     if not asked.check:
         # A run that ended between the handover and the views is finished here.
-        await apply(database, folding.schema, await current_generation(database, asked.service))
-        for generation in await clean(database, folding.schema, now()):
+        await apply(database, service.schema, await current_generation(database, asked.service))
+        for generation in await clean(database, service.schema, now()):
             note(f"generation {generation} of {asked.service} removed: its day is over")
     rebuild = Rebuild(
         settings,
         database,
-        folding.schema,
-        await folding.make_domain(database, settings),
+        service.schema,
+        await service.domain(database, settings),
         token=secrets.token_hex(8),
         now=now,
         fresh=asked.fresh,

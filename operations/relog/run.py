@@ -16,7 +16,7 @@ from typing import Any
 
 from operations.progress import Steps
 from operations.rebuild.run import now
-from operations.rebuild.services import FOLDING
+from services import SERVICES
 from shared.errors import Stop
 from shared.fold.handover import carry_over, published_after
 from shared.fold.rebuild import Rebuild
@@ -29,10 +29,10 @@ from shared.mongo.generations import KEPT_FOR, current_generation
 from shared.mongo.relogs import Relog, begin_relog, end_relog, relog_under_way
 from shared.mongo.schema import point
 from shared.mongo.states import StateStore
+from shared.service import FoldingService
 from shared.settings import Settings
 from shared.topics import INBOX, LOG, REJECTED, TIERS
 
-GROUPS = ("ingest", *FOLDING)
 ASIDE = ".relog"
 """Ends the name of the topic that guanxi.tiers is copied to and back from."""
 
@@ -55,13 +55,20 @@ async def relog(settings: Settings, database: Database, partitions: int, *, note
             f"so that the order on it stays what readers rely on; take {2 * settings.partitions}"
         )
     async with TopicAdmin(settings) as admin:
-        active = await admin.active([f"{settings.topic_prefix}guanxi-{service}" for service in GROUPS])
-        if active:
-            raise Stop(f"{', '.join(active)} still runs: stop ingest, tiering and engagement first")
+        await refuse_running(settings, admin)
         begun = await begin_relog(database, settings.log_generation, partitions)
         later = settings.model_copy(update={"partitions": partitions, "log_generation": begun.generation})
         note(f"log generation {settings.log_generation}, {settings.partitions} partitions, is copied into the next one")
         return await _Relogging(settings, later, database, admin, begun, note).run()
+
+
+async def refuse_running(settings: Settings, admin: TopicAdmin) -> None:
+    """Raises Stop while a service runs that writes the inbox, or reads the inbox or the log."""
+    must_end = [one for one in SERVICES.values() if INBOX in one.writes or {INBOX, LOG} & {*one.reads}]
+    active = await admin.active([service.group(settings) for service in must_end])
+    if active:
+        names = [service.name for service in must_end]
+        raise Stop(f"{', '.join(active)} still runs: stop {', '.join(names[:-1])} and {names[-1]} first")
 
 
 async def abandon(settings: Settings, database: Database) -> str:
@@ -107,7 +114,7 @@ class _Relogging:
     async def _copy_log(self) -> Copy:
         source, target = LOG.full_name(self._settings), LOG.full_name(self._later)
         await self._admin.make(target, self._later.partitions, LOG.config() | COPYING)
-        cuts = {service: await self._live_offsets(service) for service in FOLDING}
+        cuts = {service: await self._live_offsets(service) for service in SERVICES.folding}
         copy = Copy(self._settings, source, target, self._later.partitions, cuts)
         await self._run(copy, f"copying {source}")
         await self._admin.configure(target, LOG.config())
@@ -145,7 +152,8 @@ class _Relogging:
 
     async def _fold(self, reached: Mapping[str, Mapping[int, int]], outcome: Outcome) -> None:
         async with AsyncExitStack() as stack:
-            done = [(await stack.enter_async_context(await self._rebuild(one)), reached[one]) for one in FOLDING]
+            rebuilds = [await self._rebuild(one) for one in SERVICES.folding.values()]
+            done = [(await stack.enter_async_context(one), reached[one.domain.service]) for one in rebuilds]
             for rebuild, offsets in done:
                 service = rebuild.domain.service
                 step = self._steps.step(f"folding {service}", sum(offsets.values()))
@@ -168,13 +176,12 @@ class _Relogging:
                 )
             await end_relog(self._database, self._begun.generation, session=session)
 
-    async def _rebuild(self, service: str) -> Rebuild:
-        folding = FOLDING[service]
-        domain: Any = await folding.make_domain(self._database, self._later)
+    async def _rebuild(self, service: FoldingService[Any]) -> Rebuild:
+        domain = await service.domain(self._database, self._later)
         return Rebuild(
             self._later,
             self._database,
-            folding.schema,
+            service.schema,
             domain,
             token=self._token,
             now=now,

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 
+from services import SERVICES
 from shared.errors import Malformed
 
 ANSWER_SECONDS = 4.0
 """Above what a service takes to find out that a store does not answer."""
-SERVICES = ("ingest", "tiering", "engagement")
 ADDRESSES = "GUANXI_SERVICES"
 """Variable: name=http://host:port, separated by commas."""
 

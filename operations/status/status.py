@@ -8,10 +8,12 @@ from typing import Any, TypeVar
 
 from operations.status.progress import Progress, compare, stored_positions, topic_ends
 from operations.status.services import Answer, ask_services
+from services import SERVICES
 from shared.errors import GuanxiError, Transient, in_short
 from shared.kafka.scan import appended_since
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
+from shared.service import FoldingService
 from shared.settings import Settings
 from shared.topics import REJECTED
 
@@ -21,8 +23,6 @@ PART_SECONDS = 7.0
 MAX_QUERY_MS = 3_000
 MAX_COUNTED = 100_000
 _NOT_REACHED = ("refused", "timed out", "Name or service", "No replica set members", "No primary", "No servers")
-VIEWS = (("customers", "tiering"), ("engagement", "engagement"))
-"""Name of the view, and of its service, which its collection is called after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +114,13 @@ async def _rejected(settings: Settings, now: datetime) -> Rejected:
 
 async def freshness(database: Database, partitions: int, now: datetime) -> list[Fresh]:
     """Of the views that hold a document per customer. Raises Transient."""
-    return [await _fresh(database, view, service, partitions, now) for view, service in VIEWS]
+    return [await _fresh(database, service, partitions, now) for service in SERVICES.folding.values()]
 
 
-async def _fresh(database: Database, view: str, service: str, partitions: int, now: datetime) -> Fresh:
-    generation = await current_generation(database, service)
-    collection, quarantine = database[f"{service}_g{generation}"], database[f"{service}_quarantine"]
+async def _fresh(database: Database, service: FoldingService[Any], partitions: int, now: datetime) -> Fresh:
+    generation = await current_generation(database, service.name)
+    collection = database[f"{service.customers}_g{generation}"]
+    quarantine = database[f"{service.name}_quarantine"]
     stopped = {"_id": {"$regex": f"^g{generation}/"}}
     is_due = {"partition": {"$in": list(range(partitions))}, "review_at": {"$lte": now}}  # as the index has it
     async with transient_errors():
@@ -128,7 +129,8 @@ async def _fresh(database: Database, view: str, service: str, partitions: int, n
         quarantined = await quarantine.count_documents(stopped)
         due = await collection.count_documents(is_due, limit=MAX_COUNTED)
     last = await _newest(collection)
-    return Fresh(view, documents, len(frozen), quarantined, due, last.get("recorded_at"), last.get("projected_at"))
+    recorded_at, projected_at = last.get("recorded_at"), last.get("projected_at")
+    return Fresh(service.shown.name, documents, len(frozen), quarantined, due, recorded_at, projected_at)
 
 
 async def _newest(collection: Any) -> dict[str, Any]:

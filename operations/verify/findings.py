@@ -1,15 +1,32 @@
 """What a check finds, in words and for machines."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Literal
 
+from services import SERVICES
+from shared.errors import Stop
 from shared.events.event import LogPosition
 
-Check = Literal["log", "tiering", "engagement", "views"]
-CHECKS: tuple[Check, ...] = ("log", "tiering", "engagement", "views")
+LOG, VIEWS = "log", "views"
+Check = str
+"""`LOG`, `VIEWS`, or the name of a service whose decisions are checked."""
 MAX_KEPT = 1000
 """Findings kept whole; the rest is counted. Who has more of them needs no list."""
+
+
+def all_checks() -> list[Check]:
+    """Every check, in the order in which they are made."""
+    return [LOG, *SERVICES.folding, VIEWS]
+
+
+def chosen_checks(names: Collection[str]) -> list[Check]:
+    """The checks of these names; all of them when none is named. Raises Stop for an unknown name."""
+    known = all_checks()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise Stop(f"no such check: {', '.join(unknown)}; there are {', '.join(known)}")
+    return [check for check in known if not names or check in names]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from operations.verify.findings import Check, Report, on_log
+from operations.verify.findings import Report, on_log
 from operations.verify.sample import Wants
 from operations.verify.words import decided_differently, differing_names, in_words
 from shared.errors import Malformed, Stop
@@ -68,7 +68,7 @@ class Refold:
         self._may_differ = FORECASTS if forecasts_may_differ else set()
         self._folded_types = domain.folds | domain.decides
         self._reached: dict[tuple[int, int], tuple[int, int]] = {}
-        self._check: Check = "tiering" if domain.service == "tiering" else "engagement"
+        self._check = domain.service
         self.known: dict[str, Known] = {}
         self.offset = 0
 

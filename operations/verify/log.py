@@ -16,10 +16,9 @@ from operations.verify.chain import Chains
 from operations.verify.findings import Report, on_log
 from operations.verify.positions import Positions, Source, Sums
 from operations.verify.sample import Wants
-from services.engagement.domain import Engagement
+from services import SERVICES
 from services.ingest.admit.admit import CLAIM_KEPT, identity_of
 from services.ingest.admit.envelope import MAX_AGE
-from services.tiering.domain import Tiering
 from shared.errors import Malformed
 from shared.events.codec import decode, type_and_position
 from shared.events.event import LogPosition, Position
@@ -27,8 +26,6 @@ from shared.events.registry import DECISIONS, FACTS, VOIDED, record_of
 from shared.kafka.connection import Record, partition_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SERVICE_OF = {name: domain.service for domain in (Tiering, Engagement) for name in domain.decides}
-"""The service that makes a decision, by its type."""
 REMEMBERED = 2_000_000
 """Positions per partition of the log and of the inbox that are remembered one by one, the newest: 24 MB each. A record
 that comes again from before them is taken for a repeat."""
@@ -84,6 +81,7 @@ class LogCheck:
         self._total, self._report = total, report
         self._lines: dict[Source, _Line] = {}
         self._chains = Chains(report)
+        self._service_of = {name: one.name for one in SERVICES.folding.values() for name in one.decides}
         self._expected: int | None = None
         self._latest_ms = 0
 
@@ -174,7 +172,7 @@ class LogCheck:
         except Malformed as error:
             self._found("foreign", record, str(error))
             return
-        self._chains.follow(key, SERVICE_OF[name], event)
+        self._chains.follow(key, self._service_of[name], event)
 
     def _found(self, kind: str, record: Record, said: str) -> None:
         key = (record.key or b"(no key)").decode(errors="backslashreplace")

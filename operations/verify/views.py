@@ -46,8 +46,10 @@ class Live:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """The kind of key whose documents a collection holds, by its name without the generation."""
-        return {self.domain.collection(f"{kind}:"): kind for kind in ("customer", "representative")}
+        """The kind of key whose documents a collection holds, by its name without the generation. A domain that folds
+        customers alone may name one collection for all.
+        """
+        return {self.domain.collection(f"{kind}:"): kind for kind in ("representative", "customer")}
 
     @property
     def row_collections(self) -> list[str]:

@@ -1,7 +1,6 @@
 """python -m services.feed"""
 
-from services.feed.app import SERVICE, run
+from services.feed.service import SERVICE
 from shared.process import main
-from shared.settings import Settings
 
-main(SERVICE, Settings, run)
+main(SERVICE)

@@ -16,8 +16,8 @@ from shared.events.codec import content_hash, encode_json, format_instant
 from shared.events.event import Event
 from shared.events.registry import DECISIONS
 from shared.fold.entity import Entity
-from shared.fold.telling import Announces
 from shared.positions import Mark, Of, encode
+from shared.service import Announces
 from shared.topics import CHANGES
 
 CHANGED = "guanxi.customer.changed.v1"

@@ -8,7 +8,7 @@ from shared.events.codec import format_instant
 from shared.events.decisions import TierChanged
 from shared.events.event import Event
 from shared.fold.entity import Entity
-from shared.fold.telling import Announces
+from shared.service import Announces
 from shared.topics import TIERS
 
 

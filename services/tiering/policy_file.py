@@ -1,15 +1,17 @@
 """From a YAML file to a Policy, with errors that name file and line (domain.md: a policy is a versioned YAML file)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from services.tiering.policy import FACTORS, GROWTH, MARGIN, PAYMENT, VOLUME, Policy, Rung
+from services.tiering.policy import FACTORS, GROWTH, MARGIN, PAYMENT, VOLUME, Policies, Policy, Rung
 from services.tiering.yaml_part import Part, Problems, parse
 from shared.errors import Malformed
 from shared.events.money import exponents
 from shared.events.types import TIERS
+from shared.policies.adoption import Adopted
 from shared.policies.calendar import read_calendar
 from shared.policies.entitlements import Entitlement, read_entitlements
 
@@ -29,6 +31,11 @@ _KEYS = {
     "margin": _PLAIN | {"points"},
     "payment": _PLAIN | {*LATENESS, "unpaid"},
 }
+
+
+def read_policies(policies: Sequence[Adopted]) -> Policies:
+    """The versions as the rules use them, each from the day for which it was adopted."""
+    return tuple(replace(read_policy(one.text, one.id), effective_on=one.effective_on) for one in policies)
 
 
 def read_policy(text: str, name: str) -> Policy:

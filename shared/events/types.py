@@ -1,6 +1,6 @@
 """The scalar types of events: ids, texts, days, rates, each with its limit."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -104,6 +104,3 @@ CurrencyCode = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}
 Tier = Literal["potential", "general", "priority", "partner", "strategic"]
 TIERS: tuple[Tier, ...] = ("potential", "general", "priority", "partner", "strategic")
 """Lowest first; the position is the rank."""
-
-Instant = datetime
-"""Always aware and in UTC once inside."""

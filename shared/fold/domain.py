@@ -64,7 +64,9 @@ class Domain(Protocol[S, T]):
         ...
 
     def collection(self, key: str) -> str:
-        """Name, without the generation's suffix, of the collection that holds the documents of such keys."""
+        """Name, without the generation's suffix, of the collection that holds the documents of such keys. Customers and
+        representatives, where both are folded, have different ones: a document's id does not say its kind.
+        """
         ...
 
     def initial(self, key: str) -> tuple[S, T]:

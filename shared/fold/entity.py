@@ -11,6 +11,7 @@ from shared.events.decisions import Decision
 from shared.events.event import Event, LogPosition
 from shared.events.registry import DECISIONS, FACTS, NAMES
 from shared.fold.domain import Domain, Row, S, T
+from shared.fold.private import Bookkeeping
 
 MAX_CATCH_UP_STEPS = 20_000
 """Due days decided before one event; more would be a domain whose time does not pass."""
@@ -185,19 +186,24 @@ class Entity(Generic[S, T]):
     def document(self) -> dict[str, Any]:
         """The stored document, less what only the processor knows of where and when."""
         document = self.domain.document(self.state, self.standing)
-        document["due_at"] = self.due_at()
-        document["review_at"] = self.next_review(document["due_at"])
-        document["live"] = self.live
-        document["fold_version"] = self.domain.fold_version
-        if self.pending:
-            document["pending"] = [
-                {"id": p.id, "type": NAMES[type(p.decision)], "data": p.data()} for p in self.pending
-            ]
-        if self.marked_due:
-            document["marked_due"] = True
-        if self.behind:
-            document["behind"] = True
+        document.update(self._bookkeeping())
         return document
+
+    def _bookkeeping(self) -> Bookkeeping:
+        due = self.due_at()
+        kept: Bookkeeping = {
+            "due_at": due,
+            "review_at": self.next_review(due),
+            "live": self.live,
+            "fold_version": self.domain.fold_version,
+        }
+        if self.pending:
+            kept["pending"] = [{"id": p.id, "type": NAMES[type(p.decision)], "data": p.data()} for p in self.pending]
+        if self.marked_due:
+            kept["marked_due"] = True
+        if self.behind:
+            kept["behind"] = True
+        return kept
 
 
 def new_entity(domain: Domain[S, T], key: str) -> Entity[S, T]:

@@ -6,7 +6,6 @@ told again byte for byte, and never is anything left out.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from shared.events.codec import CONTENT_TYPE
@@ -16,24 +15,11 @@ from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import partition_of
 from shared.kafka.scan import bounds
 from shared.mongo.states import Mark, Move
+from shared.service import Announces
 from shared.settings import Settings
-from shared.topics import Topic
 
 MARK_EVERY_RECORDS = 10_000
 """Records of a log partition between two marks: so many too many are read by who starts at a position of the log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Announces:
-    """What a service tells, and where. tell: the record for an event that the entity has just folded or accepted, or
-    None; number: how much the entity has told, so that a repair tells no more than what lies above; marks: whether it
-    is written down where on the topic a position of the log begins.
-    """
-
-    topic: Topic
-    tell: Callable[[Entity[Any, Any], Event], bytes | None]
-    number: Callable[[Entity[Any, Any]], int]
-    marks: bool = False
 
 
 class Telling:

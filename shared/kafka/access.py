@@ -1,10 +1,10 @@
-"""Who may do what on Kafka: declared once, from the topics' writers and readers, and brought about by set-up.
+"""Who may do what on Kafka: declared once, by topics and services, and brought about by set-up.
 
 A principal for each service, which reads and writes its topics and its group; `operator` for the command line; upstream
 principals, which write the inbox and see nothing; downstream ones, which read the public tiers.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from aiokafka import AIOKafkaClient
 from aiokafka.admin import AIOKafkaAdminClient
@@ -23,16 +23,18 @@ from shared.kafka.requests import (
     find_acls,
     set_scram_password,
 )
+from shared.service import Service, readers, writers
 from shared.settings import Settings
 from shared.topics import TOPICS
 
-SERVICES = ("ingest", "tiering", "engagement", "feed")
 OPERATOR, UPSTREAM, DOWNSTREAM = "operator", "upstream", "downstream"
 """As topics.py names those who are no services of ours."""
 CLUSTER = "kafka-cluster"
 
 
-def wanted_acls(settings: Settings, upstreams: Collection[str], downstreams: Collection[str]) -> set[Acl]:
+def wanted_acls(
+    settings: Settings, services: Collection[Service], upstreams: Iterable[str], downstreams: Collection[str]
+) -> set[Acl]:
     """All rights that there should be."""
     prefix = settings.topic_prefix
     wanted = {
@@ -40,17 +42,18 @@ def wanted_acls(settings: Settings, upstreams: Collection[str], downstreams: Col
         Acl(OPERATOR, Resource.GROUP, f"{prefix}guanxi-", Pattern.PREFIXED, Operation.ALL),
         Acl(OPERATOR, Resource.CLUSTER, CLUSTER, Pattern.LITERAL, Operation.DESCRIBE),
     }
-    who = {UPSTREAM: tuple(upstreams), DOWNSTREAM: tuple(downstreams), **{name: (name,) for name in SERVICES}}
+    who = {UPSTREAM: tuple(upstreams), DOWNSTREAM: tuple(downstreams), **{one.name: (one.name,) for one in services}}
     for topic in TOPICS:
-        for operation, roles in ((Operation.WRITE, topic.writers), (Operation.READ, topic.readers)):
+        for operation, may in ((Operation.WRITE, writers), (Operation.READ, readers)):
             wanted |= {
                 Acl(name, Resource.TOPIC, topic.full_name(settings), Pattern.LITERAL, operation)
-                for role in roles
+                for role in may(topic, services)
                 if role != OPERATOR
                 for name in who[role]
             }
-    for name in SERVICES:
-        wanted.add(Acl(name, Resource.GROUP, f"{prefix}guanxi-{name}", Pattern.LITERAL, Operation.READ))
+    for one in services:
+        if one.reads:
+            wanted.add(Acl(one.name, Resource.GROUP, one.group(settings), Pattern.LITERAL, Operation.READ))
     for name in downstreams:
         wanted.add(Acl(name, Resource.GROUP, f"{name}-", Pattern.PREFIXED, Operation.READ))
     return wanted

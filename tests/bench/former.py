@@ -12,6 +12,8 @@ FORMERLY = {
     "local": "guanxi",
     "local.stack": "guanxi.stack",
     "local.demo": "guanxi.demo",
+    "guanxi.running": "guanxi.stack.running",
+    "guanxi.current": "guanxi.stack.current",
     "operations": "guanxi",
     "operations.rebuild": "guanxi.rebuilding",
     "operations.policy": "guanxi.policy_tools",

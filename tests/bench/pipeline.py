@@ -17,16 +17,14 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from guanxi.commands.setup import SCHEMAS, _adopt_first
 from local.stack.mongod import start_mongod
 from local.stack.paths import REPOSITORY
 from local.stack.server import Ask
-from services.engagement.app import make_domain as make_engagement
-from services.feed.app import make_domain as make_feed
+from operations.setup.run import adopt_first
+from services import SERVICES
 from services.feed.changes import ANNOUNCES as FEED_ANNOUNCES
 from services.ingest.admission import Admission, Place
 from services.ingest.store import MongoStore, fix_person_key
-from services.tiering.app import make_domain as make_tiering
 from services.tiering.handlers import ANNOUNCES
 from shared import process as service_process
 from shared.fold.processor import LogProcessor
@@ -138,17 +136,17 @@ class Pipeline:
     async def prepare(self) -> None:
         """Collections, policy, processors: as set-up and the services make them."""
         database, settings = self.database, self.settings
-        await begin_generations(database, ("inbox", "log", *(schema.service for schema in SCHEMAS)))
-        for schema in SCHEMAS:
+        await begin_generations(database, ("inbox", "log", *SERVICES))
+        for schema in (service.schema for service in SERVICES.values()):
             await apply(database, schema, 1)
         await fix_person_key(database, b"")
-        await _adopt_first(database, POLICY)
+        await adopt_first(database, POLICY)
         place = Place(zone=settings.zone, generation=1, partitions=settings.partitions, log=LOG, rejected=REJECTED)
         log: Any = self.log
         self._processors = {
             ADMISSION: Admission(MongoStore(database, 1), log, place),
             TIERING: LogProcessor(
-                await make_tiering(database, settings),
+                await SERVICES.folds("tiering").domain(database, settings),
                 StateStore(database, TIERING, 1, 1),
                 log,
                 LOG,
@@ -156,10 +154,14 @@ class Pipeline:
                 telling=Telling(ANNOUNCES, TIERS, settings.partitions, log),
             ),
             ENGAGEMENT: LogProcessor(
-                await make_engagement(database, settings), StateStore(database, ENGAGEMENT, 1, 1), log, LOG, now=_now
+                await SERVICES.folds("engagement").domain(database, settings),
+                StateStore(database, ENGAGEMENT, 1, 1),
+                log,
+                LOG,
+                now=_now,
             ),
             FEED: LogProcessor(
-                await make_feed(database, settings),
+                await SERVICES.folds("feed").domain(database, settings),
                 StateStore(database, FEED, 1, 1),
                 log,
                 LOG,

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from services import SERVICES
 from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
-OURS = ("ingest", "tiering", "engagement")
+OURS = tuple(SERVICES)
 ALL = (*OURS, "kafka", "mongo")
 
 

@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from local.stack.ports import free_port
+from services import SERVICES
 from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
@@ -46,7 +47,7 @@ def authority(encrypted: Project, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_all_is_healthy_and_set_up_without_a_change(encrypted: Project) -> None:
-    services = ("ingest", "tiering", "engagement", "kafka", "mongo")
+    services = (*SERVICES, "kafka", "mongo")
     assert {encrypted.health(service) for service in services} == {"healthy"}
     assert encrypted.logs("setup").splitlines()[-1] == "nothing to do, everything is set up"
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from shared.fold.domain import Domain
-from shared.fold.telling import Announces
+from shared.service import Announces
 from tests.sim.harm import draw_actions
 from tests.sim.net import Weather
 from tests.sim.parts import Parts

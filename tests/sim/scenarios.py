@@ -7,7 +7,7 @@ from pydantic_core import to_json
 
 from shared.events.event import Event
 from shared.fold.entity import Entity
-from shared.fold.telling import Announces
+from shared.service import Announces
 from shared.topics import TIERS
 from tests.sim import checks, checks_feed, checks_services, services, toy_checks, toy_upstream
 from tests.sim.scenario import Scenario, Service

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
 
+from local.stack.paths import REPOSITORY
 from services.engagement.domain import CUSTOMERS as ENGAGEMENT
 from services.engagement.domain import Engagement
 from services.feed.changes import ANNOUNCES as CHANGES
@@ -21,13 +21,14 @@ from services.tiering.handlers import ANNOUNCES
 from services.tiering.policy_file import read_policy
 from shared.kafka.connection import partition_of
 from shared.policies.entitlements import make_entitlements
+from tests.events.wire import envelope
 from tests.sim.parts import Parts
 from tests.sim.plan import PARTITIONS, SENDING_SECONDS, START, Send
 from tests.sim.scenario import Service
 
 SUBJECTS = ("c0", "d2", "客户$.1")
 _REPRESENTATIVES = ("r1", "r2")
-_POLICY = Path(__file__).parents[2] / "deploy" / "policies" / "wholesale-gbp.yaml"
+_POLICY = REPOSITORY / "deploy" / "policies" / "wholesale-gbp.yaml"
 _ZONE = ZoneInfo("Asia/Shanghai")
 _AMOUNTS = ("120.00", "900.00", "5200.00", "48000.00", "150000.00")
 
@@ -300,18 +301,8 @@ class _Upstream:
     def _document(
         key: str, noun: str, event_id: str, data: dict[str, Any], occurred: datetime, revision: int
     ) -> dict[str, Any]:
-        document: dict[str, Any] = {
-            "specversion": "1.0",
-            "id": event_id,
-            "source": "erp",
-            "type": f"guanxi.{noun}.v1",
-            "subject": key.partition(":")[2],
-            "time": occurred.isoformat(),
-            "data": data,
-        }
-        if revision > 1:
-            document["revision"] = revision
-        return document
+        more = {"revision": revision} if revision > 1 else {}
+        return envelope(noun, data, id=event_id, subject=key.partition(":")[2], time=occurred, **more)
 
     def _send(self, at: float, key: str, document: dict[str, Any]) -> Send:
         if self._random.random() < self._keyed:

@@ -15,11 +15,12 @@ from aiokafka.errors import KafkaError
 
 from services.ingest.admission import Place
 from shared.events.codec import CONTENT_TYPE
-from shared.fold.telling import Announces, Telling
+from shared.fold.telling import Telling
 from shared.kafka.batches import Appender
 from shared.kafka.reader import Processor
 from shared.mongo.due import BackfillMarks, DueDocuments
 from shared.mongo.states import StateStore
+from shared.service import Announces
 from shared.settings import Settings
 from tests.sim.chance import Chance
 from tests.sim.kafka import END_OF_TRANSACTION, Item, SimKafka, request_timed_out

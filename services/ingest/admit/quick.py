@@ -8,7 +8,7 @@ What data may be is not said here either. Structs of msgspec are made of the cor
 module is loaded, and numbers are judged by the model's own validator; a schema that holds anything unknown here stops
 the start, so that a new limit or a new field can't be passed over.
 
-The law (tests/services/ingest/test_quick.py): of any bytes at all, either nothing or what the other way says.
+The law (tests/services/ingest/admit/test_quick.py): of any bytes at all, either nothing or what the other way says.
 """
 
 import re

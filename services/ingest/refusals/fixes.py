@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.ingest.admission import BACKFILL_HEADER
@@ -32,8 +31,8 @@ from shared.events.codec import CONTENT_TYPE
 from shared.events.refusal import Reason, Refused
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import partition_of
+from shared.yaml_lines import load, read_text
 
-MAX_FIX_BYTES = 256 * 1024
 Scalar = str | int | bool | None
 DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")]
 _DECIMAL = re.compile(r'"\\u0000([^"\\]*)\\u0000"')
@@ -87,19 +86,11 @@ class Fix(_Part):
 
 def read_fix(path: Path) -> Fix:
     """A correction from its file. Raises Malformed with what is wrong and where."""
+    document = load(read_text(path), str(path))
     try:
-        raw = path.read_bytes()
-        if len(raw) > MAX_FIX_BYTES:
-            raise Malformed(f"{path}: larger than {MAX_FIX_BYTES // 1024} KiB")
-        fix = Fix.model_validate(yaml.safe_load(raw))
-    except OSError as error:
-        raise Malformed(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Malformed(f"{path}: {error}") from None
+        fix = Fix.model_validate(document.value)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Malformed(f"{path}: {where or 'the file'}: {first['msg']}") from None
+        raise document.invalid(error) from None
     if not (fix.rename or fix.values or fix.set or fix.remove):
         raise Malformed(f"{path}: changes nothing; say rename, values, set or remove")
     return fix

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from operator import add
 
 from services.tiering.rules.blocks import Blocks
-from services.tiering.rules.days import NEVER
+from shared.facts.days import NEVER
 
 BORDERS = (0, 90, 180, 365, 455, 730)
 """Ages in days at which a bucket enters or leaves a window: the day itself, then the ends of the segments."""

@@ -5,6 +5,11 @@ from typing import NamedTuple
 from services.tiering.policy import FACTORS, GENERAL, POTENTIAL, Rung
 from services.tiering.rules.factors import Assessment
 
+KEY_PERSON_WORK = ("priority", "partner", "strategic")
+"""Tiers that owe key-person work (domain.md, what each tier owes and gets)."""
+ORGANISATIONAL = ("partner", "strategic")
+"""Tiers that owe a relationship assessment and a group plan."""
+
 
 class Verdict(NamedTuple):
     """The computed tier as a rank, and whether a higher one waits for approval alone."""

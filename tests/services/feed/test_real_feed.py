@@ -19,7 +19,7 @@ from shared.fold.entity import new_entity
 from shared.kafka.scan import bounds
 from shared.kafka.tail import Tail
 from shared.topics import CHANGES, LOG
-from tests.rebuild.world import World, a_world, drop, environment_of, first_purchases, until
+from tests.operations.rebuild.world import World, a_world, drop, environment_of, first_purchases, until
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
 

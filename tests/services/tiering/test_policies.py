@@ -47,7 +47,7 @@ def test_what_changes_later_under_a_new_version_is_not_its_doing() -> None:
         ("effective_on: 2000-01-01", "effective_on: soon", "line 8: effective_on: a day such as"),
         ("    approval: true ", "    approval: maybe ", "line 63: tiers.strategic.approval: true or false is expected"),
         ("    cadence_days: 14", "    cadence_days: 0", "line 82: entitlements.partner.cadence_days: a whole number"),
-        ("unknown: 3 ", "unknown: 3\nunknown: 4 ", "line 19: unknown: stands twice"),
+        ("unknown: 3 ", "unknown: 3\nunknown: 4 ", "line 19: 'unknown' stands twice"),
         ("factors:  ", "factors: [  ", "not YAML"),
         ("name: default-cny", "name: default-cny\nnaem: x", "line 7: naem: unknown; known are"),
     ],

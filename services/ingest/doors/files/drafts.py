@@ -9,8 +9,8 @@ from pydantic_core import to_json
 from services.ingest.doors.files.convert import Converter, Piece, Skipped
 from services.ingest.doors.files.formats.cells import Cell, stripped
 from services.ingest.doors.files.formats.lines import LineSource
+from services.ingest.doors.files.formats.packed import Stored
 from services.ingest.doors.files.formats.row import CUT_OFF, BadRow
-from services.ingest.doors.files.formats.stored import Stored
 from services.ingest.doors.files.formats.table import Ragged, Table, index_of
 from services.ingest.doors.files.mapping import Mapping
 from services.ingest.doors.files.shift import Shift

@@ -45,8 +45,8 @@ from services.ingest.doors.files.formats.encodings import known_encoding
 from services.ingest.doors.files.formats.table import Layout
 from services.ingest.doors.files.forms import ColumnForm, Ids, Layouts, Part, check_layouts, one_or_many
 from services.ingest.doors.files.mapping_check import check_rule
-from services.ingest.doors.files.yaml_lines import Document, load, read_text
 from shared.events.registry import FACTS
+from shared.yaml_lines import Document, load, read_text
 
 Scalar = str | int | Decimal | bool
 Kind = Literal["text", "integer", "number", "boolean", "instant", "day"]

@@ -5,8 +5,8 @@ row.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.ingest.doors.files.yaml_lines import Document
 from shared.events.registry import FACTS
+from shared.yaml_lines import Document
 
 _REQUIRED = ("id", "source", "type", "subject", "time")
 

@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 from services.ingest.doors.files.drafts import is_events_file
 from services.ingest.doors.files.forms import Part, one_or_many
 from services.ingest.doors.files.mapping import Mapping, read_mapping
-from services.ingest.doors.files.yaml_lines import load, read_text
 from shared.errors import Malformed
+from shared.yaml_lines import load, read_text
 
 MAX_FILES = 10_000
 PLAN_SUFFIXES = (".yaml", ".yml")

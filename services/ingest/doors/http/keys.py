@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import yaml
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from shared.errors import Malformed
+from shared.yaml_lines import load, read_text
 
 log = logging.getLogger(__name__)
 
 MAX_KEYS = 1000
 MAX_KEYS_FILE_BYTES = 1024 * 1024
+MAX_KEYS_FILE_PARTS = 200_000
+"""More than so many bytes can hold without aliases."""
 _TOKEN = re.compile(r"gx_([a-z0-9]{4,32})_([A-Za-z0-9_-]{20,128})")
 _NOBODY = "sha256:" + "0" * 64
 """Compared with when the id is unknown, so that the time taken does not tell which ids exist."""
@@ -82,24 +85,13 @@ def hash_secret(secret: str) -> str:
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
     """The keys of a YAML (or JSON) file; none when there is no file. Raises Malformed with what and where."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_KEYS_FILE_BYTES + 1)
-    except FileNotFoundError:
+    if not path.exists():
         return ()
-    except OSError as error:
-        raise Malformed(f"{path}: {error.strerror}") from None
-    if len(raw) > MAX_KEYS_FILE_BYTES:
-        raise Malformed(f"{path}: larger than {MAX_KEYS_FILE_BYTES} bytes, so not a file of API keys")
+    document = load(read_text(path, MAX_KEYS_FILE_BYTES), str(path), MAX_KEYS_FILE_PARTS)
     try:
-        document: Any = yaml.safe_load(raw)
-        return _KeysFile.model_validate({} if document is None else document).keys
+        return _KeysFile.model_validate({} if document.value is None else document.value).keys
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Malformed(f"{path}: {where}: {first['msg']}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise Malformed(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        raise document.invalid(error) from None
 
 
 def dump_keys(keys: Iterable[ApiKey]) -> str:

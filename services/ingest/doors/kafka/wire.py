@@ -3,7 +3,7 @@
 A leading UTF-8 byte order mark is skipped (Windows tools write one); anything else that JSON does not allow is refused.
 
 Two parsers: msgspec's takes what nearly everybody sends, at a quarter of the cost; what it declines goes to Python's,
-which finds the words. The law (tests/services/ingest/test_wire.py): what the quick one takes, the other reads alike.
+which finds the words. The law (test_wire.py): what the quick one takes, the other reads alike.
 """
 
 import json

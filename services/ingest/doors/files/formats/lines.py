@@ -8,7 +8,7 @@ from io import BufferedIOBase
 from typing import NamedTuple
 
 from services.ingest.doors.files.formats import encodings
-from services.ingest.doors.files.formats.stored import Stored
+from services.ingest.doors.files.formats.packed import Stored
 from shared.errors import Malformed
 
 MAX_LINE_BYTES = 1024 * 1024

@@ -13,8 +13,8 @@ from services.ingest.doors.files.formats.cells import Cell, text_of
 from services.ingest.doors.files.formats.csv_rows import CsvRows, said_delimiter
 from services.ingest.doors.files.formats.header import find_header, has_all, names_of, place_of
 from services.ingest.doors.files.formats.lines import LineSource
+from services.ingest.doors.files.formats.packed import Stored
 from services.ingest.doors.files.formats.row import CUT_OFF, BadRow, Row
-from services.ingest.doors.files.formats.stored import Stored
 from services.ingest.doors.files.formats.workbook import Workbook
 from services.ingest.doors.files.refused_columns import REASONS
 from shared.errors import Malformed

@@ -7,8 +7,8 @@ from typing import cast
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from services.ingest.doors.files.formats.cells import Cell
+from services.ingest.doors.files.formats.packed import Stored
 from services.ingest.doors.files.formats.row import Row
-from services.ingest.doors.files.formats.stored import Stored
 from shared.errors import Malformed
 
 
