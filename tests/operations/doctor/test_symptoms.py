@@ -63,6 +63,6 @@ def test_a_topic_as_the_code_says_has_no_drift() -> None:
     found.config["retention.ms"] = "1000"
     assert drift(found, settings) == [
         "retention.ms is 1000, not -1",
-        "segment.jitter.ms is set to 5, which the code does not ask for",
+        "segment.jitter.ms is set to 5, which the code does not set",
         "has 1 replicas, GUANXI_REPLICATION says 3",
     ]
