@@ -8,5 +8,5 @@ async def must_be_known(questions: EngagementQuestions, representative: str) -> 
     """Raise Malformed if no representative was ever registered under this id; the message suggests similar ids."""
     like = await questions.like_unknown(representative)
     if like is not None:
-        meant = f"; is {' or '.join(f'{one} ({name})' for one, name in like.items())} meant?" if like else ""
+        meant = f"; did you mean {' or '.join(f'{one} ({name})' for one, name in like.items())}?" if like else ""
         raise Malformed(f"unknown representative: {representative} was never registered{meant}")

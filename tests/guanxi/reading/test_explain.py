@@ -65,7 +65,7 @@ def test_grace_override_and_proposal_are_told() -> None:
         entitled_tier="partner", entitled_until="2026-12-20", overridden_until="2027-01-31", proposed_tier="strategic"
     )
     text = explain(row, HISTORY, engaged())
-    assert "what partner gives until 2026-12-20" in text
+    assert "as partner until 2026-12-20" in text
     assert "set by hand until 2027-01-31" in text
     assert "proposed: strategic, awaiting approval" in text
 
@@ -121,7 +121,7 @@ def test_on_a_day_of_grace_the_entitlements_of_the_tier_left_are_told() -> None:
     assert {day: as_of_day([*HISTORY, left], day)["entitled_tier"] for day in days} == days
     held = as_of_day([*HISTORY, left], "2026-04-20", {("wholesale-gbp", 1): GBP})
     assert (held["entitled_until"], held["entitlements"]["cadence_days"]) == ("2026-05-01", 14)
-    assert "what partner gives until 2026-05-01" in explain_on(customer(), held)
+    assert "as partner until 2026-05-01" in explain_on(customer(), held)
 
 
 def test_under_an_override_a_day_shows_since_when_the_tier_shown_holds() -> None:

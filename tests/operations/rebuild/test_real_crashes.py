@@ -120,8 +120,8 @@ async def test_a_difference_is_found_and_nothing_is_swapped(world: World) -> Non
     assert outcome.handed_over is None
     found = {(one.collection, one.id, one.fields) for one in outcome.compared.differences}
     assert ("tiering", changed["_id"], ("net_365d",)) in found
-    assert ("tiering", lost["_id"], ("only in the rebuilt one",)) in found
-    assert ("tier_history", history["_id"], ("only in the rebuilt one",)) in found
+    assert ("tiering", lost["_id"], ("only in the rebuilt generation",)) in found
+    assert ("tier_history", history["_id"], ("only in the rebuilt generation",)) in found
     assert await world.current("tiering") == live
     assert (await world.rebuild("tiering", accept=True)).handed_over is not None
     await world.check_all()

@@ -77,7 +77,7 @@ async def test_it_folds_up_to_where_the_live_reader_stands_and_no_further() -> N
 
 async def test_the_live_reader_never_stands_before_it() -> None:
     folding = Folding({0: 5, 1: 0})
-    with pytest.raises(Transient, match="stands before the new generation"):
+    with pytest.raises(Transient, match="is behind the new generation"):
         await counts(await rebuild_of(folding, {0: 50, 1: 50}), {0: 4, 1: 9})
     assert folding.sizes == []
 
