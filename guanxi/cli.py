@@ -52,6 +52,7 @@ def _load(name: str, module: str) -> Any:
     if app is None:
         app = typer.Typer(no_args_is_help=False, add_completion=False)
         loaded.register(app)
+    app.rich_markup_mode = None  # it takes brackets for markup, and breaks lines that show commands
     command = command_of(app)
     command.name = name
     command.help = command.help or _help(module)
@@ -61,7 +62,7 @@ def _load(name: str, module: str) -> Any:
 def _named_only(name: str, module: str) -> Any:
     """Enough of a command for the list of commands."""
     stub = typer.Typer(add_completion=False)
-    stub.command(name, help=_help(module))(lambda: None)
+    stub.command(name, help=_help(module), short_help=_help(module))(lambda: None)
     return command_of(stub)
 
 
@@ -87,6 +88,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
     help="Customer relationships from events: tiers, contacts and satisfaction, on Kafka and MongoDB.",
 )
 

@@ -88,7 +88,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a row is refused.")] = False,
     ) -> None:
-        r"""Import files and report the outcome of each row. Safe to interrupt and to run again.
+        """Import files and report the outcome of each row. Safe to interrupt and to run again.
 
         For a new export:
 
@@ -102,7 +102,7 @@ def register(app: typer.Typer) -> None:
         merged in the order of their events' times. The mapping format is in docs/import.md.
 
         Exit code: 0 when all rows were read, refused or not; 130 when interrupted.
-        """
+        """  # noqa: D301 - \b keeps lines as they are
         assert not mapping, "each --map is among the files"
         if as_late and not backfill:
             fail("--as-late needs --backfill", 2)

@@ -45,13 +45,14 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Fold and decide again over the log, read-only, and report where states, views or decisions differ.
 
+        \b
         log: the log has each record of the inbox once, in order, as claimed; decisions form one chain.
         a service: each of its decisions on the log is what the rules and the adopted policies say.
         views: the stored states and views equal the fold of the log, document by document.
 
         Services and upstreams may keep running. Exit code: 0 when nothing differs, 1 when something differs, 2 when a
         check could not run.
-        """
+        """  # noqa: D301 - \b keeps lines as they are
         use_current()
         try:
             checks, chosen = chosen_checks(what or []), parse_sample(sample)
