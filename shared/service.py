@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from shared.errors import Transient
 from shared.events.event import Event
 from shared.fold.domain import Domain
+from shared.fold.entity import Entity
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
 from shared.mongo.policies import adopted
@@ -75,10 +76,15 @@ class Positions:
 
 @dataclass(frozen=True, slots=True)
 class Announces:
-    """A public topic, and the record that an accepted decision of a key puts on it, if any."""
+    """What a service tells, and where. tell: the record for an event that the entity has just folded or accepted, or
+    None; number: how much the entity has told, so that a repair tells no more than what lies above; marks: whether it
+    is written down where on the topic a position of the log begins.
+    """
 
     topic: Topic
-    record: Callable[[str, Event], bytes | None]
+    tell: Callable[[Entity[Any, Any], Event], bytes | None]
+    number: Callable[[Entity[Any, Any]], int]
+    marks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,11 +30,17 @@ class Topic:
     """Those who are no services of ours: upstream, downstream, the operator."""
     generational: bool = False
     """Whether relog makes a new topic of it."""
+    own_partitions: int | None = None
+    """A partition count of its own, for good; None: as many as the log."""
 
     def full_name(self, settings: Settings) -> str:
         """The topic's name on the broker; that of a log's later generation has its number."""
         later = self.generational and settings.log_generation > 1
         return settings.topic_prefix + self.name + (f".g{settings.log_generation}" if later else "")
+
+    def partitions(self, settings: Settings) -> int:
+        """How many partitions it has."""
+        return self.own_partitions or settings.partitions
 
     def config(self) -> dict[str, str]:
         """The broker's configuration of the topic; append time everywhere, as the clock of customers needs it."""
@@ -82,4 +88,14 @@ TIERS = Topic(
     relied_on="readers of guanxi.tiers rely on the latest tier of each customer being there",
     outside_readers=("downstream",),
 )
-TOPICS = (INBOX, LOG, REJECTED, TIERS)
+CHANGES = Topic(
+    "guanxi.changes",
+    "what changed, a CloudEvent for each record that a customer's timeline takes, nothing confidential, 30 days",
+    30 * DAY_MS,
+    compacted=False,
+    max_record_bytes=MAX_LOG_RECORD_BYTES,
+    relied_on="followers count on each change being there for 30 days, and each customer's on one partition",
+    outside_readers=("downstream",),
+    own_partitions=12,
+)
+TOPICS = (INBOX, LOG, REJECTED, TIERS, CHANGES)

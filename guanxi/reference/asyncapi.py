@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from guanxi.reference.changes import change_schemas
 from guanxi.reference.schemas import event_schema
 from services import SERVICES
 from shared.events.registry import DECISIONS, FACTS
 from shared.events.types import TIERS as TIERS_OF_CUSTOMERS
 from shared.service import readers, writers
-from shared.topics import INBOX, LOG, TIERS, TOPICS, Topic
+from shared.topics import CHANGES, INBOX, LOG, TIERS, TOPICS, Topic
 
 CONTENT_TYPE = "application/cloudevents+json"
 
@@ -23,10 +24,14 @@ def asyncapi() -> dict[str, Any]:
     changed = event_schema("guanxi.tier.changed.v1", "log")
     changed["properties"]["data"] = _public_data()
     messages["tiers.guanxi.tier.changed.v1"] = _message("guanxi.tier.changed.v1", changed, "as downstream reads it")
+    changes = change_schemas()
+    for name, schema in changes.items():
+        messages[f"changes.{name}"] = _message(name, schema, "as followers of changes read it")
     on_topic = {
         INBOX.name: [f"inbox.{name}" for name in upstream],
         LOG.name: [f"log.{name}" for name in (*FACTS, *DECISIONS)],
         TIERS.name: ["tiers.guanxi.tier.changed.v1"],
+        CHANGES.name: [f"changes.{name}" for name in changes],
     }
     return {
         "asyncapi": "3.0.0",

@@ -198,7 +198,7 @@ async def _start_one(name: str, kind: Kind, ask: Ask, say: Say) -> Server:
 def _topics() -> dict[str, int]:
     """Those of the settings in force, for the one broker through which topics cannot be created."""
     settings = Settings()
-    return {topic.full_name(settings): settings.partitions for topic in TOPICS}
+    return {topic.full_name(settings): topic.partitions(settings) for topic in TOPICS}
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ from shared.topics import INBOX, LOG, REJECTED, TIERS, Topic
 CHUNK = 1_000
 WAITING = {"$or": [{"pending": {"$exists": True}}, {"marked_due": True}]}
 """Documents that a restore marks due: a decision may be pending that is not on the log yet."""
-_NOT_KEPT = re.compile(r"_g\d+$|^(generations|setup|backfills)$")
+_NOT_KEPT = re.compile(r"_(g\d+|marks)$|^(generations|setup|backfills)$")
 
 
 async def back_up(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:

@@ -23,7 +23,7 @@ from shared.kafka.batches import Appender, Dated
 from shared.kafka.scan import bounds
 from shared.mongo import Database, transaction, transient_errors
 from shared.mongo.dump import insert_all, stored_collections
-from shared.mongo.generations import KEPT_FOR
+from shared.mongo.generations import KEPT_FOR, raise_log_epoch
 from shared.mongo.restores import begin_restore, end_restore, restore_under_way, set_generations, set_positions
 from shared.mongo.schema import apply, point
 from shared.settings import Settings
@@ -106,7 +106,7 @@ async def _topic(
     settings: Settings, admin: TopicAdmin, steps: Steps, path: Path, manifest: Manifest, topic: Topic
 ) -> None:
     name = topic.full_name(settings)
-    await admin.make(name, manifest.partitions, topic.config() | COPYING)
+    await admin.make(name, topic.own_partitions or manifest.partitions, topic.config() | COPYING)
     parts = _parts(manifest, f"kafka/{topic.name}/")
     begins = {int(p): offset for p, offset in manifest.admitted.items()} if topic is INBOX else {}
     step = steps.step(f"topic {topic.name}", sum(part.documents for part in parts) + sum(begins.values()))
@@ -163,6 +163,7 @@ async def _fold(settings: Settings, database: Database, steps: Steps, path: Path
     """Fold each service's views beside an empty generation that stands where the service had come."""
     generations = {"inbox": manifest.inbox_generation, "log": manifest.log_generation, **manifest.generations}
     await set_generations(database, generations)
+    await raise_log_epoch(database, now())
     folding = SERVICES.folding
     for service in SERVICES.values():
         if service.name not in folding:

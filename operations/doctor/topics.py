@@ -22,8 +22,10 @@ def drift(found: FoundTopic, settings: Settings) -> list[str]:
     if not found.exists:
         return ["does not exist"]
     said = []
-    if found.partitions != settings.partitions:
-        said.append(f"has {found.partitions} partitions, GUANXI_PARTITIONS says {settings.partitions}")
+    wanted = found.topic.partitions(settings)
+    if found.partitions != wanted:
+        who = "GUANXI_PARTITIONS says" if found.topic.own_partitions is None else "for good it has"
+        said.append(f"has {found.partitions} partitions, {who} {wanted}")
     expected = found.topic.config()
     for name, value in expected.items():
         if name in found.config and found.config[name] != value:
@@ -41,7 +43,7 @@ def drift(found: FoundTopic, settings: Settings) -> list[str]:
 def look_at_topics(found: Found, settings: Settings, findings: Findings) -> None:
     """Settings and health of each topic."""
     findings.checked[TOPICS] = (
-        f"{sum(one.exists for one in found.topics)} topics, {settings.partitions} partitions each"
+        f"{sum(one.exists for one in found.topics)} topics, {settings.partitions} partitions each or their own"
     )
     for one in found.topics:
         for said in drift(one, settings):

@@ -43,6 +43,7 @@ class Engagement:
     folds = frozenset(NAMES[kind] for kind in OF_CUSTOMERS | OF_REPRESENTATIVES)
     decides = frozenset(NAMES[kind] for kind in (ContactLapsed, ContactResumed, SatisfactionDropped, ConcernOverdue))
     decides_history = False
+    counts_told = False
 
     def __init__(self, entitlements: Entitlements, zone: ZoneInfo) -> None:
         self.time = BusinessTime(zone)

@@ -10,6 +10,7 @@ from services.engagement.calendar import Calendar
 from services.engagement.domain import CUSTOMERS, REPRESENTATIVES
 from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
 from services.engagement.rules.days import BusinessTime, monday_of, week_name
+from services.engagement.stored import PRIVATE_FIELDS
 from services.engagement.stored_visits import VISITS
 from services.engagement.views import contact_plan as plan
 from services.engagement.views import lists, overviews
@@ -63,7 +64,7 @@ SCHEMA = Schema(
         View("goals", CUSTOMERS, lists.goals),
     ),
     filled=(WEEKS,),
-    private=("fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before", "partition"),
+    private=PRIVATE_FIELDS,
 )
 
 

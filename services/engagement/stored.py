@@ -29,6 +29,8 @@ FOLD_VERSION = 3
 """3: visits stored by week; goals may have contacts, absences a part, registrations cleared fields. Reads 2 as well;
 nothing needs a rebuild.
 """
+PRIVATE_FIELDS = ("fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before", "partition")
+"""What readers are not shown of a document, besides what every service keeps to itself (shared/fold/private.py)."""
 
 
 def dump_customer(customer: Customer, standing: Standing) -> dict[str, str]:

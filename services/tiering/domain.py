@@ -40,6 +40,7 @@ class Tiering:
     folds = frozenset(NAMES[fact] for fact in FOLDED)
     decides = frozenset({NAMES[TierChanged], NAMES[TierProposed]})
     decides_history = True
+    counts_told = False
 
     def __init__(self, policies: Policies, zone: ZoneInfo) -> None:
         if not policies:

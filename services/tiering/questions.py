@@ -1,7 +1,7 @@
 """The answers to people's questions about tiers: who is in which, what moved, and why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import astuple
 from datetime import date
 from typing import Any
 
@@ -9,14 +9,13 @@ from services.tiering.domain import CUSTOMERS
 from services.tiering.policy import Policy
 from services.tiering.policy_file import read_policies
 from services.tiering.rules.changes import would_change
-from services.tiering.rules.tiers import KEY_PERSON_WORK, ORGANISATIONAL
 from services.tiering.service import SERVICE
+from services.tiering.views.in_python import entitlements
 from shared.events.types import TIERS
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
 from shared.mongo.policies import all_adopted
 from shared.mongo.questions import Questions
-from shared.policies.entitlements import Entitlement
 from shared.settings import Settings
 
 Document = dict[str, Any]
@@ -113,6 +112,7 @@ def as_of_day(
     shown = next((entry for entry in reversed(changes) if entry["from"] != entry["to"]), None)
     entitled, until = _entitled(last, on)
     policy = (policies or {}).get((last["policy"], last["policy_version"]))
+    given = None if policy is None else policy.entitlements[TIERS.index(entitled)]
     proposals = [entry for entry in past if entry["kind"] != "changed" or entry["computed_tier"] == TIERS[-1]]
     return {
         "on": on,
@@ -124,7 +124,7 @@ def as_of_day(
         "proposed_tier": proposals[-1].get("proposed_tier") if proposals else None,
         "entitled_tier": entitled,
         "entitled_until": until,
-        "entitlements": None if policy is None else _given(entitled, policy.entitlements[TIERS.index(entitled)]),
+        "entitlements": None if given is None else entitlements(entitled, astuple(given)),
         "currency": None if policy is None else policy.base_currency,
         "decision": last,
     }
@@ -140,11 +140,3 @@ def _entitled(change: Document, on: str) -> tuple[str, str | None]:
     ]
     rank, until = max(running, default=(shown, None))
     return TIERS[rank], until
-
-
-def _given(tier: str, entitlement: Entitlement) -> Document | None:
-    """As the view `customers` shows it."""
-    if tier == TIERS[0]:
-        return None
-    organisational = dict.fromkeys(("relationship_assessment", "group_plan"), tier in ORGANISATIONAL)
-    return {**asdict(entitlement), "key_person_work": tier in KEY_PERSON_WORK, **organisational}

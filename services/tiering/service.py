@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from services.tiering.domain import CUSTOMERS, Tiering
-from services.tiering.handlers import announce
+from services.tiering.handlers import ANNOUNCES
 from services.tiering.policy_file import read_policies
 from services.tiering.store import SCHEMA
 from shared.mongo import Database
 from shared.policies.adoption import Adopted
-from shared.service import Announces, FoldingService
+from shared.service import FoldingService
 from shared.settings import Settings
 from shared.topics import INBOX, LOG, TIERS
 
@@ -32,5 +32,5 @@ SERVICE = FoldingService(
     decides=Tiering.decides,
     customers=CUSTOMERS,
     take_up=_take_up,
-    announces=Announces(TIERS, announce),
+    announces=ANNOUNCES,
 )

@@ -54,6 +54,9 @@ class Domain(Protocol[S, T]):
     decides_history: bool
     """Whether history is decided as of its own time. The first of several services does; the services after it fold
     history, including its decisions, without deciding, and decide at the review that ends it."""
+    counts_told: bool
+    """Whether followers count what is told of a key. Then a rebuild, which tells nothing, leaves frozen who is frozen:
+    a marker has what was missed told."""
 
     @property
     def decides_by(self) -> object:

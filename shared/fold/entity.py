@@ -45,7 +45,7 @@ class Entity(Generic[S, T]):
     `head` is the standing with what is pending on top: deciding sees it, readers never do. `marked_due` says that a
     decision may be waiting which no fact has set off. `live` says that a fact came that was no history; `behind` that
     the last one was history: the customer's clock stands in the past until a review brings it to today. `review_at` is
-    the stored one (`next_review`).
+    the stored one (`next_review`). `took`: the last record was folded or accepted, and not passed over.
     """
 
     domain: Domain[S, T]
@@ -62,6 +62,7 @@ class Entity(Generic[S, T]):
     recorded_at: datetime | None = None
     history: list[Row] = field(default_factory=list)
     accepted: list[Event] = field(default_factory=list)
+    took: bool = False
 
     @property
     def subject(self) -> str:
@@ -71,6 +72,7 @@ class Entity(Generic[S, T]):
     def fold(self, event: Event, *, deciding: bool) -> Iterator[Event]:
         """Fold one record; gives the decisions to publish, as they are made."""
         self.log, self.recorded_at = event.log, event.recorded_at
+        self.took = False
         if event.type in self.domain.decides:
             self._arbitrate(event, deciding=deciding)
         elif event.type in DECISIONS:
@@ -87,6 +89,7 @@ class Entity(Generic[S, T]):
         deciding, since the decisions of those before them are still to come; the review at its end decides, first as
         of where history ended, so that it does not matter when it comes (domain.md, Time).
         """
+        self.took = True
         was_behind, self.behind = self.behind, history
         if history and not self.domain.decides_history:
             deciding = False
@@ -146,6 +149,7 @@ class Entity(Generic[S, T]):
             return  # the first on the log has won already
         self.standing = self.domain.accept(self.standing, decision, event.id)
         self.accepted.append(event)
+        self.took = True
         expected = bool(self.pending) and self.pending[0].id == event.id
         if expected:
             event.dumped = self.pending[0].dumped
@@ -161,8 +165,10 @@ class Entity(Generic[S, T]):
 
     def due_at(self) -> datetime | None:
         """When the sweep should send a review: the epoch when a decision may be waiting already, and after history,
-        whose customers are all reviewed at its end (domain.md, Age).
+        whose customers are all reviewed at its end (domain.md, Age). Who decides nothing needs none.
         """
+        if not self.domain.decides:
+            return None
         if self.marked_due or self.behind:
             return WAITING
         return self.domain.next_due(self.state, self.head)

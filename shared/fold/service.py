@@ -10,6 +10,7 @@ from shared.fold.domain import Domain
 from shared.fold.processor import LogProcessor
 from shared.fold.repair import reread_from
 from shared.fold.sweep import Sweep
+from shared.fold.telling import telling
 from shared.kafka.batches import Appender
 from shared.kafka.connection import Broker, Record, make_broker
 from shared.kafka.reader import TopicReader
@@ -91,15 +92,13 @@ async def prepare(service: FoldingService[Any], process: Process, database: Data
         log_generation=await log_generation(database, settings),
     )
     appender, reviews = Appender(settings), Appender(settings)
-    announces = service.announces
     processor = LogProcessor(
         domain,
         store,
         appender,
         LOG.full_name(settings),
         now=now,
-        announce=announces.record if announces else None,
-        announce_topic=announces.topic.full_name(settings) if announces else "",
+        telling=telling(service.announces, settings, appender),
         reread=reread_from(settings, LOG.full_name(settings)),
     )
     broker = make_broker(settings, service.name)

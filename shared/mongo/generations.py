@@ -52,6 +52,21 @@ async def log_generation(database: Database, settings: Settings) -> int:
     return generation
 
 
+async def log_epoch(database: Database) -> int:
+    """Rises whenever the log goes on with something left out: not with a plain relog, which leaves out nothing."""
+    async with transient_errors():
+        document = await database[COLLECTION].find_one({"_id": "log"}) or {}
+    return int(document.get("epoch", 0))
+
+
+async def raise_log_epoch(database: Database, at: datetime) -> None:
+    """The log goes on without some of what was on it, as after a restore: who counted must count anew. The instant
+    makes it higher than any before, also one that the log no longer knows of.
+    """
+    async with transient_errors():
+        await database[COLLECTION].update_one({"_id": "log"}, {"$max": {"epoch": int(at.timestamp())}})
+
+
 async def begin_generations(database: Database, names: Iterable[str]) -> None:
     """Write down the first generation of each where none is."""
     async with transient_errors():

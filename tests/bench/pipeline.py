@@ -22,11 +22,13 @@ from local.stack.paths import REPOSITORY
 from local.stack.server import Ask
 from operations.setup.run import adopt_first
 from services import SERVICES
+from services.feed.changes import ANNOUNCES as FEED_ANNOUNCES
 from services.ingest.admission import Admission, Place
 from services.ingest.store import MongoStore, fix_person_key
-from services.tiering.handlers import announce
+from services.tiering.handlers import ANNOUNCES
 from shared import process as service_process
 from shared.fold.processor import LogProcessor
+from shared.fold.telling import Telling
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import partition_of
 from shared.mongo import connect
@@ -39,9 +41,9 @@ from tests.bench.processes import cpu_seconds
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 TODAY = datetime(2026, 11, 28, 8, tzinfo=UTC)
 """When live events arrive: the same in every run, so that every tree folds the same."""
-ADMISSION, TIERING, ENGAGEMENT = STAGES = ("admission", "tiering", "engagement")
+ADMISSION, TIERING, ENGAGEMENT, FEED = STAGES = ("admission", "tiering", "engagement", "feed")
 JSON = (("content-type", b"application/json"),)
-LOG, REJECTED, TIERS = "log", "rejected", "tiers"
+LOG, REJECTED, TIERS, CHANGES = "log", "rejected", "tiers", "changes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +151,7 @@ class Pipeline:
                 log,
                 LOG,
                 now=_now,
-                announce=announce,
-                announce_topic=TIERS,
+                telling=Telling(ANNOUNCES, TIERS, settings.partitions, log),
             ),
             ENGAGEMENT: LogProcessor(
                 await SERVICES.folds("engagement").domain(database, settings),
@@ -158,6 +159,14 @@ class Pipeline:
                 log,
                 LOG,
                 now=_now,
+            ),
+            FEED: LogProcessor(
+                await SERVICES.folds("feed").domain(database, settings),
+                StateStore(database, FEED, 1, 1),
+                log,
+                LOG,
+                now=_now,
+                telling=Telling(FEED_ANNOUNCES, CHANGES, settings.partitions, log),
             ),
         }
         for processor in self._processors.values():
@@ -206,7 +215,7 @@ class Pipeline:
     def check(self) -> None:
         """A measure of records that were refused or could not be folded says nothing."""
         assert not self.inbox.refused + self.log.refused, "the benchmark's events are all to be taken"
-        for stage in (TIERING, ENGAGEMENT):
+        for stage in (TIERING, ENGAGEMENT, FEED):
             assert not self._processors[stage].counts.frozen, f"{stage}: the benchmark's events can all be folded"
 
 

@@ -37,7 +37,12 @@ from tests.oracle.retail import LONDON, File, load
 from tests.oracle.test_retail import logged
 from tests.oracle.tiering import tiering
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.release("laws hold simulate to what tiering decides, the simulation changes policies under load"),
+]
 ROWS = 9_000
 LIVE_EVENTS = 60
 LIVE_EVERY_SECONDS = 0.1

@@ -21,16 +21,16 @@ ABOUT_ITS_ROWS = {"guanxi/commands/explain.py", "guanxi/commands/customer.py"}
 
 @pytest.mark.usefixtures("toy")
 def test_an_unknown_service_or_check_is_refused_and_the_known_ones_are_named() -> None:
-    with pytest.raises(Stop, match="no service 'typo'; choose from ingest, tiering, engagement, toy"):
+    with pytest.raises(Stop, match="no service 'typo'; choose from ingest, tiering, engagement, feed, toy"):
         SERVICES["typo"]
-    with pytest.raises(Stop, match="no service 'ingest' folds the log; there are tiering, engagement, toy"):
+    with pytest.raises(Stop, match="no service 'ingest' folds the log; there are tiering, engagement, feed, toy"):
         SERVICES.folds("ingest")
-    with pytest.raises(Stop, match="no such check: typo, ingest; choose from log, tiering, engagement, toy, views"):
+    with pytest.raises(Stop, match="no such check: typo, ingest; choose from log, tiering, engagement, feed, toy, views"):
         chosen_checks(["views", "typo", "ingest"])
 
 
 def test_checks_are_made_in_one_order_and_all_where_none_is_named() -> None:
-    assert chosen_checks([]) == all_checks() == ["log", "tiering", "engagement", "views"]
+    assert chosen_checks([]) == all_checks() == ["log", "tiering", "engagement", "feed", "views"]
     assert chosen_checks(["views", "tiering"]) == ["tiering", "views"]
 
 

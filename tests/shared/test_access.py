@@ -36,9 +36,9 @@ def test_an_upstream_has_one_right(upstream: str) -> None:
     assert [str(acl) for acl in rights() if acl.principal == upstream] == [f"{upstream}: WRITE topic guanxi.inbox"]
 
 
-def test_a_downstream_reads_the_public_tiers_with_groups_of_its_own() -> None:
+def test_a_downstream_reads_the_public_topics_with_groups_of_its_own() -> None:
     own = {str(acl) for acl in rights() if acl.principal == "bi"}
-    assert own == {"bi: READ topic guanxi.tiers", "bi: READ group bi-*"}
+    assert own == {"bi: READ topic guanxi.tiers", "bi: READ topic guanxi.changes", "bi: READ group bi-*"}
 
 
 def test_only_the_operator_has_all_rights_and_only_on_what_is_guanxis() -> None:

@@ -12,9 +12,12 @@ import yaml
 from local.stack.paths import REPOSITORY
 from services.engagement.domain import CUSTOMERS as ENGAGEMENT
 from services.engagement.domain import Engagement
+from services.feed.changes import ANNOUNCES as CHANGES
+from services.feed.domain import CUSTOMERS as FEED_CUSTOMERS
+from services.feed.domain import Feed
 from services.tiering.domain import CUSTOMERS as TIERING
 from services.tiering.domain import Tiering
-from services.tiering.handlers import announce
+from services.tiering.handlers import ANNOUNCES
 from services.tiering.policy_file import read_policy
 from shared.kafka.connection import partition_of
 from shared.policies.entitlements import make_entitlements
@@ -67,12 +70,22 @@ def _make_tiering(_: Parts, files: Sequence[PolicyFile]) -> Tiering:
     return _tiering(tuple(files))
 
 
+@cache
+def _feed() -> Feed:
+    return Feed(_ZONE)
+
+
+def _make_feed(_: Parts, files: Sequence[PolicyFile]) -> Feed:
+    return _feed()
+
+
 def _make_engagement(_: Parts, files: Sequence[PolicyFile]) -> Engagement:
     return _engagement(tuple(files))
 
 
+FEED = Service("feed", FEED_CUSTOMERS, _make_feed, CHANGES)
 FOLDING = (
-    Service("tiering", TIERING, _make_tiering, announce),
+    Service("tiering", TIERING, _make_tiering, ANNOUNCES),
     Service("engagement", ENGAGEMENT, _make_engagement),
 )
 

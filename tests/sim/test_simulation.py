@@ -41,7 +41,7 @@ def _told(outcomes: list[Outcome]) -> str:
 
 
 def _first_found(plant: str, seeds: Iterable[int]) -> Outcome | None:
-    outcomes = (run(Case(seed), PLANTS[plant].parts) for seed in seeds)
+    outcomes = (run(Case(seed, PLANTS[plant].scenario), PLANTS[plant].parts) for seed in seeds)
     return next((outcome for outcome in outcomes if outcome.broken), None)
 
 
@@ -54,6 +54,11 @@ def test_every_promise_holds_whatever_goes_wrong() -> None:
 
 def test_every_promise_holds_for_tiering_and_engagement() -> None:
     outcomes = [run(Case(seed, "services")) for seed in range(SERVICE_SEEDS)]
+    assert not (broken := [outcome for outcome in outcomes if outcome.broken]), _told(broken)
+
+
+def test_every_promise_holds_for_the_feed() -> None:
+    outcomes = [run(Case(seed, "feed")) for seed in range(SERVICE_SEEDS)]
     assert not (broken := [outcome for outcome in outcomes if outcome.broken]), _told(broken)
 
 

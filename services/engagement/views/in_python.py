@@ -28,6 +28,7 @@ from services.engagement.rules.representative import WHOLE
 from services.engagement.rules.satisfaction import INSTRUMENTS
 from services.engagement.rules.shown import NO_ANSWERS, NO_CONCERNS, NO_RELATIONSHIP, NO_VISITS
 from services.engagement.rules.tiers import PARTNER, STRATEGIC
+from services.engagement.stored import PRIVATE_FIELDS
 from services.engagement.views.contact_plan import FRESHNESS, STATUSES
 from services.engagement.views.filled import HELPERS
 from services.engagement.views.freshness import newest
@@ -39,6 +40,7 @@ from shared.facts.owners import OWNING_ROLES
 from shared.fold.private import PRIVATE
 
 Document = dict[str, Any]
+_PRIVATE = {*PRIVATE, *PRIVATE_FIELDS}
 
 
 def whole(row: Document) -> Document:
@@ -63,7 +65,7 @@ def whole(row: Document) -> Document:
 
 def engagement_row(row: Document) -> Document:
     """`engagement`: all public fields of a customer."""
-    shown = {name: value for name, value in whole(row).items() if name not in PRIVATE and not name.startswith("fold_")}
+    shown = {name: value for name, value in whole(row).items() if name not in _PRIVATE}
     for confidential in ("key_persons", "deciders_never_met"):
         del shown["relationship"][confidential]
     return {**shown, "id": row["_id"]}

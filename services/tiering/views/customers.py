@@ -42,7 +42,7 @@ def customers_pipeline(name: Name) -> list[Json]:
                 "registered": _default("registered", value=False),
                 "computed_tier": _default("computed_tier", value="$tier"),
                 "entitled_tier": _default("entitled_tier", value="$tier"),
-                **{field: _default(field, value=None) for field in _NULLABLE},
+                **{field: _default(field, value=None) for field in NULLABLE},
                 "dormant": _default("dormant", value=False),
                 "at_risk": _default("at_risk", value=False),
                 "flags": {name: {"$ifNull": [f"$flags.{name}", []]} for name in ("unconverted", "uncounted")},
@@ -58,7 +58,7 @@ def customers_pipeline(name: Name) -> list[Json]:
     ]
 
 
-_NULLABLE = (
+NULLABLE = (
     "name",
     "industry",
     "country",

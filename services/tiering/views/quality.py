@@ -6,6 +6,7 @@ from services.tiering.policy import FACTORS
 from shared.mongo.schema import Name
 
 Json = dict[str, Any]
+RATINGS = [FACTORS.index(factor) for factor in ("strategic_fit", "market_standing", "share_of_wallet")]
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation")
 
 
@@ -14,8 +15,7 @@ def quality_pipeline(name: Name) -> list[Json]:
     weighs, or the rate of a currency.
     """
     del name
-    rated = [FACTORS.index(factor) for factor in ("strategic_fit", "market_standing", "share_of_wallet")]
-    ratings = {"$filter": {"input": "$factors", "as": "f", "cond": {"$in": [{"$arrayElemAt": ["$$f", 0]}, rated]}}}
+    ratings = {"$filter": {"input": "$factors", "as": "f", "cond": {"$in": [{"$arrayElemAt": ["$$f", 0]}, RATINGS]}}}
     known = {"$map": {"input": "$ratings", "as": "f", "in": {"$ne": [{"$arrayElemAt": ["$$f", 1]}, None]}}}
     return [
         {"$set": {"ratings": ratings}},

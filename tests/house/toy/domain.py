@@ -38,6 +38,7 @@ class Toy:
     folds = frozenset({"guanxi.visit.logged.v1"})
     decides = frozenset({WELCOMED})
     decides_history = True
+    counts_told = False
     decides_by: object = None
 
     def collection(self, key: str) -> str:

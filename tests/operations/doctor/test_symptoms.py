@@ -7,8 +7,11 @@ import pytest
 from operations.doctor.clocks import _say
 from operations.doctor.deep import MAX_TOLD, take_over
 from operations.doctor.symptoms import Findings
-from operations.doctor.topics import say_room
+from operations.doctor.topics import drift, say_room
 from operations.verify.findings import Report
+from shared.kafka.inspect import FoundTopic
+from shared.settings import Settings
+from shared.topics import LOG
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,18 @@ def test_many_differences_of_one_check_are_told_by_their_number() -> None:
     assert len(findings.symptoms) == MAX_TOLD + 1
     assert findings.symptoms[-1].what == "3 more differences"
     assert findings.symptoms[-1].do == f"guanxi verify views --show {MAX_TOLD + 3}"
+
+
+def test_a_topic_as_the_code_says_has_no_drift() -> None:
+    settings = Settings(replication=3)
+    config = {**LOG.config(), "retention.bytes": "-1"}
+    found = FoundTopic(LOG, "guanxi.log", 12, 3, config, {"min.insync.replicas": "2"})
+    assert drift(found, settings) == []
+    assert drift(FoundTopic(LOG, "guanxi.log"), settings) == ["does not exist"]
+    found.replication, found.given["segment.jitter.ms"] = 1, "5"
+    found.config["retention.ms"] = "1000"
+    assert drift(found, settings) == [
+        "retention.ms is 1000, not -1",
+        "segment.jitter.ms is set to 5, which the code does not set",
+        "has 1 replicas, GUANXI_REPLICATION says 3",
+    ]

@@ -1,18 +1,14 @@
-"""Samples, progress, and topics' drift, in words."""
+"""Samples, progress and the report, in words."""
 
 import io
 
 import pytest
 
-from operations.doctor.topics import drift
 from operations.verify.findings import Report
 from operations.verify.meter import Meter
 from operations.verify.sample import Sample, parse_sample, wanted
 from operations.verify.telling import in_lines
 from shared.errors import Malformed
-from shared.kafka.inspect import FoundTopic
-from shared.settings import Settings
-from shared.topics import LOG
 
 KEYS = [f"customer:C-{number}" for number in range(2000)]
 
@@ -75,18 +71,3 @@ def test_a_report_names_its_differences_and_its_verdict() -> None:
     assert "  and 3 more (--show, --json)" in lines
     assert lines[-1] == "8 DIFFERENCES: 8 not decided"
     assert report.exit_code == 1
-
-
-def test_a_topic_as_the_code_says_has_no_drift() -> None:
-    settings = Settings(replication=3)
-    config = {**LOG.config(), "retention.bytes": "-1"}
-    found = FoundTopic(LOG, "guanxi.log", 12, 3, config, {"min.insync.replicas": "2"})
-    assert drift(found, settings) == []
-    assert drift(FoundTopic(LOG, "guanxi.log"), settings) == ["does not exist"]
-    found.replication, found.given["segment.jitter.ms"] = 1, "5"
-    found.config["retention.ms"] = "1000"
-    assert drift(found, settings) == [
-        "retention.ms is 1000, not -1",
-        "segment.jitter.ms is set to 5, which the code does not set",
-        "has 1 replicas, GUANXI_REPLICATION says 3",
-    ]

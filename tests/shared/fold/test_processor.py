@@ -9,27 +9,42 @@ from pymongo import DeleteOne, InsertOne
 
 from shared.errors import Stop, Transient
 from shared.fold.processor import LogProcessor
+from shared.fold.telling import Telling
 from shared.mongo.states import StateSession, StateStore
+from shared.service import Announces
+from shared.topics import TIERS
 from tests.shared.fakes import KEY, TOY, Appended, LogRecord, memory_database, on_log, purchase, review
-from tests.sim.toy import POISON, Policy, Toy
+from tests.sim.toy import POISON, STEPPED, Policy, Toy
 
 LOG = "log"
+ANNOUNCES = Announces(
+    TIERS,
+    lambda entity, event: f"{entity.key} {event.data.version}".encode() if event.type == STEPPED else None,
+    lambda entity: entity.standing.version,
+)
+
+
+def as_appender(appended: Any) -> Any:
+    return appended
 
 
 class World:
     """A processor on an in-memory store, and what it leaves."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, tells: Announces | None = None, **options: Any) -> None:
         self.database: Any = memory_database()
+        self.appended = appender = Appended()
         self.options = options
-        self.appended = Appended()
+        if tells is not None:
+            self.options["telling"] = Telling(tells, "tiers", 1, as_appender(appender))
         self.processor = self.another()
 
     def another(self) -> LogProcessor[Any, Any]:
         """A second owner of the same collections."""
         store = StateStore(self.database, "toy", 1, 1)
-        appender: Any = self.appended
-        return LogProcessor(TOY, store, appender, LOG, now=lambda: purchase("1.00").time, **self.options)
+        return LogProcessor(
+            TOY, store, as_appender(self.appended), LOG, now=lambda: purchase("1.00").time, **self.options
+        )
 
     async def fold(self, *records: LogRecord) -> None:
         await self.processor.positions([records[0].partition])
@@ -206,7 +221,7 @@ async def test_a_rebuild_publishes_nothing() -> None:
 
 
 async def test_accepted_decisions_are_told_before_they_count() -> None:
-    world = World(announce=lambda key, event: f"{key} {event.data.version}".encode(), announce_topic="tiers")
+    world = World(tells=ANNOUNCES)
     await world.fold(on_log(purchase("60.00"), 0))
     (published,) = world.appended.records
     decision = LogRecord(0, 1, 0, published.key, published.value, published.headers)
