@@ -25,7 +25,9 @@ def test_an_unknown_service_or_check_is_refused_and_the_known_ones_are_named() -
         SERVICES["typo"]
     with pytest.raises(Stop, match="no service 'ingest' folds the log; there are tiering, engagement, feed, toy"):
         SERVICES.folds("ingest")
-    with pytest.raises(Stop, match="no such check: typo, ingest; choose from log, tiering, engagement, feed, toy, views"):
+    with pytest.raises(
+        Stop, match="no such check: typo, ingest; choose from log, tiering, engagement, feed, toy, views"
+    ):
         chosen_checks(["views", "typo", "ingest"])
 
 

@@ -46,7 +46,11 @@ def test_what_changes_later_under_a_new_version_is_not_its_doing() -> None:
         ("version: 1", "version: 1.5", "line 7: version: 1.5 has more than 0 decimals"),
         ("effective_on: 2000-01-01", "effective_on: soon", "line 8: effective_on: expected a day such as"),
         ("    approval: true ", "    approval: maybe ", "line 63: tiers.strategic.approval: expected true or false"),
-        ("    cadence_days: 14", "    cadence_days: 0", "line 82: entitlements.partner.cadence_days: expected a whole number"),
+        (
+            "    cadence_days: 14",
+            "    cadence_days: 0",
+            "line 82: entitlements.partner.cadence_days: expected a whole number",
+        ),
         ("unknown: 3 ", "unknown: 3\nunknown: 4 ", "line 19: 'unknown' is repeated"),
         ("factors:  ", "factors: [  ", "not YAML"),
         ("name: default-cny", "name: default-cny\nnaem: x", "line 7: naem: unknown; known are"),

@@ -41,7 +41,8 @@ async def test_a_changed_field_is_named(monkeypatch: pytest.MonkeyPatch, chunk: 
 
 
 @pytest.mark.parametrize(
-    ("collection", "words"), [("levels_g1", "only in the rebuilt generation"), ("levels_g2", "only in the live generation")]
+    ("collection", "words"),
+    [("levels_g1", "only in the rebuilt generation"), ("levels_g2", "only in the live generation")],
 )
 async def test_a_lost_document_is_found_on_either_side(collection: str, words: str) -> None:
     world = await folded("c0", "c1")
@@ -62,7 +63,9 @@ async def test_a_lost_row_of_a_customer_is_found() -> None:
         for number in (0, 1):  # the toy's rows do not name their customer, as those of services do
             await world.change(f"level_history_g{generation}", f"c{number}/1", customer=f"c{number}")
     await world.lose("level_history_g1", "c0/1")
-    assert (await compared(world)).differences == [Difference("level_history", "c0/1", ("only in the rebuilt generation",))]
+    assert (await compared(world)).differences == [
+        Difference("level_history", "c0/1", ("only in the rebuilt generation",))
+    ]
 
 
 async def test_who_was_folded_further_is_left_for_later_and_compared_again() -> None:
