@@ -1,4 +1,4 @@
-"""Which stacks `guanxi up` runs now, so that other commands on this machine find theirs without being told."""
+"""Which stacks `guanxi up` runs now, so that other commands on this machine find theirs."""
 
 import contextlib
 import fcntl
@@ -13,6 +13,7 @@ from typing import IO
 import typer
 
 from guanxi.console import fail
+from services import SERVICES
 from shared.settings import Settings
 
 STACK = "GUANXI_USE_STACK"
@@ -33,6 +34,11 @@ class Current:
     environment: dict[str, str]
     services: dict[str, str]
 
+    @property
+    def door(self) -> str:
+        """Where the door of events answers."""
+        return self.services[SERVICES.door.name]
+
     def __str__(self) -> str:
         kafka, mongo = (self.environment.get(name, "-") for name in _ENDPOINTS)
         return f"{self.name} (Kafka {kafka}, {mongo.partition('/?')[0]}, in {self.folder})"
@@ -44,7 +50,7 @@ def announced(folder: Path, environment: Mapping[str, str], services: Mapping[st
     that what a killed one leaves behind does not count.
     """
     ours = {name: value for name, value in environment.items() if name.startswith(_PREFIX)}
-    name = services["ingest"].rpartition(":")[2]
+    name = services[SERVICES.door.name].rpartition(":")[2]
     document = {"name": name, "folder": str(folder), "environment": ours, "services": dict(services)}
     file = _folder() / f"{name}.json"
     partial = file.with_suffix(f".{os.getpid()}")
@@ -81,7 +87,7 @@ def current() -> Current | None:
     if any(os.environ.get(name) for name in _ENDPOINTS):
         if wanted:
             fail(
-                f"--stack {wanted}, but {' and '.join(_ENDPOINTS)} name servers: unset them, or leave it out",
+                f"--stack {wanted}, but {' and '.join(_ENDPOINTS)} are set: unset them, or omit --stack",
                 USAGE_CODE,
             )
         return None
@@ -114,13 +120,13 @@ def _chosen(running: list[Current], wanted: str) -> Current:
         wanted = typer.prompt(f"Several stacks run on this machine:{lines}\nWhich one", err=True).strip()
     if not wanted:
         fail(
-            f"several stacks run on this machine; say which one with --stack, such as {running[0].name}:{lines}",
+            f"several stacks run on this machine; choose one with --stack, such as {running[0].name}:{lines}",
             USAGE_CODE,
         )
     found = next((one for one in running if one.name == wanted), None)
     if found is not None:
         return found
-    return fail(f"no stack {wanted!r} runs on this machine" + (f"; there are:{lines}" if running else ""), USAGE_CODE)
+    return fail(f"no stack {wanted!r} runs on this machine" + (f"; these do:{lines}" if running else ""), USAGE_CODE)
 
 
 def cache_folder() -> Path:

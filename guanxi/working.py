@@ -1,4 +1,4 @@
-"""How the long commands work on the running system: the environment's servers, else those of this machine's stack."""
+"""How long commands reach the running system: the servers in the environment, else this machine's stack."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def work(job: Callable[[Settings, Database], Awaitable[T]]) -> T:
-    """Does the job and gives its outcome; where it refuses or can't, ends the command and says why."""
+    """Do the job and return its result; if it refuses or fails, end the command and say why."""
     use_current()
     settings = Settings()
 

@@ -1,4 +1,4 @@
-"""How a long run shows how far it is: a bar with rate and time left on a terminal, else a line every few seconds."""
+"""Progress of a long run: a bar with rate and time left on a terminal, else a line every few seconds."""
 
 import time
 from collections.abc import Callable
@@ -50,7 +50,7 @@ class Step:
         self.done = 0
 
     def add(self, count: int) -> None:
-        """So much more is done."""
+        """Add to what is done."""
         self.done += count
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=self.done, total=self.total, rate=f"{self.rate():,.0f}/s")
@@ -63,7 +63,7 @@ class Step:
         return self.done / max(time.monotonic() - self._began, 1e-3)
 
     def seconds(self) -> float:
-        """Since the step began."""
+        """Seconds since the step began."""
         return time.monotonic() - self._began
 
     def _left(self) -> str:

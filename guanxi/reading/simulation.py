@@ -1,4 +1,4 @@
-"""What a trial comes to, for people, for spreadsheets and for machines."""
+"""The result of a simulated policy, for people, spreadsheets and machines."""
 
 import csv
 import json
@@ -39,19 +39,20 @@ def lines(tally: Tally, adopted: Policy, tried: Policy) -> Iterator[str]:
     for pairs, word in ((up, "up"), (down, "down")):
         net = money(tried.money(sum(tally.net_moved[pair] for pair in pairs)), tried.base_currency)
         yield f"{sum(tally.moved[pair] for pair in pairs):,} would move {word}, with a net of 365 days of {net}"
-    yield f"{tally.customers - tally.moves:,} would stay where they are"
+    yield f"{tally.customers - tally.moves:,} would keep their tier"
     if tally.awaiting:
-        yield f"{tally.awaiting:,} would wait for somebody to approve that they become strategic"
+        yield f"{tally.awaiting:,} would await approval to become strategic"
     if tally.unconverted:
         told = listed(f"{currency} ({count:,} customers)" for currency, count in sorted(tally.unconverted.items()))
-        yield f"left out, as the policy has no rate: {told}"
+        yield f"left out, no exchange rate in the policy: {told}"
     if tally.unreadable:
-        yield f"{tally.unreadable:,} customers or representatives are left out: a record of theirs can't be folded"
+        yield f"{tally.unreadable:,} customers or representatives are left out: one of their records can't be folded"
     week = visits(tally, adopted, tried)
-    yield f"visits a week that the cadences ask for: {_one(week.before)} now, {_one(week.after)} then"
+    yield f"visits a week that the cadences require: {_one(week.before)} now, {_one(week.after)} then"
     short = f"{_one(week.short)} short" if week.short else "enough"
     yield (
-        f"the roster can do {_one(week.capacity)}: 5 for each of {_one(tally.fte)} full-time representatives "
+        f"the representatives can make {_one(week.capacity)}: 5 for each of {_one(tally.fte)} full-time "
+        "representatives "
         f"({tally.representatives} people); {short}"
     )
 
@@ -61,7 +62,7 @@ def _one(value: Fraction) -> str:
 
 
 def largest(tally: Tally) -> Iterator[str]:
-    """Of those who would move the ones with the largest net, and who has to know of it."""
+    """The customers with the largest net among those that would move, with their owners."""
     if not tally.largest:
         return
     yield f"{'customer':<16}{'from':<11}{'to':<11}{'score':>6}{'then':>7}{'net of 365 days':>20}  owner"
@@ -70,11 +71,11 @@ def largest(tally: Tally) -> Iterator[str]:
         figures = f"{move.score:>6}{move.new_score:>7}{money(move.net_365d, move.currency):>20}"
         yield f"{move.customer:<15} {move.from_tier:<11}{to:<11}{figures}  {move.account_manager or 'nobody'}"
     if any(move.awaits for _, _, move in tally.largest):
-        yield "* and would wait for approval to become strategic"
+        yield "** and would await approval to become strategic"
 
 
 def write_csv(path: Path, moves: Iterable[Move]) -> None:
-    """All moves, a row each. A cell that a spreadsheet would take for a formula is kept from it."""
+    """All moves, one row each. Cells that a spreadsheet would read as a formula are escaped."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(Move._fields)
@@ -91,7 +92,7 @@ def _cell(value: Any) -> str:
 
 
 def json_parts(summary: dict[str, Any], moves: Iterable[Move]) -> Iterator[str]:
-    """One JSON document in parts: the summary's fields, and `moves`, of which there may be many."""
+    """One JSON document, in pieces: the summary's fields, then `moves`, possibly many."""
     yield json.dumps(summary, ensure_ascii=False, indent=2)[:-2] + ',\n  "moves": ['
     first = True
     for move in moves:

@@ -1,4 +1,4 @@
-"""Writes to collections, as MongoDB tells of them once a majority has them.
+"""Writes to collections, as MongoDB reports them once a majority has them.
 
 The change stream is read by plain commands: one round trip gives all that came since the last one, where a driver's
 cursor hands out one change at a time.
@@ -38,7 +38,7 @@ class Changes:
         self._cursor = answer["cursor"]["id"]
 
     async def batches(self) -> AsyncIterator[list[tuple[str, Any]]]:
-        """(collection, id of the document) of the changes so far, for ever; empty when none came. Raises Transient."""
+        """(collection, id of the document) of the changes so far, forever; empty when none came. Raises Transient."""
         while True:
             async with transient_errors():
                 answer = await self._database.command(
@@ -53,7 +53,7 @@ class Changes:
             yield [(change["ns"]["coll"], change["documentKey"]["_id"]) for change in answer["cursor"]["nextBatch"]]
 
     async def end(self) -> None:
-        """Give the cursor back. Raises Transient."""
+        """Close the cursor. Raises Transient."""
         async with transient_errors():
             await self._database.command(
                 {"killCursors": "$cmd.aggregate", "cursors": [self._cursor]}, session=self._session

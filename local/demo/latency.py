@@ -11,10 +11,10 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from local.demo.changes import Changes
 from local.demo.cloudevents import CloudEvent
-from local.demo.door import Door
 from shared.mongo import Database
 
 SETTLE_SECONDS = 15.0
@@ -109,6 +109,14 @@ async def door_to_view(
     await changes.end()
     found.missing = len(waiting)
     return found
+
+
+class Door(Protocol):
+    """A client of the HTTP door."""
+
+    async def send(self, events: Sequence[CloudEvent]) -> bool:
+        """Send a batch; True if all of it was accepted."""
+        ...
 
 
 def over_http(door: Door) -> Send:

@@ -1,4 +1,4 @@
-"""The whole demo: from nothing to views that answer, and back to nothing."""
+"""The whole demo: from nothing to working views, and back to nothing."""
 
 import asyncio
 import os
@@ -13,7 +13,6 @@ from pydantic import SecretStr
 
 from guanxi.reading.console import Narrator
 from guanxi.reading.explain import explain
-from guanxi.reading.views import Views
 from local.demo import report
 from local.demo.door import Door
 from local.demo.latency import Latencies, over_http
@@ -22,6 +21,8 @@ from local.demo.stage import POLICY, ZONE, Story, import_story, wait_for_views, 
 from local.stack.backing import Backing, backing
 from local.stack.errors import StackError
 from local.stack.services import Services
+from services.engagement.questions import EngagementQuestions
+from services.tiering.questions import TierQuestions
 from shared.keys.edit import create_key
 from shared.mongo import Database, connect
 from shared.settings import Settings
@@ -57,7 +58,7 @@ async def demo(narrator: Narrator, options: Options) -> None:
 def _refuse_given_servers() -> None:
     given = [name for name in ("GUANXI_KAFKA_BOOTSTRAP", "GUANXI_MONGO_URI") if os.environ.get(name)]
     if given:
-        raise StackError(f"the demo starts servers of its own and writes to no others; unset {' and '.join(given)}")
+        raise StackError(f"the demo uses only its own servers; unset {' and '.join(given)}")
 
 
 def _environment(keys_file: Path) -> dict[str, str]:
@@ -83,11 +84,10 @@ async def _play(
         await wait_for_views(settings, database, narrator)
         seconds = narrator.seconds - began
         report.show_import(narrator, tally, story.invoices.rows, story.simulated)
-        views = Views(database)
-        largest = await report.show_views(narrator, views, today)
+        largest = await report.show_views(narrator, database, today)
         live = await _live(narrator, database, services, token)
         report.show_speed(narrator, tally.admitted, seconds, live, servers.kafka.what, EVENTS_PER_SECOND)
-        await _explain(narrator, views, largest)
+        await _explain(narrator, database, largest)
     finally:
         database.client.close()
 
@@ -110,11 +110,13 @@ async def _live(narrator: Narrator, database: Database, services: Services, toke
         return await live_phase(over_http(door), database, datetime.now(UTC), show)
 
 
-async def _explain(narrator: Narrator, views: Views, customer: str) -> None:
+async def _explain(narrator: Narrator, database: Database, customer: str) -> None:
     narrator.heading(f"One customer in full: guanxi explain {customer}")
-    row, history, engagement = await views.customer(customer)
+    row, history = await TierQuestions(database).customer(customer)
+    questions = EngagementQuestions(database)
     if row is not None:
-        narrator.say(explain(row, history, engagement, await views.names_of_representatives()))
+        engagement, names = await questions.customer(customer), await questions.names_of_representatives()
+        narrator.say(explain(row, history, engagement, names))
 
 
 async def _unless_one_ends(servers: Backing, services: Services, play: Coroutine[Any, Any, None]) -> None:
@@ -147,15 +149,15 @@ def _introduce(narrator: Narrator, options: Options) -> None:
 def _part(narrator: Narrator, options: Options) -> None:
     narrator.heading("How to go on")
     if options.data is None:
-        narrator.say("Nothing is left running and no data is left. To keep it all and look further:")
+        narrator.say("Everything has stopped and no data are left. To keep the data and explore them:")
         narrator.say()
         narrator.say("  guanxi demo --keep")
         return
-    narrator.say(f"The data are kept in {options.data}. Nothing is left running; to start it again:")
+    narrator.say(f"Everything has stopped; the data are in {options.data}. To start it again:")
     narrator.say()
     narrator.say(f"  GUANXI_TIME_ZONE={ZONE.key} guanxi up --keep --data {options.data}")
     narrator.say()
-    narrator.say("and then, in another terminal, in the same folder:")
+    narrator.say("then, in another terminal in the same folder:")
     narrator.say()
     for line in (
         "guanxi explain CUSTOMER      why a customer has its tier, and what would change it",

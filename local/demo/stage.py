@@ -12,6 +12,7 @@ from local.demo.customers import Invoices, read_invoices
 from local.demo.simulate import simulate
 from local.stack.paths import REPOSITORY
 from operations.status.progress import progress
+from services import SERVICES
 from services.ingest.doors.files.adapters import connected, run_name
 from services.ingest.doors.files.mapping import read_mapping
 from services.ingest.doors.files.plan import Input, Plan
@@ -79,9 +80,9 @@ async def wait_for_views(settings: Settings, database: Database, narrator: Narra
         behind = {one.reader: one.behind for one in readers}
         due = await _due(database)
         text = ", ".join(f"{name} {lag:,}" for name, lag in behind.items())
-        narrator.moving(f"to go: {text} records; {due:,} customers due")
+        narrator.moving(f"remaining: {text} records; {due:,} customers due")
         if not any(behind.values()) and not due:
-            narrator.moving("everything on the log is in the views, and every customer is up to today", last=True)
+            narrator.moving("everything on the log is in the views, and every customer is up to date", last=True)
             return
         if narrator.seconds > deadline:
             raise Transient(f"the views were not up to date within {SETTLE_SECONDS:.0f} s ({text}; {due} due)")
@@ -92,7 +93,7 @@ async def _due(database: Database) -> int:
     now = datetime.now(UTC)
     due = []
     async with transient_errors():
-        for service in ("tiering", "engagement"):
-            collection = database[f"{service}_g{await current_generation(database, service)}"]
+        for name, service in SERVICES.folding.items():
+            collection = database[f"{service.customers}_g{await current_generation(database, name)}"]
             due.append(await collection.count_documents({"due_at": {"$lte": now}, "incomplete_since": None}))
     return max(due)

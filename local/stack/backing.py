@@ -57,7 +57,7 @@ class Backing:
         return self.folder / "logs"
 
     async def first_end(self) -> StackError:
-        """Waits until a server that we started ends, and tells which."""
+        """Waits until a server that we started ends, and returns which."""
         return await first_end([server.process for server in (self.kafka, self.mongo) if server.process])
 
     def parts(self) -> list[Part]:
@@ -78,7 +78,7 @@ async def backing(
     keep: bool = False,
     real_kafka_only: bool = False,
 ) -> AsyncIterator[Backing]:
-    """Starts both, ends both. Raises StackError when they cannot be had or do not start.
+    """Starts both, ends both. Raises StackError if they are not available or do not start.
 
     data: a folder for them instead of a temporary one. keep: their data stay there for the next time.
     """
@@ -137,14 +137,14 @@ class _Again:
     def why_not_again(self, code: int | None) -> str | None:
         del code
         if self.kind is Kind.EMBEDDED:
-            return "the embedded broker keeps what it holds in memory, and that is gone"
+            return "the embedded broker keeps its data in memory, and they are gone"
         if self.kind is Kind.DOCKER and not self.ask.keep:
-            return "its data went with its container (--keep has them outlive it)"
+            return "its data are gone with its container (use --keep to keep them)"
         return None
 
     async def start(self) -> None:
         if self.ask.wanted_port is not None and not is_free(self.ask.wanted_port):
-            raise StackError(f"{self.name}: somebody else has taken its port {self.ask.wanted_port}")
+            raise StackError(f"{self.name}: another program has taken its port {self.ask.wanted_port}")
         self.server = await _start_one(self.name, self.kind, self.ask, self.say)
 
     def failure(self, what: str) -> StackError:
@@ -174,7 +174,7 @@ async def _start_somewhere(name: str, kind: Kind, ask: Ask, say: Say) -> Server:
         except StackError as error:
             if not left or not any(words in str(error) for words in _PORT_TAKEN):
                 raise
-            say(f"{name}: somebody else took its port; trying another")
+            say(f"{name}: another program took its port; trying another one")
             ask = replace(ask, wanted_port=None)
     raise AssertionError
 
@@ -182,9 +182,9 @@ async def _start_somewhere(name: str, kind: Kind, ask: Ask, say: Say) -> Server:
 async def _start_one(name: str, kind: Kind, ask: Ask, say: Say) -> Server:
     match name, kind:
         case "kafka", Kind.GIVEN:
-            return Server("Kafka as given by GUANXI_KAFKA_BOOTSTRAP", os.environ["GUANXI_KAFKA_BOOTSTRAP"])
+            return Server("Kafka of GUANXI_KAFKA_BOOTSTRAP", os.environ["GUANXI_KAFKA_BOOTSTRAP"])
         case "mongo", Kind.GIVEN:
-            return Server("MongoDB as given by GUANXI_MONGO_URI", os.environ["GUANXI_MONGO_URI"])
+            return Server("MongoDB of GUANXI_MONGO_URI", os.environ["GUANXI_MONGO_URI"])
         case _, Kind.DOCKER:
             return await containers.start_container(name, ask, say)
         case "kafka", Kind.EMBEDDED:
@@ -198,7 +198,7 @@ async def _start_one(name: str, kind: Kind, ask: Ask, say: Say) -> Server:
 def _topics() -> dict[str, int]:
     """Those of the settings in force, for the one broker through which topics cannot be created."""
     settings = Settings()
-    return {topic.full_name(settings): settings.partitions for topic in TOPICS}
+    return {topic.full_name(settings): topic.partitions(settings) for topic in TOPICS}
 
 
 @contextlib.contextmanager
@@ -209,7 +209,7 @@ def _folder(data: Path | None, say: Say, *, keep: bool) -> Iterator[Path]:
         try:
             yield folder
         except Exception:
-            say(f"Logs are kept in {folder / 'logs'}")
+            say(f"Logs are in {folder / 'logs'}")
             raise
         except BaseException:  # Ctrl-C and the like: nothing to look into
             shutil.rmtree(folder, ignore_errors=True)
@@ -219,12 +219,14 @@ def _folder(data: Path | None, say: Say, *, keep: bool) -> Iterator[Path]:
     folder = data.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not keep and (folder / _MEMORY).exists():
-        raise StackError(f"{folder} holds a kept stack: go on with it (--keep), or choose another folder")
+        raise StackError(
+            f"{folder} has the data of a kept stack: continue with them (--keep), or choose another folder"
+        )
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StackError(f"another stack is running on {folder}") from None
+            raise StackError(f"another stack is running in {folder}") from None
         yield folder
 
 

@@ -25,7 +25,7 @@ FOR_PEOPLE = (Kind.LOCAL, Kind.DOCKER, Kind.EMBEDDED)
 
 @dataclass(frozen=True)
 class Choice:
-    """reasons: why the kinds before it were passed over, one line each."""
+    """reasons: why the kinds before it were not used, one line each."""
 
     kafka: Kind
     mongo: Kind
@@ -35,7 +35,7 @@ class Choice:
 def choose(
     order: Sequence[Kind], environment: Mapping[str, str] = os.environ, *, real_kafka_only: bool = False
 ) -> Choice:
-    """The first kind of `order` that can be had, for each of the two servers.
+    """The first available kind of `order`, for each of the two servers.
 
     GUANXI_KAFKA_BOOTSTRAP and GUANXI_MONGO_URI name servers that run already; GUANXI_STACK (local, docker or
     embedded) forces one kind. Raises StackError, with every reason and what to install, when nothing serves.
@@ -84,4 +84,4 @@ def _first(
             reasons += against
             return kind
         against.append(f"{name}: not {kind}, as {reason}")
-    raise StackError("\n  ".join([f"No {name} can be had here; {remedy}", *against]))
+    raise StackError("\n  ".join([f"can't start {name} here; {remedy}", *against]))

@@ -29,18 +29,18 @@ _STOP_S = 15
 
 
 def why_not(which: str) -> str | None:
-    """Why this container cannot be had here; None if it can. Pulls the image when it is not there yet."""
+    """Why this container can't run here; None if it can. Pulls the image when it is not there yet."""
     docker = shutil.which("docker")
     if docker is None:
         return "Docker is not installed"
     image = IMAGES[which]
     try:
         if _fails([docker, "version"], _ANSWER_TIMEOUT_S):
-            return "no Docker engine answers"
+            return "the Docker engine does not answer"
         if _fails([docker, "image", "inspect", image], _ANSWER_TIMEOUT_S) and _fails(
             [docker, "pull", "--quiet", image], _PULL_TIMEOUT_S
         ):
-            return f"the image {image} is not here and cannot be pulled"
+            return f"the image {image} is missing and can't be pulled"
     except subprocess.TimeoutExpired:
         return "the Docker engine does not answer in time"
     return None

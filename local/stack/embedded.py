@@ -26,7 +26,7 @@ def why_not() -> str | None:
     try:
         _library()
     except (ImportError, OSError, IndexError):
-        return "confluent-kafka, which carries the embedded broker, is not installed"
+        return "confluent-kafka, which contains the embedded broker, is not installed"
     return None
 
 

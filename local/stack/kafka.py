@@ -39,7 +39,7 @@ def _java() -> str | None:
 
 
 def why_not() -> str | None:
-    """Why a local Kafka cannot be had here; None if it can."""
+    """Why Kafka can't run here; None if it can."""
     java = _java()
     if java is None:
         return f"Java {_JAVA_AT_LEAST} is not installed"

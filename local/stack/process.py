@@ -75,7 +75,7 @@ class Process:
         if word != "pid":
             _let_go(guard)
             guard.wait()
-            raise failed(f"{name} could not be started: {command[0]}", log)
+            raise failed(f"could not start {name}: {command[0]}", log)
         return cls(name, log, guard, told, int(number))
 
     async def _read_exit(self) -> int | None:
@@ -137,9 +137,8 @@ def _let_go(guard: subprocess.Popen[bytes]) -> None:
 
 
 async def first_end(processes: Sequence[Process]) -> StackError:
-    """Waits until one of them ends that nobody has asked to, and tells which, with its log's last lines.
-
-    Waits for ever when there are none.
+    """Waits until one of them ends unasked, and returns which, with its log's last lines. Waits forever if there are
+    none.
     """
     ends = {asyncio.create_task(process.exit_code()): process for process in processes}
     if not ends:

@@ -18,9 +18,10 @@ from local.stack.ports import free_port
 from local.stack.process import Process, first_end
 from local.stack.server import StartedAt
 from local.stack.supervise import Part
+from services import SERVICES
 from shared.process import EXIT_MISCONFIGURED
 
-ALL = ("ingest", "tiering", "engagement")
+ALL = tuple(SERVICES)
 _READY_TIMEOUT_S = 60.0
 _SETUP_TIMEOUT_S = 120.0
 _ANSWER_TIMEOUT_S = 2.0
@@ -35,7 +36,7 @@ class Services:
 
     names: `tiering-2` is a second process of tiering. settings: the services' variables (shared/settings.py),
     on top of this process's environment and the backing's endpoints. own: further ones of a single process, by its
-    name. door_port: for ingest, if it is free.
+    name. door_port: for the door of events, if it is free.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Services:
         self.own = {name: dict(variables) for name, variables in (own or {}).items()}
         self._say = say
         self._logs = logs or servers.logs
-        self._ports = {name: free_port(door_port if name == "ingest" else None) for name in names}
+        self._ports = {name: free_port(door_port if name == SERVICES.door.name else None) for name in names}
         self._processes: dict[str, Process] = {}
 
     async def __aenter__(self) -> Self:
@@ -124,7 +125,7 @@ class Services:
         """Starts it and waits for nothing."""
         process = await Process.start(
             name,
-            [sys.executable, "-m", f"services.{name.partition('-')[0]}"],
+            [sys.executable, "-m", SERVICES.package(name.partition("-")[0])],
             log=self.log(name),
             env={**self.environment, **self.own.get(name, {}), "GUANXI_HTTP_PORT": str(self._ports[name])},
             cwd=REPOSITORY,
@@ -159,15 +160,16 @@ class Services:
         """Resident memory now, on Linux."""
         return self._processes[name].rss_bytes()
 
-    def url(self, name: str = "ingest") -> str:
-        """Where its HTTP port answers: health for all, the door for ingest."""
+    def url(self, name: str | None = None) -> str:
+        """Where its HTTP port answers: health for all; the door of events where none is named."""
+        name = name or SERVICES.door.name
         return f"http://127.0.0.1:{self._ports[name]}"
 
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
 
     async def first_end(self) -> StackError:
-        """Waits until a service ends, and tells which."""
+        """Waits until a service ends, and returns which."""
         return await first_end(list(self._processes.values()))
 
     def parts(self) -> list[Part]:

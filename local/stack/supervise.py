@@ -1,4 +1,4 @@
-"""Keeps the processes of a local stack running: says which one ended, starts it again a few times, and goes on."""
+"""Keeps the processes of a local stack running: reports which one ended, and restarts it a few times."""
 
 import asyncio
 import signal
@@ -80,12 +80,12 @@ async def _keep(part: Part, say: Callable[[str], None], sleep: Callable[[float],
         what = f"{part.name} {in_words(code)}"
         why_not = part.why_not_again(code)
         if why_not is not None:
-            return part.failure(f"{what}, and is not started again: {why_not}")
+            return part.failure(f"{what}; not restarted: {why_not}")
         pause = restarts.pause_seconds(loop.time())
         if pause is None:
             often = f"{MAX_RESTARTS} times in {WITHIN_SECONDS / 60:.0f} minutes"
-            return part.failure(f"{what}; it was started again {often}")
-        say(f"{what}; starting it again in {pause:.0f} s, the others go on")
+            return part.failure(f"{what}; already restarted {often}")
+        say(f"{what}; restarting it in {pause:.0f} s, the others keep running")
         await sleep(pause)
         try:
             await part.start()
@@ -96,7 +96,7 @@ async def _keep(part: Part, say: Callable[[str], None], sleep: Callable[[float],
 def in_words(code: int | None) -> str:
     """How a process ended."""
     if code is None:
-        return "was ended together with its guard"
+        return "was killed with its guard"
     if code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
+        return f"was killed by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"

@@ -1,1 +1,1 @@
-"""Backups: what they hold, how they are consistent while everything goes on, and how they are put back."""
+"""Backups: what they contain, why they are consistent while services run, and how to restore them."""

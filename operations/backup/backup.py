@@ -1,17 +1,15 @@
-"""Taking a backup while everything goes on.
+"""Takes a backup while the services keep running.
 
-The order makes it consistent. What is read first may be behind what is read later, never ahead of it:
+The order makes it consistent: earlier parts may be behind later ones, never ahead of them:
 
 1. the positions: of admission on the inbox, of the services on the log;
-2. the log, up to its ends of then: so all that was admitted before the position of 1 is on it;
+2. the log, up to its ends of then: so everything admitted before the position of 1 is on it;
 3. claims, names of persons, policies: so the claim of each record on that log is among them;
-4. the inbox, from the position of 1 to its ends of now: so what was claimed, and is not on that log, is on it.
+4. the inbox, from the position of 1 to its ends of now: so everything claimed that is not on that log is on it.
 
-To go on from there is to go on from a crash at the positions of 1: records that stand on the log already are admitted
-once more with the same verdict and the same position, and readers pass over them.
-
-States and views are not kept: they are the fold of the log, are folded again at a restore, and would need a moment at
-which nothing moves.
+Resuming from a backup is like resuming after a crash at the positions of 1: records already on the log are admitted
+again with the same verdict and position, and readers skip them. The backup has no states or views: they are the fold of
+the log, are folded again at a restore, and would need a moment without changes.
 """
 
 import re
@@ -19,15 +17,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from operations.backup.files import Folder, Manifest
+from operations.backup.files import Folder, Manifest, Offsets
 from operations.progress import Steps
 from operations.rebuild.run import now
-from operations.rebuild.services import FOLDING
-from services.ingest.store import POSITIONS
+from services import SERVICES
 from shared.kafka.connection import Record
 from shared.kafka.follow import Follower
 from shared.kafka.scan import bounds
-from shared.mongo import Database, transient_errors
+from shared.mongo import Database
 from shared.mongo.dump import count, read_all, stored_collections
 from shared.mongo.generations import current_generation, log_generation
 from shared.settings import Settings
@@ -35,15 +32,12 @@ from shared.topics import INBOX, LOG, REJECTED, TIERS, Topic
 
 CHUNK = 1_000
 WAITING = {"$or": [{"pending": {"$exists": True}}, {"marked_due": True}]}
-"""Documents that a restore marks due: a decision may be waiting of which the log does not say so yet."""
-_NOT_KEPT = re.compile(rf"_g\d+$|^(generations|setup|backfills|{POSITIONS})$")
-"""The positions of admission are those that were read first, and stand in the manifest: read here, they would be ahead
-of the log.
-"""
+"""Documents that a restore marks due: a decision may be pending that is not on the log yet."""
+_NOT_KEPT = re.compile(r"_(g\d+|marks)$|^(generations|setup|backfills)$")
 
 
 async def back_up(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
-    """Write a backup into a new folder. Raises Stop when it is not empty, Transient when a server does not answer."""
+    """Write a backup to a new folder. Raises Stop if it is not empty, Transient if a server does not answer."""
     await log_generation(database, settings)
     folder = Folder(path)
     manifest = await _positions(settings, database)
@@ -51,10 +45,11 @@ async def back_up(settings: Settings, database: Database, path: Path, *, note: C
         held = await bounds(settings, LOG.full_name(settings))
         manifest.ends = {str(partition): end for partition, end in held.ends.items()}
         await _topic(settings, folder, steps, LOG, held.begins, held.ends)
-        for service in FOLDING:
+        for service in SERVICES.folding:
             await _waiting(database, folder, service)
+        made_anew = _made_anew()
         for collection in await stored_collections(database):
-            if not _NOT_KEPT.search(collection) and not _of_a_fold(collection):
+            if not _NOT_KEPT.search(collection) and collection not in made_anew:
                 await _collection(database, folder, steps, collection)
         for topic in (REJECTED, TIERS):
             held = await bounds(settings, topic.full_name(settings))
@@ -69,7 +64,7 @@ async def back_up(settings: Settings, database: Database, path: Path, *, note: C
 
 async def _positions(settings: Settings, database: Database) -> Manifest:
     inbox = await current_generation(database, "inbox")
-    generations = {service: await current_generation(database, service) for service in FOLDING}
+    generations = {service: await current_generation(database, service) for service in SERVICES.folding}
     return Manifest(
         made_at=now().isoformat(timespec="seconds"),
         partitions=settings.partitions,
@@ -77,19 +72,22 @@ async def _positions(settings: Settings, database: Database) -> Manifest:
         log_generation=settings.log_generation,
         inbox_generation=inbox,
         generations=generations,
-        admitted=await _stored(database, POSITIONS, f"{inbox}/"),
-        folded={s: await _stored(database, f"{s}_positions", f"g{g}/") for s, g in generations.items()},
+        admitted=await _stored(database, SERVICES.door.name, inbox),
+        folded={service: await _stored(database, service, number) for service, number in generations.items()},
     )
 
 
-async def _stored(database: Database, collection: str, prefix: str) -> dict[str, int]:
-    async with transient_errors():
-        found = database[collection].find({"_id": {"$regex": f"^{prefix}"}})
-        return {document["_id"].removeprefix(prefix): document["offset"] async for document in found}
+async def _stored(database: Database, service: str, generation: int) -> Offsets:
+    stored = await SERVICES.positions[service].stored(database, generation)
+    return {str(partition): offset for partition, offset in stored.items()}
 
 
-def _of_a_fold(collection: str) -> bool:
-    return collection in {f"{service}_{what}" for service in FOLDING for what in ("positions", "quarantine")}
+def _made_anew() -> set[str]:
+    """What a restore makes anew. Positions are those that were read first, and stand in the manifest: read later, they
+    would be ahead of the log.
+    """
+    positions = {one.collection for one in SERVICES.positions.values()}
+    return positions | {f"{service}_quarantine" for service in SERVICES.folding}
 
 
 async def _topic(
@@ -126,7 +124,7 @@ async def _collection(database: Database, folder: Folder, steps: Steps, collecti
 async def _waiting(database: Database, folder: Folder, service: str) -> None:
     generation = await current_generation(database, service)
     with folder.part(f"waiting/{service}") as part:
-        for name in FOLDING[service].schema.collections:
+        for name in SERVICES.folds(service).schema.collections:
             async for document in read_all(database, f"{name}_g{generation}", WAITING):
                 part.add([{"collection": name, "id": document["_id"]}])
 

@@ -1,4 +1,4 @@
-"""The files of a backup: BSON documents one after the other, compressed, each file with its SHA-256 in the manifest.
+"""The files of a backup: compressed BSON documents, each file with its SHA-256 in the manifest.
 
 The manifest is written last and at once, so a folder without one is no backup.
 """
@@ -35,7 +35,7 @@ class Part:
 
 @dataclass(slots=True)
 class Manifest:
-    """What a backup holds and where it was taken.
+    """What a backup contains and at which positions it was taken.
 
     admitted: the position of admission on the inbox; folded: that of each service on the log; ends: of the log. All
     are next offsets, by partition.
@@ -76,7 +76,7 @@ class Writing:
         self.documents = 0
 
     def add(self, documents: Iterable[dict[str, Any]]) -> int:
-        """Write some; gives how many."""
+        """Write documents; returns how many."""
         before = self.documents
         for document in documents:
             self._file.write(pack(document))
@@ -85,11 +85,11 @@ class Writing:
 
 
 class Folder:
-    """The folder of a backup, for writing. Refuses one that holds anything."""
+    """The folder of a backup, for writing. Refuses a folder that is not empty."""
 
     def __init__(self, path: Path) -> None:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise Stop(f"{path} exists and is not empty: give a new folder, a backup overwrites nothing")
+            raise Stop(f"{path} exists and is not empty: choose a new folder, as a backup overwrites nothing")
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
         self.parts: list[Part] = []
@@ -125,28 +125,28 @@ def read_manifest(path: Path) -> Manifest:
         parts = [Part(**part) for part in document.pop("parts")]
         manifest = Manifest(**document, parts=parts)
     except FileNotFoundError:
-        raise Stop(f"{path} holds no {MANIFEST}: it is no backup, or one that did not end") from None
+        raise Stop(f"{path} has no {MANIFEST}: it is not a backup, or an incomplete one") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise Stop(f"{path / MANIFEST} cannot be read: {error}") from error
+        raise Stop(f"{path / MANIFEST} can't be read: {error}") from error
     if manifest.format != FORMAT:
         raise Stop(f"{path} has format {manifest.format}; this program reads {FORMAT}")
     return manifest
 
 
 def check_part(path: Path, part: Part) -> None:
-    """Raises Stop when a file is not what was written."""
+    """Raises Stop if a file differs from what was written."""
     hashed = hashlib.sha256()
     try:
         with (path / part.path).open("rb") as file:
             while block := file.read(BLOCK_BYTES):
                 hashed.update(block)
     except OSError as error:
-        raise Stop(f"{part.path} of the backup cannot be read: {error.strerror}") from error
+        raise Stop(f"{part.path} of the backup can't be read: {error.strerror}") from error
     if hashed.hexdigest() != part.sha256:
         raise Stop(f"{part.path} of the backup is damaged: its SHA-256 is not that of the manifest")
 
 
 def documents_of(path: Path, part: Part) -> Iterator[dict[str, Any]]:
-    """What a file holds."""
+    """The documents of a file."""
     with gzip.open(path / part.path, "rb") as file:
         yield from unpack_all(file)  # type: ignore[arg-type]

@@ -1,8 +1,8 @@
-"""Putting a backup into an empty system.
+"""Restores a backup into an empty system.
 
-The log and the inbox come back with the offsets that they had: positions, claims, and what readers skip stay true. The
-inbox's records before the backup's are made up and deleted at once. Then each service's views are folded from the log,
-up to where the service had come; from there it goes on by itself when it starts.
+The log and the inbox keep their offsets, so that positions, claims, and what readers skip stay true. Placeholders
+before the backup's first inbox record are written and deleted at once. Then each service's views are folded from the
+log up to the service's position, where the service continues when it starts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,9 +14,8 @@ from typing import Any
 from operations.backup.files import Manifest, Part, check_part, documents_of, read_manifest
 from operations.progress import Step, Steps
 from operations.rebuild.run import now
-from operations.rebuild.services import FOLDING
-from services.ingest.store import POSITIONS
-from services.ingest.store import SCHEMA as INGEST
+from operations.relog.run import refuse_running
+from services import SERVICES
 from shared.errors import Stop
 from shared.fold.rebuild import Rebuild, clean
 from shared.kafka.alter import COPYING, TopicAdmin
@@ -24,7 +23,7 @@ from shared.kafka.batches import Appender, Dated
 from shared.kafka.scan import bounds
 from shared.mongo import Database, transaction, transient_errors
 from shared.mongo.dump import insert_all, stored_collections
-from shared.mongo.generations import KEPT_FOR
+from shared.mongo.generations import KEPT_FOR, raise_log_epoch
 from shared.mongo.restores import begin_restore, end_restore, restore_under_way, set_generations, set_positions
 from shared.mongo.schema import apply, point
 from shared.settings import Settings
@@ -32,13 +31,12 @@ from shared.topics import INBOX, LOG, TOPICS, Topic
 
 CHUNK = 2_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-GROUPS = ("ingest", *FOLDING)
-MAY_HOLD = frozenset({"setup", "policies", "generations", "weeks", "backfills"})
-"""Collections that set-up fills in a system that is empty otherwise."""
+MAY_HOLD = frozenset({"setup", "generations", "backfills"})
+"""Collections that hold something in a system that is empty otherwise, with those that set-up fills for services."""
 
 
 async def restore(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
-    """Restore a backup. Raises Stop when the system is not empty, or the backup damaged or of other settings."""
+    """Restore a backup. Raises Stop if the system is not empty, or if the backup is damaged or has other settings."""
     manifest = read_manifest(path)
     _refuse_settings(settings, manifest)
     with Steps(note) as steps:
@@ -47,7 +45,7 @@ async def restore(settings: Settings, database: Database, path: Path, *, note: C
             check_part(path, part)
             step.add(part.size_bytes)
         async with TopicAdmin(settings) as admin:
-            await _refuse_running(settings, admin)
+            await refuse_running(settings, admin)
             await _emptied(settings, database, admin, manifest, note)
             for topic in TOPICS:
                 await _topic(settings, admin, steps, path, manifest, topic)
@@ -55,7 +53,7 @@ async def restore(settings: Settings, database: Database, path: Path, *, note: C
             await _collection(database, steps, path, part)
         admitted = [{"_id": f"{manifest.inbox_generation}/{p}", "offset": o} for p, o in manifest.admitted.items()]
         if admitted:
-            await insert_all(database, POSITIONS, admitted)
+            await insert_all(database, SERVICES.positions[SERVICES.door.name].collection, admitted)
         await _fold(settings, database, steps, path, manifest)
     return manifest
 
@@ -64,26 +62,24 @@ def _refuse_settings(settings: Settings, manifest: Manifest) -> None:
     for name in ("partitions", "time_zone", "log_generation"):
         wanted = getattr(manifest, name)
         if getattr(settings, name) != wanted:
-            raise Stop(f"the backup was taken with GUANXI_{name.upper()}={wanted}: set the same for the restore")
-
-
-async def _refuse_running(settings: Settings, admin: TopicAdmin) -> None:
-    active = await admin.active([f"{settings.topic_prefix}guanxi-{service}" for service in GROUPS])
-    if active:
-        raise Stop(f"{', '.join(active)} still runs: stop ingest, tiering and engagement first")
+            raise Stop(
+                f"the backup was taken with GUANXI_{name.upper()}={wanted}: use the same setting for the restore"
+            )
 
 
 async def _emptied(
     settings: Settings, database: Database, admin: TopicAdmin, manifest: Manifest, note: Callable[[str], None]
 ) -> None:
-    """An empty system; what an unfinished restore of the same backup has left is removed. Raises Stop otherwise."""
+    """Ensure an empty system; removes the remains of an unfinished restore of the same backup. Raises Stop
+    otherwise.
+    """
     begun = await restore_under_way(database)
     if begun is None:
         await _refuse_data(settings, database, admin)
     elif begun != manifest.made_at:
-        raise Stop(f"a restore of another backup, of {begun}, has begun here and not ended")
+        raise Stop(f"a restore of another backup, {begun}, is unfinished here")
     else:
-        note("what an interrupted restore has left is removed first")
+        note("removing the remains of an interrupted restore")
     await begin_restore(database, manifest.made_at)
     for topic in TOPICS:
         if await admin.partitions(topic.full_name(settings)):
@@ -99,9 +95,10 @@ async def _refuse_data(settings: Settings, database: Database, admin: TopicAdmin
         name = topic.full_name(settings)
         if await admin.partitions(name) and any((await bounds(settings, name)).ends.values()):
             raise Stop(f"the topic {name} is not empty: a restore overwrites nothing")
+    may_hold = MAY_HOLD.union(*(service.schema.filled for service in SERVICES.values()))
     for name in await stored_collections(database):
         async with transient_errors():
-            if name not in MAY_HOLD and await database[name].find_one({}, {"_id": 1}) is not None:
+            if name not in may_hold and await database[name].find_one({}, {"_id": 1}) is not None:
                 raise Stop(f"the collection {name} is not empty: a restore overwrites nothing")
 
 
@@ -109,7 +106,7 @@ async def _topic(
     settings: Settings, admin: TopicAdmin, steps: Steps, path: Path, manifest: Manifest, topic: Topic
 ) -> None:
     name = topic.full_name(settings)
-    await admin.make(name, manifest.partitions, topic.config() | COPYING)
+    await admin.make(name, topic.own_partitions or manifest.partitions, topic.config() | COPYING)
     parts = _parts(manifest, f"kafka/{topic.name}/")
     begins = {int(p): offset for p, offset in manifest.admitted.items()} if topic is INBOX else {}
     step = steps.step(f"topic {topic.name}", sum(part.documents for part in parts) + sum(begins.values()))
@@ -166,23 +163,27 @@ async def _fold(settings: Settings, database: Database, steps: Steps, path: Path
     """Fold each service's views beside an empty generation that stands where the service had come."""
     generations = {"inbox": manifest.inbox_generation, "log": manifest.log_generation, **manifest.generations}
     await set_generations(database, generations)
-    await apply(database, INGEST, 1)
+    await raise_log_epoch(database, now())
+    folding = SERVICES.folding
+    for service in SERVICES.values():
+        if service.name not in folding:
+            await apply(database, service.schema, 1)
     async with AsyncExitStack() as stack:
         done = []
-        for service, folding in FOLDING.items():
-            await apply(database, folding.schema, manifest.generations[service], with_views=False)
-            offsets = {p: manifest.folded[service].get(str(p), 0) for p in range(manifest.partitions)}
-            await set_positions(database, service, manifest.generations[service], manifest.log_generation, offsets)
+        for name, one in folding.items():
+            await apply(database, one.schema, manifest.generations[name], with_views=False)
+            offsets = {p: manifest.folded[name].get(str(p), 0) for p in range(manifest.partitions)}
+            await set_positions(database, name, manifest.generations[name], manifest.log_generation, offsets)
             rebuild = Rebuild(
                 settings,
                 database,
-                folding.schema,
-                await folding.make_domain(database, settings),
+                one.schema,
+                await one.domain(database, settings),
                 token=manifest.made_at,
                 now=now,
             )
             await stack.enter_async_context(rebuild)
-            step = steps.step(f"folding {service}", sum(offsets.values()))
+            step = steps.step(f"folding {name}", sum(offsets.values()))
             async for count in rebuild.fold(offsets):
                 step.add(count)
             await _mark_due(database, rebuild, path, manifest)

@@ -1,4 +1,4 @@
-"""Clocks: this machine's, MongoDB's and, from what it stamped last, the broker's."""
+"""Clocks: this machine's, MongoDB's and, by its latest timestamp, the broker's."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,12 +12,12 @@ from shared.settings import Settings
 CLOCKS = "clocks"
 TOLERATED = timedelta(seconds=2)
 HARMFUL = timedelta(minutes=5)
-"""What admission lets an event lie ahead of the broker's clock."""
+"""How far ahead of the broker's clock admission allows an event."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def look_at_clocks(database: Database, log: FoundTopic, settings: Settings, findings: Findings) -> None:
-    """Compare them. A broker's clock that is behind does not show in what it stamped."""
+    """Compare them. The latest timestamp can't show that a broker's clock is behind."""
     before, mongo, after = await mongo_clock(database)
     off = mongo - after if mongo > after else min(timedelta(), mongo - before)
     told = [f"MongoDB {_seconds(off)}"]

@@ -6,9 +6,7 @@ from typing import Any
 
 from operations.doctor.symptoms import Findings
 from operations.doctor.topics import say_room
-from services.engagement.store import SCHEMA as ENGAGEMENT
-from services.ingest.store import SCHEMA as INGEST
-from services.tiering.store import SCHEMA as TIERING
+from services import SERVICES
 from shared.mongo import Database, transient_errors
 from shared.mongo.applied import canonical
 from shared.mongo.generations import current_generation
@@ -17,17 +15,15 @@ from shared.mongo.schema import Index, Schema, pinned
 from shared.settings import Settings
 
 SCHEMA, QUARANTINE, GENERATIONS = "schema", "quarantine", "generations"
-FOLDING = (TIERING, ENGAGEMENT)
-SCHEMAS = (INGEST, *FOLDING)
 _SET_UP = "run 'guanxi setup'"
 
 
 async def look_at_schema(database: Database, findings: Findings) -> None:
-    """Everything that set-up makes is there, and as the code says."""
+    """Everything that set-up creates exists and matches the code."""
     async with transient_errors():
         found = {one["name"]: one async for one in await database.list_collections()}
     counted = [0, 0, 0]
-    for schema in SCHEMAS:
+    for schema in (service.schema for service in SERVICES.values()):
         generation = await current_generation(database, schema.service)
 
         def name(base: str, generation: int = generation) -> str:
@@ -36,12 +32,12 @@ async def look_at_schema(database: Database, findings: Findings) -> None:
         for collection in [*map(name, schema.collections), *schema.plain_collections]:
             counted[0] += 1
             if collection not in found:
-                why = "a service that writes it fails, and readers see nothing"
-                findings.wrong(SCHEMA, f"there is no collection {collection}", why, _SET_UP)
+                why = "the service that writes it fails, and readers see nothing"
+                findings.wrong(SCHEMA, f"the collection {collection} is missing", why, _SET_UP)
         counted[1] += await _look_at_indexes(database, schema, name, found, findings)
         _look_at_validators(schema, found, findings)
         for view in schema.views:
-            target = {"viewOn": name(view.on) if view.generational else view.on, "pipeline": view.pipeline(name)}
+            target = schema.definition(view, name)
             for shown in (view.name, pinned(view.name, generation)):
                 counted[2] += 1
                 _look_at_view(shown, target, found.get(shown), findings)
@@ -65,17 +61,17 @@ async def _look_at_indexes(
             model = dict(index.model().document)
             is_there = there.pop(model["name"], None)
             if is_there is None:
-                why = "what it is for reads the whole collection, or is not kept unique or forgotten in time"
+                why = "without it, queries read the whole collection, or documents are not unique or do not expire"
                 findings.wrong(SCHEMA, f"{collection} has no index {model['name']}", why, _SET_UP)
             elif differs := _differing(model, is_there):
-                why = "it is not what the code relies on"
+                why = "the code relies on another definition"
                 do = "drop it, then run 'guanxi setup'"
                 findings.wrong(SCHEMA, f"index {model['name']} of {collection} differs in {differs}", why, do)
         others = sorted(set(there) - {"_id_"})
         if others:
-            why = "each index costs every write; this one is not the code's"
-            what = f"{collection} has indexes of its own: {', '.join(others)}"
-            findings.warn(SCHEMA, what, why, "drop them if nobody needs them")
+            why = "each index slows every write, and the code does not use this one"
+            what = f"{collection} has extra indexes: {', '.join(others)}"
+            findings.warn(SCHEMA, what, why, "drop them if nothing needs them")
     return count
 
 
@@ -96,59 +92,59 @@ def _look_at_validators(schema: Schema, found: Mapping[str, Any], findings: Find
             canonical(options.get("validator")) != canonical({"$jsonSchema": wanted})
             or options.get("validationLevel", "strict") != "strict"
         ):
-            why = "documents of another shape could be put in by hand and stop a service"
-            do = "run 'guanxi setup'; it says what to do when somebody else changed it"
-            findings.wrong(SCHEMA, f"the validator of {collection} is not the code's", why, do)
+            why = "documents of another shape could be written by hand and stop a service"
+            do = "run 'guanxi setup'; it says what to do if someone else changed it"
+            findings.wrong(SCHEMA, f"the validator of {collection} differs from the code", why, do)
 
 
 def _look_at_view(name: str, wanted: Mapping[str, Any], found: Mapping[str, Any] | None, findings: Findings) -> None:
     if found is None:
-        findings.wrong(SCHEMA, f"there is no view {name}", "readers see nothing", _SET_UP)
+        findings.wrong(SCHEMA, f"the view {name} is missing", "readers see nothing", _SET_UP)
     elif found["type"] != "view":
-        why = "readers see what somebody put there instead of what the services fold"
+        why = "readers see this collection instead of what the services fold"
         findings.wrong(SCHEMA, f"{name} is a collection, not a view", why, f"rename it, then {_SET_UP}")
     elif differs := [key for key, value in wanted.items() if canonical(found["options"].get(key)) != canonical(value)]:
         what = f"view {name} differs from the code in {' and '.join(differs)}"
-        why = "readers see other fields, or another generation, than is documented"
-        findings.wrong(SCHEMA, what, why, "run 'guanxi setup'; it says what to do when somebody else changed it")
+        why = "readers see other fields or another generation than documented"
+        findings.wrong(SCHEMA, what, why, "run 'guanxi setup'; it says what to do if someone else changed it")
 
 
 async def look_at_generations(database: Database, settings: Settings, findings: Findings) -> None:
-    """Which log is the current one, and whether something is half done."""
+    """Which log is current, and whether a relog is unfinished."""
     current = await current_generation(database, "log")
-    told = [f"log {current}"] + [f"{one.service} {await current_generation(database, one.service)}" for one in FOLDING]
+    told = [f"log {current}"] + [f"{one} {await current_generation(database, one)}" for one in SERVICES.folding]
     findings.checked[GENERATIONS] = ", ".join(told)
     if current != settings.log_generation:
-        what = f"GUANXI_LOG_GENERATION is {settings.log_generation} here, the log's current generation is {current}"
-        why = "a process with this setting reads and writes another log than the others, or stops"
+        what = f"GUANXI_LOG_GENERATION is {settings.log_generation} here, but the current log generation is {current}"
+        why = "a process with this setting uses another log than the others, or stops"
         findings.wrong(GENERATIONS, what, why, f"set GUANXI_LOG_GENERATION={current} for every process")
     if await relog_under_way(database) is not None:
-        why = "nothing may read or write the log until it ends"
-        do = "run the same relog again, it goes on; or give it up with --abandon"
-        findings.wrong(GENERATIONS, "a relog has begun and not ended", why, do)
+        why = "nothing may read or write the log until it completes"
+        do = "run the same relog again to continue, or abandon it with --abandon"
+        findings.wrong(GENERATIONS, "a relog is unfinished", why, do)
 
 
 async def look_at_quarantine(database: Database, findings: Findings) -> None:
-    """Customers whose folding stopped."""
+    """Frozen customers."""
     frozen = 0
-    for schema in FOLDING:
-        generation = await current_generation(database, schema.service)
+    for service in SERVICES.folding:
+        generation = await current_generation(database, service)
         async with transient_errors():
             query = {"_id": {"$regex": f"^g{generation}/"}}
-            some = await database[f"{schema.service}_quarantine"].find(query).sort("_id", 1).to_list(1000)
+            some = await database[f"{service}_quarantine"].find(query).sort("_id", 1).to_list(1000)
         frozen += len(some)
         if some:
             first = some[0]
-            what = f"{schema.service}: {len(some)} records could not be folded; the first is of {first['key'] or '?'}"
+            what = f"{service}: {len(some)} records could not be folded; the first is of {first['key'] or '?'}"
             what += f" at {first['partition']}/{first['offset']}: {first['reason']}"
-            why = "these customers are frozen: nothing of them is folded or decided any more"
-            do = f"after a fix: guanxi rebuild {schema.service} --customer ID"
+            why = "these customers are frozen: their events are no longer folded or decided on"
+            do = f"after a fix: guanxi rebuild {service} --customer ID"
             findings.wrong(QUARANTINE, what, why, do)
     findings.checked[QUARANTINE] = f"{frozen} records"
 
 
 async def look_at_server(database: Database, findings: Findings) -> None:
-    """Room on the disk, and what transactions need."""
+    """Disk space, and what transactions need."""
     async with transient_errors():
         stats = await database.command("dbStats")
         hello = await database.command("hello")
@@ -156,13 +152,13 @@ async def look_at_server(database: Database, findings: Findings) -> None:
         usable = int(stats["fsTotalSize"] - stats["fsUsedSize"])
         say_room("MongoDB", "", usable, int(stats["fsTotalSize"]), findings)
     if "setName" not in hello:
-        why = "there are no transactions without one, and so no exactly-once effects"
+        why = "transactions need one, and exactly-once needs transactions"
         do = "start mongod with --replSet and initiate it"
-        findings.wrong(SCHEMA, "MongoDB is no replica set", why, do)
+        findings.wrong(SCHEMA, "MongoDB is not a replica set", why, do)
 
 
 async def mongo_clock(database: Database) -> tuple[datetime, datetime, datetime]:
-    """MongoDB's clock, between two looks at ours."""
+    """MongoDB's clock, between two readings of ours."""
     before = datetime.now(UTC)
     async with transient_errors():
         hello = await database.command("hello")

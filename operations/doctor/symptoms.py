@@ -1,4 +1,4 @@
-"""What the doctor says: each symptom with its reason and its remedy."""
+"""The doctor's findings: each symptom with its reason and remedy."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,10 +8,10 @@ Severity = Literal["wrong", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """One thing that is not as it should be.
+    """One problem.
 
-    what: what was found, with figures; why: why it matters; do: what to do about it, commands where there are any.
-    `wrong` breaks a promise now; a `warning` may, later.
+    what: the finding, with figures; why: why it matters; do: what to do, with commands if there are any. `wrong` breaks
+    a promise now; a `warning` may do so later.
     """
 
     check: str
@@ -23,23 +23,26 @@ class Symptom:
 
 @dataclass(slots=True)
 class Findings:
-    """What was looked at and what was found. checked: name of each check with a word on what it saw."""
+    """What was checked and found.
+
+    checked: each check's name, with a summary.
+    """
 
     symptoms: list[Symptom] = field(default_factory=list)
     checked: dict[str, str] = field(default_factory=dict)
     unchecked: dict[str, str] = field(default_factory=dict)
 
     def wrong(self, check: str, what: str, why: str, do: str) -> None:
-        """Something that must be seen to."""
+        """Add a problem that must be fixed."""
         self.symptoms.append(Symptom(check, "wrong", what, why, do))
 
     def warn(self, check: str, what: str, why: str, do: str) -> None:
-        """Something that should be looked at."""
+        """Add something that should be looked at."""
         self.symptoms.append(Symptom(check, "warning", what, why, do))
 
     @property
     def exit_code(self) -> int:
-        """0: well, warnings aside; 1: something is wrong; 2: something could not be checked."""
+        """0: all is well (warnings allowed); 1: something is wrong; 2: a check could not run."""
         if any(symptom.severity == "wrong" for symptom in self.symptoms):
             return 1
         return 2 if self.unchecked else 0

@@ -1,1 +1,1 @@
-"""The work behind `guanxi policy`: reading files, comparing versions, adopting, deciding again over the log."""
+"""The work behind `guanxi policy`: read files, compare versions, adopt, decide again over the log."""

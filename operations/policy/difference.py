@@ -1,4 +1,4 @@
-"""What two policies say differently, place by place. Pure."""
+"""The differences of two policies, field by field. Pure."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -10,7 +10,7 @@ ABSENT = "-"
 
 
 class Difference(NamedTuple):
-    """A place such as `tiers.partner.enter`, and what stands there as it is written; ABSENT where nothing does."""
+    """A field such as `tiers.partner.enter` and its two values as written; ABSENT if there is none."""
 
     place: str
     one: str
@@ -18,7 +18,7 @@ class Difference(NamedTuple):
 
 
 def differences(one: str, other: str) -> list[Difference]:
-    """Between two texts that are policies, in the order of the first; numbers are compared by value."""
+    """The differences of two policy texts, in the order of the first; numbers are compared by value."""
     before, after = dict(_flat("", _load(one))), dict(_flat("", _load(other)))
     places = [*before, *(place for place in after if place not in before)]
     pairs = ((place, before.get(place, ABSENT), after.get(place, ABSENT)) for place in places)

@@ -1,10 +1,9 @@
-"""Deciding again over one customer's log, by another policy: which tier it would have, beside the one that it has.
+"""Decides again over one customer's log with another policy: the tier it would have, beside the one it has.
 
-Facts are folded once, by the rules of tiering; of decisions only what later ones depend on is worked out. The tier that
-the customer has is read from the decisions on the log. An answer to a proposal is given to the one that is open in the
-trial, if it was given to the open one on the log; what nobody was ever asked stays unanswered. Decisions stand behind
-the facts that they are made of, and behind all of a history: an answer that names a version which the log has not come
-to yet waits for it, and the customer's later facts wait behind it.
+Facts are folded once, by the rules of tiering; of decisions only what later ones depend on is computed. The customer's
+present tier is that of the decisions on the log. An answer to the proposal open on the log is applied to the one open
+in the trial; proposals that exist only in the trial stay unanswered. On the log, decisions come after their facts, and
+after all of a history: an answer that names a later version waits for it, and so do the customer's later facts.
 """
 
 from dataclasses import dataclass, field
@@ -12,11 +11,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.tiering import stored
 from services.tiering.domain import Tiering
 from services.tiering.policy import Policies, in_force
-from services.tiering.rules import document as stored
 from services.tiering.rules.changes import next_day
-from services.tiering.rules.days import NEVER
 from services.tiering.rules.factors import Assessment, assess
 from services.tiering.rules.outcome import find_outcome, foresee
 from services.tiering.rules.standing import Proposal, Standing
@@ -25,6 +23,7 @@ from shared.events.codec import decode, encode
 from shared.events.decisions import Decision, TierProposed
 from shared.events.event import Event, LogPosition
 from shared.events.facts import TierApproved, TierDeclined
+from shared.facts.days import NEVER
 
 MAX_WAITING = 1_000
 """Facts of one customer that wait for a version; then that will not come any more, as for a version mistyped."""

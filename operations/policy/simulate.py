@@ -1,4 +1,4 @@
-"""`guanxi policy simulate`: the log, the adopted versions and a file, put together into a trial."""
+"""`guanxi policy simulate`: a trial of a file over the log, against the adopted versions."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,10 +10,10 @@ from typing import Any
 from operations.policy.files import PolicyFile
 from operations.policy.tally import Tally
 from operations.policy.trial import Moves, Question, run_trial
-from services.tiering.app import read_policies
 from services.tiering.policy import Policy, in_force
-from services.tiering.rules.days import Days
+from services.tiering.policy_file import read_policies
 from shared.errors import Stop
+from shared.facts.days import Days
 from shared.kafka.connection import Record
 from shared.kafka.scan import bounds, scan
 from shared.mongo import Database
@@ -27,7 +27,7 @@ MAX_BATCH = 2000
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it: `adopted` and `tried` are the versions in force as of the day."""
+    """The result: `adopted` and `tried` are the versions in force as of the day."""
 
     tally: Tally
     moves: Moves
@@ -46,10 +46,10 @@ async def simulate(
     now: datetime,
     progress: Callable[[int, int], Any],
 ) -> Trial:
-    """Try a file over the log as it stands now; `progress` gets how many records are done, and of how many.
+    """Try a file over the present log; `progress` receives how many records are done, and of how many.
 
-    on: the first day on which the file decides, and the adopted versions before it; None: it always has. A day to come
-    is reached by time alone. Writes nothing. Raises Transient where a server does not answer.
+    on: the first day of the file, with the adopted versions before it; None: it was always in force. A future day is
+    reached without new events. Changes nothing. Raises Transient if a server does not answer.
     """
     known = await adopted(database)
     if not known:

@@ -1,4 +1,4 @@
-"""What a trial of a policy comes to: who would move, what that is worth, what it would cost in visits. Pure."""
+"""The result of a policy trial: who would move, what that is worth, what it costs in visits. Pure."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,14 +14,16 @@ from shared.events.types import TIERS
 from shared.policies.entitlements import Entitlement
 
 LISTED = 20
-"""Moves that are shown to a person, those with the largest net; a file gets all."""
+"""Moves shown to a person, those with the largest net; a file gets all."""
 VISITS_A_WEEK = 5
-"""What a full-time representative owes (domain.md, the method's own statement); the view `staffing` counts so too."""
+"""Visits per week that a full-time representative owes (domain.md, What each tier owes and gets); the view
+`staffing` counts the same way."""
 
 
 class Move(NamedTuple):
-    """A customer whose tier shown would be another one. net_365d: in the currency of the policy tried; `awaits`: it
-    would have to be approved first to become strategic.
+    """A customer that would have another tier.
+
+    net_365d: in the currency of the policy tried; `awaits`: whether it would await approval to become strategic.
     """
 
     customer: str
@@ -55,7 +57,7 @@ class Tally:
     largest: list[tuple[int, str, Move]] = field(default_factory=list)
 
     def count(self, customer: str, end: End, name: str | None, manager: str | None) -> Move | None:
-        """Take in a customer; gives its move, if it would move."""
+        """Add a customer; returns its move, if any."""
         policy, net = end.tried.policy, end.tried.money.net
         before, after = end.real.rank, end.trial.rank
         self.customers += 1
@@ -90,7 +92,7 @@ class Tally:
         return move
 
     def add(self, other: "Tally") -> None:
-        """Take in the tally of other customers."""
+        """Add the tally of other customers."""
         for name in ("before", "after", "moved", "net_moved", "unconverted"):
             getattr(self, name).update(getattr(other, name))
         for name in ("customers", "awaiting", "unreadable", "representatives", "fte"):
@@ -104,14 +106,14 @@ class Tally:
 
 
 def asked_per_week(customers: Counter[int], entitlements: tuple[Entitlement, ...]) -> Fraction:
-    """The visits a week that the cadences of so many customers, by rank, ask for."""
+    """The visits per week that the cadences of these customers, counted by rank, require."""
     cadences = [given.cadence_days for given in entitlements]
     return sum((Fraction(7 * n, days) for rank, n in customers.items() if (days := cadences[rank])), Fraction(0))
 
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """Visits a week: asked for before and after, and what the roster can do."""
+    """Visits per week: required before and after, and the capacity of the representatives."""
 
     before: Fraction
     after: Fraction
@@ -119,12 +121,12 @@ class Visits:
 
     @property
     def short(self) -> Fraction:
-        """What would be lacking."""
+        """The missing capacity."""
         return max(Fraction(0), self.after - self.capacity)
 
 
 def visits(tally: Tally, adopted: Policy, tried: Policy) -> Visits:
-    """By the policy in force and by the one tried."""
+    """Required by the policy in force and by the one tried."""
     before, after = asked_per_week(tally.before, adopted.entitlements), asked_per_week(tally.after, tried.entitlements)
     return Visits(before, after, VISITS_A_WEEK * tally.fte)
 

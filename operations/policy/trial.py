@@ -1,6 +1,5 @@
-"""A trial of a policy over the log: partition after partition, so that no more than one's customers are held.
-
-Nothing is written but a temporary file of moves, which ends with the process.
+"""A trial of a policy over the log: one partition after the other, so that only one's customers are in memory. It
+writes only a temporary file of moves, which is gone with the process.
 """
 
 import json
@@ -16,17 +15,19 @@ from operations.policy.replay import Replay
 from operations.policy.tally import Move, Tally
 from operations.policy.twins import NEAR, Twins
 from services.engagement.domain import Engagement
-from services.engagement.rules.days import to_micros
-from services.engagement.rules.representative import REPRESENTATIVE_FOLDS, WHOLE, Representative
+from services.engagement.rules.representative import FOLDED, WHOLE, Representative
 from services.tiering.policy import Policies
 from shared.errors import Malformed
 from shared.events.codec import decode, type_and_position
 from shared.events.event import Event, LogPosition
+from shared.events.registry import NAMES
+from shared.facts.days import to_micros
 from shared.kafka.connection import Record
 from shared.policies.entitlements import make_entitlements
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CUSTOMER, _REPRESENTATIVE = "customer:", "representative:"
+_OF_REPRESENTATIVES = frozenset(NAMES[kind] for kind in FOLDED)
 _OWING_ROLES = frozenset({"account_manager", "product_manager"})
 
 
@@ -49,7 +50,7 @@ class Moves:
     _file: IO[str] = field(default_factory=lambda: tempfile.TemporaryFile("w+", encoding="utf-8"))  # noqa: SIM115 - kept
 
     def add(self, move: Move) -> None:
-        """Keep one."""
+        """Add one."""
         self._file.write(json.dumps(move, ensure_ascii=False) + "\n")
         self.count += 1
 
@@ -73,7 +74,7 @@ class Partition:
         self._unreadable: set[str] = set()
 
     def fold(self, records: Sequence[Record]) -> None:
-        """The next records; what was folded before, by its position on the inbox, is passed over."""
+        """The next records; those already folded, by their position on the inbox, are skipped."""
         for record in records:
             try:
                 name, position = type_and_position(record.headers)
@@ -88,7 +89,7 @@ class Partition:
             key = record.key.decode(errors="replace")
             if name in self._replay.folds and key.startswith(_CUSTOMER):
                 self._fold(key, record)
-            elif name in REPRESENTATIVE_FOLDS and key.startswith(_REPRESENTATIVE):
+            elif name in _OF_REPRESENTATIVES and key.startswith(_REPRESENTATIVE):
                 self._fold_representative(key, record)
 
     def _fold(self, key: str, record: Record) -> None:
@@ -153,7 +154,9 @@ async def run_trial(
     moves: Moves,
     progress: Callable[[int], None],
 ) -> Tally:
-    """Try the policies over a log, given as a reader of each partition; `progress` gets the records of each batch."""
+    """Try the policies over a log, given as a reader of each partition; `progress` receives the number of records of
+    each batch.
+    """
     total = Tally()
     for read in partitions:
         partition = Partition(question)

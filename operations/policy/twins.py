@@ -1,4 +1,4 @@
-"""All customers of one partition while they are folded: the latest ones in memory, the others in a temporary file."""
+"""All customers of one partition while they are folded: the most recent in memory, the others in a temporary file."""
 
 import json
 import sqlite3
@@ -14,7 +14,7 @@ MOVED = 4_000
 
 
 class Twins:
-    """Twins by the log's key. The file is in the folder for temporary files and has no name: nothing is left of it."""
+    """Twins by the log's key. The file is a temporary one without a name, so nothing is left of it."""
 
     def __init__(self, replay: Replay, near: int = NEAR) -> None:
         self._replay, self._most = replay, near
@@ -40,7 +40,7 @@ class Twins:
                     yield key, self._replay.load(key, json.loads(stored))
 
     def close(self) -> None:
-        """Forget them all."""
+        """Drop them all."""
         self._near.clear()
         if self._far is not None:
             self._far.close()

@@ -1,11 +1,11 @@
-"""The versions that were adopted: which holds today, which will, which never did."""
+"""The adopted versions: which is in force today, which will be, which never was."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from operations.policy.files import PolicyFile, read_text
+from operations.policy.files import PolicyFile
 from shared.errors import Stop
 from shared.mongo import Database
 from shared.mongo.policies import adopt, all_adopted
@@ -46,11 +46,11 @@ def versions(known: Sequence[tuple[Adopted, datetime]], now: datetime, zone: Zon
 
 
 async def adopt_file(database: Database, file: PolicyFile, new: Adopted, zone: ZoneInfo) -> bool:
-    """Adopt a version; False when just that was done before. Raises Stop with the reason when it can't be adopted."""
+    """Adopt a version; returns False if it already was. Raises Stop with the reason if it can't be adopted."""
     known = [one for one, _ in await all_adopted(database)]
     now = datetime.now(UTC)
     if not known:
-        raise Stop("nothing is set up in this database: run 'guanxi setup', which adopts the first policy")
+        raise Stop("this database is not set up: run 'guanxi setup', which adopts the first policy")
     if new.id not in {one.id for one in known}:
         why = refusal(known, new, now, zone)
         if why is not None:
@@ -61,8 +61,3 @@ async def adopt_file(database: Database, file: PolicyFile, new: Adopted, zone: Z
 def text_of(known: Sequence[tuple[Adopted, datetime]], wanted: str) -> str | None:
     """The text of an adopted version such as default-cny/2; None where there is none of that name."""
     return next((one.text for one, _ in known if one.id == wanted), None)
-
-
-def read_adopted(one: Adopted) -> PolicyFile:
-    """An adopted version as a file."""
-    return read_text(one.text, one.id)

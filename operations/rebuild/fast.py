@@ -1,4 +1,4 @@
-"""What a command that folds for minutes needs to be as fast as a service."""
+"""Makes a command that folds for minutes as fast as a service."""
 
 import asyncio
 import gc
@@ -11,7 +11,7 @@ from shared.process import GC_THRESHOLDS
 
 @contextmanager
 def fast_process() -> Iterator[None]:
-    """Fewer searches for garbage, and uvloop where there is one, as in the services (shared/process.py)."""
+    """Fewer garbage collections, and uvloop if available, as in the services (shared/process.py)."""
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()

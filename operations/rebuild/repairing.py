@@ -1,4 +1,4 @@
-"""Asking for the repair of one frozen customer or representative, and seeing what came of it."""
+"""Requests the repair of one frozen customer or representative, and reports the outcome."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic_core import from_json, to_json
 
-from operations.rebuild.services import FOLDING
+from services import SERVICES
 from shared.errors import Stop, Transient
 from shared.events.codec import CONTENT_TYPE, format_instant
 from shared.events.registry import REPAIRED
@@ -22,23 +22,23 @@ from shared.settings import Settings
 from shared.topics import INBOX, LOG
 
 WAIT_SECONDS = 120.0
-"""The owner looks through the customer's whole partition of the log: some seconds for a million records."""
+"""The owner reads the customer's whole partition of the log: some seconds for a million records."""
 LOOK_EVERY_SECONDS = 0.2
 Scope = Literal["customer", "representative"]
 
 
 async def repair(settings: Settings, database: Database, service: str, scope: Scope, subject: str) -> str:
-    """Put the marker on the inbox, from where it reaches the log, and wait until the service has come to it; gives
-    what happened, in a sentence. Raises Stop when the record still can't be folded, Transient when nothing happens.
+    """Write the marker to the inbox, from where it reaches the log, and wait until the service reaches it; returns the
+    outcome in a sentence. Raises Stop if the record still can't be folded, Transient if nothing happens.
     """
-    domain = await FOLDING[service].make_domain(database, settings)
+    domain = await SERVICES.folds(service).domain(database, settings)
     store = StateStore(
         database, service, await current_generation(database, service), await current_generation(database, "log")
     )
     key = f"{scope}:{subject}"
     collection = domain.collection(key)
     if not await store.is_frozen(collection, subject):
-        return f"{scope} {subject} is not frozen in {service}; there is nothing to repair"
+        return f"{scope} {subject} is not frozen in {service}; nothing to repair"
     partition = partition_of(key.encode(), settings.partitions)
     start = (await bounds(settings, LOG.full_name(settings))).ends[partition]
     name = await _send_marker(settings, scope, subject, partition)
@@ -48,14 +48,16 @@ async def repair(settings: Settings, database: Database, service: str, scope: Sc
         await asyncio.sleep(LOOK_EVERY_SECONDS)
         marker = marker if marker is not None else await _find(settings, partition, start, name)
         if not await store.is_frozen(collection, subject):
-            return f"{scope} {subject} is repaired in {service}: folded afresh from the log, and decided on"
+            return f"{scope} {subject} is repaired in {service}: folded again from the log, and decided on"
         if marker is not None and (await store.progress([partition]))[partition].offset > marker:
             if not await store.is_frozen(collection, subject):
                 continue
-            raise Stop(f"{scope} {subject} stays frozen: {await _reason(store, key)}; fix the program, then ask again")
+            raise Stop(
+                f"{scope} {subject} stays frozen: {await _reason(store, key)}; fix the program, then repair it again"
+            )
     if marker is None:
-        raise Transient(f"the marker has not reached the log within {WAIT_SECONDS:.0f} s: does ingest run?")
-    raise Transient(f"{service} has not come to the marker within {WAIT_SECONDS:.0f} s: does it run?")
+        raise Transient(f"the marker has not reached the log within {WAIT_SECONDS:.0f} s: is ingest running?")
+    raise Transient(f"{service} has not reached the marker within {WAIT_SECONDS:.0f} s: is it running?")
 
 
 async def _send_marker(settings: Settings, scope: Scope, subject: str, partition: int) -> str:

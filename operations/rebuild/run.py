@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from operations.progress import Steps
-from operations.rebuild.services import FOLDING
+from services import SERVICES
 from shared.errors import Transient
 from shared.fold.compare import Compared, compare
 from shared.fold.handover import HandedOver, hand_over
@@ -18,20 +18,22 @@ from shared.mongo.schema import apply
 from shared.settings import Settings
 
 NEAR_RECORDS = 500
-"""So far behind the live reader a handover begins: the live service waits while these are folded."""
+"""How far behind the live reader a handover may begin: the live service waits while these records are folded."""
 MAX_CATCH_UPS = 200
-"""Rounds of catching up; a live reader that is faster for so long won't be reached."""
+"""Rounds of catching up; a live reader that stays faster for this long can't be caught up with."""
 COMPARE_ROUNDS = 20
 """Rounds in which keys that the live service has changed meanwhile are compared again."""
 HANDOVER_TRIES = 3
 NICENESS = 10
-"""A rebuild takes what the live services leave of the processor."""
+"""A rebuild uses the processor time that the live services leave."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What of a rebuild is wanted. check: compare and remove; fresh: take up no earlier run; back: bring back the
-    generation that was replaced last; accept: hand over although documents differ; pace: share of the time worked.
+    """The options of a rebuild.
+
+    check: compare and remove; fresh: do not continue an earlier run; back: restore the generation that was replaced
+    last; accept: hand over even if documents differ; pace: fraction of time spent rebuilding.
     """
 
     service: str
@@ -45,7 +47,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of it: generations, records folded and how fast, what differed, the handover where there was one."""
+    """The outcome: generations, records folded and how fast, differences, and the handover if there was one."""
 
     live: int
     target: int
@@ -61,19 +63,19 @@ def now() -> datetime:
 
 
 async def run(settings: Settings, database: Database, asked: Asked, *, note: Callable[[str], None]) -> Outcome:
-    """Rebuild a service's views. Raises Transient or Stop, with the live views in place, when it can't be done."""
-    folding = FOLDING[asked.service]
+    """Rebuild a service's views. Raises Transient or Stop, with the live views in place, if it fails."""
+    service = SERVICES.folds(asked.service)
     os.nice(NICENESS)
     if not asked.check:
         # A run that ended between the handover and the views is finished here.
-        await apply(database, folding.schema, await current_generation(database, asked.service))
-        for generation in await clean(database, folding.schema, now()):
+        await apply(database, service.schema, await current_generation(database, asked.service))
+        for generation in await clean(database, service.schema, now()):
             note(f"generation {generation} of {asked.service} removed: its day is over")
     rebuild = Rebuild(
         settings,
         database,
-        folding.schema,
-        await folding.make_domain(database, settings),
+        service.schema,
+        await service.domain(database, settings),
         token=secrets.token_hex(8),
         now=now,
         fresh=asked.fresh,
@@ -82,7 +84,7 @@ async def run(settings: Settings, database: Database, asked: Asked, *, note: Cal
     )
     with Steps(note) as steps:
         async with rebuild:
-            begun = "goes on with" if rebuild.resumed else "builds"
+            begun = "continues" if rebuild.resumed else "builds"
             note(f"{asked.service}: live is generation {rebuild.live}; {begun} generation {rebuild.target}")
             outcome = await _build(rebuild, steps)
             if not asked.check and (asked.accept or asked.back or not outcome.compared.differing):
@@ -116,7 +118,7 @@ async def _build(rebuild: Rebuild, steps: Steps) -> Outcome:
 
 
 async def _documents(rebuild: Rebuild) -> int:
-    """About how many there are to compare: customers, on either side."""
+    """About how many customers to compare, on either side."""
     name, store = rebuild.domain.collection("customer:"), rebuild.store(rebuild.live)
     sides = [store.in_generation(name, generation) for generation in (rebuild.live, rebuild.target)]
     return max([int(await side.estimated_document_count()) for side in sides])
@@ -128,9 +130,7 @@ async def _catch_up(rebuild: Rebuild) -> None:
         until = await rebuild.live_offsets()
         if sum([count async for count in rebuild.fold(until)]) < NEAR_RECORDS:
             return
-    raise Transient(
-        f"the live {rebuild.domain.service} is faster than the rebuild: try again when there is less traffic"
-    )
+    raise Transient(f"the live {rebuild.domain.service} is faster than the rebuild: try again with less traffic")
 
 
 async def _hand_over(rebuild: Rebuild, note: Callable[[str], None]) -> HandedOver:
@@ -141,5 +141,5 @@ async def _hand_over(rebuild: Rebuild, note: Callable[[str], None]) -> HandedOve
         except Transient as error:
             if not left:
                 raise
-            note(f"the handover did not succeed, once more: {error}")
+            note(f"the handover failed, trying again: {error}")
     raise AssertionError("the last try returns or raises")

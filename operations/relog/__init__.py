@@ -1,1 +1,1 @@
-"""The log copied in order into its next generation, with more partitions, and everything folded from it anew."""
+"""Copies the log in order into a new generation with more partitions, and folds everything from it again."""

@@ -1,11 +1,11 @@
-"""The steps of a relog; each can be done again, so that an interrupted run goes on when it is run again.
+"""The steps of a relog; each can be repeated, so that an interrupted run continues when it is run again.
 
-1. Nobody writes: the services' groups have no members, and the old log takes no record any more.
-2. Copy the log in order, keys to the partitions that they have among more, and read the copy to prove it.
-3. Grow the inbox and guanxi.rejected in place: a record's partition and offset stay, and with them the identity of
-   claims and of what readers skip. Copy guanxi.tiers aside and back, as its keys change partitions.
-4. Fold the copy into a new generation of each service's views, up to exactly where the service had come.
-5. In one transaction carry over what is pending and make the new log and views the current ones. Point the views.
+1. Stop all writes: the services' groups have no members, and the old log accepts no more records. 2. Copy the log in
+order, each key to its new partition, and read the copy to verify it. 3. Grow the inbox and guanxi.rejected in place:
+records keep their partition and offset, so claims and what readers skip stay valid. Copy guanxi.tiers aside and back,
+as its keys change partitions. 4. Fold the copy into a new generation of each service's views, up to exactly the
+service's position. 5. In one transaction carry over what is pending and make the new log and views the current ones.
+Switch the views.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from typing import Any
 
 from operations.progress import Steps
 from operations.rebuild.run import now
-from operations.rebuild.services import FOLDING
+from services import SERVICES
 from shared.errors import Stop
 from shared.fold.handover import carry_over, published_after
 from shared.fold.rebuild import Rebuild
@@ -29,17 +29,17 @@ from shared.mongo.generations import KEPT_FOR, current_generation
 from shared.mongo.relogs import Relog, begin_relog, end_relog, relog_under_way
 from shared.mongo.schema import point
 from shared.mongo.states import StateStore
+from shared.service import FoldingService
 from shared.settings import Settings
 from shared.topics import INBOX, LOG, REJECTED, TIERS
 
-GROUPS = ("ingest", *FOLDING)
 ASIDE = ".relog"
 """Ends the name of the topic that guanxi.tiers is copied to and back from."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a relog did: the settings to go on with, records copied, records folded by service, keys carried over."""
+    """The result of a relog: the new settings, records copied, records folded by service, keys carried over."""
 
     settings: Settings
     copied: int
@@ -48,35 +48,49 @@ class Outcome:
 
 
 async def relog(settings: Settings, database: Database, partitions: int, *, note: Callable[[str], None]) -> Outcome:
-    """Copy the log into its next generation. Raises Stop when it can't be, Transient when a server does not answer."""
+    """Copy the log into its next generation. Raises Stop if it can't be copied, Transient if a server does not
+    answer.
+    """
     if partitions % settings.partitions:
         raise Stop(
-            f"{partitions} is no multiple of {settings.partitions}: a new partition must be filled from one old one, "
-            f"so that the order on it stays what readers rely on; take {2 * settings.partitions}"
+            f"{partitions} is not a multiple of {settings.partitions}: each new partition must come from one old one, "
+            f"so that its order stays; use for example {2 * settings.partitions}"
         )
     async with TopicAdmin(settings) as admin:
-        active = await admin.active([f"{settings.topic_prefix}guanxi-{service}" for service in GROUPS])
-        if active:
-            raise Stop(f"{', '.join(active)} still runs: stop ingest, tiering and engagement first")
+        await refuse_running(settings, admin)
         begun = await begin_relog(database, settings.log_generation, partitions)
         later = settings.model_copy(update={"partitions": partitions, "log_generation": begun.generation})
-        note(f"log generation {settings.log_generation}, {settings.partitions} partitions, is copied into the next one")
+        note(
+            f"log generation {settings.log_generation}, {settings.partitions} partitions, is being copied into the "
+            "next one"
+        )
         return await _Relogging(settings, later, database, admin, begun, note).run()
 
 
+async def refuse_running(settings: Settings, admin: TopicAdmin) -> None:
+    """Raises Stop while a service runs that writes the inbox, or reads the inbox or the log."""
+    must_end = [one for one in SERVICES.values() if INBOX in one.writes or {INBOX, LOG} & {*one.reads}]
+    active = await admin.active([service.group(settings) for service in must_end])
+    if active:
+        names = [service.name for service in must_end]
+        raise Stop(f"{', '.join(active)} still runs: stop {', '.join(names[:-1])} and {names[-1]} first")
+
+
 async def abandon(settings: Settings, database: Database) -> str:
-    """Give up an unfinished relog: the old log is opened again, the copy deleted. Raises Stop when there is none."""
+    """Abandon an unfinished relog: reopen the old log and delete the copy. Raises Stop if there is none."""
     begun = await relog_under_way(database)
     if begun is None:
-        raise Stop("no relog is under way")
+        raise Stop("no relog is unfinished")
     if begun.tiers != "":
-        raise Stop("guanxi.tiers is between its partitions; run the relog again, it ends in a minute")
+        raise Stop(
+            "guanxi.tiers is being copied to its new partitions; run the relog again, it completes within a minute"
+        )
     later = settings.model_copy(update={"partitions": begun.partitions, "log_generation": begun.generation})
     async with TopicAdmin(settings) as admin:
         await admin.delete(LOG.full_name(later))
         await admin.configure(LOG.full_name(settings), LOG.config())
     await end_relog(database)
-    return f"log generation {settings.log_generation} is the current one still, and open again"
+    return f"log generation {settings.log_generation} stays current and is open again"
 
 
 class _Relogging:
@@ -107,7 +121,7 @@ class _Relogging:
     async def _copy_log(self) -> Copy:
         source, target = LOG.full_name(self._settings), LOG.full_name(self._later)
         await self._admin.make(target, self._later.partitions, LOG.config() | COPYING)
-        cuts = {service: await self._live_offsets(service) for service in FOLDING}
+        cuts = {service: await self._live_offsets(service) for service in SERVICES.folding}
         copy = Copy(self._settings, source, target, self._later.partitions, cuts)
         await self._run(copy, f"copying {source}")
         await self._admin.configure(target, LOG.config())
@@ -145,7 +159,8 @@ class _Relogging:
 
     async def _fold(self, reached: Mapping[str, Mapping[int, int]], outcome: Outcome) -> None:
         async with AsyncExitStack() as stack:
-            done = [(await stack.enter_async_context(await self._rebuild(one)), reached[one]) for one in FOLDING]
+            rebuilds = [await self._rebuild(one) for one in SERVICES.folding.values()]
+            done = [(await stack.enter_async_context(one), reached[one.domain.service]) for one in rebuilds]
             for rebuild, offsets in done:
                 service = rebuild.domain.service
                 step = self._steps.step(f"folding {service}", sum(offsets.values()))
@@ -168,13 +183,12 @@ class _Relogging:
                 )
             await end_relog(self._database, self._begun.generation, session=session)
 
-    async def _rebuild(self, service: str) -> Rebuild:
-        folding = FOLDING[service]
-        domain: Any = await folding.make_domain(self._database, self._later)
+    async def _rebuild(self, service: FoldingService[Any]) -> Rebuild:
+        domain = await service.domain(self._database, self._later)
         return Rebuild(
             self._later,
             self._database,
-            folding.schema,
+            service.schema,
             domain,
             token=self._token,
             now=now,

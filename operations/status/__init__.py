@@ -1,1 +1,1 @@
-"""How far each reader has come, and what each service says of itself."""
+"""How far each reader is, and the state of each service."""

@@ -1,4 +1,4 @@
-"""Where the services answer, and what they say of themselves."""
+"""The addresses of the services, and their state."""
 
 import asyncio
 import socket
@@ -8,21 +8,21 @@ from typing import Any
 
 import httpx
 
+from services import SERVICES
 from shared.errors import Malformed
 
 ANSWER_SECONDS = 4.0
-"""Above what a service takes to find out that a store does not answer."""
-SERVICES = ("ingest", "tiering", "engagement")
+"""Longer than a service needs to find out that a store does not answer."""
 ADDRESSES = "GUANXI_SERVICES"
 """Variable: name=http://host:port, separated by commas."""
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
-"""Gives the addresses of a host name; none when it is not known."""
+"""Returns the addresses of a host name; none if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a service says of itself: ready, or why not; how many partitions it reads, how many seconds behind."""
+    """The state of a service: ready, or why not; how many partitions it reads, how many seconds it is behind."""
 
     service: str
     url: str
@@ -38,7 +38,7 @@ def parse_addresses(texts: Sequence[str]) -> dict[str, str]:
     for text in texts:
         name, equals, url = text.strip().partition("=")
         if not (name and equals and url.startswith(("http://", "https://"))):
-            raise Malformed(f"{text}: NAME=http://... is expected")
+            raise Malformed(f"{text}: expected NAME=http://...")
         found[name] = url.rstrip("/")
     return found
 
@@ -85,11 +85,11 @@ async def _ask(client: httpx.AsyncClient, service: str, url: str) -> Answer:
     try:
         body: Any = (await client.get(f"{url}/readyz")).json()
         if not isinstance(body, dict) or "ready" not in body:
-            return Answer(service, url, ready=False, problems=("something answers, but it is no service of guanxi",))
+            return Answer(service, url, ready=False, problems=("something answers, but not a service of guanxi",))
     except httpx.TimeoutException:
         return Answer(service, url, ready=False, problems=(f"does not answer within {ANSWER_SECONDS:.0f} s",))
     except (httpx.HTTPError, ValueError):
-        return Answer(service, url, ready=False, problems=("does not answer: it does not run, or is not reached",))
+        return Answer(service, url, ready=False, problems=("does not answer: not running, or unreachable",))
     return Answer(
         service,
         url,

@@ -1,4 +1,4 @@
-"""What `guanxi status` finds out. Each part stands alone: what does not answer is said, the rest is shown."""
+"""The data of `guanxi status`. Each part is independent: a part without an answer is reported, the rest is shown."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping
@@ -8,21 +8,21 @@ from typing import Any, TypeVar
 
 from operations.status.progress import Progress, compare, stored_positions, topic_ends
 from operations.status.services import Answer, ask_services
+from services import SERVICES
 from shared.errors import GuanxiError, Transient, in_short
 from shared.kafka.scan import appended_since
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
+from shared.service import FoldingService
 from shared.settings import Settings
 from shared.topics import REJECTED
 
 _T = TypeVar("_T")
 PART_SECONDS = 7.0
-"""How long a part may take: a little more than the driver looks for MongoDB's primary."""
+"""Time limit of a part: a little longer than the driver looks for MongoDB's primary."""
 MAX_QUERY_MS = 3_000
 MAX_COUNTED = 100_000
 _NOT_REACHED = ("refused", "timed out", "Name or service", "No replica set members", "No primary", "No servers")
-VIEWS = (("customers", "tiering"), ("engagement", "engagement"))
-"""Name of the view, and of its service, which its collection is called after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Rejected:
 
 @dataclass(slots=True)
 class Status:
-    """Everything. A part is empty or None where what it asks did not answer; `problems` says so."""
+    """Everything. A part is empty or None if its server did not answer; `problems` says so."""
 
     at: datetime
     services: list[Answer] = field(default_factory=list)
@@ -62,13 +62,13 @@ class Status:
 
     @property
     def well(self) -> bool:
-        """Everything that was asked answers and is ready, and no customer is frozen."""
+        """Everything answers and is ready, and no customer is frozen."""
         ready = all(answer.ready for answer in self.services)
         return ready and not self.problems and not any(view.frozen or view.quarantined for view in self.views)
 
 
 async def find_status(settings: Settings, database: Database, urls: Mapping[str, str], now: datetime) -> Status:
-    """Ask everybody at once, each for `PART_SECONDS` at most. Raises nothing for what does not answer."""
+    """Query all parts at once, each for at most `PART_SECONDS`. Does not raise if something does not answer."""
     status = Status(now)
     kafka, mongo = f"Kafka at {settings.kafka_bootstrap}", "MongoDB"
     status.services, stored, views = await asyncio.gather(
@@ -99,11 +99,11 @@ async def _part(status: Status, whom: str, question: Coroutine[Any, Any, _T]) ->
 
 
 def _words(whom: str, error: str) -> str:
-    """A driver's error as people need it."""
+    """A driver's error in words for people."""
     if "KafkaConnectionError" in error:
-        return f"{whom} is not reached: it does not run, or not there"
+        return f"{whom} is unreachable: not running, or at another address"
     error = in_short(error).removeprefix("MongoDB: ").removeprefix("Kafka: ")
-    return f"{whom} {'is not reached' if any(one in error for one in _NOT_REACHED) else 'says'}: {error}"
+    return f"{whom} {'is unreachable' if any(one in error for one in _NOT_REACHED) else 'says'}: {error}"
 
 
 async def _rejected(settings: Settings, now: datetime) -> Rejected:
@@ -114,12 +114,13 @@ async def _rejected(settings: Settings, now: datetime) -> Rejected:
 
 async def freshness(database: Database, partitions: int, now: datetime) -> list[Fresh]:
     """Of the views that hold a document per customer. Raises Transient."""
-    return [await _fresh(database, view, service, partitions, now) for view, service in VIEWS]
+    return [await _fresh(database, service, partitions, now) for service in SERVICES.folding.values()]
 
 
-async def _fresh(database: Database, view: str, service: str, partitions: int, now: datetime) -> Fresh:
-    generation = await current_generation(database, service)
-    collection, quarantine = database[f"{service}_g{generation}"], database[f"{service}_quarantine"]
+async def _fresh(database: Database, service: FoldingService[Any], partitions: int, now: datetime) -> Fresh:
+    generation = await current_generation(database, service.name)
+    collection = database[f"{service.customers}_g{generation}"]
+    quarantine = database[f"{service.name}_quarantine"]
     stopped = {"_id": {"$regex": f"^g{generation}/"}}
     is_due = {"partition": {"$in": list(range(partitions))}, "review_at": {"$lte": now}}  # as the index has it
     async with transient_errors():
@@ -128,7 +129,8 @@ async def _fresh(database: Database, view: str, service: str, partitions: int, n
         quarantined = await quarantine.count_documents(stopped)
         due = await collection.count_documents(is_due, limit=MAX_COUNTED)
     last = await _newest(collection)
-    return Fresh(view, documents, len(frozen), quarantined, due, last.get("recorded_at"), last.get("projected_at"))
+    recorded_at, projected_at = last.get("recorded_at"), last.get("projected_at")
+    return Fresh(service.shown.name, documents, len(frozen), quarantined, due, recorded_at, projected_at)
 
 
 async def _newest(collection: Any) -> dict[str, Any]:

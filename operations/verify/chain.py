@@ -1,4 +1,6 @@
-"""Whether the decisions on the log make one chain per key and service: versions without a gap, each after the last."""
+"""Checks that the decisions on the log form one chain per key and service: versions without a gap, each after the
+last.
+"""
 
 from dataclasses import dataclass, field
 
@@ -38,17 +40,20 @@ class Chains:
             chain.version, chain.last = version, event.id
             return
         if event.id == chain.last:
-            self._report.looked_at["decisions on the log twice, which readers pass over"] += 1
+            self._report.looked_at["duplicate decisions on the log, skipped by readers"] += 1
             return
         if version > chain.version and after != chain.last and after not in chain.losers:
             said = f"version {version} of {service} follows a decision ({after or 'none'}) that is not on the log"
             said += f"; the last one is version {chain.version} ({chain.last or 'none'})"
             self._found("gap_in_versions", key, event, said)
         elif version > chain.version + 1 and after == chain.last:
-            said = f"version {version} of {service} follows version {chain.version}; what was between is not on the log"
+            said = (
+                f"version {version} of {service} follows version {chain.version}; the versions between are not on "
+                "the log"
+            )
             self._found("gap_in_versions", key, event, said)
         else:
-            self._report.looked_at["decisions that lost against another, which readers pass over"] += 1
+            self._report.looked_at["decisions that lost against another, skipped by readers"] += 1
         chain.losers = [*chain.losers[1 - MAX_LOSERS :], event.id]
 
     def _found(self, kind: str, key: str, event: Event, said: str) -> None:

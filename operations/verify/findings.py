@@ -1,15 +1,32 @@
-"""What a check finds, in words and for machines."""
+"""The findings of a check, in words and for machines."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Literal
 
+from services import SERVICES
+from shared.errors import Stop
 from shared.events.event import LogPosition
 
-Check = Literal["log", "tiering", "engagement", "views"]
-CHECKS: tuple[Check, ...] = ("log", "tiering", "engagement", "views")
+LOG, VIEWS = "log", "views"
+Check = str
+"""`LOG`, `VIEWS`, or the name of a service whose decisions are checked."""
 MAX_KEPT = 1000
-"""Findings kept whole; the rest is counted. Who has more of them needs no list."""
+"""Findings kept in full; the rest is only counted."""
+
+
+def all_checks() -> list[Check]:
+    """Every check, in the order in which they are made."""
+    return [LOG, *SERVICES.folding, VIEWS]
+
+
+def chosen_checks(names: Collection[str]) -> list[Check]:
+    """The checks of these names; all of them when none is named. Raises Stop for an unknown name."""
+    known = all_checks()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise Stop(f"no such check: {', '.join(unknown)}; choose from {', '.join(known)}")
+    return [check for check in known if not names or check in names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +45,7 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """For a screen."""
+        """For the screen."""
         where = f", {self.position}" if self.position else ""
         return f"{self.subject}{where}: {self.said}"
 
@@ -56,7 +73,7 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: all is as it should be; 1: there are differences; 2: something could not be checked."""
+        """0: no differences; 1: differences; 2: a check could not run."""
         if self.differences:
             return 1
         return 2 if self.unchecked else 0

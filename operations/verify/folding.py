@@ -1,7 +1,7 @@
-"""Folding a partition of the log in memory as a service folds it, and holding its decisions against those on the log.
+"""Folds a partition of the log in memory as a service does, and compares its decisions with those on the log.
 
-This is no second processor: the rules are the service's own (`shared.fold.entity`), but what decides which record is
-folded at all (repeated positions, types, keys) is written again here, so that a mistake there shows.
+It uses the service's own rules (`shared.fold.entity`), but selects the records to fold (repeated positions, types,
+keys) with its own code, so that a mistake there shows.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from operations.verify.findings import Check, Report, on_log
+from operations.verify.findings import Report, on_log
 from operations.verify.sample import Wants
 from operations.verify.words import decided_differently, differing_names, in_words
 from shared.errors import Malformed, Stop
@@ -68,7 +68,7 @@ class Refold:
         self._may_differ = FORECASTS if forecasts_may_differ else set()
         self._folded_types = domain.folds | domain.decides
         self._reached: dict[tuple[int, int], tuple[int, int]] = {}
-        self._check: Check = "tiering" if domain.service == "tiering" else "engagement"
+        self._check = domain.service
         self.known: dict[str, Known] = {}
         self.offset = 0
 

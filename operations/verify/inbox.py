@@ -1,4 +1,4 @@
-"""What became of each record that the inbox still holds: on the log, refused, or a duplicate; nothing else.
+"""Checks the outcome of each record still on the inbox: on the log, refused, or a duplicate; nothing else.
 
 And what admission remembers (the claims) against the log, both ways.
 """
@@ -100,7 +100,7 @@ async def check_inbox(
 async def _judge(
     records: Sequence[Record], generation: int, settings: Settings, claims: MongoClaims, report: Report
 ) -> None:
-    """What admission would say of records now, given everything that it has claimed."""
+    """Admission's present verdict on records, given all claims."""
     judged = [(Position(generation, record.partition, record.offset), _read(record, settings)) for record in records]
     identities = {one.identity for _, one in judged if isinstance(one, Candidate) and one.claimed}
     known = await claims.find(list(identities))
@@ -117,7 +117,7 @@ async def _judge(
             report.found("log", "lost_refusal", one.key, _name(position), said)
         else:
             how = "is claimed" if verdict.claim is None and one.claimed else "is new"
-            said = f"{one.type} {one.id} of {one.source} {how}, but admission went past it and it is not on the log"
+            said = f"{one.type} {one.id} of {one.source} {how}, but admission passed it and it is not on the log"
             report.found("log", "skipped", one.key, _name(position), said)
 
 
@@ -140,7 +140,7 @@ async def check_claims(
     meter: Meter,
     report: Report,
 ) -> None:
-    """What is claimed is on the log, and what is on the log is claimed."""
+    """Every claim has its record on the log, and every record its claim."""
     claimed, identities = Positions(), Sums()
     meter.begin("claims", await _count(database))
     async for some in _claims(database):
@@ -153,7 +153,10 @@ async def check_claims(
                 if position in on_log.to_be_claimed:
                     identities.add(position, claim["_id"])
                 if is_wanted and position not in on_log.admitted and _is_past(position, admitted):
-                    said = f"revision {entry['revision']} is claimed, but is not on the log: sent again, it is refused"
+                    said = (
+                        f"revision {entry['revision']} is claimed, but is not on the log: sent again, it would be "
+                        "refused"
+                    )
                     report.found("log", "claimed_not_logged", claim["key"], _name(position), said + " as a duplicate")
     await _report_unclaimed(settings, on_log.to_be_claimed, claimed, log_ends, meter, report)
     blocks = on_log.identities.differing(identities)
@@ -218,7 +221,7 @@ async def _report_unclaimed(
     report: Report,
 ) -> None:
     missing = set()
-    said = "is on the log, but no claim knows of it: sent again, it counts twice"
+    said = "is on the log without a claim: sent again, it would count twice"
     for number, position in enumerate(to_be_claimed.without(claimed)):
         if number < MAX_PLACED:
             missing.add(position)

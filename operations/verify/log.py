@@ -1,6 +1,6 @@
-"""Whether the log holds each admitted record once and in order, for readers who pass over repeated positions.
+"""Checks that the log has each admitted record once and in order, for readers that skip repeated positions.
 
-Written without the processor's code: what it must hold is architecture.md's invariants 3, 4 and 6.
+Written without the processor's code: the requirements are architecture.md's invariants 3, 4 and 6.
 """
 
 from array import array
@@ -16,10 +16,9 @@ from operations.verify.chain import Chains
 from operations.verify.findings import Report, on_log
 from operations.verify.positions import Positions, Source, Sums
 from operations.verify.sample import Wants
-from services.engagement.domain import Engagement
+from services import SERVICES
 from services.ingest.admit.admit import CLAIM_KEPT, identity_of
 from services.ingest.admit.envelope import MAX_AGE
-from services.tiering.domain import Tiering
 from shared.errors import Malformed
 from shared.events.codec import decode, type_and_position
 from shared.events.event import LogPosition, Position
@@ -27,8 +26,6 @@ from shared.events.registry import DECISIONS, FACTS, VOIDED, record_of
 from shared.kafka.connection import Record, partition_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SERVICE_OF = {name: domain.service for domain in (Tiering, Engagement) for name in domain.decides}
-"""The service that makes a decision, by its type."""
 REMEMBERED = 2_000_000
 """Positions per partition of the log and of the inbox that are remembered one by one, the newest: 24 MB each. A record
 that comes again from before them is taken for a repeat."""
@@ -84,6 +81,7 @@ class LogCheck:
         self._total, self._report = total, report
         self._lines: dict[Source, _Line] = {}
         self._chains = Chains(report)
+        self._service_of = {name: one.name for one in SERVICES.folding.values() for name in one.decides}
         self._expected: int | None = None
         self._latest_ms = 0
 
@@ -91,19 +89,21 @@ class LogCheck:
         """The next record."""
         self._report.looked_at["records of the log"] += 1
         if self._expected is not None and record.offset != self._expected:
-            self._found("hole", record, f"offsets {self._expected} to {record.offset - 1} hold nothing")
+            self._found("hole", record, f"offsets {self._expected} to {record.offset - 1} are missing")
         self._expected = record.offset + 1
         self._look_at_time(record)
         try:
             name, position = type_and_position(record.headers)
         except Malformed as error:
-            self._found("foreign", record, f"no record of guanxi's: {error}")
+            self._found("foreign", record, f"not a record of guanxi: {error}")
             return
         if record.key is None or record.value is None:
-            self._found("foreign", record, "no record of guanxi's: no key or no value")
+            self._found("foreign", record, "not a record of guanxi: no key or no value")
             return
         if partition_of(record.key, self._partitions) != self._partition:
-            self._found("wrong_partition", record, f"of {self._partitions} partitions this key has another one")
+            self._found(
+                "wrong_partition", record, (f"with {self._partitions} partitions, this key belongs to another one")
+            )
         if name in DECISIONS:
             if position is not None:
                 self._found("foreign", record, f"a decision ({name}) that says it came from the inbox")
@@ -131,13 +131,13 @@ class LogCheck:
         if not line.positions or place > line.positions[-1]:
             line.keep(place, content)
             return True
-        self._report.looked_at["records on the log twice, which readers pass over"] += 1
+        self._report.looked_at["duplicate records on the log, skipped by readers"] += 1
         at = bisect_left(line.positions, place)
         if line.positions[at] != place:
             if not (line.forgotten and place < line.positions[0]):
                 later = line.positions[-1] >> 8
                 said = f"{_from(position)} comes after offset {later} of its partition, and was not there before: "
-                self._found("passed_over", record, said + "every reader passes over it, so it is in no state")
+                self._found("passed_over", record, said + "every reader skips it, so it is in no state")
         elif line.sums[at] != content:
             self._found("repeat_differs", record, f"{_from(position)} came before with other content")
         return False
@@ -145,7 +145,7 @@ class LogCheck:
     def _admitted(self, record: Record, name: str, position: Position) -> None:
         end = self._inbox_ends.get(position[:2])
         if end is not None and position.offset >= end:
-            self._found("not_on_inbox", record, f"{_from(position)} lies beyond the inbox's end, {end}")
+            self._found("not_on_inbox", record, f"{_from(position)} is beyond the inbox's end, {end}")
         if position in self._total.admitted:
             self._found("twice", record, f"{_from(position)} is on another partition of the log too")
         self._total.admitted.add(position)
@@ -174,7 +174,7 @@ class LogCheck:
         except Malformed as error:
             self._found("foreign", record, str(error))
             return
-        self._chains.follow(key, SERVICE_OF[name], event)
+        self._chains.follow(key, self._service_of[name], event)
 
     def _found(self, kind: str, record: Record, said: str) -> None:
         key = (record.key or b"(no key)").decode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""How far a check has come: a line that moves on a terminal, one in five seconds elsewhere; on standard error."""
+"""Progress of a check on standard error: a line that updates on a terminal, else one every five seconds."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ _CLEAR_LINE = "\r\x1b[2K"
 
 
 class Meter:
-    """Counts records. `clock` gives seconds since some start; `out` None is silent."""
+    """Counts records. `clock` returns seconds since some start; `out` None is silent."""
 
     def __init__(self, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._out, self._clock = out, clock

@@ -1,31 +1,27 @@
-"""One run of the checks: what is read, in which order, and up to where, so that traffic may go on meanwhile."""
+"""One run of the checks: what is read, in which order, and up to which position, so that traffic can continue."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from operations.verify.findings import Check, Report
+from operations.verify.findings import LOG as LOG_CHECK
+from operations.verify.findings import VIEWS, Report, chosen_checks
 from operations.verify.folding import Refold
 from operations.verify.inbox import Admitted, check_claims, check_inbox, refusals
 from operations.verify.log import LogCheck, OnLog
 from operations.verify.meter import Meter
 from operations.verify.sample import Sample, Wants, wanted
 from operations.verify.views import Live, compare_others, compare_partition
-from services.engagement.app import make_domain as make_engagement
-from services.engagement.store import SCHEMA as ENGAGEMENT
-from services.engagement.store import WEEKS
-from services.engagement.weeks import weeks_around
+from services import SERVICES
 from services.ingest.store import MongoStore
-from services.tiering.app import make_domain as make_tiering
-from services.tiering.store import SCHEMA as TIERING
 from shared.errors import Stop
 from shared.kafka.follow import Follower
 from shared.kafka.scan import Bounds, bounds
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
 from shared.mongo.policies import COLLECTION as POLICIES
-from shared.mongo.policies import adopted
+from shared.service import FoldingService
 from shared.settings import Settings
 from shared.topics import INBOX, LOG, REJECTED
 
@@ -33,9 +29,6 @@ MAX_RECORDS_AT_ONCE = 200_000
 """Records of one partition whose keys are held in memory together, some 200 MB. A larger partition is read several
 times, each time for a part of its keys.
 """
-SERVICES = ("tiering", "engagement")
-MAX_WEEKS = 10_000
-"""Weeks of the calendar that are looked at: two centuries."""
 
 
 @dataclass(slots=True)
@@ -50,29 +43,32 @@ class Run:
     report: Report
     max_records_at_once: int = MAX_RECORDS_AT_ONCE
 
-    async def run(self, checks: Collection[Check]) -> Report:
-        """All the checks asked for. Raises Transient and Stop where they can't be made."""
+    async def run(self, checks: Collection[str]) -> Report:
+        """The checks of these names, all of them when there are none. Raises Transient and Stop where they can't be
+        made, Stop for an unknown name too.
+        """
+        checks = chosen_checks(checks)
         current = await current_generation(self.database, "log")
         if current != self.settings.log_generation:
             raise Stop(f"the log is at generation {current}, GUANXI_LOG_GENERATION says {self.settings.log_generation}")
         below = self.sample.below(await self._customers())
-        if "log" in checks:
+        if LOG_CHECK in checks:
             await self._log(wanted(below))
-        for service in SERVICES:
-            if service == "engagement" and "views" in checks:
-                await self._weeks()
-            if service in checks or "views" in checks:
-                await self._service(service, below, deciding=service in checks, comparing="views" in checks)
+        if VIEWS in checks:
+            await self._own_checks()
+        for name, service in SERVICES.folding.items():
+            if name in checks or VIEWS in checks:
+                await self._service(service, below, deciding=name in checks, comparing=VIEWS in checks)
         self.meter.end()
         return self.report
 
     async def _customers(self) -> int:
-        """About how many customers there are: those that tiering or engagement knows, whichever are more."""
+        """About how many customers there are: those of the service that knows most."""
         counts = []
         async with transient_errors():
-            for service in SERVICES:
-                generation = await current_generation(self.database, service)
-                counts.append(int(await self.database[f"{service}_g{generation}"].estimated_document_count()))
+            for name, service in SERVICES.folding.items():
+                collection = f"{service.customers}_g{await current_generation(self.database, name)}"
+                counts.append(int(await self.database[collection].estimated_document_count()))
         return max(counts)
 
     async def _later_adoptions(self) -> list[datetime]:
@@ -112,7 +108,7 @@ class Run:
                 "a review can move a decision by that much"
             )
         if report.kinds["log_begins_late"]:
-            report.unchecked.append("inbox and claims against the log: its beginning is gone")
+            report.unchecked.append("inbox and claims against the log: its first records are gone")
             return
         refused = await refusals(settings, await self._bounds_of_refusals(), total, meter, report)
         await check_inbox(settings, self.database, admitted, total, refused, meter, report)
@@ -122,7 +118,7 @@ class Run:
         """Admission's positions, none beyond what the inbox holds."""
         for partition, end in ends.items():
             if stored.get(partition, 0) > end:
-                said = f"admission's position {stored[partition]} lies beyond the inbox's end {end}"
+                said = f"admission's position {stored[partition]} is beyond the inbox's end {end}"
                 self.report.found("log", "position_beyond_end", f"partition {partition} of the inbox", None, said)
         return {partition: min(stored.get(partition, 0), end) for partition, end in ends.items()}
 
@@ -131,20 +127,19 @@ class Run:
 
     def _look_at_begin(self, partition: int, begin: int) -> None:
         if begin > 0:
-            said = f"begins at offset {begin}: what came before is gone, and no state can be folded again"
+            said = f"begins at offset {begin}: earlier records are gone, and states can't be folded again"
             self.report.found("log", "log_begins_late", f"partition {partition} of the log", None, said)
 
-    async def _service(self, service: str, below: int, *, deciding: bool, comparing: bool) -> None:
+    async def _service(self, service: FoldingService[Any], below: int, *, deciding: bool, comparing: bool) -> None:
         """Fold each partition in memory up to where the service has come, then compare."""
         settings, database = self.settings, self.database
-        schema = TIERING if service == "tiering" else ENGAGEMENT
-        domain: Any = await (make_tiering if service == "tiering" else make_engagement)(database, settings)
+        domain = await service.domain(database, settings)
         adoptions = await self._later_adoptions()
         live = Live(
             database,
             domain,
-            schema,
-            await current_generation(database, service),
+            service.schema,
+            await current_generation(database, service.name),
             await current_generation(database, "log"),
             max(adoptions, default=None),
         )
@@ -152,10 +147,10 @@ class Run:
         begun = [partition for partition, begin in log.begins.items() if begin == 0]
         if len(begun) < len(log.begins):
             self.report.unchecked.append(
-                f"{service}: {len(log.begins) - len(begun)} partitions have lost their beginning"
+                f"{service.name}: {len(log.begins) - len(begun)} partitions have lost their first records"
             )
         parts = {p: -(-log.ends[p] // self.max_records_at_once) or 1 for p in begun}
-        self.meter.begin(f"folding {service}", sum(log.ends[p] * parts[p] for p in begun))
+        self.meter.begin(f"folding {service.name}", sum(log.ends[p] * parts[p] for p in begun))
         async with Follower(settings, LOG.full_name(settings)) as follower:
             for partition, end in ((p, log.ends[p]) for p in begun):
                 for part in range(parts[partition]):
@@ -172,25 +167,14 @@ class Run:
                     follower.seek(partition, 0)
                     await self._partition(live, partition, end, wants, refold, follower, comparing=comparing)
 
-    async def _weeks(self) -> None:
-        """The business calendar, which `rep_weeks` begins with: each week that stands must be what the policies say.
-        Those of years that have come or gone since it was written may be missing or more.
-        """
-        expected = {
-            week["week"]: week for week in weeks_around(await adopted(self.database), self.settings.zone, self.now)
-        }
-        async with transient_errors():
-            stored = await self.database[WEEKS].find({}, {"_id": 0}).to_list(MAX_WEEKS)
-        self.report.looked_at["weeks of the calendar"] += len(stored)
-        for week in stored:
-            wanted_week = expected.get(week["week"], week)
-            names = sorted(name for name in wanted_week if week.get(name) != wanted_week[name])
-            if names:
-                said = f"{', '.join(names)}: another than the policy's calendar says; set-up writes it again"
-                self.report.found("views", "week_differs", f"week {week['week']}", None, said)
-        missing = {name for name, week in expected.items() if week["begins_at"] <= self.now}
-        for name in sorted(missing - {week["week"] for week in stored}):
-            self.report.found("views", "week_missing", f"week {name}", None, "the calendar lacks it; set-up writes it")
+    async def _own_checks(self) -> None:
+        """What each service knows to check of what it has stored."""
+        for service in SERVICES.values():
+            if service.verify is not None:
+                checked = await service.verify(self.database, self.settings, self.now)
+                self.report.looked_at[checked.what] += checked.number
+                for kind, subject, said in checked.differences:
+                    self.report.found(VIEWS, kind, subject, None, said)
 
     async def _partition(
         self, live: Live, partition: int, end: int, wants: Wants, refold: Refold, follower: Follower, *, comparing: bool
@@ -205,7 +189,7 @@ class Run:
         if folded > end:
             end = (await bounds(self.settings, LOG.full_name(self.settings))).ends[partition]
         if folded > end:
-            said = f"the position of {live.domain.service}, {folded}, lies beyond the log's end {end}"
+            said = f"the position of {live.domain.service}, {folded}, is beyond the log's end {end}"
             self.report.found("views", "position_beyond_end", f"partition {partition} of the log", None, said)
             return
         await advance(folded)

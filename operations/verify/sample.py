@@ -1,4 +1,4 @@
-"""Which customers and representatives a check looks at: all, or some by a hash of the log's key, the same each time."""
+"""Which customers and representatives to check: all, or some, chosen by a hash of the log key, the same each time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from shared.errors import Malformed
 
 _ALL = 2**32
 Wants = Callable[[str], bool]
-"""Whether a key is looked at."""
+"""Whether a key is in the sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def parse_sample(text: str | None) -> Sample:
         return Sample(customers=customers)
     except ValueError:
         raise Malformed(
-            f"{text!r} is no sample: give a number of customers such as 200, or a share such as 5%"
+            f"{text!r} is not a sample: use a number of customers such as 200, or a share such as 5%"
         ) from None
 
 

@@ -2,27 +2,22 @@
 
 from typing import Any
 
-from operations.verify.findings import CHECKS, Report
+from operations.verify.findings import LOG, VIEWS, Report, all_checks
 from operations.verify.meter import Meter
 
-TITLES = {
-    "log": "the log",
-    "tiering": "decisions of tiering",
-    "engagement": "decisions of engagement",
-    "views": "states and views",
-}
+TITLES = {LOG: "the log", VIEWS: "states and views"}
 
 
 def in_lines(report: Report, meter: Meter, show: int) -> list[str]:
-    """What was looked at, what differs, and the verdict."""
-    lines = [f"looked at {count:,} {what}" for what, count in sorted(report.looked_at.items()) if count]
+    """What was checked, what differs, and the verdict."""
+    lines = [f"checked {count:,} {what}" for what, count in sorted(report.looked_at.items()) if count]
     if meter.seconds:
         lines.append(f"{meter.records:,} records read in {meter.seconds:.1f} s")
     lines += [f"note: {note}" for note in report.notes]
-    for check in CHECKS:
+    for check in all_checks():
         found = [finding for finding in report.findings if finding.check == check]
         if found:
-            lines += ["", TITLES[check]]
+            lines += ["", TITLES.get(check, f"decisions of {check}")]
             lines += [f"  {finding.line}" for finding in found[:show]]
             if len(found) > show:
                 lines.append(f"  and {len(found) - show:,} more (--show, --json)")

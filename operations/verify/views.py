@@ -1,4 +1,4 @@
-"""Whether the stored states and views are the fold of the log, document by document, while traffic goes on.
+"""Checks that the stored states and views equal the fold of the log, document by document, during traffic.
 
 Some hundred keys at a time are read in one snapshot together with the service's position; then the fold in memory is
 taken on to exactly that position, and both must be the same. So nothing is left out because it has just changed.
@@ -46,8 +46,10 @@ class Live:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """The kind of key whose documents a collection holds, by its name without the generation."""
-        return {self.domain.collection(f"{kind}:"): kind for kind in ("customer", "representative")}
+        """The kind of key whose documents a collection holds, by its name without the generation. A domain that folds
+        customers alone may name one collection for all.
+        """
+        return {self.domain.collection(f"{kind}:"): kind for kind in ("representative", "customer")}
 
     @property
     def row_collections(self) -> list[str]:
@@ -144,9 +146,9 @@ def _compare_key(live: Live, key: str, known: Known | None, seen: Seen, report: 
 
     if known is None:
         if document is not None or rows:
-            found("only_stored", f"{name} holds it, but the log says nothing of it")
+            found("only_stored", f"{name} has it, but the log does not")
     elif document is None:
-        found("not_stored", f"the log speaks of it, but {name} does not hold it")
+        found("not_stored", f"the log has it, but {name} does not")
     elif known.frozen or document.get("incomplete_since"):
         _compare_frozen(name, known.frozen, document.get("incomplete_since"), found, report)
     else:
@@ -159,7 +161,7 @@ def _compare_key(live: Live, key: str, known: Known | None, seen: Seen, report: 
             expected["review_at"] = document.get("review_at")
         fields = _differing(document, expected)
         if fields:
-            found("state_differs", f"{name} is not the fold of the log: {fields}")
+            found("state_differs", f"{name} differs from the fold of the log: {fields}")
         _compare_rows(live, known, rows, found)
 
 
@@ -170,7 +172,7 @@ def _compare_frozen(name: str, here: str | None, stored: str | None, found: Foun
     elif stored:
         found("frozen", f"{name} is frozen since {stored}, but folds here: 'guanxi rebuild' repairs it")
     else:
-        found("not_frozen", f"{name} goes on, but the record at {here} can't be folded here")
+        found("not_frozen", f"{name} is not frozen, but the record at {here} can't be folded here")
 
 
 def _compare_rows(live: Live, known: Known, rows: dict[tuple[str, str], Document], found: Found) -> None:
@@ -179,15 +181,15 @@ def _compare_rows(live: Live, known: Known, rows: dict[tuple[str, str], Document
         wanted = None if packed_row is None else unpacked(packed_row)
         if stored is None and wanted is None:
             continue
-        said = "must not be there" if wanted is None else "is missing"
+        said = "must not exist" if wanted is None else "is missing"
         if stored is not None and wanted is not None:
             differing = _differing(stored, wanted)
             if not differing:
                 continue
-            said = f"is not what the log says: {differing}"
+            said = f"differs from the log: {differing}"
         found("row_differs", f"{collection}_g{live.generation} {row_id} {said}")
     for collection, row_id in rows:
-        found("row_differs", f"{collection}_g{live.generation} {row_id} must not be there")
+        found("row_differs", f"{collection}_g{live.generation} {row_id} must not exist")
 
 
 def _expected(entity: Entity[Any, Any], document: Document) -> Document:

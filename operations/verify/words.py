@@ -1,4 +1,4 @@
-"""Decisions in words, and in what two of them differ."""
+"""Decisions in words, and the differences of two of them."""
 
 from typing import Any
 

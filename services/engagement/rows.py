@@ -8,10 +8,9 @@ from services.engagement.rules.concerns import KINDS as CONCERN_KINDS
 from services.engagement.rules.concerns import SEVERITIES
 from services.engagement.rules.contact import Contact
 from services.engagement.rules.customer import PROFILE_FIELDS, Customer, CustomerRules
-from services.engagement.rules.days import iso, iso_or_none, to_instant
 from services.engagement.rules.figures import number
+from services.engagement.rules.goals import progress
 from services.engagement.rules.history import SPANS
-from services.engagement.rules.owners import OWNING_ROLES
 from services.engagement.rules.relationship import (
     DECIDING_ROLES,
     MET_DAYS,
@@ -25,6 +24,9 @@ from services.engagement.rules.shown import NO_ANSWERS, NO_RELATIONSHIP, said
 from services.engagement.rules.tiers import PARTNER
 from services.engagement.rules.visits import CHANNELS, COMPANY_TOUR, EXECUTIVE, KINDS
 from shared.events.types import TIERS
+from shared.facts.days import iso, iso_or_none, to_instant
+from shared.facts.latest import ALWAYS
+from shared.facts.owners import OWNING_ROLES
 
 _MAX_CONCERNS_SHOWN = 100
 _STRATEGIC = len(TIERS) - 1
@@ -50,7 +52,7 @@ def customer_row(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
         row["tier_version"] = customer.tiers.version
     if customer.profile:
         row |= _profile(customer)
-    owners = {role: owner for role in OWNING_ROLES if (owner := customer.owners.at(role, today)) is not None}
+    owners = {role: owner for role in OWNING_ROLES if (owner := customer.owners.on(role, today)) is not None}
     if owners:
         row["owners"], row["owned_by"] = owners, sorted(set(owners.values()))
     sections = {
@@ -73,9 +75,9 @@ LISTED = ("satisfaction", "concerns", "goals")
 
 
 def _profile(customer: Customer) -> dict[str, Any]:
-    profile = customer.profile
+    profile = customer.profile.values(ALWAYS)
     row = {name: value for name in PROFILE_FIELDS if (value := profile.get(name)) is not None}
-    if profile.get("name") is not None:
+    if "name" in row:
         row["registered"] = True
     if (profile.get("rated_until") or 0) >= customer.today:
         row["rated"] = True
@@ -244,10 +246,9 @@ def _concerns(customer: Customer, rules: CustomerRules) -> dict[str, Any] | None
 
 def _goals(customer: Customer, rules: CustomerRules) -> list[dict[str, Any]]:
     goals = []
-    for metric, goal in sorted(customer.goals.by_metric.items()):
+    for metric, goal in sorted(customer.goals.items()):
         clock = customer.clock or 0
         value = rules.measure(customer, metric, clock, customer.today)
-        outcome = goal.outcome_value
         goals.append(
             {
                 "metric": metric,
@@ -255,9 +256,9 @@ def _goals(customer: Customer, rules: CustomerRules) -> list[dict[str, Any]]:
                 "target": goal.target / 100,
                 "due_on": iso(goal.due_on),
                 "value": number(value),
-                "progress": number(goal.progress(value)),
-                "outcome": number(outcome),
-                "outcome_progress": number(goal.progress(outcome)),
+                "progress": number(progress(goal, value)),
+                "outcome": number(goal.outcome),
+                "outcome_progress": number(progress(goal, goal.outcome)),
             }
         )
     return goals
@@ -283,6 +284,6 @@ def representative_row(representative: Representative) -> dict[str, Any]:
                 "target": goal.target / 100,
                 "due_on": iso(goal.due_on),
             }
-            for metric, goal in sorted(representative.goals.by_metric.items())
+            for metric, goal in sorted(representative.goals.items())
         ],
     }

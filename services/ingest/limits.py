@@ -1,35 +1,35 @@
-"""The limits of the HTTP door, each with its reason; shared/limits.py keeps to the two that are counted over time."""
+"""The limits of the HTTP door, each with its reason; shared/limits.py counts the two limits over time."""
 
 from dataclasses import dataclass
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Of one request, after decompression: bounds what a request can make the process hold."""
+"""Largest request after decompression: bounds what one request can make the process hold."""
 MAX_EVENTS = 500
-"""Of one request: bounds the work between two looks at the event loop, and the answer's size."""
+"""Most events per request: bounds the work between two turns of the event loop, and the size of the answer."""
 BODY_SECONDS = 20.0
-"""To receive one body: a slow sender must not hold one of the places below for ever."""
+"""Time to receive a body: a slow sender must not hold one of the slots below forever."""
 BODY_GRACE_SECONDS = 5.0
 LEAST_BODY_BYTES_PER_SECOND = 16 * 1024
-"""Of a body, after the grace: who sends slower than an old modem holds a place for nothing."""
+"""Slowest body after the grace period: a sender slower than an old modem wastes a slot."""
 WRITE_SECONDS = 10.0
-"""For Kafka's acknowledgement: then the answer is 503, and sending again is safe."""
+"""Time for Kafka's acknowledgement; then the answer is 503, and it is safe to send again."""
 LOOK_SECONDS = 0.15
-"""For the look at known claims: it only makes the answer more telling, so it may not cost much."""
+"""Time to look up known claims: that only makes the answer more precise, so it must be cheap."""
 MAX_IN_FLIGHT = 64
-"""Requests in work: 64 bodies of 1 MiB and what they become stay well under the memory of a service."""
+"""Most requests processed at once: 64 bodies of 1 MiB and their events stay well below a service's memory."""
 MAX_IN_FLIGHT_PER_KEY = 16
-"""Of those, of one key; and never more than are left free, so that a few keys gone wild leave places for another."""
+"""Most of those per key, and never more than are still free, so that a few runaway keys leave slots for others."""
 EVENTS_PER_SECOND = 2000.0
-"""Per key, over time: a third of what admission takes, so that one upstream gone wild leaves room for the others."""
+"""Per key, on average: a third of admission's throughput, so that one runaway upstream leaves room for others."""
 BURST_SECONDS = 5.0
-"""How many seconds' worth a key may send at once after a quiet time."""
+"""How many seconds' worth a key may send at once after a pause."""
 RETRY_AFTER_BUSY_SECONDS = 1
 RETRY_AFTER_UNAVAILABLE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class DoorLimits:
-    """The limits that a deployment or a test may set otherwise; the others are part of the contract."""
+    """The limits that a deployment or a test may change; the others are part of the contract."""
 
     max_in_flight: int = MAX_IN_FLIGHT
     max_in_flight_per_key: int = MAX_IN_FLIGHT_PER_KEY

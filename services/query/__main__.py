@@ -1,7 +1,6 @@
 """python -m services.query"""
 
-from services.query.app import SERVICE, run
-from services.query.settings import QuerySettings
+from services.query.service import SERVICE
 from shared.process import main
 
-main(SERVICE, QuerySettings, run)
+main(SERVICE)

@@ -18,14 +18,14 @@ from shared.keys import ApiKeys
 from shared.mongo import Database, connect
 from shared.mongo.ping import mongo_check
 from shared.process import EXIT_MISCONFIGURED, Process
-
-SERVICE = "query"
+from shared.service import Service
 
 log = logging.getLogger(__name__)
 
 
-def run(process: Process, settings: QuerySettings) -> int:
+def run(service: Service, process: Process, settings: QuerySettings) -> int:
     """Run the service; gives the exit code."""
+    del service
     try:
         keys = ApiKeys(settings.api_keys_file)
         text = settings.cursor_keys.get_secret_value() if settings.cursor_keys else None

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services import SERVICES
 from shared.positions import Mark, Of
 
-FOLDING = ("tiering", "engagement")
+FOLDING = tuple(SERVICES.folding)
 """Who folds the log, in the order in which their decisions reach one another."""
 
 

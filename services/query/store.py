@@ -11,6 +11,7 @@ from typing import Any
 
 from pymongo.errors import ExecutionTimeout
 
+from services import SERVICES
 from services.query.limits import MAX_QUERY_MS
 from services.query.standing import FOLDING, Admitted, Reached, Standing
 from shared.errors import Transient
@@ -21,7 +22,7 @@ from shared.mongo.policies import COLLECTION as POLICIES
 from shared.mongo.schema import pinned
 from shared.mongo.states import freshness_collection
 
-CLOCKS = {"tiering": "tiering", "engagement": "engagement"}
+CLOCKS = {name: service.customers for name, service in SERVICES.folding.items()}
 """By service, the collection of customers whose clock says up to when its rows tell."""
 
 

@@ -7,7 +7,6 @@ from itertools import compress
 from typing import Any
 
 from services.tiering.policy import RATED, Policies, Policy, in_force
-from services.tiering.rules.days import iso
 from services.tiering.rules.evolve import MASTER_DATA, ROLES
 from services.tiering.rules.explanation import factor_value
 from services.tiering.rules.factors import FIELDS, Assessment, assess
@@ -18,6 +17,7 @@ from shared.events.codec import dumped_decision
 from shared.events.decisions import TierChanged
 from shared.events.event import Event
 from shared.events.types import TIERS
+from shared.facts.days import iso
 from shared.policies.entitlements import Entitlement
 
 Json = dict[str, Any]
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 def row(state: State, standing: Standing, policies: Policies) -> Json:
     """The public fields of a customer's row, as of its clock. What is absent, empty or as expected is left out; the
-    view `customers` (store.py) fills it in, so that a row stays small.
+    view `customers` (views/customers.py) fills it in, so that a row stays small.
 
     factors: [[place in FACTORS, value (null when unknown), points, weight], ...]; entitlements: the values of
     ENTITLEMENTS for the tier that the customer is entitled to.
@@ -56,7 +56,7 @@ def row(state: State, standing: Standing, policies: Policies) -> Json:
 
 
 ENTITLEMENTS = tuple(field.name for field in fields(Entitlement))
-"""What an entitlement gives, in the order of a row's `entitlements`."""
+"""The parts of an entitlement, in the order of a row's `entitlements`."""
 
 
 @lru_cache(256)
@@ -138,7 +138,8 @@ def net_order(net: str) -> int:
 
 
 MAX_FLAGGED = 20
-"""Invoices named of which a part or a credit is not counted: in another currency, or over a hundred of one invoice."""
+"""Most invoices listed of which a part or a credit is not counted: in another currency, or more than 100 of one
+invoice."""
 
 
 def unconverted_currencies(state: State, policy: Policy) -> list[str]:
@@ -157,9 +158,9 @@ _NOTHING: Json = {}
 def _shown(state: State) -> Json:
     """Master data, owners and when ratings lapse; kept in the state until one of them changes."""
     today = state.today
-    said = {name: state.registered.value(name, today) for name in MASTER_DATA} if state.registered.entries else {}
-    public: Json = {name: value for name, value in said.items() if value is not None}
-    if state.registered.holding("name", today) is not None:
+    said = state.registered.values(today)
+    public: Json = {name: said[name] for name in MASTER_DATA if said.get(name) is not None}
+    if "name" in said:
         public["registered"] = True
     for role in ROLES:
         owner = state.owners.on(role, today)

@@ -1,7 +1,7 @@
 """API keys: who may send events and of which sources, who may read what, and whose rows.
 
-The file holds hashes only. A secret is 32 random bytes, so one round of SHA-256 keeps it: there is nothing to
-guess that a slow hash would protect, and each request can afford it.
+The file contains only hashes. A secret is 32 random bytes, so one round of SHA-256 protects it: nothing can be guessed
+that a slow hash would protect, and every request can afford it.
 """
 
 import hmac
@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import yaml
 from pydantic import (
@@ -29,11 +29,14 @@ from pydantic import (
 )
 
 from shared.errors import Malformed
+from shared.yaml_lines import load, read_text
 
 log = logging.getLogger(__name__)
 
 MAX_KEYS = 1000
 MAX_KEYS_FILE_BYTES = 1024 * 1024
+MAX_KEYS_FILE_PARTS = 200_000
+"""More than so many bytes can hold without aliases."""
 EVERYTHING, OWN, TEAM = "all", "own", "team"
 
 
@@ -52,13 +55,12 @@ class Scope(StrEnum):
 
 _TOKEN = re.compile(r"gx_([a-z0-9]{4,32})_([A-Za-z0-9_-]{20,128})")
 _NOBODY = "sha256:" + "0" * 64
-"""Compared with when the id is unknown, so that the time taken does not tell which ids exist."""
+"""The hash compared when the id is unknown, so that timing does not reveal which ids exist."""
 
 
 class ApiKey(BaseModel):
-    """One key as the file holds it. `sources`: each exact, or a beginning followed by `*`; `"*"` alone allows
-    all. `rows`: whose customers it reads: `all`, those of one representative (`own:R-001`), or those of the
-    representatives of a team (`team:east`).
+    """One key in the file. `sources`: each exact, or a prefix followed by `*`; `"*"` alone allows all. `rows`: whose
+    customers it reads: `all`, those of one representative (`own:R-001`), or those of a team (`team:east`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -70,7 +72,7 @@ class ApiKey(BaseModel):
     expires: AwareDatetime | None = None
     revoked: AwareDatetime | None = None
     events_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] | None = None
-    """Its own limit; None: the one of all keys (GUANXI_EVENTS_PER_SECOND)."""
+    """Its own limit; None: the common limit (GUANXI_EVENTS_PER_SECOND)."""
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = (Scope.EVENTS_WRITE,)
     rows: Annotated[str, StringConstraints(pattern=r"^(all|(own|team):[^\p{C}\p{Z}][^\p{C}]{0,127})$")] = EVERYTHING
 
@@ -79,7 +81,7 @@ class ApiKey(BaseModel):
     def _star_at_the_end(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
         for source in sources:
             if "*" in source[:-1]:
-                raise ValueError(f"{source!r}: a * stands at the end only")
+                raise ValueError(f"{source!r}: a * is allowed only at the end")
         return sources
 
     @model_validator(mode="after")
@@ -93,7 +95,7 @@ class ApiKey(BaseModel):
         return scope in self.scopes
 
     def may_send(self, source: str) -> bool:
-        """Whether events of this source are taken from this key."""
+        """Whether this key may send events of this source."""
         return any(source.startswith(s[:-1]) if s.endswith("*") else source == s for s in self.sources)
 
     def active(self, now: datetime) -> bool:
@@ -115,43 +117,30 @@ class _KeysFile(BaseModel):
 
 
 def hash_secret(secret: str) -> str:
-    """What the file keeps of a secret."""
+    """The hash of a secret, as in the file."""
     return "sha256:" + sha256(secret.encode()).hexdigest()
 
 
 def read_keys(path: Path) -> tuple[ApiKey, ...]:
-    """The keys of a YAML (or JSON) file; none when there is no file. Raises Malformed with what and where."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_KEYS_FILE_BYTES + 1)
-    except FileNotFoundError:
+    """The keys in a YAML (or JSON) file; none if there is no file. Raises Malformed with what is wrong and where."""
+    if not path.exists():
         return ()
-    except OSError as error:
-        raise Malformed(f"{path}: {error.strerror}") from None
-    if len(raw) > MAX_KEYS_FILE_BYTES:
-        raise Malformed(f"{path}: larger than {MAX_KEYS_FILE_BYTES} bytes, so not a file of API keys")
+    document = load(read_text(path, MAX_KEYS_FILE_BYTES), str(path), MAX_KEYS_FILE_PARTS)
     try:
-        document: Any = yaml.safe_load(raw)
-        return _KeysFile.model_validate({} if document is None else document).keys
+        return _KeysFile.model_validate({} if document.value is None else document.value).keys
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise Malformed(f"{path}: {where}: {first['msg']}") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise Malformed(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        raise document.invalid(error) from None
 
 
 def dump_keys(keys: Iterable[ApiKey]) -> str:
-    """The text of a keys file."""
+    """The text of a key file."""
     rows = [key.model_dump(mode="json", exclude_none=True) for key in keys]
-    head = "# API keys of guanxi; change it with `guanxi keys`. It holds hashes, no secrets.\n"
+    head = "# API keys of guanxi; change it with `guanxi keys`. It contains hashes, not secrets.\n"
     return head + yaml.safe_dump({"keys": rows}, sort_keys=False, allow_unicode=True)
 
 
 class Denied(NamedTuple):
-    """Why there is no valid key: for logs and metrics, never for the answer. `key_id` is as sent, where it has the form
-    of one.
-    """
+    """Why there is no valid key: for logs and metrics, not for the answer. `key_id`: as sent, if it looks like one."""
 
     why: Literal["missing", "malformed", "unknown", "wrong_secret", "revoked", "expired"]
     key_id: str = "-"
@@ -159,7 +148,7 @@ class Denied(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What tells one version of the file from another."""
+    """What distinguishes versions of the file."""
 
     inode: int
     size: int
@@ -167,10 +156,10 @@ class _Seen:
 
 
 class ApiKeys:
-    """The keys of a file, read anew when it changes, so that keys rotate without a restart.
+    """The keys of a file, read again when it changes, so that keys rotate without a restart.
 
-    A file that can't be read after a change leaves the keys as they were and is logged once: a slip in an
-    editor must not lock every upstream out. Raises Malformed when it can't be read at the start.
+    If the file can't be read after a change, the previous keys stay valid and the error is logged once: a typo must not
+    lock out every upstream. Raises Malformed if it can't be read at the start.
     """
 
     def __init__(self, path: Path) -> None:
@@ -178,10 +167,10 @@ class ApiKeys:
         self._seen = self._look()
         self._keys = _by_id(read_keys(path))
         if not self._keys:
-            log.warning("%s: no API keys, requests are answered 401; make one with `guanxi keys create`", path)
+            log.warning("%s: no API keys, so every request is answered 401; create one with `guanxi keys create`", path)
 
     def find(self, authorization: str | None, now: datetime) -> "ApiKey | Denied":
-        """The active key of an Authorization header, or what is wrong with it. Compares in constant time."""
+        """The active key in an Authorization header, or what is wrong with it. Compares in constant time."""
         self._reload()
         if not authorization:
             return Denied("missing")
@@ -205,14 +194,14 @@ class ApiKeys:
             return
         self._seen = seen
         if seen is None:
-            log.error("%s is gone; the keys read before stay in force", self._path)
+            log.error("%s is missing; the keys read before stay valid", self._path)
             return
         try:
             self._keys = _by_id(read_keys(self._path))
         except Malformed as error:
-            log.error("%s; the keys read before stay in force", error)  # noqa: TRY400 - the text says all
+            log.error("%s; the keys read before stay valid", error)  # noqa: TRY400 - the text says all
         else:
-            log.info("%s: read anew, %d keys", self._path, len(self._keys))
+            log.info("%s: reloaded, %d keys", self._path, len(self._keys))
 
     def _look(self) -> _Seen | None:
         try:

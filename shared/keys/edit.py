@@ -1,6 +1,4 @@
-"""Editing the file of API keys: one writer at a time, and readers see the old file or the new one, never
-half.
-"""
+"""Edits the file of API keys: one writer at a time; readers see either the old file or the new one."""
 
 import fcntl
 import os
@@ -17,7 +15,7 @@ from shared.errors import Malformed
 from shared.keys import EVERYTHING, ApiKey, Scope, dump_keys, hash_secret, read_keys
 
 _ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
-"""Letters and digits that are not taken for one another when read aloud."""
+"""Letters and digits that are not confused when read aloud."""
 _ID_CHARS = 8
 _SECRET_BYTES = 32
 _NEW_FILE_MODE = 0o600
@@ -33,7 +31,7 @@ def create_key(
     scopes: Sequence[str] = (Scope.EVENTS_WRITE,),
     rows: str = EVERYTHING,
 ) -> tuple[ApiKey, str]:
-    """Add a key; gives it and its token, which is nowhere kept. Raises Malformed on a bad source, scope or file."""
+    """Add a key; returns it and its token, which is not stored. Raises Malformed for a bad source, scope or file."""
     unknown = next((scope for scope in scopes if scope not in set(Scope)), None)
     if unknown is not None:
         raise Malformed(f"no scope {unknown!r}; there are {', '.join(Scope)}")
@@ -59,9 +57,7 @@ def create_key(
 
 
 def revoke_key(path: Path, key_id: str, *, now: datetime) -> ApiKey:
-    """Mark a key as revoked, for good; a second time changes nothing. Raises Malformed when there is no such
-    key.
-    """
+    """Revoke a key permanently; doing it twice changes nothing. Raises Malformed if there is no such key."""
     revoked: list[ApiKey] = []
 
     def change(keys: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
@@ -97,7 +93,7 @@ def _edit(path: Path, change: Callable[[tuple[ApiKey, ...]], tuple[ApiKey, ...]]
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """A lock on a file beside it, as the file itself is replaced."""
+    """A lock on a separate file, as the key file itself is replaced."""
     try:
         with path.with_name(f".{path.name}.lock").open("w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -12,8 +12,8 @@ from local.stack.paths import REPOSITORY
 from shared.keys.edit import create_key
 from tests.attacks.attacker import ATTACKS
 from tests.attacks.stand import Stand
-from tests.services.ingest.http.door import OLD_KEY_DAY
-from tests.services.ingest.http.running import ingest
+from tests.services.ingest.doors.http.door import OLD_KEY_DAY
+from tests.services.ingest.doors.http.running import ingest
 from tests.services.ingest.real import PARTITIONS
 
 SETTINGS = {

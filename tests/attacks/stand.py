@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx
 
 from local.stack.paths import REPOSITORY
-from tests.services.ingest.events import event
+from tests.events.wire import event
 
 CLIENTS = 4
 EVERY_SECONDS = 0.05

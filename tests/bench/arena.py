@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from local.demo.door import Door
 from local.stack.backing import Backing, backing
 from local.stack.paths import REPOSITORY
 from local.stack.services import ALL, Services
@@ -20,6 +19,7 @@ from shared.keys.edit import create_key
 from shared.mongo import Database, connect
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
+from tests.bench.door import Door
 
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 WRITE_RECORDS = 2_000

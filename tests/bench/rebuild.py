@@ -17,13 +17,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from random import Random
 
-from local.demo.door import Door
 from local.demo.latency import Latencies, Probe, door_to_view, over_http
 from local.stack.backing import backing
 from local.stack.services import Services
 from operations.rebuild.fast import fast_process
 from operations.rebuild.run import Asked, Outcome, run
-from operations.rebuild.services import FOLDING
+from services import SERVICES
 from shared.events.codec import encode
 from shared.events.event import Event, LogPosition, Position
 from shared.events.facts import PurchaseRecorded
@@ -39,6 +38,7 @@ from shared.settings import Settings
 from shared.topics import LOG
 from tests.bench import load
 from tests.bench.arena import POLICY, settings_of
+from tests.bench.door import Door
 from tests.bench.latency import EVENTS_PER_REQUEST
 from tests.bench.processes import peak_rss_mb
 from tests.bench.throughput import now
@@ -73,7 +73,7 @@ async def fold_first(settings: Settings, database: Database) -> float:
     """The first views of tiering; of engagement, which folds none of this, the positions alone. Gives the seconds."""
     ends = (await bounds(settings, LOG.full_name(settings))).ends
     began = time.perf_counter()
-    for service in FOLDING:
+    for service in SERVICES.folding:
         store = StateStore(database, service, 1, 1)
         if service == "engagement":
             await store.progress(list(ends))

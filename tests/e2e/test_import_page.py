@@ -17,7 +17,7 @@ from tests.e2e.conftest import MakeWorld
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PAGE = (REPOSITORY / "docs" / "import.md").read_text(encoding="utf-8")
-EXPORT = REPOSITORY / "tests" / "importer" / "exports" / "erpnext-sales-invoices.csv"
+EXPORT = REPOSITORY / "tests/services/ingest/doors/files/exports" / "erpnext-sales-invoices.csv"
 EXPORTS = EXPORT.parent
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 OTHERS = {

@@ -61,6 +61,7 @@ def _show(outcome: Outcome) -> None:
 
 def _chunk(scenario: str, first: int, count: int, plant: str | None) -> list[Outcome]:
     parts = PLANTS[plant].parts if plant else None
+    scenario = PLANTS[plant].scenario if plant else scenario
     return [run(Case(seed, scenario), parts) for seed in range(first, first + count)]
 
 

@@ -1,8 +1,9 @@
-"""What ingest knows and decides, pure: which events are admitted, and which of them is a record's truth.
+"""The rules of ingest, pure: which events are admitted, and which revision of a record holds.
 
-`admit` judges an event by itself, at every door alike; `judge` judges it against what came before; both return
+`admit` judges an event by itself, the same at every door; `judge` judges it against earlier events; both return
 refusals as values. The stages of `admit`: the envelope (`envelope`), the data by its type's model (`content`), rules
-across fields (`rules`), names of persons taken out (`people`). `read_quickly` says the same of most events at once.
+across fields (`rules`), names of persons taken out (`people`). `read_quickly` does the same for most events in one
+pass.
 """
 
 from services.ingest.admit.admit import admit, refuse_key

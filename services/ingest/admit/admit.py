@@ -1,4 +1,4 @@
-"""The rules of the doors, put together: an event by itself, without a look at what came before."""
+"""All rules of the doors for one event by itself, without earlier events."""
 
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -17,8 +17,8 @@ from shared.events.refusal import Reason, Refused
 from shared.events.registry import record_of, subject_kind
 
 CLAIM_KEPT = timedelta(days=800)
-"""How long after it happened a fact without a business id is remembered: longer than the age limit, so that what is
-forgotten can not come again. Records are remembered for good, and so is history, which has no age limit."""
+"""How long a fact without a business id is remembered after it happened: longer than the age limit, so that a
+forgotten fact can't be sent again. Records are remembered forever, and so is history, which has no age limit."""
 
 _OWN_KEYS = (b"customer:", b"representative:")
 
@@ -32,13 +32,13 @@ def admit(
     internal: bool = False,
     person_key: bytes = b"",
 ) -> Candidate | Refused:
-    """The candidate that an event is, or why it is refused.
+    """Turn an event into a candidate, or a refusal.
 
-    document: as `doors.kafka.wire` or another strict JSON reader gives it; now: the inbox's append time (at the
-    HTTP door, which answers ahead of it, the door's clock); zone: of business days; backfill: history, which has no
-    age limit; internal: whether guanxi's own types may come (they may on the inbox, not at the other doors);
-    person_key: goes into the ids of persons known by name, thus into the log's data, and into nothing that tells
-    repeats; only admission needs it.
+    document: as read by `doors.kafka.wire` or another strict JSON reader; now: the inbox's append time (at the HTTP
+        door, which answers before that, the door's clock); zone: of business days; backfill: history, which has no age
+        limit; internal: whether guanxi's own types are allowed (on the inbox, but not at the other doors);
+    person_key: used for the ids of persons known by name, so it affects the log's data but not the detection of
+        repeats; only admission needs it.
     """
     envelope = read_envelope(document, internal=internal)
     if isinstance(envelope, Refused):
@@ -53,12 +53,12 @@ def admit(
     refused = refuse_combination(envelope, fact, zone)
     if refused is not None:
         return refused
-    assert isinstance(document, dict), "an envelope is a dict's"
+    assert isinstance(document, dict), "an envelope comes from a dict"
     return _candidate(document, envelope, fact, data, backfill=backfill, person_key=person_key)
 
 
 def _in_words(refused: Refused, document: object) -> Refused:
-    """With what the message looks like, or what an attribute was probably meant to be."""
+    """Add what the message looks like, or what an attribute was probably meant to be."""
     if not isinstance(document, dict):
         return refused
     if refused.field == "specversion":
@@ -67,12 +67,12 @@ def _in_words(refused: Refused, document: object) -> Refused:
 
 
 def refuse_key(key: bytes | None, candidate: Candidate) -> Refused | None:
-    """Refusal of a record whose Kafka key has our own form but names another subject. Any other key is fine: the log
-    is keyed afresh.
+    """Refuse a record whose Kafka key has our form but names another subject. Any other key is fine: the log sets its
+    own key.
     """
     if key is None or not key.startswith(_OWN_KEYS) or key == candidate.key.encode():
         return None
-    return Refused(Reason.KEY_MISMATCH, "subject", f"the record's key is not {candidate.key!r}; send that, or none")
+    return Refused(Reason.KEY_MISMATCH, "subject", f"the record's key must be {candidate.key!r} or absent")
 
 
 def _candidate(
@@ -124,14 +124,16 @@ def _candidate(
 
 
 def _former_content(name: str, subject: str, instant: str, data: dict[str, Any]) -> bytes:
-    """As when fte was 1 unless it was said, and null the same as absent, in registrations of representatives."""
+    """The content as it was hashed when fte defaulted to 1, and null equalled absent, in registrations of
+    representatives.
+    """
     said = {"fte": "1"} | {field: value for field, value in data.items() if value is not None}
     return content_hash((name, subject, instant, said))
 
 
 def identity_of(source: str, event_id: str, record: tuple[str, ...] | None) -> bytes:
     """16 bytes that all revisions of a record share (domain.md, Identity): of `record_of`, else the event's own id. Ids
-    hold no null character, so that it can part them.
+    contain no null character, so it can separate them.
     """
     parts = ("fact", source, event_id) if record is None else ("record", source, *record)
     return blake2b("\0".join(parts).encode(), digest_size=16).digest()

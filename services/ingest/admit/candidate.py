@@ -1,4 +1,4 @@
-"""What the doors' rules make of an event: everything that admission needs to claim it and put it on the log."""
+"""The result of the doors' rules for an event: everything that admission needs to claim it and write it to the log."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 
 class PersonName(NamedTuple):
-    """What is known of a person by name; kept in `people`, never on the log (domain.md, People).
+    """A person's name; kept in `people`, never on the log (domain.md, People).
 
-    key: the log's key that the person belongs to; person_id: as on the log, the subject's own id for a representative;
-    fields: `name`, and `title` where the event says something of it.
+    key: the log key that the person belongs to; person_id: as on the log, the subject's own id for a representative;
+    fields: `name`, and `title` if the event has it.
     """
 
     key: str
@@ -19,20 +19,20 @@ class PersonName(NamedTuple):
 
 @dataclass(slots=True)
 class Candidate:
-    """An event that every rule lets pass that needs no look at what came before.
+    """An event that passes every rule that needs no earlier events.
 
     time: UTC; data: the log's form, canonical JSON values;
     key: "customer:<id>" or "representative:<id>";
     identity: 16 bytes, the same for all revisions of a record (domain.md, Identity);
     content: 16 bytes, the same for the same content;
-    undo: what the log shows as `replaces` when a later revision comes, None where no revision can;
+    undo: what the log shows as `replaces` when a later revision arrives, None if no revision is possible;
     void: whether it is a RecordVoided;
     names: persons named in it, in order;
-    ignored: dotted paths of attributes and fields that guanxi does not know, a bounded number;
+    ignored: dotted paths of unknown attributes and fields, a bounded number;
     expires_at: when its claim may be forgotten, None for never;
-    actor: who entered it upstream, as that system says;
-    claimed: False for what changes nothing however often it comes (reviews);
-    former: the content as 2b2bfed hashed it, where that differs, so that its claims know a repeat.
+    actor: who entered it upstream, according to that system;
+    claimed: False for events that change nothing however often they arrive (reviews);
+    former: the content as hashed by version 2b2bfed, where that differs, so that its claims still detect a repeat.
     """
 
     type: str
@@ -55,5 +55,5 @@ class Candidate:
     claimed: bool
     actor: str | None = None
     key_id: str | None = None
-    """The API key that sent it, where the HTTP door vouches for that."""
+    """The API key that sent it, if the HTTP door vouches for it."""
     former: bytes | None = None

@@ -1,7 +1,7 @@
-"""Each record once: what is remembered of an identity, and the verdict on another event of it.
+"""Each record once: what is remembered of an identity, and the verdict on the next event with it.
 
 One claim per identity, changed by compare-and-set. It keeps every accepted revision with its position on the inbox, so
-that a position that comes again (after a crash, or through a second owner) gets the same verdict and the same output
+that a position that is read again (after a crash, or by a second owner) gets the same verdict and output
 (architecture.md, invariant 3).
 """
 
@@ -14,11 +14,12 @@ from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 
 MAX_REVISIONS = 100
-"""Revisions kept per record, so that a claim stays far below a document's limit. A void is taken beyond it, once."""
+"""Revisions kept per record, so that a claim stays far below MongoDB's document limit. One void beyond it is
+accepted."""
 
 
 class Entry(NamedTuple):
-    """One accepted revision: where it came from, the hash of its content, and what undoing it needs."""
+    """One accepted revision: its position, the hash of its content, and what is needed to undo it."""
 
     revision: int
     position: Position
@@ -27,14 +28,14 @@ class Entry(NamedTuple):
 
     @property
     def is_void(self) -> bool:
-        """Whether this revision has no content."""
+        """Whether this revision voids the record."""
         return self.undo is not None and self.undo["data"] is None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """Everything accepted under one identity. `entries` ascend by revision, which is the order of acceptance too.
-    `v` counts writes for compare-and-set, 0 for a claim that is not stored yet.
+    `v` counts writes for compare-and-set; 0 means not stored yet.
     """
 
     identity: bytes
@@ -45,20 +46,20 @@ class Claim:
 
 
 class Accepted(NamedTuple):
-    """To be put on the log, with `replaces` in its data. `claim` is to be stored before, None when nothing changed."""
+    """To write to the log, with `replaces` in its data. `claim` must be stored first; None when unchanged."""
 
     claim: Claim | None
     replaces: dict[str, Any] | None
 
 
 class Duplicate(NamedTuple):
-    """The same content again, from another position: nothing to do."""
+    """The same content again from another position: nothing to do."""
 
     revision: int
 
 
 def judge(claim: Claim | None, candidate: Candidate, position: Position) -> Accepted | Duplicate | Refused:
-    """The verdict on a candidate, given everything accepted of its identity so far."""
+    """The verdict on a candidate, given everything accepted under its identity so far."""
     if not candidate.claimed:
         return Accepted(None, None)
     if claim is None:
@@ -81,20 +82,25 @@ def _against(claim: Claim, candidate: Candidate, position: Position) -> Accepted
     is_record = candidate.undo is not None
     starts_afresh = highest.is_void and revision > highest.revision and not candidate.void
     if is_record and claim.key != candidate.key and not starts_afresh:
-        hint = "this record has another subject; to move it, void it there and send a higher revision for this one"
+        hint = (
+            "this record belongs to another subject; to move it, void it there, then send a higher revision with "
+            "this subject"
+        )
         return Refused(Reason.SUBJECT_CHANGED, "subject", hint)
     for entry in claim.entries:
         if entry.revision == revision:
-            hint = f"revision {revision} of this record came before with other content; amend with a higher revision"
+            hint = (
+                f"revision {revision} of this record already exists with other content; amend it with a higher revision"
+            )
             if not is_record:
-                hint = "this source sent this id before with other content; a new fact needs an id of its own"
+                hint = "this source already sent this id with other content; give a new fact its own id"
             return Refused(Reason.CONFLICTING_REPEAT, "revision" if is_record else "id", hint)
     if revision < highest.revision:
-        hint = f"revision {highest.revision} of this record is known; {revision} is lower"
+        hint = f"revision {revision} is lower than the known revision {highest.revision} of this record"
         return Refused(Reason.SUPERSEDED, "revision", hint)
     full = MAX_REVISIONS + (1 if candidate.void else 0)
     if len(claim.entries) >= full:
-        hint = f"{MAX_REVISIONS} revisions of this record are known; void it and send a record with a new id"
+        hint = f"this record has {MAX_REVISIONS} revisions already; void it and send a record with a new id"
         return Refused(Reason.TOO_MANY_REVISIONS, "revision", hint)
     entry = Entry(revision, position, candidate.content, candidate.undo)
     after = Claim(claim.identity, candidate.key, (*claim.entries, entry), claim.expires_at, claim.v)

@@ -1,7 +1,7 @@
-"""The data of an event: checked by its type's model, made canonical, with what is unknown named.
+"""The data of an event: checked by its type's model, made canonical, with unknown fields named.
 
 Canonical means: the same content is the same JSON, so that repeats are known by value (domain.md, Identity). Amounts
-have exactly their currency's decimals; other decimals have no zeros at their end; what is absent is left out.
+have exactly their currency's decimals; other decimals have no trailing zeros; absent fields are left out.
 """
 
 import re
@@ -22,20 +22,20 @@ from shared.events.registry import FactType
 from shared.events.types import MAX_AMOUNT_DIGITS, MAX_NAME_CHARS
 
 FIRST_DAY, LAST_DAY = "1900-01-01", "2199-12-31"
-"""Days of data lie between these, so that folds can reckon from any of them without leaving the calendar."""
+"""The range of days in data, so that folds can calculate from any of them without leaving the calendar."""
 MAX_NAMED = 20
-"""Unknown fields that are named in an answer; more are summed up."""
+"""Unknown fields named in an answer; the rest are counted."""
 MAX_PATH_CHARS = 200
 MAX_NUMBERS = 4096
-"""Numbers whose canonical form is kept at hand: rates and points repeat."""
+"""Size of the cache of canonical numbers: rates and points repeat."""
 
 _OWN_HINT = {
     "missing": "is required",
-    "string_type": "must be a text",
-    "string_too_long": "is too long: {max_length} characters at most",
+    "string_type": "must be a string",
+    "string_too_long": "is too long: at most {max_length} characters",
     "string_too_short": "must not be empty",
     "too_long": "has more than {max_length} entries",
-    "too_short": "needs an entry at least",
+    "too_short": "needs at least one entry",
     "tuple_type": "must be a list",
     "model_type": "must be an object",
     "int_type": "must be a whole number",
@@ -46,7 +46,7 @@ _OWN_HINT = {
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What one needs to know of a model beside validating: which fields it has, and which of them are special."""
+    """What is known of a model beyond validation: which fields it has, and which of them are special."""
 
     fields: frozenset[str]
     decimals: tuple[str, ...]
@@ -100,7 +100,7 @@ def read_data(entry: FactType, data: dict[str, Any]) -> tuple[Fact, dict[str, An
 
 
 def unknown_fields(entry: FactType, data: dict[str, Any]) -> list[str]:
-    """Dotted paths of the fields of `data` that the type's model lacks, the first few of them."""
+    """Dotted paths of the fields of `data` that the type's model lacks; the first few only."""
     shape = _shape(entry.door)
     if not shape.lists and data.keys() <= shape.fields:
         return []
@@ -118,7 +118,7 @@ def fields_beside(entry: FactType, path: str) -> frozenset[str]:
 
 
 def bounded(paths: list[str]) -> tuple[str, ...]:
-    """At most `MAX_NAMED` paths of bounded length; the last says how many more there are."""
+    """At most `MAX_NAMED` paths of bounded length; the last entry counts the rest."""
     named = tuple(path.encode(errors="backslashreplace").decode()[:MAX_PATH_CHARS] for path in paths[:MAX_NAMED])
     return named if len(paths) <= MAX_NAMED else (*named, f"... and {len(paths) - MAX_NAMED} more")
 
@@ -136,7 +136,9 @@ _PART = ("payment_id", "amount", "currency")
 
 
 def _is_part(data: dict[str, Any]) -> bool:
-    """Whether a payment says anything of a part; then it must say all (domain.md, A rating counts ...)."""
+    """Whether a payment has any field of a part; then it must have all of them (domain.md, Payment parts and
+    credits).
+    """
     return any(data.get(name) is not None for name in _PART)
 
 
@@ -145,11 +147,13 @@ def _with_amount(data: dict[str, Any], *, part: bool = False) -> dict[str, Any] 
         if data.get(name) is None:
             hint = f"{name} is required"
             if part:
-                hint = "payment_id, amount and currency come together; leave out all three where the rest was paid"
+                hint = (
+                    "send payment_id, amount and currency together, or none of them if this payment settles the invoice"
+                )
             return Refused(Reason.MISSING_FIELD, f"data.{name}", hint)
     currency = data["currency"]
     if not isinstance(currency, str):
-        return Refused(Reason.INVALID_FIELD, "data.currency", "currency must be a text, such as CNY")
+        return Refused(Reason.INVALID_FIELD, "data.currency", "currency must be a string such as CNY")
     amount = canonical_amount(data["amount"], currency)
     return amount if isinstance(amount, Refused) else {**data, "amount": amount}
 
@@ -163,7 +167,7 @@ def canonical_amount(amount: object, currency: str) -> str | Refused:
 
 
 def _plain_limit(value: object) -> object:
-    """A credit limit has no currency of its own: as written, in plain digits; what cannot be is left to the model."""
+    """A credit limit has no currency: keep it as written, in plain digits; the model refuses anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         return value
     if isinstance(value, str):
@@ -175,7 +179,7 @@ def _plain_limit(value: object) -> object:
 
 @lru_cache(maxsize=MAX_NUMBERS)
 def plain_number(text: str) -> str:
-    """A decimal without exponent, leading zeros, and zeros at its end."""
+    """A decimal without exponent, leading or trailing zeros."""
     plain = format(Decimal(text), "f")
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")
@@ -186,7 +190,7 @@ def _refuse_days(shape: _Shape, dumped: dict[str, Any], path: str) -> Refused | 
     for name in shape.days:
         day = dumped.get(name)
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
-            hint = f"days lie from {FIRST_DAY} to {LAST_DAY}; leave out a day that never comes"
+            hint = f"a day must be from {FIRST_DAY} to {LAST_DAY}; omit a day that never comes"
             return Refused(Reason.INVALID_FIELD, f"{path}.{name}", hint)
     for name, nested in shape.lists_with_days:
         for index, item in enumerate(dumped.get(name) or ()):
@@ -197,7 +201,7 @@ def _refuse_days(shape: _Shape, dumped: dict[str, Any], path: str) -> Refused | 
 
 
 def _refused(error: ValidationError) -> Refused:
-    """The first thing wrong, in our words, and where else something is."""
+    """The first error, in our words, and where the others are."""
     first, *others = error.errors(include_url=False)
     field = ".".join(("data", *map(str, first["loc"])))
     kind, context = first["type"], first.get("ctx") or {}
@@ -206,11 +210,11 @@ def _refused(error: ValidationError) -> Refused:
         kind = "missing"  # null is the same as absent (domain.md, Identity)
     reason = Reason.MISSING_FIELD if kind == "missing" else Reason.INVALID_FIELD
     if kind.startswith("string_") and _is_id(str(name)) and kind != "string_type":
-        reason, hint = Reason.INVALID_ID, f"{name} must be a text of {ID_HINT}"
+        reason, hint = Reason.INVALID_ID, f"{name} must be a string of {ID_HINT}"
     elif name == "limit":
         reason, hint = Reason.INVALID_AMOUNT, 'limit must be a decimal such as "50000.00", with at most 4 decimals'
     elif kind == "string_pattern_mismatch":
-        hint = f"{name} holds characters that are not allowed: control characters, or line breaks in a one-line text"
+        hint = f"{name} contains characters that are not allowed: control characters, or line breaks in a one-line text"
     elif kind == "value_error":
         hint = str(context.get("error", "is not valid"))
         hint = hint if not first["loc"] else f"{name}: {hint}"
@@ -219,7 +223,7 @@ def _refused(error: ValidationError) -> Refused:
     else:
         hint = f"{name}: {first['msg'][:1].lower()}{first['msg'][1:]}"
     if others:
-        hint += "; also look at " + ", ".join(".".join(("data", *map(str, e["loc"]))) for e in others[:3])
+        hint += "; see also " + ", ".join(".".join(("data", *map(str, e["loc"]))) for e in others[:3])
     return Refused(reason, field[:MAX_PATH_CHARS], hint)
 
 

@@ -13,11 +13,11 @@ from shared.events.registry import DECISIONS, FACTS, FactType
 from shared.events.types import MAX_ID_CHARS, Id, whole
 
 MAX_REVISION = 2**53 - 1
-"""Every JSON reader knows whole numbers up to here, and microseconds since 1970 serve as revisions."""
+"""Every JSON reader handles whole numbers up to here, and microseconds since 1970 fit as revisions."""
 MAX_AGE = timedelta(days=760)
 MAX_AHEAD = timedelta(minutes=5)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-"""History begins here: windows can then be reckoned backwards from any day without leaving the calendar."""
+"""History starts here, so that windows can go back from any day without leaving the calendar."""
 
 KNOWN = frozenset(
     {
@@ -25,7 +25,7 @@ KNOWN = frozenset(
         "traceparent",
     }
 )  # fmt: skip
-ID_HINT = f"1 to {MAX_ID_CHARS} printable characters, no white space at the ends"
+ID_HINT = f"1 to {MAX_ID_CHARS} printable characters, no leading or trailing white space"
 
 _validate_id = TypeAdapter(Id).validator.validate_python
 _SUCH_AS = "such as 2026-01-31T08:00:00+08:00"
@@ -39,7 +39,7 @@ _TRACEPARENT = re.compile(TRACEPARENT)
 
 @dataclass(slots=True)
 class Envelope:
-    """The attributes of an event, checked; `data` as it came."""
+    """The attributes of an event, checked; `data` as received."""
 
     entry: FactType
     id: str
@@ -53,9 +53,9 @@ class Envelope:
 
 
 def read_envelope(document: object, *, internal: bool) -> Envelope | Refused:
-    """The envelope of a JSON document; `internal` lets guanxi's own types pass."""
+    """Read the envelope of a JSON document; `internal` allows guanxi's own types."""
     if not isinstance(document, dict):
-        return Refused(Reason.NOT_CLOUDEVENT, "", "a JSON object is expected, a CloudEvents 1.0 event")
+        return Refused(Reason.NOT_CLOUDEVENT, "", "expected a JSON object: a CloudEvents 1.0 event")
     if document.get("specversion") != "1.0":
         return Refused(Reason.NOT_CLOUDEVENT, "specversion", 'specversion must be "1.0"')
     entry = _entry(document.get("type"), internal=internal)
@@ -71,7 +71,7 @@ def read_envelope(document: object, *, internal: bool) -> Envelope | Refused:
     revision = document.get("revision")
     revision = 1 if revision is None else whole(revision)
     if type(revision) is not int or not 1 <= revision <= MAX_REVISION:
-        return Refused(Reason.INVALID_FIELD, "revision", f"a whole number from 1 to {MAX_REVISION} is expected")
+        return Refused(Reason.INVALID_FIELD, "revision", f"must be a whole number from 1 to {MAX_REVISION}")
     refused = _refuse_actor(document) or _refuse_data(document)
     if refused is not None:
         return refused
@@ -92,7 +92,7 @@ def read_envelope(document: object, *, internal: bool) -> Envelope | Refused:
 
 
 def ignored_attributes(document: dict[str, Any], envelope: Envelope) -> list[str]:
-    """Attributes that guanxi does not know, or cannot read and does not need."""
+    """Attributes that guanxi does not know, or can't read and does not need."""
     ignored = []
     if not document.keys() <= KNOWN:
         ignored = [name for name, value in document.items() if name not in KNOWN and value is not None]
@@ -102,33 +102,35 @@ def ignored_attributes(document: dict[str, Any], envelope: Envelope) -> list[str
 
 
 def refuse_age(time: datetime, now: datetime, *, backfill: bool) -> Refused | None:
-    """Refusal of what is too old to be told live, or lies in the future (domain.md, Age). History may be old, but has
-    happened.
+    """Refuse a time that is too old for a live event, or in the future (domain.md, Age). History may be old, but not in
+    the future.
     """
     if time > now + MAX_AHEAD:
-        return Refused(Reason.IN_FUTURE, "time", f"time lies more than 5 minutes after {now:%Y-%m-%dT%H:%M:%SZ}")
+        return Refused(Reason.IN_FUTURE, "time", f"time is more than 5 minutes after {now:%Y-%m-%dT%H:%M:%SZ}")
     if backfill:
         return None if time >= EARLIEST else Refused(Reason.TOO_OLD, "time", f"history begins on {EARLIEST:%Y-%m-%d}")
     if time < now - MAX_AGE:
-        hint = f"time lies more than {MAX_AGE.days} days back; history comes by guanxi import --backfill"
+        hint = f"time lies more than {MAX_AGE.days} days ago; send history with guanxi import --backfill"
         return Refused(Reason.TOO_OLD, "time", hint)
     return None
 
 
 def read_instant(value: object) -> datetime | Refused:
-    """An instant of RFC 3339, in UTC; one without an offset has a reason of its own. Finer than microseconds is cut."""
+    """An instant of RFC 3339, in UTC; one without an offset has its own reason. Digits beyond microseconds are
+    dropped.
+    """
     if value is None:
         return Refused(Reason.MISSING_FIELD, "time", f"time is required: when it happened, {_SUCH_AS}")
     match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        return Refused(Reason.INVALID_TIME, "time", f"an instant is expected, {_SUCH_AS}")
+        return Refused(Reason.INVALID_TIME, "time", f"must be an instant, {_SUCH_AS}")
     day, clock, offset = match.groups()
     if offset is None:
         return Refused(Reason.NAIVE_TIME, "time", "time has no offset; add one, such as +08:00 or Z")
     try:
         return datetime.fromisoformat(f"{day}T{clock}{offset.upper()}").astimezone(UTC)
     except (ValueError, OverflowError):
-        return Refused(Reason.INVALID_TIME, "time", f"there is no such instant; write it {_SUCH_AS}")
+        return Refused(Reason.INVALID_TIME, "time", f"no such instant; write it {_SUCH_AS}")
 
 
 def _entry(name: object, *, internal: bool) -> FactType | Refused:
@@ -137,12 +139,12 @@ def _entry(name: object, *, internal: bool) -> FactType | Refused:
     entry = FACTS.get(name) if isinstance(name, str) else None
     if entry is None:
         if isinstance(name, str) and name in DECISIONS:
-            return Refused(Reason.INTERNAL_TYPE, "type", "decisions are made by guanxi; they cannot be sent")
+            return Refused(Reason.INTERNAL_TYPE, "type", "only guanxi makes decisions; they can't be sent")
         close = nearest(name, FACTS) if isinstance(name, str) else None
-        found = f"; is {close} meant?" if close else "; docs/reference/schemas/door has them all"
-        return Refused(Reason.UNKNOWN_TYPE, "type", f"no such type: {_shown(name)}{found}")
+        found = f"; did you mean {close}?" if close else "; docs/reference/schemas/door lists all types"
+        return Refused(Reason.UNKNOWN_TYPE, "type", f"unknown type: {_shown(name)}{found}")
     if entry.internal and not internal:
-        return Refused(Reason.INTERNAL_TYPE, "type", "this type comes from guanxi itself; it cannot be sent")
+        return Refused(Reason.INTERNAL_TYPE, "type", "only guanxi sends this type")
     return entry
 
 
@@ -157,7 +159,7 @@ def _refuse_id(value: object, name: str) -> Refused | None:
     try:
         _validate_id(value)
     except ValidationError:
-        return Refused(Reason.INVALID_ID, name, f"{name} must be a text of {ID_HINT}")
+        return Refused(Reason.INVALID_ID, name, f"{name} must be a string of {ID_HINT}")
     return None
 
 

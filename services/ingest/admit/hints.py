@@ -1,4 +1,4 @@
-"""Words for what was not understood: what a message looks like, and what a name was probably meant to be."""
+"""Hints for messages that were not understood: what a message looks like, and what a name was probably meant to be."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,49 +12,45 @@ from shared.events.registry import FACTS, FactType
 _ENVELOPE = 'send {"specversion": "1.0", "id", "source", "type", "subject", "time", "data": {...}}'
 _FEW_OF_AN_ENVELOPE = 3
 _OTHER_BINARY = ("ce-", "ce.", "cloudevents:", "cloudevents_", "cloudevents-")
-"""Beginnings of attributes' headers in the bindings for HTTP and AMQP, and in some libraries, in lower case."""
+"""Prefixes of attribute headers in the HTTP and AMQP bindings and in some libraries, in lower case."""
 
 
 def without_specversion(document: Mapping[str, Any]) -> str:
-    """What kind of message this looks like that has no specversion of "1.0", and how to send it."""
+    """For a message without a specversion of "1.0": what it looks like, and how to send it."""
     version = document.get("specversion", document.get("cloudEventsVersion"))
     if version is not None:
         found = "a number" if not isinstance(version, str) else repr(version[:20])
-        return f'specversion must be the text "1.0"; it is {found}'
+        return f'specversion must be the string "1.0", not {found}'
     if "payload" in document and "schema" in document:
         return (
-            "this looks like an envelope of Kafka Connect (schema and payload): set value.converter.schemas.enable to "
+            "this looks like a Kafka Connect envelope (schema and payload): set value.converter.schemas.enable to "
             f"false, and {_ENVELOPE}"
         )
     if "op" in document and ("after" in document or "before" in document):
-        return f"this looks like a change record of Debezium: make an event of what is in after, and {_ENVELOPE}"
+        return f"this looks like a Debezium change record: make an event from its `after`, and {_ENVELOPE}"
     written = nearest("specversion", [name for name in document if name != "specversion"])
     if written is not None:
         return f"{written!r} must be called specversion, in lower case"
     if sum(name in document for name in ("id", "source", "type", "subject", "time", "data")) >= _FEW_OF_AN_ENVELOPE:
-        return 'this looks like an event without its specversion: add "specversion": "1.0"'
+        return 'this looks like an event without specversion: add "specversion": "1.0"'
     entry = _whose_data(document)
     if entry is not None:
-        return f"this looks like the data of {entry.name} without its envelope: {_ENVELOPE}"
+        return f"this looks like the data of {entry.name} without an envelope: {_ENVELOPE}"
     return f'specversion must be "1.0"; {_ENVELOPE}'
 
 
 def by_headers(refused: Refused, headers: Iterable[str], *, binary: str) -> Refused:
-    """A refusal for want of a specversion, where headers say that the attributes stand there. `binary` says what to
-    do.
-    """
+    """Refuse a message without specversion whose attributes are in headers. `binary` says what to do."""
     if refused.reason is not Reason.NOT_CLOUDEVENT or refused.field not in {"specversion", ""}:
         return refused
     found = next((name for name in headers if name.lower().startswith(_OTHER_BINARY)), None)
     if found is None:
         return refused
-    return Refused(refused.reason, refused.field, f"attributes stand in headers such as {found[:40]!r}: {binary}")
+    return Refused(refused.reason, refused.field, f"attributes are in headers such as {found[:40]!r}: {binary}")
 
 
 def meant(refused: Refused, entry: FactType | None, names: Iterable[str]) -> Refused:
-    """A refusal for want of a field or attribute, where one of `names`, those that stand in its place and are not
-    known, is much like it.
-    """
+    """Refuse a missing field or attribute when one of `names`, the unknown names beside it, is similar."""
     if refused.reason is not Reason.MISSING_FIELD:
         return refused
     path, _, name = refused.field.rpartition(".")
@@ -64,17 +60,17 @@ def meant(refused: Refused, entry: FactType | None, names: Iterable[str]) -> Ref
     close = nearest(name, [one for one in names if one not in known])
     if close is None:
         return refused
-    return Refused(refused.reason, refused.field, f"{refused.hint}; is {close!r} meant to be it?")
+    return Refused(refused.reason, refused.field, f"{refused.hint}; did you mean it by {close!r}?")
 
 
 def known_as(entry: FactType, path: str) -> str | None:
-    """The name of ours that an ignored one is much like, None where none is."""
+    """The known name most similar to an ignored one, or None."""
     known = KNOWN if "." not in path else fields_beside(entry, path)
     return nearest(path.rpartition(".")[2], sorted(known))
 
 
 def _whose_data(document: Mapping[str, Any]) -> FactType | None:
-    """The type whose record's id stands here, with the most fields in common."""
+    """The type whose record id is present, with the most fields in common."""
     best, most = None, 1
     for entry in FACTS.values():
         common = len(document.keys() & entry.door.model_fields.keys())

@@ -1,4 +1,4 @@
-"""Names of persons: taken out of an event, so that the log has ids only (domain.md, People)."""
+"""Names of persons: removed from an event, so that the log has only ids (domain.md, People)."""
 
 from hashlib import blake2b
 from typing import Any
@@ -9,7 +9,7 @@ from shared.events.facts import KeyPersonAssessed, RepresentativeRegistered, Vis
 from shared.events.registry import FactType
 
 DERIVED = "name:"
-"""Begins the id of a person that upstream knows by name only."""
+"""Prefix of the id of a person that upstream knows by name only."""
 
 
 _KEY_PERSON = ("name", "title")
@@ -20,7 +20,7 @@ Data = dict[str, Any]
 def take_names(
     entry: FactType, key: str, subject: str, data: Data, person_key: bytes = b""
 ) -> tuple[Data, tuple[PersonName, ...]]:
-    """The log's form of an event's data, and the names that were in it. `data` is left as it is."""
+    """The log's form of an event's data, and the names in it. Does not change `data`."""
     if entry.door is entry.fact:
         return data, ()
     if entry.fact is VisitLogged:
@@ -32,14 +32,14 @@ def take_names(
     if entry.fact is RepresentativeRegistered:
         plain = {name: value for name, value in data.items() if name != "name"}
         return plain, (PersonName(key, subject, {"name": data["name"]}),)
-    raise AssertionError(f"{entry.name} names persons, and nothing says where")
+    raise AssertionError(f"{entry.name} names persons, but no rule says where")
 
 
 def derived_id(key: str, name: str, person_key: bytes = b"") -> str:
-    """Id of a person known by name only: the same for a customer and a name, however that is spaced and cased.
+    """Id of a person known by name only: the same for the same customer and name, regardless of spacing and case.
 
-    person_key: the deployment's secret, 16 to 64 bytes. Without it whoever has the log, which is kept for ever, finds
-    a name by trying names, erased or not (ADR on ids of persons).
+    person_key: the deployment's secret, 16 to 64 bytes. Without it, anyone with the log, which is kept forever, could
+    find a name by trying names, erased or not (ADR on ids of persons).
     """
     folded = " ".join(normalize("NFKC", name).casefold().split())
     return DERIVED + blake2b(f"{key}\0{folded}".encode(), digest_size=12, key=person_key).hexdigest()

@@ -1,14 +1,15 @@
-"""The usual event, typed from its bytes in one pass: what `parse_json` and `admit` say of it, at a third of their cost.
+"""The fast path: a usual event, read from its bytes in one pass, with the result of `parse_json` and `admit` at a third
+of their cost.
 
-Either the same candidate comes out, to the byte, or nothing; then the event goes the other way, which has the words for
-refusals. So nothing here refuses, and all that is rare is left to the other way: further types, fields that guanxi does
-not know, nulls, numbers that are no texts, ids in rare letters.
+It returns either the same candidate, to the byte, or nothing; then the event takes the slow path, which writes
+refusals. So nothing here refuses, and everything rare is left to the slow path: other types, unknown fields, nulls,
+numbers that are not strings, ids with rare letters.
 
-What data may be is not said here either. Structs of msgspec are made of the core schemas of the facts' models when this
-module is loaded, and numbers are judged by the model's own validator; a schema that holds anything unknown here stops
-the start, so that a new limit or a new field can't be passed over.
+The rules for data are not repeated here. This module builds msgspec structs from the core schemas of the facts' models
+when it is loaded, and the model's own validator judges numbers; a schema with anything unknown here stops the start, so
+that no new limit or field is missed.
 
-The law (tests/services/ingest/test_quick.py): of any bytes at all, either nothing or what the other way says.
+The law (tests/services/ingest/admit/test_quick.py): for any bytes, either nothing or the slow path's result.
 """
 
 import re
@@ -35,7 +36,7 @@ from shared.events.registry import FACTS, NAMES, FactType, record_of
 from shared.events.types import Id, Name
 
 USUAL = (PurchaseRecorded, PurchaseRefunded, VisitLogged, InvoiceIssued)
-"""Facts that make up nearly all traffic: records of customers, without validators or rules of their own."""
+"""The facts that make up nearly all traffic: records of customers, without their own validators or rules."""
 
 _LETTERS = "!-~À-ɏЀ-ԯぁ-ゖァ-ヺ一-鿿가-힣"
 
@@ -48,7 +49,8 @@ _PATTERNS = {
     _pattern(Id): f"^[{_LETTERS}](?:[ {_LETTERS}]*[{_LETTERS}])?$",
     _pattern(Name): r"^[^\x00-\x1f\x7f-\x9f]+$",
 }
-"""For patterns by category, which only Rust's expressions have: one of Python's that takes no more."""
+"""For patterns by Unicode category, which only Rust's expressions have: a Python pattern that accepts no more than
+they do."""
 
 _PARTS: Mapping[str, set[str]] = {
     "model": {"cls", "schema", "config", "custom_init", "root_model"},
@@ -62,17 +64,17 @@ _PARTS: Mapping[str, set[str]] = {
     "function-before": {"schema", "function", "json_schema_input_schema"},
     "date": set(),
 }
-"""Of each kind of node of a core schema, what is understood here."""
+"""What this module understands of each kind of core schema node."""
 _SAY_NOTHING = {"type", "metadata", "ref"}
 _CONFIG = {"title", "hide_input_in_errors", "extra_fields_behavior"}
 
 Node = Mapping[str, Any]
 Number = Callable[[str], str]
-"""A number as it was written to its canonical text; raises ValueError where the model would not have it."""
+"""From a number as written to its canonical text; raises ValueError if the model would refuse it."""
 
 
 class Shape(NamedTuple):
-    """How data are read. struct: absent is UNSET; defaults: what absent fields get; lists: of further shapes."""
+    """How to read data. struct: absent is UNSET; defaults: of absent fields; lists: of nested shapes."""
 
     struct: type[Struct]
     numbers: dict[str, Number]
@@ -82,7 +84,7 @@ class Shape(NamedTuple):
 
 
 class UnknownSchemaError(Exception):
-    """A model says something that this module does not understand."""
+    """A model has something that this module does not understand."""
 
 
 def shape_of(node: Node) -> Shape:
@@ -172,7 +174,7 @@ _Traceparent = Annotated[str, Meta(pattern=rf"^{TRACEPARENT}\Z")]
 
 
 class Attributes(Struct, tag_field="type", kw_only=True, forbid_unknown_fields=True, gc=False):
-    """The attributes of an event; each usual type has a struct of them with `data` of its own."""
+    """The attributes of an event; each usual type has its own struct of them with its `data`."""
 
     specversion: Literal["1.0"]
     id: _Id
@@ -197,7 +199,7 @@ _decode = Decoder(Union[tuple(_USUAL)]).decode  # noqa: UP007 - of any number
 def read_quickly(
     raw: bytes, *, now: datetime, zone: ZoneInfo, backfill: bool = False, person_key: bytes = b""
 ) -> Candidate | None:
-    """The candidate that an event is, or None; parameters are those of `admit`."""
+    """Turn an event into a candidate, or None; parameters as for `admit`."""
     try:
         event: Any = _decode(raw)
         entry, shape, left_out = _USUAL[type(event)]
@@ -243,15 +245,15 @@ def read_quickly(
 
 
 def _as_it_stands(raw: bytes, event: Struct) -> bool:
-    """Whether no key stands twice: msgspec would take the last. As many quotes are in the event written again then, as
-    a key that is gone has taken its own along; a quote within a text counts as one in either, unless it is written by
-    its number.
+    """Whether no key is repeated: msgspec would take the last one. Compares the number of quotes in the bytes and in
+    the event written again: a dropped key takes its quotes with it. A quote inside a string counts once in both, unless
+    it is written as a unicode escape.
     """
     return raw.count(b'"') == encode_json(event).count(b'"') and b"u0022" not in raw
 
 
 def _make_canonical(shape: Shape, data: Any) -> bool:
-    """Raises ValueError or gives False for what the other way has to judge."""
+    """Raises ValueError or returns False for what the slow path must judge."""
     if not _days_fit(shape, data):
         return False
     for name, default in shape.defaults.items():

@@ -1,1 +1,1 @@
-"""The ways in: HTTP, files, and Kafka records as upstreams send them. All write the inbox."""
+"""The ways in: HTTP, files, and Kafka records from upstreams. All write to the inbox."""

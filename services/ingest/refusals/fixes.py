@@ -1,15 +1,15 @@
-"""Corrections of refused events: a file that says what to change in which of them.
+"""Corrections of refused events: a file that says which events to change, and how.
 
-when:                                   # which refusals, all of it optional
+when:                                   # which refusals; all optional
   reason: unknown_currency
   field: data.currency
   source: shop
-rename: {data.ammount: data.amount}     # where the event has the first and not the second
-values: {data.currency: {"£": GBP}}     # other words for a value
-set:    {data.line: office}             # whatever stands there
+rename: {data.ammount: data.amount}     # if the event has the first and not the second
+values: {data.currency: {"£": GBP}}     # replace values
+set:    {data.line: office}             # whatever the value was
 remove: [data.colour]
 
-They are done in this order. Paths are dotted and go through objects, not lists.
+They apply in this order. Paths are dotted and go through objects, not lists.
 """
 
 import json
@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.ingest.admission import BACKFILL_HEADER
@@ -32,8 +31,8 @@ from shared.events.codec import CONTENT_TYPE
 from shared.events.refusal import Reason, Refused
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import partition_of
+from shared.yaml_lines import load, read_text
 
-MAX_FIX_BYTES = 256 * 1024
 Scalar = str | int | bool | None
 DottedPath = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")]
 _DECIMAL = re.compile(r'"\\u0000([^"\\]*)\\u0000"')
@@ -44,7 +43,7 @@ class _Part(BaseModel):
 
 
 class When(_Part):
-    """Which refusals a correction is for; what is not said may be anything."""
+    """Which refusals a correction applies to; omitted fields match anything."""
 
     reason: Reason | None = None
     field: str | None = None
@@ -61,11 +60,11 @@ class Fix(_Part):
     remove: list[DottedPath] = []
 
     def means(self, one: Rejection) -> bool:
-        """Whether it is for a refusal, as far as one can say without looking into the event."""
+        """Whether it applies to a refusal, as far as can be told without reading the event."""
         return self.when.reason in {None, one.reason} and self.when.field in {None, one.field}
 
     def change(self, document: dict[str, Any]) -> bool:
-        """Correct an event in place; False where it is for another source."""
+        """Correct an event in place; returns False if it is from another source."""
         if self.when.source is not None and document.get("source") != self.when.source:
             return False
         for old, new in self.rename.items():
@@ -86,30 +85,23 @@ class Fix(_Part):
 
 
 def read_fix(path: Path) -> Fix:
-    """A correction from its file. Raises Malformed with what is wrong and where."""
+    """Read a correction from its file. Raises Malformed with what is wrong and where."""
+    document = load(read_text(path), str(path))
     try:
-        raw = path.read_bytes()
-        if len(raw) > MAX_FIX_BYTES:
-            raise Malformed(f"{path}: larger than {MAX_FIX_BYTES // 1024} KiB")
-        fix = Fix.model_validate(yaml.safe_load(raw))
-    except OSError as error:
-        raise Malformed(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Malformed(f"{path}: {error}") from None
+        fix = Fix.model_validate(document.value)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Malformed(f"{path}: {where or 'the file'}: {first['msg']}") from None
+        raise document.invalid(error) from None
     if not (fix.rename or fix.values or fix.set or fix.remove):
-        raise Malformed(f"{path}: changes nothing; say rename, values, set or remove")
+        raise Malformed(f"{path}: it changes nothing; add rename, values, set or remove")
     return fix
 
 
 def fixed(fix: Fix, one: Rejection, *, now: datetime, zone: ZoneInfo, partitions: int) -> Outgoing | Refused | None:
-    """The corrected event for the inbox; the refusal that it would meet there; None where it is not meant.
+    """The corrected event for the inbox; or the refusal that it would get there; or None if the correction does not
+    apply.
 
-    Judged by the same rules as at the doors, though not against what is known already. It keeps its id, so that
-    correcting it twice counts once.
+    It is judged by the rules of the doors, but not against known events. It keeps its id, so that correcting it twice
+    counts once.
     """
     if not fix.means(one):
         return None
@@ -131,13 +123,13 @@ def fixed(fix: Fix, one: Rejection, *, now: datetime, zone: ZoneInfo, partitions
 
 
 def _dump(document: dict[str, Any]) -> bytes:
-    """JSON with decimal numbers digit for digit, which the standard encoder knows only as text."""
+    """JSON with exact decimal numbers, which the standard encoder supports only as text."""
     text = json.dumps(document, ensure_ascii=False, default=_marked)
     return _DECIMAL.sub(r"\1", text).encode()
 
 
 def _marked(value: object) -> str:
-    assert isinstance(value, Decimal), "strict JSON gives nothing else"
+    assert isinstance(value, Decimal), "strict JSON has no other types"
     return f"\0{value}\0"
 
 

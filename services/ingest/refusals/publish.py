@@ -1,6 +1,5 @@
-"""The records of `guanxi.rejected`: what was refused, why, and enough of the original to send it again.
-
-Value and key are the original's bytes, its headers stay as they were; ours stand beside them and begin with `guanxi-`.
+"""The records of `guanxi.rejected`: what was refused, why, and enough of the original to replay it. Value, key and
+headers are the original's; our own headers are added and start with `guanxi-`.
 """
 
 from datetime import datetime
@@ -16,22 +15,22 @@ PREFIX = "guanxi-"
 REASON = "guanxi-reason"
 """A `Reason`, such as too_old."""
 FIELD = "guanxi-field"
-"""Dotted path of what was wrong, empty for the event as a whole."""
+"""Dotted path of the wrong field, empty for the event as a whole."""
 HINT = "guanxi-hint"
 """One sentence for people, UTF-8."""
 POSITION = "guanxi-position"
-"""Where it stands on the inbox: generation/partition/offset. A record may be here twice under one position."""
+"""Its position on the inbox: generation/partition/offset. The same position may appear here twice."""
 APPENDED_AT = "guanxi-appended-at"
-"""When it came to the inbox: the `now` by which it was judged, RFC 3339."""
+"""When it was appended to the inbox: the `now` for judging it, RFC 3339."""
 VALUE_BYTES = "guanxi-value-bytes"
-"""Length of the original's value; longer than this record's value when that is cut. Missing for a null value."""
+"""Length of the original's value; longer than this record's value if that is truncated. Absent for a null value."""
 HEADERS_DROPPED = "guanxi-headers-dropped"
-"""How many of the original's headers did not fit in; missing when none."""
+"""How many of the original's headers did not fit; absent if none."""
 KEY_DROPPED = "guanxi-key-bytes"
-"""Length of the original's key when it was too long to be kept."""
+"""Length of the original's key if it was too long to keep."""
 
 MAX_VALUE_BYTES = MAX_EVENT_BYTES
-"""What is longer is refused for that, so nothing that could be sent again is ever cut."""
+"""Longer values are refused for their size, so nothing that could be replayed is ever truncated."""
 MAX_HEADERS_BYTES = 32 * 1024
 MAX_KEY_BYTES = 1024
 
@@ -44,7 +43,7 @@ def rejected(
     value: bytes | None,
     headers: Headers,
 ) -> Outgoing:
-    """The record for `guanxi.rejected`, for the same partition as on the inbox."""
+    """The record for `guanxi.rejected`, on the same partition as on the inbox."""
     added = [
         (REASON, refused.reason.encode()),
         (FIELD, refused.field.encode(errors="backslashreplace")),

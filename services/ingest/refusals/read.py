@@ -1,4 +1,4 @@
-"""Reading `guanxi.rejected`: what admission refused, and the original as it stood on the inbox."""
+"""Reads `guanxi.rejected`: what admission refused, and the original inbox record."""
 
 import unicodedata
 from collections.abc import AsyncIterator, Collection
@@ -14,15 +14,15 @@ from shared.settings import Settings
 from shared.topics import REJECTED
 
 MAX_RECORDS = 100_000
-"""The newest records looked at, in all: a list for people, so it may be cut; 30 days of refusals hardly reach
+"""Most records read, newest first: the list is for people, so it may be truncated; 30 days of refusals rarely reach
 it."""
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One refused record. `position` is where it stood on the inbox; key, value and headers are the
-    original's, whole when `complete`; appended_at is an RFC 3339 text.
+    """One refused record. `position` is its position on the inbox; key, value and headers are the original's, in full
+    if `complete`; appended_at is RFC 3339.
     """
 
     reason: str
@@ -37,11 +37,11 @@ class Rejection:
 
     @property
     def place(self) -> str:
-        """The position as people name it."""
+        """The position as shown to people."""
         return format_position(self.position)
 
     def original(self) -> Outgoing:
-        """The record to be put on the inbox again, on the partition from which it came."""
+        """The record to replay, on its original partition."""
         return Outgoing(self.position.partition, self.key, self.value, self.headers)
 
 
@@ -55,12 +55,12 @@ def parse_position(text: str) -> Position:
     try:
         generation, partition, offset = (int(part) for part in text.split("/"))
     except ValueError:
-        raise Malformed(f"{text!r} is no position such as 1/3/42 (see `guanxi rejected list`)") from None
+        raise Malformed(f"{text!r} is not a position such as 1/3/42 (see `guanxi rejected list`)") from None
     return Position(generation, partition, offset)
 
 
 def parse(record: Record) -> Rejection:
-    """A record of the topic. Raises Malformed for one that isn't of admission's making."""
+    """A record of the topic. Raises Malformed for one that admission did not write."""
     ours = {name: value for name, value in record.headers if name.startswith(wire.PREFIX)}
     try:
         position = parse_position(ours[wire.POSITION].decode())
@@ -77,13 +77,15 @@ def parse(record: Record) -> Rejection:
             complete=whole and wire.HEADERS_DROPPED not in ours and wire.KEY_DROPPED not in ours,
         )
     except (KeyError, ValueError, AttributeError, TypeError):
-        raise Malformed(f"record {record.partition}/{record.offset} of {REJECTED.name} is not admission's") from None
+        raise Malformed(
+            f"record {record.partition}/{record.offset} of {REJECTED.name} was not written by admission"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What to read of the topic: from and up to which offset of each partition; `left_out` older records aside, and
-    `expired` ones that were there once: the topic keeps 30 days.
+    """What to read of the topic: start and end offset of each partition; without the `left_out` older records, and the
+    `expired` ones that are gone (the topic keeps 30 days).
     """
 
     begins: dict[int, int]
@@ -95,7 +97,7 @@ class Window:
 async def newest(
     settings: Settings, *, partitions: Collection[int] | None = None, max_records: int = MAX_RECORDS
 ) -> Window:
-    """The newest records as of now, at most `max_records` of all the partitions asked for. Raises Transient."""
+    """The newest records as of now, at most `max_records` in all the given partitions. Raises Transient."""
     held = await bounds(settings, REJECTED.full_name(settings))
     ends = {p: end for p, end in held.ends.items() if partitions is None or p in partitions}
     each = max_records // max(1, len(ends))
@@ -120,8 +122,8 @@ async def read_rejections(settings: Settings, window: Window) -> AsyncIterator[R
 
 
 def safe_text(raw: bytes | None, *, max_chars: int | None = None) -> str:
-    """Bytes as text that a terminal can't mistake for commands: what is not UTF-8 and what does not print is
-    escaped, line ends aside.
+    """Bytes as text that is safe on a terminal: escapes everything that is not UTF-8 or not printable, except line
+    ends.
     """
     if raw is None:
         return "(none)"

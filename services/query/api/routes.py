@@ -301,7 +301,7 @@ class Api:
         include = one(asking.asked, "include")
         includes = fields(include, tuple(INCLUDES), "include") if include is not None else ()
         await rights.check_customer(customer, asking.rows, self.reader, asking.standing.generations)
-        seen = self._seen(asking, FOLDING if includes else ("tiering",))
+        seen = self._seen(asking, ("tiering", "engagement") if includes else ("tiering",))
         if same := unchanged(asking.request, seen):
             return same
         row, *parts = await asyncio.gather(

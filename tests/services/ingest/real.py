@@ -21,7 +21,7 @@ from shared.mongo.generations import begin_generations
 from shared.mongo.schema import apply
 from shared.process import Process
 from shared.topics import INBOX, LOG, MAX_INBOX_RECORD_BYTES, REJECTED, Topic
-from tests.services.ingest.events import ZONE
+from tests.services.ingest.judging import ZONE
 
 WAIT_SECONDS = 60.0
 PARTITIONS = 3

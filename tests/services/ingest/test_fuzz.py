@@ -14,7 +14,8 @@ from services.ingest.doors.kafka.wire import MAX_EXPONENT
 from shared.events.codec import decode
 from shared.events.event import LogPosition, Position
 from shared.events.refusal import Refused
-from tests.services.ingest.events import DATA, NOW, ZONE, event, judged, raw
+from tests.events.wire import DATA, event, raw
+from tests.services.ingest.judging import NOW, ZONE, judged
 
 SCALARS = (
     st.none()

@@ -49,7 +49,7 @@ def _narrowed(where: str, old: Json, new: Json) -> Iterator[str]:
     """What may be sent: less than before."""
     if old.get("type") != new.get("type"):
         yield f"{where}: the type was {old.get('type')} and is {new.get('type')}"
-    if gone := {*map(str, old.get("enum", ()))} - {*map(str, new.get("enum", old.get("enum", ())))}:
+    if gone := {*map(str, old.get("enum", ()))} - {*map(str, new.get("enum") or old.get("enum", ()))}:
         yield f"{where}: not taken any more: {', '.join(sorted(gone))}"
     for limit, worse in (("maximum", -1), ("maxLength", -1), ("maxItems", -1), ("minimum", 1), ("minLength", 1)):
         if limit in new and (limit not in old or (new[limit] - old[limit]) * worse > 0):
@@ -84,7 +84,7 @@ def _shape(where: str, old: Json, new: Json) -> Iterator[str]:
 
 def _types(schema: Json) -> set[str]:
     if "anyOf" in schema or "oneOf" in schema:
-        return {kind for one in schema.get("anyOf", schema.get("oneOf", ())) for kind in _types(one)}
+        return {kind for one in schema.get("anyOf") or schema.get("oneOf", ()) for kind in _types(one)}
     if "$ref" in schema:
         return {schema["$ref"]}
     kind = schema.get("type", "any")

@@ -17,7 +17,7 @@ from local.stack.paths import REPOSITORY
 from local.stack.services import ALL, Services
 from shared.keys import Scope
 from shared.keys.edit import create_key
-from tests.services.ingest.events import event
+from tests.events.wire import event
 
 Json = dict[str, Any]
 ZONE = "Asia/Shanghai"

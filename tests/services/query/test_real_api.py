@@ -347,7 +347,7 @@ def test_posthog_10527_what_became_of_each_event_of_a_request_is_known(stand: St
     stand.settle(answer)
     for n in range(3):
         fate = stand.get(f"/v1/events/erp/e-{n}").json()["data"]
-        assert (fate["status"], fate["folded_by"]) == ("accepted", ["tiering", "engagement"])
+        assert (fate["status"], fate["folded_by"]) == ("accepted", ["tiering", "engagement", "feed"])
 
 
 def test_a_position_that_is_not_reached_is_not_yet(stand: Stand) -> None:

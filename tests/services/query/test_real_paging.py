@@ -13,6 +13,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from pymongo import MongoClient
 from starlette.applications import Starlette
 
@@ -48,7 +49,9 @@ class Bench:
 
     def __init__(self, mongo_uri: str, folder: Path) -> None:
         self.name = f"test_{secrets.token_hex(6)}"
-        self.settings = QuerySettings(mongo_uri=mongo_uri, mongo_database=self.name, api_keys_file=folder / "keys.yaml")
+        self.settings = QuerySettings(
+            mongo_uri=SecretStr(mongo_uri), mongo_database=self.name, api_keys_file=folder / "keys.yaml"
+        )
         scopes = ["customers:read", "confidential:read"]
         _, self.token = create_key(folder / "keys.yaml", [], now=datetime.now(UTC), scopes=scopes)
         self.client: MongoClient[Json] = MongoClient(mongo_uri)

@@ -1,3 +1,1 @@
-"""The file door: rows of CSV files, or events of NDJSON files, onto the inbox, and the true outcome of
-each.
-"""
+"""The file door: rows of tables, or events of NDJSON files, onto the inbox, with the true outcome of each."""

@@ -23,19 +23,19 @@ from shared.topics import INBOX, MAX_INBOX_RECORD_BYTES
 
 MARK_EVERY_SECONDS = 60.0
 STATES = ("tiering", "engagement")
-"""Services whose documents of customers say how far they have come; base names of the collections too."""
+"""Services whose customer documents show how far each customer is; also the base names of the collections."""
 
 
 class KafkaInbox:
-    """Appends in rounds, one unacknowledged batch per partition at most: history that is cut off by a failure
-    has no gap, so that importing it again goes on where it stopped.
+    """Appends in rounds, with at most one unacknowledged batch per partition: history interrupted by a failure has no
+    gap, so that the next import continues where it stopped.
     """
 
     def __init__(self, appender: Appender, settings: Settings) -> None:
         self._appender, self._settings = appender, settings
 
     async def append(self, records: Sequence[InboxRecord]) -> Sequence[Place]:
-        """Append and wait for the acknowledgements."""
+        """Append, and wait for the acknowledgements."""
         topic, partitions = INBOX.full_name(self._settings), self._settings.partitions
         outgoing = [
             Outgoing(partition_of(record.key, partitions), record.key, record.value, record.headers)
@@ -45,13 +45,13 @@ class KafkaInbox:
 
 
 class MongoKnown:
-    """Looks at the current generation of the folded documents."""
+    """Reads the current generation of the folded documents."""
 
     def __init__(self, database: Database, collections: Sequence[str]) -> None:
         self._collections = [database[name] for name in collections]
 
     async def standing(self, customers: Collection[str]) -> dict[str, Standing]:
-        """Those of the given customers that are known, with the latest clock of any service."""
+        """The known customers among those given, with the latest clock of any service."""
         found: dict[str, Standing] = {}
         projection = {"live": 1, "as_of": 1}
         async with transient_errors():
@@ -66,8 +66,8 @@ class MongoKnown:
 
 @asynccontextmanager
 async def connected(settings: Settings, *, backfill: str | None) -> AsyncIterator[Ports]:
-    """The ports, closed at the end of the block. `backfill` is the name of a run of history, the same when it is run
-    again after it was cut off: it is marked until it has come to its end, so that sweeps wait. Raises Transient.
+    """The ports, closed at the end of the block. `backfill` names a run of history; an interrupted run keeps its name
+    when run again. It is marked as running until it completes, so that sweeps wait. Raises Transient.
     """
     database = connect(settings)
     appender = Appender(settings, max_record_bytes=MAX_INBOX_RECORD_BYTES)
@@ -104,7 +104,7 @@ async def _marked(
 
 
 def run_name(files: Iterable[Path]) -> str:
-    """The name of the run that imports these files, wherever it is started from and in whatever order they are told."""
+    """The name of the run that imports these files, whatever folder it starts in and whatever their order."""
     paths = sorted(str(file.resolve()) for file in files)
     return blake2b("\0".join(paths).encode(), digest_size=8).hexdigest()
 

@@ -15,9 +15,10 @@ _AS_IT_IS = ColumnForm()
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its place, and what its cells mean. number, moment: None where the mapping does not say how.
+    """One column: its index, and how to read its cells.
 
-    text: for templates, as the doors know it; id_text: the same, refused where it looks spoilt. All raise ValueError.
+    number, moment: None unless the mapping sets a format. text: for templates, as the doors expect it; id_text: the
+    same, refused if it looks damaged. All raise ValueError.
     """
 
     name: str
@@ -29,7 +30,7 @@ class Column:
 
 
 def compile_columns(index: Mapping[str, int], forms: Mapping[str, ColumnForm], ids: Ids) -> dict[str, Column]:
-    """The columns that a mapping names; `index` gives their places."""
+    """The columns that a mapping names; `index` finds them."""
     return {name: _column(name, at, forms.get(name, _AS_IT_IS), ids) for name, at in index.items()}
 
 
@@ -52,5 +53,5 @@ def _column(name: str, at: int, form: ColumnForm, ids: Ids) -> Column:
 
 
 def iso(moment: Moment) -> str:
-    """A moment as ISO 8601, a day without its midnight."""
+    """A moment as ISO 8601; a day without a time of day."""
     return moment.at.isoformat() if moment.clock else moment.at.date().isoformat()

@@ -1,4 +1,4 @@
-"""From a row to events, by the rules of a mapping; and from several rows to one."""
+"""From a row to events, by the rules of a mapping; and from several rows to one event."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ OCCURRED_ON = "data.occurred_on"
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row that a rule passes over, and the rule's reason."""
+    """A row that a rule skips, and the rule's reason."""
 
     why: str
 
 
 class Piece(NamedTuple):
-    """What one row gives to one record. key: rows of the same key are one record, None for a record of this row alone;
+    """One row's part of one record. key: rows with the same key are one record; None: the row is a record by itself;
     made: the values of the record's fields, in their order.
     """
 
@@ -70,9 +70,7 @@ class _Rule:
 
 
 class Converter:
-    """Makes events of the rows of one file. Raises Malformed when the file lacks columns that the mapping
-    names.
-    """
+    """Turns the rows of one file into events. Raises Malformed when the file lacks columns that the mapping names."""
 
     def __init__(self, mapping: Mapping, header: Sequence[str], times: LocalTimes, path: Path) -> None:
         columns = compile_columns(index_of(path, header, mapping.used), mapping.columns, mapping.ids)
@@ -81,7 +79,7 @@ class Converter:
         self._key = [columns[name].at for name in mapping.group_by]
 
     def skipped(self, cells: Cells) -> Skipped | None:
-        """Whether a rule passes over a row, for rows that can't be read otherwise."""
+        """Whether a rule skips a row, for rows that can't be read otherwise."""
         try:
             rule = self._rule_of(cells)
         except ValueError:
@@ -89,11 +87,11 @@ class Converter:
         return Skipped(rule.skip) if rule and rule.skip is not None else None
 
     def pieces(self, cells: Cells) -> Iterator[Piece | Skipped | Refused]:
-        """What a row gives: a piece of each of its events, or why it gives none."""
+        """A row's piece of each of its events, or why it has none."""
         try:
             rule = self._rule_of(cells)
             if rule is None:
-                yield Refused(Reason.INVALID_FIELD, "", "no rule of the mapping takes this row")
+                yield Refused(Reason.INVALID_FIELD, "", "no rule of the mapping matches this row")
                 return
             recipes = [one for one in rule.recipes if all(test(cells) for test in one.tests)]
         except ValueError as error:
@@ -102,13 +100,13 @@ class Converter:
         if rule.skip is not None:
             yield Skipped(rule.skip)
         elif not recipes:
-            yield Skipped("no record of the rule takes this row")
+            yield Skipped("no record of the rule matches this row")
         for recipe in recipes:
             made = _made(recipe, cells)
             yield made if isinstance(made, Refused) else Piece(recipe.number, self._key_of(cells), made)
 
     def document(self, recipe: int, rows: Sequence[Sequence[object]]) -> dict[str, Any] | Refused:
-        """The event of a record's rows as a JSON-ready document; empty columns are absent fields."""
+        """The event of a record's rows as a JSON-ready document; empty cells are absent fields."""
         how = self._recipes[recipe]
         made = rows[0] if len(rows) == 1 else _joined(how, rows)
         if isinstance(made, Refused):
@@ -126,7 +124,7 @@ class Converter:
             elif isinstance(value, Decimal):
                 total = abs(value) if one.absolute else value
                 if one.kind == "integer" and total != int(total):
-                    return Refused(Reason.INVALID_FIELD, one.path, f"the sum {total} is no whole number")
+                    return Refused(Reason.INVALID_FIELD, one.path, f"the sum {total} is not a whole number")
                 _put(document, one.parts, int(total) if one.kind == "integer" else number_as_text(total))
             elif one.holder is None:
                 _put(document, one.parts, value)
@@ -201,7 +199,7 @@ def _refused(field: _Field, error: ValueError) -> Refused:
 
 
 def _joined(recipe: _Recipe, rows: Sequence[Sequence[object]]) -> list[object] | Refused:
-    """The values of a record's rows as one."""
+    """Combine the values of a record's rows."""
     values: list[object] = []
     for one in recipe.fields:
         given = [row[one.place] for row in rows if row[one.place] is not None]
@@ -213,7 +211,7 @@ def _joined(recipe: _Recipe, rows: Sequence[Sequence[object]]) -> list[object] |
 
 
 def _taken(given: Sequence[object], one: _Field) -> object:
-    """One value of several. Raises ValueError where they should be the same and are not."""
+    """Combine several values into one. Raises ValueError if they should be equal and are not."""
     if one.take in {"first", "each"}:
         return given[0]
     if one.take == "last":
@@ -223,12 +221,14 @@ def _taken(given: Sequence[object], one: _Field) -> object:
     other = next((value for value in given if value != given[0]), None)
     if other is not None:
         found = f"{_shown(given[0])} and {_shown(other)}"
-        raise ValueError(f"the rows of this record differ: {found}; say `take` (sum, first, last), or group by it too")
+        raise ValueError(
+            f"the rows of this record differ: {found}; set `take` (sum, first, last), or add the column to group_by"
+        )
     return given[0]
 
 
 def _put_each(document: dict[str, Any], parts: Sequence[str], values: Sequence[object]) -> None:
-    """A list with an entry for each row."""
+    """A list with one entry per row."""
     for number, value in enumerate(values):
         if value is not None:
             _put(document, [str(number) if part == "*" else part for part in parts], value)
@@ -245,7 +245,7 @@ def _put(document: dict[str, Any], parts: Sequence[str], value: object) -> None:
 
 
 def _with_lists(value: Any) -> Any:
-    """Objects whose keys are numbers become lists, in their order; places that stayed empty close up."""
+    """Turn objects whose keys are numbers into lists, in order, without gaps."""
     if not isinstance(value, dict):
         return value
     if value and all(key.isdigit() for key in value):

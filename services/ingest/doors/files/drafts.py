@@ -1,4 +1,4 @@
-"""From files to drafts: events with where they came from, not judged yet."""
+"""From files to drafts: events with their origin, not judged yet."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,8 +9,8 @@ from pydantic_core import to_json
 from services.ingest.doors.files.convert import Converter, Piece, Skipped
 from services.ingest.doors.files.formats.cells import Cell, stripped
 from services.ingest.doors.files.formats.lines import LineSource
+from services.ingest.doors.files.formats.packed import Stored
 from services.ingest.doors.files.formats.row import CUT_OFF, BadRow
-from services.ingest.doors.files.formats.stored import Stored
 from services.ingest.doors.files.formats.table import Ragged, Table, index_of
 from services.ingest.doors.files.mapping import Mapping
 from services.ingest.doors.files.shift import Shift
@@ -24,8 +24,8 @@ PACKED_SUFFIXES = (".gz", ".zip")
 
 
 class Origin(NamedTuple):
-    """Where an event comes from: index of the file in the order given, line, and what is there: a row's cells, or a
-    text. `more`: the other rows of a record that several rows make.
+    """Where an event comes from: index of the file in the given order, line, and its content: a row's cells, or a text.
+    `more`: the other rows, if several rows make one record.
     """
 
     file: int
@@ -35,8 +35,8 @@ class Origin(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """An event as it would go to the inbox. mapped: whether a mapping made it, which may have left out what tells two
-    rows apart.
+    """An event as it would go to the inbox. mapped: whether a mapping made it, and so may have dropped what
+    distinguishes two rows.
     """
 
     origin: Origin
@@ -46,14 +46,14 @@ class Draft(NamedTuple):
 
 
 class RefusedRow(NamedTuple):
-    """A row that is refused."""
+    """A refused row."""
 
     origin: Origin
     refused: Refused
 
 
 class RowPiece(NamedTuple):
-    """What a row gives to a record of several rows."""
+    """A row's part of a record of several rows."""
 
     origin: Origin
     piece: Piece
@@ -72,11 +72,13 @@ class Source(Protocol):
 
     @property
     def said(self) -> str:
-        """What was found by looking at the file, "" when nothing had to be."""
+        """What was detected in the file, "" if nothing."""
         ...
 
     def rows(self, shift: Shift | None) -> Iterator[list[Item]]:
-        """What each row gives, in order; moved by `shift`. Raises Malformed when the file can't be read on."""
+        """The result of each row, in order, moved by `shift`. Raises Malformed when the rest of the file can't be
+        read.
+        """
         ...
 
 
@@ -139,7 +141,7 @@ class TableSource:
 def draft_of(
     converter: Converter, origin: Origin, recipe: int, rows: Sequence[Sequence[object]], shift: Shift | None
 ) -> Draft | RefusedRow:
-    """The event that the rows of one record make."""
+    """The event made from the rows of one record."""
     document = converter.document(recipe, rows)
     if isinstance(document, Refused):
         return RefusedRow(origin, document)
@@ -148,7 +150,7 @@ def draft_of(
 
 
 class _FillDown:
-    """Rows in which certain cells are all empty continue the row above: they have its cells there."""
+    """Rows in which certain cells are all empty continue the row above and take its values."""
 
     def __init__(self, mapping: Mapping, header: Sequence[str], path: Path) -> None:
         self._places = list(index_of(path, header, mapping.fill_down).values())
@@ -165,14 +167,14 @@ class _FillDown:
 
 
 class EventsSource:
-    """An NDJSON file of events. They go to the inbox as the file has them, unless they are moved."""
+    """An NDJSON file of events. They go to the inbox unchanged, unless they are moved."""
 
     said = ""
 
     def __init__(self, path: Path, file: int) -> None:
         stored = Stored(path)
         if stored.what.kind != "text":
-            raise Malformed(f"{path} is {stored.what.name}, whatever its name says; name a mapping with --map")
+            raise Malformed(f"{path} is {stored.what.name}, despite its name; give a mapping with --map")
         self._lines = LineSource(stored)
         self._file = file
 
@@ -188,7 +190,7 @@ class EventsSource:
             origin = Origin(self._file, line.number, raw.decode("utf-8", "backslashreplace"))
             refused: Refused | None = None
             if len(raw) > MAX_EVENT_BYTES:
-                refused = Refused(Reason.TOO_LARGE, "", f"over {MAX_EVENT_BYTES} bytes; no event is as large")
+                refused = Refused(Reason.TOO_LARGE, "", f"larger than {MAX_EVENT_BYTES} bytes, the limit of an event")
             document = refused or from_kafka(raw, ())
             if not isinstance(document, Refused):
                 if shift:

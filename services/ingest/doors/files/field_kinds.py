@@ -1,4 +1,4 @@
-"""What the fields of events hold, by their models: so that a mapping need not say it."""
+"""The kinds of the events' fields, from their models, so that a mapping need not name them."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -11,7 +11,7 @@ from shared.events.registry import FACTS
 
 
 def _types_of(annotation: Any) -> Iterator[Any]:
-    """The plain types and models in an annotation, those of lists' entries too."""
+    """The plain types and models in an annotation, including those of list entries."""
     parts = get_args(annotation)
     if not parts:
         yield annotation
@@ -29,14 +29,14 @@ def _day_fields(model: type[BaseModel]) -> Iterator[str]:
 
 
 DAY_FIELDS = frozenset(name for entry in FACTS.values() for name in _day_fields(entry.door))
-"""Names of all fields of events that hold a day, such as due_on."""
+"""Names of all event fields that contain a day, such as due_on."""
 
 _KINDS: tuple[tuple[type, str], ...] = ((bool, "boolean"), (int, "integer"), (date, "day"))
 
 
 @cache
 def kind_of(type_name: str, path: str) -> str:
-    """How a column becomes the field of an event at a dotted path: text unless the model says otherwise."""
+    """How to turn a column into the event field at a dotted path: as text unless the model says otherwise."""
     if path == "time":
         return "instant"
     if path == "revision":

@@ -1,11 +1,11 @@
-"""How a column's texts are to be read, as a mapping says it: numbers, dates, and ids that look spoilt."""
+"""How a mapping says to read a column's texts: numbers, dates, and ids that look damaged."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 SERIAL, SERIAL_1904 = "serial", "serial 1904"
-"""Formats of days as Excel counts them: since 1900, or since 1904 in workbooks of old Macs."""
+"""Formats for days as Excel counts them: since 1900, or since 1904 in workbooks from old Macs."""
 
 _MINUS = Literal["front", "behind", "brackets"]
 Ids = Literal["checked", "unwrapped", "as_is"]
@@ -19,17 +19,17 @@ class Part(BaseModel):
 
 
 def one_or_many(value: object, kinds: type | tuple[type, ...] = str) -> object:
-    """A list may be written without its brackets when it has one entry."""
+    """A list with one entry may be written without brackets."""
     return (value,) if isinstance(value, kinds) else value
 
 
 class NumberForm(Part):
-    """How a column writes its numbers. What is not written so is refused.
+    """How a column writes its numbers; anything else is refused.
 
-    decimal, thousands: the signs; a blank among thousands stands for every kind of blank; minus: where it may stand;
-    currency: signs or codes that may stand before or behind; percent: texts are hundredths, with the sign or without
-    (numbers of a workbook are as they are); divide_by: for amounts in cents; round_to: decimals, half to even, for
-    sums that a workbook did not round.
+    decimal, thousands: the signs; a blank in thousands matches every kind of blank; minus: where it may be; currency:
+    signs or codes allowed before or after; percent: texts are hundredths, with or without the sign (a workbook's
+    numbers stay unchanged); divide_by: for amounts in cents; round_to: decimals, half to even, for sums that the
+    workbook did not round.
     """
 
     decimal: Literal[".", ","] = "."
@@ -45,15 +45,15 @@ class NumberForm(Part):
     @model_validator(mode="after")
     def _differ(self) -> Self:
         if self.decimal == self.thousands:
-            raise ValueError("decimal and thousands are two different signs")
+            raise ValueError("decimal and thousands must be different signs")
         return self
 
 
 class ColumnForm(Part):
-    """How one column is to be read, wherever a rule uses it.
+    """How to read one column, wherever a rule uses it.
 
-    date: formats as Python's strptime has them, tried in order, or `serial`; century_from: the first of the hundred
-    years that two digits stand for; ids: "unwrapped" takes ="00123" and '00123 for 00123, "as_is" takes all.
+    date: formats for Python's strptime, tried in order, or `serial`; century_from: the first of the hundred years of
+    two-digit years; ids: "unwrapped" reads ="00123" and '00123 as 00123, "as_is" accepts all.
     """
 
     number: NumberForm | None = None
@@ -67,16 +67,16 @@ class ColumnForm(Part):
     def _fits(self) -> Self:
         if self.number is not None and self.date is not None:
             raise ValueError(
-                "a column holds numbers or dates; name it with `column:` and `format:` where it holds both"
+                "a column contains numbers or dates; if it contains both, set `column:` and `format:` at each use"
             )
         check_layouts(self.date or (), self.century_from)
         return self
 
 
 def check_layouts(layouts: tuple[str, ...], century_from: int | None) -> None:
-    """Raises ValueError for what is no format, and for two-digit years whose century is not said."""
+    """Raises ValueError for an invalid format, and for two-digit years without a century."""
     for layout in layouts:
         if layout not in {SERIAL, SERIAL_1904} and "%" not in layout:
-            raise ValueError(f"{layout!r} is no format such as %d.%m.%Y, nor {SERIAL}")
+            raise ValueError(f"{layout!r} is neither a format such as %d.%m.%Y nor {SERIAL}")
     if century_from is None and any("%y" in layout or "%D" in layout for layout in layouts):
-        raise ValueError("say century_from (such as 1950) for years of two digits")
+        raise ValueError("set century_from (such as 1950) for two-digit years")

@@ -1,4 +1,4 @@
-"""Ids that a spreadsheet or an export has spoilt. Pure."""
+"""Ids that a spreadsheet or an export has damaged. Pure."""
 
 import re
 from collections.abc import Callable
@@ -19,28 +19,28 @@ _SPOILT = re.compile(
     re.ASCII | re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 _AS_TEXT = "format the column as text and export again"
-_KEEP = "say `ids: as_is` in the mapping if it is one"
+_KEEP = "set `ids: as_is` in the mapping if it is correct"
 
 
 def is_id(path: str) -> bool:
-    """Whether a field of an event, by its dotted path, holds an id."""
+    """Whether a field of an event, by its dotted path, contains an id."""
     last = path.rpartition(".")[2]
     return last in _OWNERS or last.endswith("_id")
 
 
 _WHY = {
-    "scientific": f"is a number that a spreadsheet cut short; {_AS_TEXT}; {_KEEP}",
-    "point": f"is a number with a point that the export put there; {_AS_TEXT}; {_KEEP}",
-    "mark": f"has a spreadsheet's mark of text; say `ids: unwrapped` to take it off; {_KEEP}",
-    "dated": f"is a date that a spreadsheet made of the id; {_AS_TEXT}; {_KEEP}",
-    "error": "is a spreadsheet's error, no id",
-    "nothing": f"says that there is none; export it as an empty cell, or list it under `empty`; {_KEEP}",
-    "lost": "has lost characters to a wrong encoding; export it again",
+    "scientific": f"is a number that a spreadsheet truncated; {_AS_TEXT}; {_KEEP}",
+    "point": f"is a number with a point added by the export; {_AS_TEXT}; {_KEEP}",
+    "mark": f"has a spreadsheet's text mark; set `ids: unwrapped` to remove it; {_KEEP}",
+    "dated": f"is a date that a spreadsheet made from the id; {_AS_TEXT}; {_KEEP}",
+    "error": "is a spreadsheet error, not an id",
+    "nothing": f"means none; export it as an empty cell, or add it to `empty`; {_KEEP}",
+    "lost": "lost characters through a wrong encoding; export it again",
 }
 
 
 def spoilt(cell: Cell) -> str | None:
-    """What seems to have happened to an id, and what to do; None for a sound one."""
+    """What seems to have happened to an id, and what to do; None if it looks fine."""
     if isinstance(cell, date | datetime | time | timedelta):
         why = _WHY["dated"]
     elif isinstance(cell, float) and abs(cell) >= EXACT_BELOW:
@@ -54,7 +54,7 @@ def spoilt(cell: Cell) -> str | None:
 
 
 def compile_id(ids: Ids) -> Callable[[Cell], str]:
-    """How the text of an id is taken from a cell. Raises ValueError for one that looks spoilt."""
+    """How to read an id's text from a cell. Raises ValueError for one that looks damaged."""
     if ids == "as_is":
         return text_of
 

@@ -1,34 +1,34 @@
 """The mapping file: how the columns of a file become fields of events.
 
 time_zone: Europe/London          # of times without an offset
-encoding: gb18030                 # these five are found by looking, unless named
+encoding: gb18030                 # these five are detected unless set
 delimiter: ";"
-sheet: Orders                     # of a workbook; or its number
-header: 5                         # the line of the names of columns; `none` when there are none
-columns:                          # how single columns are written
+sheet: Orders                     # of a workbook: name or number
+header: 5                         # the line with the column names; `none` if there is none
+columns:                          # formats of single columns
   Betrag: {number: {decimal: ",", thousands: "."}}
   Datum: {date: ["%d.%m.%Y %H:%M", "%d.%m.%Y", serial]}
 empty: ["-", "NULL"]              # what counts as an empty cell
-ids: as_is                        # take ids that look spoilt, such as 1.23E+11
+ids: as_is                        # accept ids that look damaged, such as 1.23E+11
 fill_down: [Nummer, Kunde]        # rows in which all of these are empty continue the row above
-group_by: Nummer                  # rows with the same value here are one record
-event:                            # what all events have, by dotted path
-  id: "invoice-{Nummer}"          # a text with columns in braces; absent when one of them is empty
+group_by: Nummer                  # rows with the same value in it are one record
+event:                            # fields of all events, by dotted path
+  id: "invoice-{Nummer}"          # a text with columns in braces; absent if one of them is empty
   time: {column: Datum}
   data.amount: {column: Betrag, take: sum}
-rules:                            # the first whose condition holds makes the row's event
+rules:                            # the first one whose condition holds makes the row's event
   - when: {column: amount, below: 0}
     event:
       type: guanxi.purchase.refunded.v1
       data.amount: {column: amount, absolute: true}
   - when: {column: kind, begins_with: Total}
     skip: totals
-  - records:                      # or several events of one row
+  - records:                      # or several events from one row
       - event: {type: guanxi.purchase.recorded.v1}
       - when: {column: paid, empty: false}
         event: {type: guanxi.invoice.paid.v1}
 
-A column is named as in the header, or by its number: `column: 3`, "{#3}".
+A column is given by its name in the header or by its number: `column: 3`, "{#3}".
 """
 
 import re
@@ -45,8 +45,8 @@ from services.ingest.doors.files.formats.encodings import known_encoding
 from services.ingest.doors.files.formats.table import Layout
 from services.ingest.doors.files.forms import ColumnForm, Ids, Layouts, Part, check_layouts, one_or_many
 from services.ingest.doors.files.mapping_check import check_rule
-from services.ingest.doors.files.yaml_lines import Document, load, read_text
 from shared.events.registry import FACTS
+from shared.yaml_lines import Document, load, read_text
 
 Scalar = str | int | Decimal | bool
 Kind = Literal["text", "integer", "number", "boolean", "instant", "day"]
@@ -61,7 +61,7 @@ MAX_RULES = 200
 
 def _by_number(column: object) -> object:
     if isinstance(column, bool):
-        raise ValueError("a bare yes, no, on or off is a truth value in YAML; put the name in quotes")  # noqa: TRY004
+        raise ValueError("YAML reads a bare yes, no, on or off as true or false; quote the name")  # noqa: TRY004
     return f"#{column}" if isinstance(column, int) else column
 
 
@@ -72,10 +72,10 @@ ColumnNames = Annotated[tuple[ColumnName, ...], BeforeValidator(lambda value: on
 class Value(Part):
     """A field's value from one column, or from a text with columns in braces.
 
-    as: text, integer, number, boolean, instant or day; unless given, what the event's field holds. format: of instants
-    and days, as Python's strptime has it, or several to be tried in order, for this use of the column; absolute:
-    without the sign; values: the event's words for the file's; default: for an empty cell; take: with group_by, the
-    sum, the first or the last of the rows, which are else the same.
+    as: text, integer, number, boolean, instant or day; default: what the event's field expects. format: of instants and
+    days, for Python's strptime, or several to try in order, for this use of the column; absolute: without the sign;
+    values: the event's words for the file's; default: for an empty cell; take: with group_by, the sum, the first or the
+    last of the rows; without it they must be equal.
     """
 
     column: ColumnName | None = None
@@ -93,11 +93,11 @@ class Value(Part):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if (self.column is None) == (self.text is None):
-            raise ValueError("a value has either a column or a text")
+            raise ValueError("a value needs either a column or a text")
         if self.format is not None and self.kind in {"text", "integer", "number", "boolean"}:
-            raise ValueError("format goes with `as: instant` or `as: day`")
+            raise ValueError("format needs `as: instant` or `as: day`")
         if self.absolute and self.kind not in {None, "text", "integer", "number"}:
-            raise ValueError("absolute goes with numbers")
+            raise ValueError("absolute needs a number")
         check_layouts(self.format or (), self.century_from)
         return self
 
@@ -108,7 +108,7 @@ class Value(Part):
 
 
 class Condition(Part):
-    """A test of one column. All tests given must hold. below and above compare numbers."""
+    """A condition on one column. All given tests must hold. below and above compare numbers."""
 
     column: ColumnName
     below: Decimal | None = None
@@ -121,7 +121,7 @@ class Condition(Part):
     @model_validator(mode="after")
     def _tests(self) -> Self:
         if not self.model_fields_set - {"column"}:
-            raise ValueError("a condition tests something: below, above, equals, one_of, begins_with, empty")
+            raise ValueError("a condition needs a test: below, above, equals, one_of, begins_with, empty")
         return self
 
 
@@ -147,12 +147,12 @@ class Rule(Part):
     @model_validator(mode="after")
     def _either(self) -> Self:
         if [self.skip is not None, bool(self.event), bool(self.records)].count(True) != 1:
-            raise ValueError("a rule has either an event or a skip, or several records")
+            raise ValueError("a rule needs one of event, skip, records")
         return self
 
     @property
     def made(self) -> tuple[Record, ...]:
-        """The events that it makes."""
+        """The events that the rule makes."""
         return (Record(event=self.event),) if self.event else self.records
 
 
@@ -179,14 +179,14 @@ class Mapping(Part):
         try:
             return name and ZoneInfo(name).key
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"{name!r} is no time zone of the IANA data base, such as Asia/Shanghai") from None
+            raise ValueError(f"{name!r} is not a time zone of the IANA database, such as Asia/Shanghai") from None
 
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, name: str | None) -> str | None:
         found = known_encoding(name) if name is not None else None
         if name is not None and found is None:
-            raise ValueError(f"{name!r} is no known encoding; utf-8, gb18030, cp1252 and utf-16 are some")
+            raise ValueError(f"{name!r} is not a known encoding, such as utf-8, gb18030, cp1252 or utf-16")
         return found
 
     @model_validator(mode="after")
@@ -195,9 +195,7 @@ class Mapping(Part):
             for fields in self._all_fields():
                 for path, value in fields.items():
                     if "*" in path.split(".") or (isinstance(value, Value) and value.take is not None):
-                        raise ValueError(
-                            f"{path}: `take` and `*` go with group_by, which says which rows are one record"
-                        )
+                        raise ValueError(f"{path}: `take` and `*` need group_by, which says which rows are one record")
         return self
 
     @property
@@ -207,12 +205,12 @@ class Mapping(Part):
 
     @property
     def layout(self) -> Layout:
-        """What it says of how its files are laid out."""
+        """The layout of its files."""
         return Layout(self.encoding, self.delimiter, self.sheet, self.header)
 
     @cached_property
     def used(self) -> list[str]:
-        """Every column that the mapping needs, in order."""
+        """Every required column, in order."""
         found: dict[str, None] = {}
         for fields in self._all_fields():
             for value in fields.values():
@@ -223,7 +221,7 @@ class Mapping(Part):
         return list(found | dict.fromkeys((*self.columns, *self.fill_down, *self.group_by)))
 
     def fields_of(self, record: Record) -> Fields:
-        """All fields of a record: its own, and of the common ones those that its type knows."""
+        """All fields of a record: its own, and those common ones that its type knows."""
         name = record.event.get("type", self.event.get("type"))
         entry = FACTS.get(name) if isinstance(name, str) else None
         known = entry.door.model_fields if entry else None
@@ -239,7 +237,7 @@ class Mapping(Part):
 
 
 def columns_of(value: Value | Scalar | None) -> list[str]:
-    """The columns that a value is made of. Raises ValueError for a template that cannot be read."""
+    """The columns that a value is made from. Raises ValueError for an invalid template."""
     template = value.template if isinstance(value, Value) else value
     if not isinstance(template, str):
         return []
@@ -247,15 +245,15 @@ def columns_of(value: Value | Scalar | None) -> list[str]:
 
 
 def read_mapping(path: FilePath) -> Mapping:
-    """The mapping of a YAML file. Raises Malformed that names the line."""
+    """Read the mapping in a YAML file. Raises Malformed with the line."""
     return parse_mapping(read_text(path), path.name)
 
 
 def parse_mapping(text: str, name: str) -> Mapping:
-    """The mapping of a YAML text. Raises Malformed that names the line."""
+    """Read the mapping in a YAML text. Raises Malformed with the line."""
     document = load(text, name)
     if not isinstance(document.value, dict):
-        raise document.error((), "a mapping with `event` and `rules` is expected")
+        raise document.error((), "expected a mapping with `event` and `rules`")
     try:
         mapping = Mapping.model_validate(document.value)
     except ValidationError as error:
@@ -270,15 +268,15 @@ def parse_mapping(text: str, name: str) -> Mapping:
             check_rule(mapping.fields_of(record), where, document)
     idle = next((path for path in mapping.event if used and path not in used), None)
     if idle is not None:
-        raise document.error(("event", idle), f"{idle}: no type of event in the rules has such a field")
+        raise document.error(("event", idle), f"{idle}: no event type in the rules has this field")
     return mapping
 
 
 def _check_fields(fields: Fields, where: tuple[str | int, ...], document: Document) -> None:
     for path, value in fields.items():
         if not _PATH.fullmatch(path):
-            hint = "id, source, type, subject, time, revision, traceparent, actor or data.<field> is expected"
-            raise document.error((*where, path), f"{path!r} is no field of an event; {hint}")
+            hint = "expected id, source, type, subject, time, revision, traceparent, actor or data.<field>"
+            raise document.error((*where, path), f"{path!r} is not a field of an event; {hint}")
         template = value.template if isinstance(value, Value) else value
         try:
             parts = list(Formatter().parse(template)) if isinstance(template, str) else []
@@ -286,4 +284,4 @@ def _check_fields(fields: Fields, where: tuple[str | int, ...], document: Docume
             raise document.error((*where, path), f"{path}: {error}") from None
         for _, column, layout, conversion in parts:
             if column is not None and (not column or layout or conversion):
-                raise document.error((*where, path), f"{path}: braces hold the name of a column and nothing else")
+                raise document.error((*where, path), f"{path}: braces may contain only a column name")

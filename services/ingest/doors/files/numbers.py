@@ -1,4 +1,4 @@
-"""Numbers as files write them. Pure; nothing is guessed."""
+"""Numbers as files write them. Pure; guesses nothing."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from services.ingest.doors.files.formats.cells import Cell, number_text, text_of
 from services.ingest.doors.files.forms import NumberForm
 
 ReadNumber = Callable[[Cell], Decimal]
-"""The number of a cell. Raises ValueError with what is wrong."""
+"""Reads the number in a cell. Raises ValueError with what is wrong."""
 
 MAX_NUMBER_CHARS = 40
 _BLANKS = " \u00a0\u2007\u2009\u202f\u3000"
@@ -17,7 +17,7 @@ _THOUSANDS = re.compile(r"-?\d{1,3}\.\d{3}", re.ASCII)
 
 
 def plain_number(cell: Cell) -> Decimal:
-    """A number as the doors know it: digits with a point at most. Raises ValueError."""
+    """A number as the doors expect it: digits with at most a point. Raises ValueError."""
     if isinstance(cell, float | int) and not isinstance(cell, bool):
         return Decimal(number_text(cell))
     text = text_of(cell)
@@ -26,19 +26,19 @@ def plain_number(cell: Cell) -> Decimal:
     except InvalidOperation:
         decimal = Decimal("NaN")
     if not decimal.is_finite() or abs(decimal.adjusted()) > MAX_NUMBER_CHARS:
-        raise ValueError(f"{text[:60]!r} is no number{_advice(text)}")
+        raise ValueError(f"{text[:60]!r} is not a number{_advice(text)}")
     return decimal
 
 
 def unambiguous(cell: Cell) -> Decimal:
-    """A number that is compared or added up. Raises ValueError also for 12.000, which may be twelve thousand."""
+    """A number to compare or add. Raises ValueError also for 12.000, which may be twelve thousand."""
     if isinstance(cell, str) and _THOUSANDS.fullmatch(cell):
-        raise ValueError(f"{cell!r} may mean thousands; say the column's number format")
+        raise ValueError(f"{cell!r} may mean thousands; set the column's `number` format")
     return plain_number(cell)
 
 
 def compile_number(form: NumberForm) -> ReadNumber:
-    """How the numbers of a column are read."""
+    """How to read the numbers of a column."""
     thousands = f"[{re.escape(_SIGNS.get(form.thousands, form.thousands))}]" if form.thousands else "(?!)"
     point = re.escape(form.decimal)
     # Groups of two before the last three: 12,34,567.00 as it is written in India.
@@ -52,7 +52,7 @@ def compile_number(form: NumberForm) -> ReadNumber:
     def of_text(text: str) -> Decimal:
         negative, rest = _without_signs(text.lstrip("'\u2019"), form)
         if len(rest) > MAX_NUMBER_CHARS or not fits.fullmatch(rest):
-            raise ValueError(f"{text[:60]!r} is no number as the mapping says this column writes them")
+            raise ValueError(f"{text[:60]!r} is not a number in this column's format")
         number = Decimal(groups.sub("", rest).replace(form.decimal, "."))
         return -number if negative else number
 
@@ -67,7 +67,7 @@ def compile_number(form: NumberForm) -> ReadNumber:
 
 
 def number_as_text(number: Decimal) -> str:
-    """A number for the doors: without zeros at its end, which would make 12.000 of twelve."""
+    """A number for the doors: without trailing zeros, which would turn twelve into 12.000."""
     return format(number.normalize(), "f") if number else "0"
 
 
@@ -92,4 +92,4 @@ def _without_signs(text: str, form: NumberForm) -> tuple[bool, str]:
 
 
 def _advice(text: str) -> str:
-    return "; say how this column writes numbers" if sum(map(str.isdecimal, text)) and len(text) <= 40 else ""
+    return "; set this column's `number` format" if sum(map(str.isdecimal, text)) and len(text) <= 40 else ""

@@ -1,4 +1,4 @@
-"""The true outcome of each event that was sent: what admission made of it, read from the claims."""
+"""The true outcome of each event sent: admission's verdict, read from the claims."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ MAX_PAUSE_SECONDS = 0.5
 
 
 class Prepared(NamedTuple):
-    """An event fit to be sent."""
+    """An event ready to send."""
 
     origin: Origin
     value: bytes
@@ -29,14 +29,14 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Events that are on the inbox, each with its place."""
+    """Events on the inbox, each with its position."""
 
     events: Sequence[Prepared]
     places: Sequence[Place]
 
 
 async def wait_for_admission(ports: Ports, places: Sequence[Place]) -> None:
-    """Returns when admission has passed all these places. Raises Transient when it stands still."""
+    """Returns when admission has passed all these positions. Raises Transient when it stops moving."""
     wanted: dict[int, int] = {}
     for partition, offset in places:
         wanted[partition] = max(wanted.get(partition, 0), offset + 1)
@@ -51,15 +51,15 @@ async def wait_for_admission(ports: Ports, places: Sequence[Place]) -> None:
             best, moved_at = sum_now, loop.time()
         elif loop.time() - moved_at > ports.stall_seconds:
             raise Transient(
-                f"admission has not moved for {ports.stall_seconds:.0f} s: is the ingest service running? What was "
-                "sent stays on the inbox; import the same files again later to learn what became of it"
+                f"admission has not moved for {ports.stall_seconds:.0f} s: is the ingest service running? The events "
+                "sent are safe on the inbox; import the same files again later to see their outcome"
             )
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, MAX_PAUSE_SECONDS)
 
 
 async def outcomes(ports: Ports, sent: Sent, *, now: datetime, zone: ZoneInfo) -> list[Accepted | Duplicate | Refused]:
-    """What became of events that admission has passed, in their order. Raises Transient."""
+    """The outcomes of events that admission has passed, in order. Raises Transient."""
     wanted = {one.candidate.identity: None for one in sent.events if one.candidate.claimed}
     claims = await ports.claims.find(list(wanted))
     return [

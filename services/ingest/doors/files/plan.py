@@ -1,4 +1,4 @@
-"""What to import: files, each with a mapping or with events in it already, in one run."""
+"""What to import in one run: files, each with a mapping or containing events."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 from services.ingest.doors.files.drafts import is_events_file
 from services.ingest.doors.files.forms import Part, one_or_many
 from services.ingest.doors.files.mapping import Mapping, read_mapping
-from services.ingest.doors.files.yaml_lines import load, read_text
 from shared.errors import Malformed
+from shared.yaml_lines import load, read_text
 
 MAX_FILES = 10_000
 PLAN_SUFFIXES = (".yaml", ".yml")
@@ -26,7 +26,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file; mapping: None where it holds events."""
+    """A file; mapping: None if it contains events."""
 
     path: Path
     mapping: Mapping | None = None
@@ -34,8 +34,8 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to import. zone: of business days; backfill: as history; shift_to: the day on which the last event falls;
-    now: the clock by which ages are judged.
+    """What to import. zone: of business days; backfill: as history; shift_to: the day of the last event; now: the clock
+    for the age limit.
     """
 
     inputs: Sequence[Input]
@@ -46,7 +46,7 @@ class Plan:
 
     @property
     def files(self) -> list[Path]:
-        """The files, in the order given; one that has several mappings stands several times."""
+        """The files in the given order; a file with several mappings appears several times."""
         return [one.path for one in self.inputs]
 
 
@@ -60,18 +60,18 @@ class _PlanFile(Part):
 
 
 def read_plan(path: Path) -> list[Input]:
-    """The inputs of a plan file. Its paths are taken from its own folder, and may have `*` in them:
+    """The inputs of a plan file. Paths are relative to its folder and may contain `*`:
 
     import:
       - map: purchases.yaml
         files: [2024/*.xlsx, orders.csv]
       - files: events.ndjson
 
-    Raises Malformed that names the line.
+    Raises Malformed with the line.
     """
     document = load(read_text(path), path.name)
     if not isinstance(document.value, dict) or "import" not in document.value:
-        raise document.error((), "a plan has `import`: a list of files, each with its `map`")
+        raise document.error((), "a plan needs `import`: a list of files, each with its `map`")
     try:
         plan = _PlanFile.model_validate(document.value)
     except ValidationError as error:
@@ -80,14 +80,14 @@ def read_plan(path: Path) -> list[Input]:
     for index, step in enumerate(plan.imports):
         files = [found for name in step.files for found in _named(path.parent, name)]
         if not files:
-            raise document.error(("import", index, "files"), f"no file is named {', '.join(step.files)}")
+            raise document.error(("import", index, "files"), f"no file matches {', '.join(step.files)}")
         steps.append((path.parent / step.mapping if step.mapping else None, files))
     return inputs_of(steps)
 
 
 def inputs_of(steps: Sequence[tuple[Path | None, Sequence[Path]]]) -> list[Input]:
-    """The inputs of steps, each a mapping's path (None for events) and the files that it is for. Raises Malformed for
-    a mapping without files, one that is given twice for the same file, and files that need one and have none.
+    """The inputs of steps, each a mapping's path (None for events) and its files. Raises Malformed for a mapping
+    without files, one given twice for the same file, and files without a required mapping.
     """
     inputs: list[Input] = []
     mappings: dict[Path, Mapping] = {}
@@ -99,14 +99,14 @@ def inputs_of(steps: Sequence[tuple[Path | None, Sequence[Path]]]) -> list[Input
                 mappings[name] = read_mapping(name)
             mapping = mappings[name]
             if not files:
-                raise Malformed(f"--map {name} has no files; a mapping is followed by its files: --map MAPPING FILES")
+                raise Malformed(f"--map {name} has no files; put its files after it: --map MAPPING FILES")
         for file in files:
             if (name and name.resolve(), file.resolve()) in seen:
-                raise Malformed(f"{file} stands twice{f' for {name}' if name else ''}; name it once")
+                raise Malformed(f"{file} is given twice{f' for {name}' if name else ''}; give it once")
             seen.add((name and name.resolve(), file.resolve()))
             inputs.append(Input(file, mapping))
     if len(inputs) > MAX_FILES:
-        raise Malformed(f"more than {MAX_FILES} files; import them in several runs")
+        raise Malformed(f"more than {MAX_FILES} files; split them into several runs")
     _check(inputs)
     return inputs
 
@@ -114,19 +114,19 @@ def inputs_of(steps: Sequence[tuple[Path | None, Sequence[Path]]]) -> list[Input
 def _check(inputs: Sequence[Input]) -> None:
     for one in inputs:
         if not one.path.is_file():
-            raise Malformed(f"{one.path}: there is no such file")
+            raise Malformed(f"{one.path}: no such file")
         if one.mapping is None and not is_events_file(one.path):
-            hint = f"name a mapping with --map, or see what fits with `guanxi import --guess {one.path}`"
-            raise Malformed(f"{one.path}: {hint} (only .ndjson and .jsonl hold events already)")
+            hint = f"give a mapping with --map, or propose one with `guanxi import --guess {one.path}`"
+            raise Malformed(f"{one.path}: {hint} (only .ndjson and .jsonl contain events)")
         if one.mapping is not None and is_events_file(one.path):
-            raise Malformed(f"{one.path} holds events already; it needs no mapping")
+            raise Malformed(f"{one.path} contains events; it needs no mapping")
 
 
 def steps_of(words: Sequence[str | Path], maps: Sequence[int]) -> list[tuple[Path | None, list[Path]]]:
-    """The steps of a command line: `words` are its files, with a mapping at each place of `maps`.
+    """The steps of a command line: `words` are its files, with a mapping at each index in `maps`.
 
-    With one --map, all files are its files, wherever they stand; files of events need none. With several, each has the
-    files behind it. Raises Malformed for files of no mapping in front of several.
+    With one --map, it applies to all files, wherever they are; files of events need none. With several, each applies to
+    the files after it. Raises Malformed for files before the first of several mappings.
     """
     paths = [Path(word) for word in words]
     ahead = paths[: maps[0]] if maps else paths
@@ -139,14 +139,14 @@ def steps_of(words: Sequence[str | Path], maps: Sequence[int]) -> list[tuple[Pat
         steps.append((paths[place], [path for path in paths[place + 1 : end] if not is_events_file(path)]))
     loose = [path for path in ahead if not is_events_file(path)]
     if loose and len(maps) > 1:
-        raise Malformed(f"{loose[0]}: with several --map, each is followed by its files: --map A FILES --map B FILES")
+        raise Malformed(f"{loose[0]}: with several --map, put the files of each after it: --map A FILES --map B FILES")
     if loose:
         steps[0] = (steps[0][0], [*loose, *steps[0][1]])
     if events and steps[0][1] == [] and len(maps) == 1:
-        raise Malformed(f"{events[0]} holds events already; it needs no mapping")
+        raise Malformed(f"{events[0]} contains events; it needs no mapping")
     return [*steps, (None, events)] if events else steps
 
 
 def _named(folder: Path, name: str) -> list[Path]:
-    """The files that a name of a plan means; one without `*` is taken as it is, so that a missing one is said."""
+    """The files that match a name in a plan; one without `*` is kept as it is, so that a missing file is reported."""
     return sorted(folder.glob(name)) if "*" in name and not Path(name).is_absolute() else [folder / name]

@@ -8,11 +8,11 @@ from typing import NamedTuple, Protocol
 from services.ingest.inbox import InboxRecord, SeenClaims
 
 STALL_SECONDS = 60.0
-"""Without any progress of admission, waiting for it makes no sense."""
+"""If admission makes no progress for this long, stop waiting."""
 
 
 class Place(NamedTuple):
-    """Where a record stands on the inbox."""
+    """The position of a record on the inbox."""
 
     partition: int
     offset: int
@@ -22,14 +22,14 @@ class Inbox(Protocol):
     """Appends to the inbox."""
 
     async def append(self, records: Sequence[InboxRecord]) -> Sequence[Place]:
-        """Append in order, each partition's records without a gap, and wait for all acknowledgements. Raises
-        Transient: then some may be there.
+        """Append in order, each partition without a gap, and wait for all acknowledgements. Raises Transient; then some
+        records may be stored.
         """
         ...
 
 
 class Admitted(Protocol):
-    """How far admission has come."""
+    """How far admission is."""
 
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
         """The next offset to admit of each partition. Raises Transient."""
@@ -37,26 +37,24 @@ class Admitted(Protocol):
 
 
 class Standing(NamedTuple):
-    """What is known of a customer. live: whether it has events that did not come as history; clock: how far its clock
-    has come, None before its first event.
-    """
+    """A known customer. live: whether it has events beside history; clock: its clock, None before its first event."""
 
     live: bool
     clock: datetime | None
 
 
 class KnownCustomers(Protocol):
-    """Which customers are known, and how far they have come."""
+    """Which customers are known, and their clocks."""
 
     async def standing(self, customers: Collection[str]) -> Mapping[str, Standing]:
-        """Of those of the given ids that are known. Raises Transient."""
+        """The known ones among the given ids. Raises Transient."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """All of it; `generation` is the inbox's, stall_seconds how long admission may stand still before waiting ends,
-    backfill_token what admission knows history by.
+    """All ports. generation: of the inbox; stall_seconds: how long admission may make no progress before waiting ends;
+    backfill_token: by which admission recognises history.
     """
 
     inbox: Inbox

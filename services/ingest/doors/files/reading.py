@@ -1,4 +1,4 @@
-"""From files to chunks of prepared events: read, converted, judged by the door's rules, and put in order."""
+"""From files to chunks of events: read, converted, judged by the door's rules, and ordered."""
 
 import itertools
 import threading
@@ -32,12 +32,12 @@ from shared.errors import Malformed
 from shared.events.refusal import Reason, Refused
 
 CHUNK_ROWS = 1000
-"""Events worked on at once: what is sent, and later looked up, in one go."""
+"""Events per chunk: sent together, and looked up together."""
 _NULL = b"\\u0000"
 
 
 def by_time(one: Prepared) -> tuple[Any, ...]:
-    """The order of facts as they happened; ties keep the order of the files and in them."""
+    """The order in which facts happened; ties keep the order of the files and of their rows."""
     return one.candidate.time, one.origin.file, one.origin.line
 
 
@@ -47,23 +47,22 @@ def by_customer(one: Prepared) -> tuple[Any, ...]:
 
 
 class Reading:
-    """Reads the files of a plan, once. Raises Malformed when one can't be used at all: then nothing has been
-    read.
+    """Reads the files of a plan, once. Raises Malformed, before reading anything, when a file can't be used at all.
 
-    `refuse` takes each row that is refused before it is sent, at once, so that however many they are none is
-    kept. It is called from the thread that calls `next_chunk`.
+    `refuse` receives each row that is refused before sending, at once, so that none is kept in memory. It is called
+    from the thread that calls `next_chunk`.
     """
 
     def __init__(self, plan: Plan, refuse: Callable[[Origin, Refused], None]) -> None:
         self._plan, self._refuse = plan, refuse
         self._stopped = threading.Event()
         self.read = self.joined = 0
-        """Rows; and how many of them went into another row's record."""
+        """Rows, and how many of them joined another row's record."""
         self.skipped: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.damaged: list[str] = []
         self.warnings: list[str] = []
-        """What is to be told before anything is sent; complete with the first chunk."""
+        """Warnings to show before anything is sent; complete with the first chunk."""
         self._sources = [self._open(file, self.notes) for file in range(len(plan.inputs))]
         self.said = [
             f"{one.path}: {source.said}" for one, source in zip(plan.inputs, self._sources, strict=True) if source.said
@@ -73,7 +72,7 @@ class Reading:
 
     @property
     def headers(self) -> list[list[str] | None]:
-        """The columns of each file, None of a file of events."""
+        """The columns of each file; None for a file of events."""
         return [source.header if isinstance(source, TableSource) else None for source in self._sources]
 
     @property
@@ -82,15 +81,15 @@ class Reading:
         return sum(source.done_bytes for source in self._sources)
 
     def stop(self) -> None:
-        """Make a read that is going on in another thread end soon; for an interrupt."""
+        """Ask a read in another thread to end soon, for an interrupt."""
         self._stopped.set()
 
     def next_chunk(self) -> list[Prepared] | None:
-        """Events fit to be sent, None at the end of all files. Blocks while it reads."""
+        """The next events to send; None at the end of all files. Blocks while it reads."""
         return list(itertools.islice(self._prepared, CHUNK_ROWS)) or None
 
     def _in_order(self) -> Iterator[Prepared]:
-        """History by customer, all else by time. One file of events goes as it is."""
+        """History by customer, everything else by time. A single file of events keeps its order."""
         mapped = any(one.mapping for one in self._plan.inputs)
         if not (self._plan.backfill or mapped or len(self._sources) > 1):
             yield from self._judged(Repeats())
@@ -108,7 +107,7 @@ class Reading:
             repeats.close()
 
     def _judged(self, repeats: Repeats, *, told: bool = False) -> Iterator[Prepared]:
-        """What the doors would take; what they refuse is dealt with here."""
+        """The events that the doors accept; refused ones are handled here."""
         plan, now = self._plan, self._plan.now()
         for number, draft in enumerate(self._drafts()):
             if number % CHUNK_ROWS == 0:
@@ -138,12 +137,12 @@ class Reading:
             count = sum(found.rows for found in repeats.collisions.values())
             records, first = len(repeats.collisions), next(iter(repeats.collisions.values()))
             self.warnings.append(
-                f"{count:,} rows would be {records:,} records, and what tells them apart would be lost; none of them "
-                f"is sent. For example {advice(first)}."
+                f"{count:,} rows would become {records:,} records and lose what distinguishes them; none of them is "
+                f"sent. For example {advice(first)}."
             )
 
     def _drafts(self) -> Iterator[Draft]:
-        """Drafts alone go on; what else a row became is dealt with here."""
+        """Passes on drafts only; other results of a row are handled here."""
         shift = self._shift()
         groups: dict[int, Groups] = {}
         try:
@@ -184,7 +183,7 @@ class Reading:
                 damaged.append(str(error))
 
     def _shift(self) -> Shift | None:
-        """How far to move. It takes a read of all files, so that the last of all events is known."""
+        """How many days to shift. It reads all files to find the last event."""
         plan = self._plan
         if plan.shift_to is None:
             return None

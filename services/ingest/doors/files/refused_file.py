@@ -1,4 +1,4 @@
-"""The files of refused rows: each row as it was, with why; made at the first refusal."""
+"""The files of refused rows: each row unchanged, with the reason; created at the first refusal."""
 
 import csv
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Header = Sequence[str] | None
 
 
 def default_name(first: Path) -> str:
-    """The name in the current folder: orders.csv.gz and orders.xlsx are refused into orders.refused.csv."""
+    """The name in the current folder: refused rows of orders.csv.gz and orders.xlsx go to orders.refused.csv."""
     name = first.name
     for packed in PACKED_SUFFIXES:
         name = name.removesuffix(packed)
@@ -29,8 +29,8 @@ def default_name(first: Path) -> str:
 
 
 class RefusedFiles:
-    """One file for each mapping, so that it can be mended and imported with it, and one for events: the first is
-    `path`, the second is named `path` with -2 before its suffix, and so on.
+    """One file per mapping, so that it can be corrected and imported with it, and one for events: the first is `path`,
+    the second is `path` with -2 before its suffix, and so on.
     """
 
     def __init__(self, path: Path, inputs: Sequence[Input], headers: Sequence[Header]) -> None:
@@ -42,13 +42,13 @@ class RefusedFiles:
         for number, members in enumerate(files.values(), start=1):
             name = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
             if name.resolve() in {one.path.resolve() for one in inputs}:
-                raise Malformed(f"{name} is one of the files to import; name another one for the refused rows")
+                raise Malformed(f"{name} is one of the files to import; choose another file for the refused rows")
             refused = RefusedFile(name, {file: (inputs[file].path, headers[file]) for file in members})
             self._all.append(refused)
             self._of_file.update(dict.fromkeys(members, refused))
 
     def write(self, origin: Origin, refused: Refused) -> None:
-        """Add the rows of one refusal. Raises Stop when the file can't be written."""
+        """Add the rows of one refusal. Raises Stop if the file can't be written."""
         for one in (origin, *origin.more):
             self._of_file[one.file].write(one, refused)
 
@@ -59,15 +59,15 @@ class RefusedFiles:
 
     @property
     def written(self) -> list[Path]:
-        """Those that hold anything."""
+        """The non-empty files."""
         return [one.path for one in self._all if one.begun]
 
 
 class RefusedFile:
-    """Takes refusals. For files with columns: their columns as they were, all files' together, followed by `REASONS`;
-    `refused_text` has what is no row. For files of events: one JSON object a line. Text is UTF-8.
+    """Writes refusals. For files with columns: the columns of all files together, followed by `REASONS`; `refused_text`
+    has lines that are not rows. For files of events: one JSON object per line. Text is UTF-8.
 
-    files: path and header of each, by its index.
+    files: path and header of each, by index.
     """
 
     def __init__(self, path: Path, files: dict[int, tuple[Path, Header]]) -> None:
@@ -81,7 +81,7 @@ class RefusedFile:
         self._writer: Any = None
 
     def write(self, origin: Origin, refused: Refused) -> None:
-        """Add one row. Raises Stop when the file can't be written."""
+        """Add one row. Raises Stop if the file can't be written."""
         try:
             file = self._opened()
             if self._writer is None:
@@ -119,7 +119,7 @@ class RefusedFile:
 
 
 def _numbered(header: Sequence[str]) -> list[tuple[str, int]]:
-    """Columns, told apart by how often their name stood before."""
+    """Columns, distinguished by how often their name occurred before."""
     seen: dict[str, int] = {}
     found = []
     for name in header:

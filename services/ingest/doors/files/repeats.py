@@ -1,7 +1,7 @@
-"""Rows that would be one record because the mapping throws away what tells them apart: found before anything is sent.
+"""Rows that would become one record because the mapping drops what distinguishes them: found before anything is sent.
 
-Three lines of an invoice, with the invoice's number as the id, are one purchase and two duplicates of it to the doors,
-which can't know better; the money of two lines would be lost.
+To the doors, three lines of an invoice with the invoice number as their id are one purchase and two duplicates; the
+money of two lines would be lost.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from services.ingest.doors.files.sorting import Sorter, grouped
 from shared.errors import Malformed
 
 MAX_RECORDS = 100_000
-"""Records that several rows would make; with more of them it is the mapping that is wrong."""
+"""Most records that several rows would become; with more, the mapping is wrong."""
 MAX_EXAMPLE_LINES = 5
 _MOST = 1000
 
@@ -28,7 +28,7 @@ class _Seen(NamedTuple):
 
 
 class Collision(NamedTuple):
-    """Rows that would be one record. rows: how many; lines: of the first ones; alike: whether they would be called
+    """Rows that would become one record. rows: how many; lines: of the first ones; alike: whether they would be
     duplicates (else all but the first would be refused).
     """
 
@@ -38,22 +38,22 @@ class Collision(NamedTuple):
 
 
 class Repeats:
-    """Takes what mappings made, then tells which of it collides. Memory stays flat: it sorts on disk."""
+    """Collects the events from mappings, then finds collisions. Memory stays flat: it sorts on disk."""
 
     def __init__(self) -> None:
         self._sorter: Sorter[_Seen] = Sorter(tuple)
         self.collisions: dict[bytes, Collision] = {}
 
     def add(self, origin: Origin, candidate: Candidate) -> None:
-        """Take an event of a mapping."""
+        """Add an event from a mapping."""
         row = hashlib.blake2b(digest_size=8)
         for one in (origin, *origin.more):
             row.update(_text_of(one.row).encode())
         self._sorter.add(_Seen(key_of(candidate), candidate.content, row.digest(), origin.file, origin.line))
 
     def find(self) -> None:
-        """Fill `collisions`. Raises Malformed when there are too many. Whole rows that stand twice are none: they are
-        repeats indeed, and count once.
+        """Fill `collisions`. Raises Malformed when there are too many. Identical rows are not collisions: they are true
+        repeats and count once.
         """
         for group in grouped(iter(self._sorter), lambda seen: seen.identity, _MOST):
             if len(group) > 1 and len({(seen.content, seen.row) for seen in group}) > 1:
@@ -62,10 +62,12 @@ class Repeats:
                 self.collisions[group[0].identity] = Collision(len(group), lines[:MAX_EXAMPLE_LINES], alike)
             if len(self.collisions) > MAX_RECORDS:
                 first = next(iter(self.collisions.values()))
-                raise Malformed(f"more than {MAX_RECORDS} records would be made of several rows each: {advice(first)}")
+                raise Malformed(
+                    f"more than {MAX_RECORDS} records would be made from several rows each: {advice(first)}"
+                )
 
     def close(self) -> None:
-        """Forget what was taken."""
+        """Drop all events."""
         self._sorter.close()
 
 
@@ -74,14 +76,14 @@ def _text_of(row: list[Cell] | str) -> str:
 
 
 def key_of(candidate: Candidate) -> bytes:
-    """What two events of one record and revision share."""
+    """The part that two events of one record and revision share."""
     return candidate.identity + candidate.revision.to_bytes(8, "big", signed=True)
 
 
 def advice(found: Collision) -> str:
-    """What is wrong with rows that would be one record, and what to do."""
+    """What is wrong with rows that would become one record, and what to do."""
     lines = ", ".join(map(str, found.lines)) + (", ..." if found.rows > len(found.lines) else "")
     return (
-        f"{found.rows} rows, 1 record (lines {lines}): say group_by if they are parts of it, put a line number into "
-        "the id if they are records of their own, or `repeats: first` if they repeat one another"
+        f"{found.rows} rows, 1 record (lines {lines}): set group_by if they are parts of one record, add a line "
+        "number to the id if they are separate records, or set `repeats: first` if they repeat each other"
     )

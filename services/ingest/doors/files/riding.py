@@ -1,4 +1,4 @@
-"""An import rides over a restart of Kafka, MongoDB or a service: what does not answer is asked again for a while."""
+"""An import survives a restart of Kafka, MongoDB or a service: it retries for a while."""
 
 import asyncio
 import sys
@@ -10,11 +10,11 @@ from services.ingest.doors.files.ports import Ports
 from shared.errors import Transient
 
 RIDE_SECONDS = 180.0
-"""How long a restart may take: a broker that checks its log after a crash needs a minute, a local stack five tries."""
+"""How long to retry: a broker that checks its log after a crash needs a minute, a local stack five tries."""
 FIRST_PAUSE_SECONDS = 0.5
 MAX_PAUSE_SECONDS = 5.0
 _PORTS = ("inbox", "claims", "admitted", "live", "known")
-"""What answers over the network; all of it may be asked again: an event that is sent twice counts once."""
+"""Calls over the network; all can be repeated: an event sent twice counts once."""
 
 T = TypeVar("T")
 
@@ -24,14 +24,14 @@ def _tell(line: str) -> None:
 
 
 def riding(ports: Ports, *, seconds: float = RIDE_SECONDS, tell: Callable[[str], None] = _tell) -> Ports:
-    """The same ports, each asked again for `seconds` while it does not answer; only then Transient is raised."""
+    """The same ports, each retried for `seconds` before Transient is raised."""
     names = [field.name for field in fields(ports) if field.name in _PORTS]
     ridden: dict[str, Any] = {name: _Riding(getattr(ports, name), seconds, tell) for name in names}
     return replace(ports, **ridden)
 
 
 async def ride(call: Callable[[], Awaitable[T]], seconds: float, tell: Callable[[str], None]) -> T:
-    """The answer, when there is one."""
+    """Return the answer, as soon as there is one."""
     loop = asyncio.get_running_loop()
     began, pause, asked = loop.time(), FIRST_PAUSE_SECONDS, 0
     while True:
@@ -42,20 +42,20 @@ async def ride(call: Callable[[], Awaitable[T]], seconds: float, tell: Callable[
             if error.final or waited + pause > seconds:
                 raise
             if not asked:
-                tell(f"{error}; asking again for {seconds:.0f} s")
+                tell(f"{error}; retrying for {seconds:.0f} s")
             asked += 1
             await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
         else:
             if asked:
                 tell(
-                    f"it answers again after {loop.time() - began:.0f} s; what was sent twice counts once, as duplicate"
+                    f"it responds again after {loop.time() - began:.0f} s; events sent twice count once, as duplicates"
                 )
             return answer
 
 
 class _Riding:
-    """Any of the ports, with every question asked again."""
+    """Any of the ports, with every call retried."""
 
     def __init__(self, port: Any, seconds: float, tell: Callable[[str], None]) -> None:
         self._port, self._seconds, self._tell = port, seconds, tell

@@ -1,6 +1,4 @@
-"""An import: reading, sending and learning the outcomes at the same time, with a bounded number of rows
-between.
-"""
+"""An import: it reads, sends and looks up outcomes at the same time, with a bounded number of rows in between."""
 
 import asyncio
 import threading
@@ -22,8 +20,7 @@ from shared.errors import GuanxiError
 from shared.events.refusal import Reason, Refused
 
 WINDOW_CHUNKS = 8
-"""Chunks sent whose outcome is not known yet: bounds memory, and how far an import runs ahead of
-admission."""
+"""Chunks sent whose outcome is unknown: bounds memory, and how far an import runs ahead of admission."""
 PROGRESS_SECONDS = 0.5
 _CUSTOMER = "customer:"
 
@@ -31,8 +28,8 @@ _CUSTOMER = "customer:"
 class Import:
     """One run. Raises Malformed when a file or the mapping can't be used.
 
-    ports: None for a dry run, which judges each row and sends nothing; as_late: with a backfill, take
-    customers that already have live events too (domain.md, Age). `tally` may be read at any time.
+    ports: None for a dry run, which judges each row and sends nothing; as_late: with a backfill, include customers that
+    already have live events (domain.md, Age). `tally` may be read at any time.
     """
 
     def __init__(self, plan: Plan, ports: Ports | None, refused_file: Path, *, as_late: bool = False) -> None:
@@ -46,7 +43,7 @@ class Import:
 
     @property
     def said(self) -> list[str]:
-        """What was found by looking at the files: encodings, delimiters, sheets, headers."""
+        """What was detected in the files: encodings, delimiters, sheets, headers."""
         return self._reading.said
 
     @property
@@ -60,10 +57,10 @@ class Import:
         return self._reading.done_bytes, self._reading.total_bytes
 
     async def run(self, progress: Callable[[], None], warn: Callable[[str], None] = lambda _: None) -> Tally:
-        """Import all; `progress` is called now and then, `warn` with what is to be told before anything
-        is sent. Raises Transient when Kafka, MongoDB or admission do
-        not answer; then, and when it is cancelled, the tally says what was done, and the same import may be
-        run again.
+        """Import all; calls `progress` now and then, and `warn` with any warnings before sending.
+
+        Raises Transient when Kafka, MongoDB or admission do not answer; then, and when cancelled, the tally says what
+        was done, and the same import can be run again.
         """
         sent: asyncio.Queue[Sent | None] = asyncio.Queue(WINDOW_CHUNKS)
         try:
@@ -99,7 +96,7 @@ class Import:
         await sent.put(None)
 
     async def _next(self, progress: Callable[[], None]) -> list[Prepared] | None:
-        """The next chunk; the first one takes a read of all files where they have to be put in order."""
+        """The next chunk; the first one may need a read of all files, to sort them."""
         reading = asyncio.create_task(asyncio.to_thread(self._reading.next_chunk))
         while not (await asyncio.wait([reading], timeout=PROGRESS_SECONDS))[0]:
             self._note()
@@ -121,9 +118,9 @@ class Import:
             progress()
 
     async def _fit_for_history(self, ports: Ports, events: Sequence[Prepared]) -> Sequence[Prepared]:
-        """History of customers that have live events, or whose clock an earlier history has moved past it, is refused,
-        unless it is known already: that is a duplicate (domain.md, Age). What moves a customer's clock in the middle of
-        its rows makes the rest late, but stops none of them.
+        """Refuse history of customers that have live events, or whose clock earlier history has moved past it, unless
+        the event is a known duplicate (domain.md, Age). If something moves a customer's clock in the middle of its
+        rows, the rest counts as late but is still sent.
         """
         if not self._plan.backfill:
             return events
@@ -144,7 +141,7 @@ class Import:
         return fit
 
     def _refuse(self, origin: Origin, refused: Refused) -> None:
-        """Called while reading, from another thread, and for what admission refused."""
+        """Called while reading, from another thread, and for rows refused by admission."""
         with self._lock:
             self.tally.refuse(refused, rows_of(origin))
             self._refused_files.write(origin, refused)
@@ -156,19 +153,19 @@ class Import:
 
 
 def _late(one: Prepared, standing: Mapping[str, Standing]) -> Refused | None:
-    """Why a row of history comes too late for its customer; None when it does not."""
+    """Why a row of history is too late for its customer; None if it is not."""
     if not one.candidate.key.startswith(_CUSTOMER):
         return None
     known = standing.get(one.candidate.subject)
     if known is None:
         return None
     if known.live:
-        hint = "this customer has live events already; --as-late takes its history as late facts"
+        hint = "this customer already has live events; --as-late imports its history as late facts"
         return Refused(Reason.CUSTOMER_IS_LIVE, "subject", hint)
     if known.clock is not None and one.candidate.time < known.clock:
         hint = (
-            f"earlier history has brought this customer to {known.clock:%Y-%m-%d}; history of several files goes in "
-            "one run (--map A FILES --map B FILES), or --as-late takes it as late facts"
+            f"earlier history moved this customer's clock to {known.clock:%Y-%m-%d}; import all history in one run "
+            "(--map A FILES --map B FILES), or use --as-late to import it as late facts"
         )
         return Refused(Reason.CUSTOMER_HAS_HISTORY, "subject", hint)
     return None

@@ -1,4 +1,4 @@
-"""Moving an event by whole days: its time on the wall clock of a zone, and every day that its data names."""
+"""Shifts an event by whole days: its time on the wall clock of a zone, and every day in its data."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,14 +12,14 @@ from shared.events.codec import format_instant
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Moves documents by `days`; the time of day on the wall of `zone` stays, whatever the clocks do."""
+    """Moves documents by `days`; the local time of day in `zone` stays the same across daylight saving."""
 
     days: int
     zone: ZoneInfo
     times: LocalTimes
 
     def __call__(self, document: dict[str, Any]) -> dict[str, Any]:
-        """A moved copy. What is no time or day stays as it is, for the door to refuse."""
+        """A moved copy. Values that are not times or days stay unchanged, for the door to refuse."""
         moved = {**document, "data": self._data(document.get("data"))}
         time = event_time(document)
         if time is not None:
@@ -40,7 +40,7 @@ class Shift:
 
 
 def event_time(document: dict[str, Any]) -> datetime | None:
-    """The time of an event's document; None where it has none that a door would take."""
+    """The time of an event's document; None if it has no valid time."""
     try:
         time = datetime.fromisoformat(document["time"])
     except (KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Sorting more rows than memory holds: sorted runs in temporary files, merged."""
+"""Sorts more rows than fit in memory: sorted runs in temporary files, then merged."""
 
 import heapq
 import itertools
@@ -12,18 +12,19 @@ from typing import IO, Any, Generic, TypeVar
 from shared.errors import Malformed
 
 RUN_ROWS = 50_000
-"""Rows sorted at once in memory, some 50 MB; fewer than that never touch the disk."""
+"""Rows sorted in memory at once, some 50 MB; fewer never touch the disk."""
 MAX_RUNS = 500
-"""Runs merged at once, each an open file: 25 million rows in one import."""
+"""Runs merged at once, each an open file: enough for 25 million rows in one import."""
 BATCH_ROWS = 100
-"""Rows written as one: a pickle names each class and repeated text once. So many of each run are held while merging."""
+"""Rows per block: a pickle stores each class and repeated text once. While merging, one block of each run is in
+memory."""
 
 _T = TypeVar("_T")
 
 
 class Sorter(Generic[_T]):
-    """Takes rows in any order and gives them in ascending order of `key`; equal ones stay in the order they came in.
-    `close` removes its temporary files.
+    """Takes rows in any order and returns them in ascending order of `key`; equal rows keep their order. `close`
+    removes its temporary files.
     """
 
     def __init__(self, key: Callable[[_T], Any], *, run_rows: int = RUN_ROWS, max_runs: int = MAX_RUNS) -> None:
@@ -33,23 +34,23 @@ class Sorter(Generic[_T]):
         self._stack = ExitStack()
 
     def add(self, row: _T) -> None:
-        """Take a row. Raises Malformed when there are more than `run_rows` x `max_runs`."""
+        """Add a row. Raises Malformed when there are more than `run_rows` x `max_runs`."""
         if len(self._runs) == self._max_runs:
             most = self._run_rows * self._max_runs
-            raise Malformed(f"more than {most} rows to sort; import the files in several runs")
+            raise Malformed(f"more than {most} rows to sort; split the files into several runs")
         self._held.append(row)
         if len(self._held) == self._run_rows:
             self._put_down()
 
     def __iter__(self) -> Iterator[_T]:
-        """All rows, once; none may be added any more."""
+        """All rows, once; no more can be added."""
         self._held.sort(key=self._key)
         runs: list[Iterator[_T]] = [_read(file) for file in self._runs]
         yield from heapq.merge(*runs, iter(self._held), key=self._key) if runs else self._held
         self.close()
 
     def close(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         self._held = []
         self._runs = []
         self._stack.close()
@@ -81,7 +82,7 @@ def sort(
 
 
 def grouped(rows: Iterable[_T], key: Callable[[_T], Any], most: int) -> Iterator[list[_T]]:
-    """Rows that stand together and have the same key, at most so many at once."""
+    """Consecutive rows with the same key, up to a number at once."""
     for _, group in itertools.groupby(rows, key):
         while held := list(itertools.islice(group, most)):
             yield held

@@ -1,4 +1,4 @@
-"""What an import says at its end."""
+"""The summary of an import."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +12,7 @@ from services.ingest.doors.files.tally import Tally
 
 
 def show(console: Console, tally: Tally, *, seconds: float, dry_run: bool, refused_files: Sequence[Path] = ()) -> None:
-    """Print the outcome: totals, then the refusals by reason with an example, then what else should be
-    known.
-    """
+    """Print the outcome: totals, refusals by reason with an example, then notes."""
     totals = Table.grid(padding=(0, 2))
     totals.add_column(justify="right")
     totals.add_column()
@@ -24,11 +22,11 @@ def show(console: Console, tally: Tally, *, seconds: float, dry_run: bool, refus
     if tally.refused:
         console.print(_refusals(tally))
         names = ", ".join(map(str, refused_files))
-        console.print(f"Refused rows, as they were: {names}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Refused rows, unchanged: {names}", markup=False, highlight=False, soft_wrap=True)
     for note, count in tally.notes.items():
         console.print(f"{count:,} {note}.", highlight=False)
     for damage in tally.damaged:
-        console.print(Text(f"Not read to its end: {damage}", "red"), soft_wrap=True)
+        console.print(Text(f"Not read to the end: {damage}", "red"), soft_wrap=True)
     rate = tally.read / seconds if seconds > 0 else 0.0
     console.print(f"{seconds:.1f} s, {rate:,.0f} rows/s", highlight=False)
 
@@ -36,7 +34,7 @@ def show(console: Console, tally: Tally, *, seconds: float, dry_run: bool, refus
 def _totals(tally: Tally, *, dry_run: bool) -> list[tuple[int, str]]:
     rows = [(tally.read, "read")]
     if dry_run:
-        rows.append((tally.fit, "fit to be sent (nothing was sent; whether it is known already is not looked at)"))
+        rows.append((tally.fit, "ready to send (nothing was sent; duplicates are not checked)"))
     else:
         rows += [(tally.admitted, "admitted"), (tally.duplicates, "duplicates")]
     rows.append((tally.refusals, "refused"))
@@ -44,9 +42,9 @@ def _totals(tally: Tally, *, dry_run: bool) -> list[tuple[int, str]]:
     if tally.joined:
         rows.append((tally.joined, "joined another row's record (group_by)"))
     if tally.late:
-        rows.append((tally.late, "of history for customers that were past it already: late facts"))
+        rows.append((tally.late, "history for customers whose clock was already past it: late facts"))
     if not dry_run and tally.unknown:
-        rows.append((tally.unknown, "on the inbox, outcome not seen; import again to see it"))
+        rows.append((tally.unknown, "on the inbox, outcome unknown; import again to see it"))
     return rows
 
 

@@ -8,10 +8,10 @@ from shared.events.refusal import Refused
 
 @dataclass(slots=True)
 class Tally:
-    """read: rows; joined: rows that went into another row's record; sent: events acknowledged by the inbox; admitted,
+    """read: rows; joined: rows that joined another row's record; sent: events acknowledged by the inbox; admitted,
     duplicates, refused: outcomes, the refused in rows by (reason, field); skipped: rows by the mapping's reason; notes:
-    what had to be decided about times; damaged: files that could not be read to their end; late: history sent for
-    customers whose clock was past it already; fit: with a dry run, events that would be sent.
+        decisions about ambiguous times; damaged: files that could not be read to the end; late: history sent for
+        customers whose clock was already past it; fit: in a dry run, events that would be sent.
     """
 
     read: int = 0
@@ -41,5 +41,5 @@ class Tally:
 
     @property
     def unknown(self) -> int:
-        """Events that are on the inbox and whose outcome has not been seen yet."""
+        """Events on the inbox whose outcome is not known yet."""
         return self.sent - self.admitted - self.duplicates - self.refused_after_sending

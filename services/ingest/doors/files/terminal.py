@@ -1,4 +1,4 @@
-"""An import as a person at a terminal sees it: a bar while it runs, a summary however it ends."""
+"""An import on a terminal: a progress bar while it runs, and a summary however it ends."""
 
 import time
 from contextlib import AsyncExitStack
@@ -25,8 +25,8 @@ async def import_files(
     dry_run: bool = False,
     as_late: bool = False,
 ) -> Tally:
-    """Import the files of a plan, show progress and summary, give the tally. Raises what `Import` raises,
-    after the summary of what was done till then; also when it is cancelled.
+    """Import the files of a plan, show progress and summary, return the tally. Raises what `Import` raises, after the
+    summary of what was done; also when cancelled.
     """
     # Says what is wrong with the files, and how they were taken, before any server is waited for.
     for said in Import(plan, None, refused_file).said:

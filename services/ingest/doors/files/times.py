@@ -1,8 +1,8 @@
 """Times of a file: formats, days without a clock time, and local times of a zone with daylight saving.
 
-A local time that comes twice (clocks go back) is taken as the earlier one. One that never was (clocks go
-forward) is read by the clock before the change: 01:30 of a night on which 01:00 became 02:00 is 02:30 of the
-new time. Both are counted, so that the summary can say so.
+A local time that occurs twice (clocks go back) is read as the earlier one. One that does not exist (clocks go forward)
+is read by the clock before the change: on a night when 01:00 became 02:00, 01:30 is 02:30 of the new time. Both are
+counted for the summary.
 """
 
 from collections import Counter
@@ -16,17 +16,17 @@ from zoneinfo import ZoneInfo
 from services.ingest.doors.files.formats.cells import Cell, number_text, text_of
 from services.ingest.doors.files.forms import SERIAL, SERIAL_1904
 
-AMBIGUOUS = "local times that came twice, taken as the earlier"
-NONEXISTENT = "local times that never were, moved on by the change of clocks"
+AMBIGUOUS = "local times that occur twice, read as the earlier one"
+NONEXISTENT = "local times that do not exist, moved forward by the clock change"
 _EPOCHS = {SERIAL: datetime(1899, 12, 30), SERIAL_1904: datetime(1904, 1, 1)}  # noqa: DTZ001 - a wall clock's
 _SERIALS = Decimal(61), Decimal(2_958_465)
-"""Excel's days from March 1900, before which its calendar has a day too many, to the year 9999."""
+"""Excel's days from March 1900 (before that its calendar has one day too many) to the year 9999."""
 _CLOCK = ("%H", "%I", "%c", "%X", "%T")
 
 
 class Moment(NamedTuple):
-    """What a cell says: a time on a wall clock, or an instant where it has an offset; `clock` is False for a day
-    without a clock time.
+    """The time in a cell: on a wall clock, or an instant if it has an offset; `clock` is False for a day without a
+    time.
     """
 
     at: datetime
@@ -34,13 +34,13 @@ class Moment(NamedTuple):
 
 
 ReadMoment = Callable[[Cell], Moment]
-"""The moment of a cell. Raises ValueError with what is wrong."""
+"""Reads the moment in a cell. Raises ValueError with what is wrong."""
 
 
 @dataclass(slots=True)
 class LocalTimes:
     """Reads times. `zone` is for times without an offset; None refuses those. `business` is the zone in which days
-    without a clock time begin where `zone` is None. `notes` counts what had to be decided.
+    without a time begin if `zone` is None. `notes` counts the decisions about ambiguous times.
     """
 
     zone: ZoneInfo | None
@@ -48,12 +48,12 @@ class LocalTimes:
     business: ZoneInfo | None = None
 
     def instant(self, moment: Moment) -> datetime:
-        """An instant in UTC; a day's beginning where there is no clock time. Raises ValueError with what is wrong."""
+        """An instant in UTC; the start of the day if there is no time. Raises ValueError with what is wrong."""
         if moment.at.tzinfo is not None:
             return moment.at.astimezone(UTC)
         zone = self.zone or (None if moment.clock else self.business)
         if zone is None:
-            raise ValueError("it has no offset; name the time_zone of the file in the mapping")
+            raise ValueError("it has no offset; set the file's `time_zone` in the mapping")
         return self.resolve(moment.at, zone)
 
     def resolve(self, wall: datetime, zone: ZoneInfo) -> datetime:
@@ -67,8 +67,8 @@ class LocalTimes:
 
 
 def compile_moment(layouts: Sequence[str] | None, century_from: int | None = None) -> ReadMoment:
-    """How the times and days of a column are read: by the first format that fits, else as ISO 8601. A workbook's own
-    dates need none.
+    """How to read the times and days of a column: by the first format that fits, else as ISO 8601. A workbook's own
+    dates need no format.
     """
     serials = [_EPOCHS[layout] for layout in layouts or () if layout in _EPOCHS]
     of_text = _by_layouts(layouts, century_from) if layouts else _iso
@@ -76,7 +76,7 @@ def compile_moment(layouts: Sequence[str] | None, century_from: int | None = Non
     def read_text(text: str) -> Moment:
         found = of_text(text) or _midnight(text, of_text) or (_serial(text, serials[0]) if serials else None)
         if found is None:
-            raise ValueError(f"{text[:60]!r} is no time {_expected(layouts)}{_advice(text, layouts)}")
+            raise ValueError(f"{text[:60]!r} is not a time {_expected(layouts)}{_advice(text, layouts)}")
         return found
 
     def read(cell: Cell) -> Moment:
@@ -87,7 +87,7 @@ def compile_moment(layouts: Sequence[str] | None, century_from: int | None = Non
         if isinstance(cell, date):
             return Moment(datetime.combine(cell, time()), clock=False)
         if isinstance(cell, bool | time | timedelta):
-            raise ValueError(f"{text_of(cell)!r} is no time {_expected(layouts)}")  # noqa: TRY004 - a cell's value
+            raise ValueError(f"{text_of(cell)!r} is not a time {_expected(layouts)}")  # noqa: TRY004 - a cell's value
         return read_text(number_text(cell))
 
     return read
@@ -118,13 +118,13 @@ def _by_layouts(layouts: Sequence[str], century_from: int | None) -> Callable[[s
 
 
 def _midnight(text: str, of_text: Callable[[str], Moment | None]) -> Moment | None:
-    """24:00 is the beginning of the next day."""
+    """24:00 is the start of the next day."""
     found = of_text(text.replace("24:00", "00:00", 1)) if "24:00" in text else None
     return found and Moment(found.at + timedelta(days=1), clock=True)
 
 
 def _serial(text: str, epoch: datetime) -> Moment | None:
-    """A day as Excel counts it; its part behind the point is the clock time, which Excel shows in seconds."""
+    """A day as Excel counts it; the fraction is the time of day, which Excel shows to the second."""
     try:
         days = Decimal(text)
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""How one field of an event is made from a row's cells; compiled once per file, run once per row."""
+"""How to make one field of an event from a row's cells; compiled once per file, run once per row."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -15,9 +15,9 @@ from services.ingest.doors.files.times import LocalTimes, ReadMoment, compile_mo
 from shared.events.codec import format_instant
 
 Make = Callable[[Cells], object]
-"""Gives the field's value, None when it is absent. Raises ValueError with what is wrong."""
+"""Returns the field's value, None if absent. Raises ValueError with what is wrong."""
 Test = Callable[[Cells], bool]
-"""Whether a condition holds. Raises ValueError when it can't be told."""
+"""Whether a condition holds. Raises ValueError if that is unclear."""
 Convert = Callable[[Cell], object]
 
 _TRUE = frozenset({"true", "yes", "y", "1", "是", "ja", "wahr"})
@@ -26,7 +26,7 @@ _AS_IS = Value(text="")
 
 
 class Instant(NamedTuple):
-    """A `time`, and the day that it stands for when the file knows no clock time."""
+    """A `time`, and its day if the file has no time of day."""
 
     text: str
     day: str | None
@@ -35,7 +35,7 @@ class Instant(NamedTuple):
 def compile_value(
     path: str, value: Value | Scalar, type_name: str, columns: Mapping[str, Column], times: LocalTimes
 ) -> Make:
-    """How the field at `path` of a type of event is made. With `take: sum`, each row's part is a Decimal."""
+    """How to make the field at `path` of an event type. With `take: sum`, each row's part is a Decimal."""
     if not isinstance(value, Value | str):
         constant = _json(value)
         return lambda _: constant
@@ -97,7 +97,7 @@ def _of_text(path: str, parts: list[tuple[str, Column | None]], kind: str, said:
 
 
 def _converter(path: str, column: Column | None, kind: str, said: Value, times: LocalTimes) -> Convert:
-    """What becomes of a cell that is not empty; `column` is None for a text that was put together."""
+    """Convert a non-empty cell; `column` is None for a composed text."""
     if said.values is not None:
         return _by_words(column.text if column else text_of, said.values)
     if kind in {"instant", "day"}:
@@ -116,7 +116,7 @@ def _by_words(text: Callable[[Cell], str], words: Mapping[str, Scalar]) -> Conve
     def convert(cell: Cell) -> object:
         word = text(cell)
         if word not in words:
-            raise ValueError(f"{word[:60]!r} is none of {', '.join(words)}")
+            raise ValueError(f"{word[:60]!r} is not one of {', '.join(words)}")
         return _json(words[word])
 
     return convert
@@ -152,7 +152,7 @@ def _to_number(read: ReadNumber | None, kind: str, *, absolute: bool) -> Convert
 def _as_integer(number: Decimal, cell: Cell) -> int:
     """A whole number. Raises ValueError."""
     if number != int(number):
-        raise ValueError(f"{text_of(cell)[:60]!r} is no whole number")
+        raise ValueError(f"{text_of(cell)[:60]!r} is not a whole number")
     return int(number)
 
 
@@ -160,7 +160,7 @@ def _to_boolean(cell: Cell) -> bool:
     word = text_of(cell).lower()
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
-    raise ValueError(f"{word[:60]!r} is neither yes nor no")
+    raise ValueError(f"{word[:60]!r} is not a yes or no")
 
 
 def _json(value: Scalar | None) -> Scalar | None:
@@ -168,8 +168,8 @@ def _json(value: Scalar | None) -> Scalar | None:
 
 
 def compile_condition(condition: Condition, columns: Mapping[str, Column]) -> Test:
-    """How a condition is told from a row. Words are compared with the cell as it is, numbers as the column's form
-    reads them.
+    """How to evaluate a condition on a row. Words are compared with the unchanged cell, numbers as read by the column's
+    form.
     """
     column = columns[condition.column]
     at, below, above = column.at, condition.below, condition.above
@@ -191,7 +191,7 @@ def compile_condition(condition: Condition, columns: Mapping[str, Column]) -> Te
         try:
             found = number(cell)
         except ValueError as error:
-            raise ValueError(f"column {column.name}: {error}, so no rule can be chosen") from None
+            raise ValueError(f"column {column.name}: {error}, so no rule could be chosen") from None
         return (below is None or found < below) and (above is None or found > above)
 
     return test

@@ -1,4 +1,4 @@
-"""The HTTP door: POST /v1/events. It writes to the inbox and needs Kafka alone; admission does the rest."""
+"""The HTTP door: POST /v1/events. It writes to the inbox and needs only Kafka; admission does the rest."""
 
 import asyncio
 import logging
@@ -46,20 +46,20 @@ from shared.tracing import TRACEPARENT, current_traceparent, valid_traceparent
 
 log = logging.getLogger(__name__)
 denials = logging.getLogger("services.ingest.denied")
-"""Each kind is heard once in a while (shared.repeats): anybody may send wrong keys."""
+"""Each kind is logged only now and then (shared.repeats): anybody may send wrong keys."""
 
 _DENIED = {
-    "missing": "a request of %s was denied: no API key (key id %s)",
-    "malformed": "a request of %s was denied: its Authorization header is no API key (key id %s)",
-    "unknown": "a request of %s was denied: nobody knows its API key, id %s",
-    "wrong_secret": "a request of %s was denied: wrong secret for API key %s",
-    "revoked": "a request of %s was denied: API key %s is revoked",
-    "expired": "a request of %s was denied: API key %s has expired",
+    "missing": "denied a request from %s: no API key (key id %s)",
+    "malformed": "denied a request from %s: its Authorization header is not an API key (key id %s)",
+    "unknown": "denied a request from %s: unknown API key, id %s",
+    "wrong_secret": "denied a request from %s: wrong secret for API key %s",
+    "revoked": "denied a request from %s: API key %s is revoked",
+    "expired": "denied a request from %s: API key %s has expired",
 }
 
 _PHRASES = {
-    HTTPStatus.NOT_FOUND: ("not_found", f"there is nothing here; events go to POST {EVENTS_PATH}"),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "this method is not allowed here; see the Allow header"),
+    HTTPStatus.NOT_FOUND: ("not_found", f"nothing is here; send events to POST {EVENTS_PATH}"),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "method not allowed; see the Allow header"),
 }
 _NO_KEY = Problem(
     HTTPStatus.UNAUTHORIZED,
@@ -68,11 +68,9 @@ _NO_KEY = Problem(
     {"WWW-Authenticate": "Bearer"},
 )
 _MAY_NOT_SEND = Problem(
-    HTTPStatus.FORBIDDEN, "scope_missing", f"this API key may not send events: it has no scope {Scope.EVENTS_WRITE}"
+    HTTPStatus.FORBIDDEN, "scope_missing", f"this API key may not send events: it lacks the scope {Scope.EVENTS_WRITE}"
 )
-_INTERNAL = Problem(
-    HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an error on our side, logged; send the request again"
-)
+_INTERNAL = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an internal error, logged; send the request again")
 
 
 def create_door(
@@ -90,8 +88,8 @@ def create_door(
     """The door as an ASGI application.
 
     inbox: acknowledged writes; keys: who may send what; zone: of business days; now: the wall clock, in UTC;
-    claims: lets answers name what is known already; generation: of the inbox, None while it is not known; secret: by
-    which the door vouches for keys (vouching.py); extra_routes: such as health checks, which need no key.
+    claims: to mark known events in answers; generation: of the inbox, None while unknown; secret: to vouch for keys
+        (vouching.py); extra_routes: such as health checks, which need no key.
     """
     door = Door(inbox, keys, zone, now, claims, limits or DoorLimits(), generation, secret)
     document = to_json(openapi(), indent=2)
@@ -113,7 +111,7 @@ def create_door(
 
 @dataclass(slots=True)
 class Door:
-    """What `create_door` puts behind the route."""
+    """The handler behind the route of `create_door`."""
 
     inbox: InboxWriter
     keys: ApiKeys
@@ -131,7 +129,7 @@ class Door:
         self.rate = RateLimit(self.limits.burst_seconds)
 
     async def post_events(self, request: Request) -> Response:
-        """Answers a request for each of its events (docs/reference/openapi.json says how)."""
+        """Answers each event of a request, as docs/reference/openapi.json describes."""
         key = self.keys.find(request.headers.get("authorization"), self.now())
         if isinstance(key, Denied):
             _tell_denied(key, request)
@@ -149,15 +147,15 @@ class Door:
             return await self._take(events, key, request)
 
     def _per_second(self, key: ApiKey) -> float:
-        """The key's own limit, else the one of all."""
+        """The key's own limit, else the common one."""
         return key.events_per_second or self.limits.events_per_second
 
     def _busy(self, key: ApiKey) -> Problem | None:
         if not self.in_work.free_for(key.id):
             own = self.in_work.of_key[key.id]
             hint = (
-                f"{self.in_work.taken} requests are in work, {own} of them of this key; send again later, and several "
-                "events in one request"
+                f"{self.in_work.taken} requests are already being processed, {own} of them with this key; send again "
+                "later, with several events per request"
             )
             return Problem(
                 HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", hint, retry_after(RETRY_AFTER_BUSY_SECONDS)
@@ -165,7 +163,7 @@ class Door:
         wait_seconds = self.rate.wait_seconds(key.id, self._per_second(key), time.monotonic())
         if wait_seconds <= 0:
             return None
-        hint = f"this key sends more than {self._per_second(key):g} events a second; send again later"
+        hint = f"this key is over its limit of {self._per_second(key):g} events a second; send again later"
         return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", hint, retry_after(wait_seconds))
 
     async def _read(self, request: Request) -> list[bytes] | Problem:
@@ -194,8 +192,8 @@ class Door:
                     appended = await self.inbox.write(records)
             except (Transient, TimeoutError) as error:
                 _count(judged, lost=True)
-                log.warning("the inbox takes no events: %s", str(error) or "no acknowledgement in time")
-                hint = "not all events could be stored now; send the whole request again, known ones count once"
+                log.warning("could not write to the inbox: %s", str(error) or "no acknowledgement in time")
+                hint = "not all events could be stored; send the whole request again: events already stored count once"
                 return Problem(
                     HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", hint, retry_after(RETRY_AFTER_UNAVAILABLE_SECONDS)
                 ).response()
@@ -210,12 +208,12 @@ def _tell_denied(denied: Denied, request: Request) -> None:
 
 
 def _traceparent(request: Request) -> str | None:
-    """Of the span of this request, else of its caller."""
+    """The traceparent of this request's span, else of its caller."""
     return current_traceparent() or valid_traceparent(request.headers.get(TRACEPARENT))
 
 
 def _count(judged: Sequence[Judged], *, lost: bool = False) -> None:
-    """By type and outcome; `lost` where the inbox has not taken what was accepted."""
+    """Count by type and outcome; `lost` if accepted events could not be written to the inbox."""
     seen: Counter[tuple[str, str]] = Counter()
     for one in judged:
         outcome = "unavailable" if lost and one.candidate is not None else one.answer.status
@@ -241,7 +239,7 @@ def _answer(judged: Sequence[Judged], position: str | None) -> Response:
     if all(one.answer.code is Reason.SOURCE_NOT_ALLOWED for one in judged):
         hint = "this API key may not send events of these sources"
         return Problem(HTTPStatus.FORBIDDEN, Reason.SOURCE_NOT_ALLOWED, hint, members=members).response()
-    hint = "no event was taken; see events for the reason of each"
+    hint = "no event was accepted; `events` has the reason for each"
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "all_refused", hint, members=members).response()
 
 
@@ -254,5 +252,5 @@ async def _http_problem(_: Request, error: Exception) -> Response:
 
 
 async def _internal_problem(_: Request, error: Exception) -> Response:
-    log.error("unexpected at the HTTP door", exc_info=error)
+    log.error("unexpected error at the HTTP door", exc_info=error)
     return _INTERNAL.response()

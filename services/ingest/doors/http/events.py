@@ -1,6 +1,4 @@
-"""What the HTTP door says of each event of a request: the same rules that admission applies, a moment
-earlier.
-"""
+"""The HTTP door's answer for each event of a request: the same rules that admission applies, a moment earlier."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -26,16 +24,16 @@ from shared.tracing import TRACEPARENT
 
 _NOT_ON_THE_INBOX = Position(-1, -1, -1)
 _YIELD_EVERY_EVENTS = 50
-"""Judging takes tens of microseconds an event; other requests and admission's heartbeat wait meanwhile."""
+"""Judging takes tens of microseconds an event, during which other requests and admission's heartbeat wait."""
 _MAX_ECHOED_ID_CHARS = 200
 
 
 MAX_LOOKED_UP = 20
-"""Unknown names of a request that are compared with the known ones: each may cost a tenth of a millisecond."""
-_BINARY_HINT = "HTTP takes events in structured mode only; put them into the JSON, with data beside them"
+"""Unknown names per request that are compared with known ones: each may cost a tenth of a millisecond."""
+_BINARY_HINT = "over HTTP, send attributes in the JSON, beside data (structured mode)"
 ACCEPTED_NOTE = (
-    "accepted: Kafka has it. Admission may still refuse one that contradicts an earlier event; it then stands in the "
-    "topic guanxi.rejected with the reason, and in 'guanxi rejected list'."
+    "accepted: Kafka has stored it. Admission may still refuse an event that contradicts an earlier one; it is then "
+    "in the topic guanxi.rejected with the reason, and in 'guanxi rejected list'."
 )
 
 
@@ -44,30 +42,30 @@ class EventAnswer(BaseModel):
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    index: Annotated[int, Field(ge=0, description="place in the request, from 0; blank lines do not count")]
-    id: Annotated[str | None, Field(description="the event's id, null when it could not be read")]
+    index: Annotated[int, Field(ge=0, description="position in the request, from 0, not counting blank lines")]
+    id: Annotated[str | None, Field(description="the event's id; null if it could not be read")]
     status: Annotated[
         Literal["accepted", "duplicate", "refused"],
         Field(
-            description="accepted: on the inbox, acknowledged by Kafka, and admission may still refuse it (see note); "
-            "duplicate: known with the same content, nothing to do; refused: not taken, see code"
+            description=(
+                "accepted: on the inbox and acknowledged by Kafka, though admission may still refuse it (see "
+                "note); duplicate: already known with the same content, nothing to do; refused: not accepted, see code"
+            )
         ),
     ]
-    code: Annotated[Reason | None, Field(description="why it was refused; null otherwise")] = None
-    field: Annotated[str | None, Field(description="dotted path of what was wrong, empty for the event as a whole")] = (
-        None
-    )
-    hint: Annotated[str | None, Field(description="what was found and what to do, one sentence")] = None
-    ignored: Annotated[
-        list[str], Field(description="attributes and data fields that guanxi does not know and leaves out")
-    ] = []
+    code: Annotated[Reason | None, Field(description="why it was refused, else null")] = None
+    field: Annotated[
+        str | None, Field(description=("dotted path of the wrong field; empty for the event as a whole"))
+    ] = None
+    hint: Annotated[str | None, Field(description="what is wrong and what to do, in one sentence")] = None
+    ignored: Annotated[list[str], Field(description="unknown attributes and data fields, which are left out")] = []
     did_you_mean: Annotated[
-        dict[str, str], Field(description="of those ignored that are much like a known name: that name")
+        dict[str, str], Field(description="for ignored names similar to a known one: the known name")
     ] = {}
 
 
 class Answer(BaseModel):
-    """The answer to a request that could be read."""
+    """The answer to a readable request."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
@@ -77,25 +75,27 @@ class Answer(BaseModel):
     position: Annotated[
         str | None,
         Field(
-            description="opaque: where on the inbox what was accepted, or was known already, stands; a query that is "
-            "given it answers with what has come of that. Null when nothing was, or before the service has reached "
-            "MongoDB for the first time since its start"
+            description=(
+                "opaque: the position on the inbox of the accepted and already known events; a query with it "
+                "returns their outcome. Null if there are none, or until the service first reaches MongoDB after its "
+                "start"
+            )
         ),
     ] = None
-    note: Annotated[str | None, Field(description="what accepted means, where an event was")] = None
+    note: Annotated[str | None, Field(description="what accepted means, if an event was accepted")] = None
     events: list[EventAnswer]
 
 
 @dataclass(slots=True)
 class Judged:
-    """One event of a request, as far as it has come. `candidate` is None once it is refused."""
+    """One event of a request, while it is processed. `candidate` is None once it is refused."""
 
     raw: bytes
     answer: EventAnswer
     candidate: Candidate | None = None
     type: str = UNREAD
     known_at: Position | None = None
-    """Where on the inbox a duplicate stands already."""
+    """The position of a duplicate on the inbox."""
 
     def refuse(self, refused: Refused) -> None:
         """Turn the answer into a refusal."""
@@ -105,7 +105,7 @@ class Judged:
 
     def record(self, traceparent: str | None, key_id: str, secret: bytes) -> InboxRecord:
         """The record for the inbox: the event's bytes as sent, with the request's traceparent if it has none, and the
-        door's word for the key.
+        header that vouches for the key.
         """
         if self.candidate is None:
             raise AssertionError
@@ -122,8 +122,8 @@ class Judged:
 async def judge_events(
     events: Sequence[bytes], key: ApiKey, *, now: datetime, zone: ZoneInfo, headers: Sequence[str] = ()
 ) -> list[Judged]:
-    """Each event by itself: strict JSON, the rules of `admit`, and whether this key may send its source. headers: names
-    of the request's.
+    """Judge each event by itself: strict JSON, the rules of `admit`, and whether this key may send its source. headers:
+    the names of the request's headers.
     """
     judged = []
     names = _Names()
@@ -145,7 +145,7 @@ async def judge_events(
 
 
 def _judge(one: Judged, key: ApiKey, now: datetime, zone: ZoneInfo, headers: Sequence[str], names: "_Names") -> None:
-    """What is not usual, or not right."""
+    """The slow path: unusual events and refusals."""
     document = from_kafka(one.raw, ())
     if isinstance(document, Refused):
         one.refuse(document)
@@ -170,8 +170,8 @@ def _not_allowed(source: str) -> Refused:
 
 
 async def look_at_claims(judged: Sequence[Judged], seen: SeenClaims | None, *, seconds: float) -> None:
-    """Marks what is known already as duplicate or refused. Without claims to look at, or when they don't
-    answer in time, everything stays accepted; admission has the last word either way.
+    """Mark known events as duplicate or refused. If the claims can't be read in time, everything stays accepted;
+    admission has the last word either way.
     """
     waiting = [(one, one.candidate) for one in judged if one.candidate is not None and one.candidate.claimed]
     if seen is None or not waiting:
@@ -194,8 +194,8 @@ async def look_at_claims(judged: Sequence[Judged], seen: SeenClaims | None, *, s
 
 
 def records_of(judged: Sequence[Judged], traceparent: str | None, key_id: str, secret: bytes) -> list[InboxRecord]:
-    """The records for the inbox of what was accepted. Those of one business record stand on one partition, whatever
-    their subjects: so a void and the record for another customer, sent together, are admitted in their order.
+    """The inbox records of the accepted events. Those of one business record go to one partition, whatever their
+    subjects: so a void and the record for another customer, sent together, are admitted in order.
     """
     first: dict[bytes, bytes] = {}
     records = []
@@ -208,8 +208,8 @@ def records_of(judged: Sequence[Judged], traceparent: str | None, key_id: str, s
 
 
 def position_of(judged: Sequence[Judged], appended: Sequence[Appended], generation: int | None) -> str | None:
-    """The token of where a request's events stand on the inbox. Those of an earlier generation were admitted before
-    this one began.
+    """The token for the position of a request's events on the inbox. Those of an earlier generation were admitted
+    before this one began.
     """
     if generation is None:
         return None
@@ -223,7 +223,7 @@ def position_of(judged: Sequence[Judged], appended: Sequence[Appended], generati
 
 
 class _Names:
-    """What a request's unknown names were probably meant to be, each looked up once, the first few of them."""
+    """What a request's unknown names were probably meant to be: the first few, each looked up once."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], str | None] = {}

@@ -1,4 +1,4 @@
-"""Examples of the HTTP door's reference; a test sends each to a door and compares the answers."""
+"""Examples in the HTTP door's reference; a test sends each to a door and compares the answers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The HTTP door's reference, OpenAPI 3.1, made from the models that the door itself uses."""
+"""The HTTP door's reference, OpenAPI 3.1, generated from the models that the door uses."""
 
 import json
 from functools import cache
@@ -21,24 +21,24 @@ VERSION = "1.0.0"
 _REF = "#/components/schemas/{model}"
 
 _ABOUT = f"""\
-Send what happened with customers, as CloudEvents 1.0 in JSON (structured mode). A request holds one event, an array of
-events, or one event a line, and each event gets an answer of its own: one that is refused never holds up the others.
+Send events about customers, as CloudEvents 1.0 in JSON (structured mode). A request contains one event, an array of
+events, or one event per line. Each event gets its own answer: a refused event never blocks the others.
 
-*Accepted* means that Kafka has acknowledged the event. Admission then compares it with what came before, so an event
-that repeats a known one counts once, and one that contradicts a known one is refused there: it stands in the topic
-`guanxi.rejected` with the reason, in `guanxi rejected list`, and in the console's list. `position` says where on the
-inbox a request's events stand. Sending a request again, whole, is always safe.
+*Accepted* means that Kafka has acknowledged the event. Admission then compares it with earlier events: a repeat counts
+once, and an event that contradicts an earlier one is refused. Find refused events in the topic `guanxi.rejected`, in
+`guanxi rejected list` or in the console, with the reason. `position` is the position of a request's events on the
+inbox. It is always safe to send a whole request again.
 
-Limits: {MAX_EVENT_BYTES // 1024} KiB an event, {MAX_EVENTS} events and {MAX_BODY_BYTES // 1024} KiB a request
-(after decompression), a body within 20 seconds and after five at 16 KiB a second at least, 16 KiB of headers, 16
-requests of a key at once. Unknown attributes and fields are left out and named in `ignored`.
+Limits: {MAX_EVENT_BYTES // 1024} KiB per event; {MAX_EVENTS} events and {MAX_BODY_BYTES // 1024} KiB per request
+(after decompression); a body within 20 seconds, after the first five at 16 KiB a second or more; 16 KiB of headers;
+16 simultaneous requests per key. Unknown attributes and fields are left out and listed in `ignored`.
 
-Money is a decimal string such as "1234.50"; a JSON number is taken where the currency holds it exactly.
+Money is a decimal string such as "1234.50"; a JSON number is accepted if the currency can represent it exactly.
 """
 
 
 class ProblemBody(BaseModel):
-    """An error, as RFC 9457 has it."""
+    """An error, as in RFC 9457."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
@@ -46,7 +46,7 @@ class ProblemBody(BaseModel):
     title: str
     status: int
     code: str = Field(description="for machines")
-    detail: str = Field(description="what was wrong, and what to do")
+    detail: str = Field(description="what is wrong and what to do")
 
 
 class AllRefused(ProblemBody, Answer):
@@ -78,7 +78,7 @@ def openapi() -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "gx_<id>_<secret>",
-                    "description": "made with `guanxi keys create`; each key may send certain sources only",
+                    "description": "created with `guanxi keys create`; each key may send only certain sources",
                 }
             },
             "schemas": _schemas(),
@@ -97,13 +97,13 @@ def _post_events() -> dict[str, Any]:
                 "name": "Content-Encoding",
                 "in": "header",
                 "schema": {"enum": ["gzip", "identity"]},
-                "description": "gzip, or nothing",
+                "description": "gzip, or omit",
             },
             {
                 "name": "traceparent",
                 "in": "header",
                 "schema": {"type": "string"},
-                "description": "W3C trace context; passed on with each event that has none of its own",
+                "description": "W3C trace context; added to each event that has none",
             },
         ],
         "requestBody": {
@@ -122,7 +122,7 @@ def _post_events() -> dict[str, Any]:
                     "examples": {"one": {"value": PURCHASE}, "array": {"value": [PURCHASE, VISIT]}},
                 },
                 "application/x-ndjson": {
-                    "schema": {"type": "string", "description": "one event a line; blank lines are passed over"},
+                    "schema": {"type": "string", "description": "one event per line; blank lines are ignored"},
                     "examples": {"two": {"value": lines + "\n"}},
                 },
             },
@@ -135,8 +135,9 @@ def _responses() -> dict[str, Any]:
     retry = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
     return {
         "202": {
-            "description": "At least one event was accepted or is a duplicate. Others may have been refused: look at "
-            "each status.",
+            "description": (
+                "At least one event was accepted or is a duplicate. Others may have been refused: check each status."
+            ),
             "content": {
                 "application/json": {
                     "schema": {"$ref": _REF.format(model="Answer")},
@@ -149,24 +150,25 @@ def _responses() -> dict[str, Any]:
             "No valid API key.",
             headers={"WWW-Authenticate": {"schema": {"type": "string"}, "description": "Bearer"}},
         ),
-        "403": _problem("Every event was refused as its source is not among the key's.", model="AllRefused"),
-        "404": _problem("There is nothing at this path."),
-        "405": _problem("The path does not take this method."),
+        "403": _problem("Every event was refused because this key may not send its source.", model="AllRefused"),
+        "404": _problem("Nothing is at this path."),
+        "405": _problem("This path does not allow this method."),
         "408": _problem("The headers or the body did not arrive in time."),
         "413": _problem(
-            f"The body has more than {MAX_BODY_BYTES} bytes or more than {MAX_EVENTS} events; nothing of it was taken. "
+            f"The body has more than {MAX_BODY_BYTES} bytes or more than {MAX_EVENTS} events; no event was accepted. "
             f"(A single event of more than {MAX_EVENT_BYTES} bytes is refused by itself, as `too_large`.)"
         ),
-        "415": _problem("The media type, its character set or the content encoding is none of those taken."),
+        "415": _problem("The media type, character set or content encoding is not supported."),
         "422": _problem(
-            "Every event was refused, at least one of them for another reason than its source.", model="AllRefused"
+            "Every event was refused, at least one of them for a reason other than its source.", model="AllRefused"
         ),
         "429": _problem(
-            "Too many requests in work, in all or of this key, or too many events a second from this key.",
+            "Too many requests are being processed, in total or for this key, or this key sends too many events a "
+            "second.",
             headers=retry,
         ),
-        "431": _problem("The headers are larger than 16 KiB, or more than 100."),
-        "500": _problem("An error on our side. Sending again is safe."),
+        "431": _problem("There are more than 100 headers or more than 16 KiB of them."),
+        "500": _problem("An internal error. It is safe to send again."),
         "503": _problem(
             "Kafka did not acknowledge in time. None, some or all events are stored; send the whole request again.",
             headers=retry,
@@ -228,12 +230,12 @@ def _envelope() -> dict[str, Any]:
     name = TypeAdapter(Id).json_schema()
     return {
         "type": "object",
-        "description": "The attributes of CloudEvents 1.0 and of guanxi. Others are left out and named in `ignored`.",
+        "description": "The attributes of CloudEvents 1.0 and of guanxi. Others are left out and listed in `ignored`.",
         "required": ["specversion", "id", "source", "type", "subject", "time"],
         "properties": {
             "specversion": {"const": "1.0"},
-            "id": name | {"description": "of this event, unique within its source; opaque and case-sensitive"},
-            "source": name | {"description": "the sending system; the API key names those it may send"},
+            "id": name | {"description": "the event's id, unique within its source; opaque and case-sensitive"},
+            "source": name | {"description": "the sending system; the API key lists the sources it may send"},
             "type": {"type": "string"},
             "subject": name | {"description": "the id of the customer, or of the representative"},
             "time": {
@@ -246,12 +248,14 @@ def _envelope() -> dict[str, Any]:
                 "type": "integer",
                 "minimum": 1,
                 "default": 1,
-                "description": "of a record with a business id: a higher one replaces the record whole",
+                "description": "for a record with a business id: a higher revision replaces the whole record",
             },
             "actor": name
             | {
-                "description": "who entered it in the sending system: that system's id of the user, not a name. "
-                "Kept to the log, with the id of the API key that sent it"
+                "description": (
+                    "who entered it in the sending system: that system's user id, not a name. Stored only "
+                    "on the log, with the id of the API key that sent it"
+                )
             },
             "traceparent": {"type": "string"},
         },

@@ -1,7 +1,7 @@
-"""The HTTP door vouches for the API key by which an event came, so that who may only write the inbox cannot name one.
+"""The HTTP door vouches for the API key of an event, so that someone who can only write the inbox can't claim a key.
 
-A header beside the record holds the key's id and a keyed hash of both; admission puts the id on the log when the hash
-is right. Without a secret (GUANXI_PERSON_KEY) nothing is vouched for, and an actor is only what the sender claims.
+A header of the record contains the key's id and a keyed hash of both; admission writes the id to the log if the hash is
+right. Without a secret (GUANXI_PERSON_KEY) the door vouches for nothing, and an actor is only what the sender claims.
 """
 
 from hashlib import blake2b
@@ -15,12 +15,12 @@ _PURPOSE = b"guanxi door key"
 
 
 def vouch(key_id: str, value: bytes, secret: bytes) -> list[tuple[str, bytes]]:
-    """The header for a record of this value; none without a secret."""
+    """The header for a record with this value; none without a secret."""
     return [(HEADER, b"%s.%s" % (key_id.encode(), _hash(key_id, value, secret)))] if secret else []
 
 
 def vouched_key(headers: Headers, value: bytes | None, secret: bytes) -> str | None:
-    """The id of the key by which a record came; None where nobody vouches for it."""
+    """The id of the key that sent a record; None if the door does not vouch for it."""
     for name, text in headers:
         if name == HEADER and text and secret:
             key_id, _, found = text.partition(b".")

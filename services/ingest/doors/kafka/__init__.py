@@ -1,1 +1,1 @@
-"""Records on the inbox, as Kafka clients write them: CloudEvents in binary or structured mode."""
+"""Inbox records, as Kafka clients write them: CloudEvents in binary or structured mode."""

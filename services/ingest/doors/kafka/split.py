@@ -1,8 +1,8 @@
-"""Cutting a body into its events, as bytes, without parsing them.
+"""Splits a body into its events, as bytes, without parsing them.
 
-An event is judged by itself: one that isn't JSON, or names a key twice, must not take the others of its
-request along. So the array's elements are found by strings and brackets alone, and each is parsed later. The
-bytes of an event go to the inbox as they were sent.
+Each event is judged by itself: one that is not JSON, or repeats a key, must not affect the others of its request. So
+the array's elements are found only by strings and brackets, and each is parsed later. An event's bytes go to the inbox
+as sent.
 """
 
 import re
@@ -11,8 +11,8 @@ from enum import StrEnum
 from shared.events.refusal import Reason, Refused
 
 MAX_BRACKETS = 100_000
-"""Of one array: a body of nothing else would hold up the event loop for most of a second; events have one in
-20 bytes."""
+"""Most brackets in one array: a body of nothing else would block the event loop for most of a second; events have
+one in 20 bytes."""
 BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
 _OPENING = (b"[", b"{")
@@ -23,7 +23,7 @@ _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+", re.DOTALL)
 
 
 class BodyKind(StrEnum):
-    """How a body holds its events."""
+    """How a body contains its events."""
 
     EVENT = "event"
     BATCH = "batch"
@@ -32,22 +32,22 @@ class BodyKind(StrEnum):
 
 
 def split_body(kind: BodyKind, body: bytes, max_events: int) -> list[bytes] | Refused:
-    """The events of a body, or why it can't be read; more than `max_events` are refused as TOO_MANY."""
+    """The events of a body, or why it can't be read; more than `max_events` is refused as TOO_MANY."""
     body = body.removeprefix(BOM).strip(_SPACE)
     if not body:
-        return Refused(Reason.EMPTY, "", "the body is empty; send one event, an array of events, or one event a line")
+        return Refused(Reason.EMPTY, "", "the body is empty; send one event, an array of events, or one event per line")
     if kind is BodyKind.EITHER:
         kind = BodyKind.BATCH if body[:1] == b"[" else BodyKind.EVENT
     if kind is BodyKind.EVENT:
         return [body]
     events = _split_lines(body, max_events) if kind is BodyKind.LINES else _split_array(body, max_events)
     if isinstance(events, list) and not events:
-        return Refused(Reason.EMPTY, "", "the array holds no events")
+        return Refused(Reason.EMPTY, "", "the array has no events")
     return events
 
 
 def _too_many(max_events: int) -> Refused:
-    return Refused(Reason.TOO_MANY, "", f"more than {max_events} events; send them in several requests")
+    return Refused(Reason.TOO_MANY, "", f"more than {max_events} events; split them into several requests")
 
 
 def _split_lines(body: bytes, max_events: int) -> list[bytes] | Refused:
@@ -62,7 +62,7 @@ def _split_lines(body: bytes, max_events: int) -> list[bytes] | Refused:
 
 def _split_array(body: bytes, max_events: int) -> list[bytes] | Refused:
     if body[:1] != b"[":
-        return Refused(Reason.NOT_JSON, "", "a batch is a JSON array of events; it begins with [")
+        return Refused(Reason.NOT_JSON, "", "a batch must be a JSON array of events, starting with [")
     events: list[bytes] = []
     start = at = depth = 1
     for _ in range(MAX_BRACKETS):
@@ -88,8 +88,8 @@ def _split_array(body: bytes, max_events: int) -> list[bytes] | Refused:
 
 
 def _next_sign(body: bytes, at: int, depth: int) -> tuple[int, bytes]:
-    """The next bracket, on the array's own level also the next comma, and where it ends; a quote that is never closed,
-    or nothing at the body's end.
+    """The next bracket (at the array's own level also the next comma) and its end; or an unclosed quote, or nothing at
+    the end of the body.
     """
     match = (_TO_COMMA_OR_BRACKET if depth == 1 else _TO_BRACKET).match(body, at)
     at = match.end() if match else at
@@ -97,4 +97,4 @@ def _next_sign(body: bytes, at: int, depth: int) -> tuple[int, bytes]:
 
 
 def _not_the_end(at: int) -> Refused:
-    return Refused(Reason.NOT_JSON, "", f"the array is not closed by ], or more follows it, at byte {at}")
+    return Refused(Reason.NOT_JSON, "", f"the array is not closed by ], or something follows it, at byte {at}")

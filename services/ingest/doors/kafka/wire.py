@@ -1,9 +1,9 @@
 """From bytes to a CloudEvents document: strict JSON, and the two modes of the Kafka binding. Pure; nothing raises.
 
-A leading UTF-8 byte order mark is skipped (Windows tools write one); anything else that JSON does not allow is refused.
+It skips a leading UTF-8 byte order mark (Windows tools write one) and refuses anything else that JSON does not allow.
 
 Two parsers: msgspec's takes what nearly everybody sends, at a quarter of the cost; what it declines goes to Python's,
-which finds the words. The law (tests/services/ingest/test_wire.py): what the quick one takes, the other reads alike.
+which finds the words. The law (test_wire.py): what the quick one takes, the other reads alike.
 """
 
 import json
@@ -18,13 +18,13 @@ import msgspec
 from shared.events.refusal import Reason, Refused
 
 MAX_EVENT_BYTES = 64 * 1024
-"""Largest event at any door. What admission makes of it, with what it replaces, stays far under the log's limit."""
+"""Largest event at any door. Its record on the log, with what it replaces, stays far below the log's limit."""
 MAX_DEPTH = 16
-"""Deepest nesting of objects and lists. Events need 4; the parser must never meet a recursion limit."""
+"""Deepest nesting of objects and lists. Events need 4; the parser must never hit a recursion limit."""
 MAX_NUMBER_CHARS = 64
-"""Longest number. Nobody writes an amount so; reading a number costs more than its length."""
+"""Longest number. No amount is longer, and the cost of reading a number grows faster than its length."""
 MAX_EXPONENT = 9999
-"""Largest power of ten of a number, either way; larger ones only serve to exhaust memory when written out."""
+"""Largest exponent of a number, positive or negative; larger ones only exhaust memory when written out."""
 
 JsonValue: TypeAlias = dict[str, Any] | list[Any] | str | int | Decimal | bool | None
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
@@ -38,7 +38,7 @@ _ODD_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class _UnacceptableError(ValueError):
-    """Carries a refusal out of the standard parser's hooks; never leaves this module."""
+    """Carries a refusal out of the standard parser's hooks; stays inside this module."""
 
     def __init__(self, reason: Reason, field: str, hint: str) -> None:
         super().__init__(hint)
@@ -51,7 +51,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                hint = f"the key {key[:100]!r} stands twice in one object"
+                hint = f"the key {key[:100]!r} is repeated in one object"
                 raise _UnacceptableError(Reason.DUPLICATE_KEY, key[:200], hint)
             seen.add(key)
     return document
@@ -66,17 +66,19 @@ def _decimal(text: str) -> Decimal:
         else:
             if abs(number.adjusted()) <= MAX_EXPONENT:
                 return number
-    raise _UnacceptableError(Reason.NOT_JSON, "", f"a number beyond all bounds: {text[:40]}")
+    raise _UnacceptableError(Reason.NOT_JSON, "", f"number out of range: {text[:40]}")
 
 
 def _integer(text: str) -> int:
     if len(text) > MAX_NUMBER_CHARS:
-        raise _UnacceptableError(Reason.NOT_JSON, "", f"a number of {len(text)} digits, {MAX_NUMBER_CHARS} are allowed")
+        raise _UnacceptableError(
+            Reason.NOT_JSON, "", (f"a number with {len(text)} digits; at most {MAX_NUMBER_CHARS} are allowed")
+        )
     return int(text)
 
 
 def _constant(name: str) -> NoReturn:
-    raise _UnacceptableError(Reason.NOT_JSON, "", f"{name} is not JSON; leave the field out where there is no number")
+    raise _UnacceptableError(Reason.NOT_JSON, "", f"{name} is not JSON; omit the field if there is no number")
 
 
 _decode_strictly = json.JSONDecoder(
@@ -97,11 +99,11 @@ def parse_json(raw: bytes) -> JsonValue | Refused:
 
 
 def _parse_quickly(raw: bytes) -> JsonValue:
-    """Raises ValueError for what is not JSON, and for more: what only the strict parser can tell.
+    """Raises ValueError for what is not JSON, and for anything that only the strict parser can decide.
 
-    Of a key that stands twice msgspec keeps the last. So quotes are counted, of the text and of its value written
-    again: with a key and its value gone there are fewer. What is a quote in a string is one character on both sides,
-    unless it is written by its number.
+    Of a repeated key msgspec keeps the last. So this compares the number of quotes in the text and in its value written
+    again: with a key and its value dropped there are fewer. A quote inside a string is one character in both, unless it
+    is written as a unicode escape.
     """
     value: JsonValue = _decode_quickly(raw)
     if _LONG_NUMBER in raw.translate(_DIGITS_AS_ONES):
@@ -130,7 +132,7 @@ def _parse_strictly(raw: bytes) -> JsonValue | Refused:
     if _ODD_ESCAPE.search(raw):
         found = _odd_text(value, "")
         if found is not None:
-            return Refused(Reason.INVALID_FIELD, found, "text holds a null character or half a surrogate pair")
+            return Refused(Reason.INVALID_FIELD, found, "the text contains a null character or half a surrogate pair")
     return value
 
 
@@ -148,7 +150,7 @@ def _too_deep(raw: bytes) -> bool:
 
 
 def _odd_text(value: JsonValue, path: str) -> str | None:
-    """Path of the first text that cannot be stored: one with a null character or a lone surrogate."""
+    """Path of the first text that can't be stored: one with a null character or a lone surrogate."""
     if isinstance(value, str):
         return path if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value) else None
     if isinstance(value, dict):
@@ -169,21 +171,21 @@ def _odd_text(value: JsonValue, path: str) -> str | None:
 _CE = "ce_"
 _CONTENT_TYPE = "content-type"
 MAX_PLAIN_HEADERS = 64
-"""Bytes of a content-type with its name, which count as the event's."""
+"""Bytes of a content-type header, which count towards the event's size."""
 _PLAIN_TYPES = {b"application/json", b"application/cloudevents+json"}
 DOOR_KEY = "door-key"
-"""The HTTP door's word for the API key by which a record came (services.ingest.doors.http.vouching)."""
+"""The header by which the HTTP door vouches for a record's API key (services.ingest.doors.http.vouching)."""
 _PASSED_OVER = {"backfill", "traceparent", "tracestate", DOOR_KEY}
 
 
 def from_kafka(value: bytes | None, headers: Headers) -> dict[str, Any] | Refused:
     """The CloudEvents document of an inbox record, in structured or binary mode.
 
-    Binary is what has `ce_` headers and a content-type that is not CloudEvents' own. A header that neither mode reads
-    is passed over, whatever it holds.
+    Binary means `ce_` headers and a content-type that is not CloudEvents' own. Headers that neither mode uses are
+    ignored.
     """
     if value is None:
-        return Refused(Reason.EMPTY, "", "the record has no value; an event is expected")
+        return Refused(Reason.EMPTY, "", "the record has no value; expected an event")
     attributes = _attributes(headers)
     if isinstance(attributes, Refused):
         return attributes
@@ -191,11 +193,11 @@ def from_kafka(value: bytes | None, headers: Headers) -> dict[str, Any] | Refuse
     for name, text in attributes.items():
         size += len(name) + len(text)
     if size > MAX_EVENT_BYTES:
-        return Refused(Reason.TOO_LARGE, "", f"{len(value)} bytes; an event has at most {MAX_EVENT_BYTES}")
+        return Refused(Reason.TOO_LARGE, "", f"{len(value)} bytes; an event may have at most {MAX_EVENT_BYTES}")
     media_type = attributes.pop(_CONTENT_TYPE, "")
     structured = not attributes or media_type.lower().startswith("application/cloudevents")
     if media_type and not is_json(media_type, structured=structured):
-        hint = f"content-type is {media_type[:100]!r}; application/cloudevents+json or application/json is expected"
+        hint = f"content-type is {media_type[:100]!r}; expected application/cloudevents+json or application/json"
         return Refused(Reason.UNSUPPORTED_MEDIA_TYPE, _CONTENT_TYPE, hint)
     body = parse_json(value)
     if isinstance(body, Refused):
@@ -203,14 +205,12 @@ def from_kafka(value: bytes | None, headers: Headers) -> dict[str, Any] | Refuse
     if not structured:
         return _with_revision(attributes) | {"data": body}
     if not isinstance(body, dict):
-        return Refused(Reason.NOT_CLOUDEVENT, "", "a JSON object is expected, a CloudEvents 1.0 event")
+        return Refused(Reason.NOT_CLOUDEVENT, "", "expected a JSON object: a CloudEvents 1.0 event")
     return body
 
 
 def is_plain(value: bytes | None, headers: Headers) -> TypeGuard[bytes]:
-    """Whether the value is an event in structured mode by the plainest headers, such that `from_kafka` parses it and
-    does nothing else.
-    """
+    """Whether the headers are the simplest ones of structured mode, so that `from_kafka` only parses the value."""
     if value is None or len(value) > MAX_EVENT_BYTES - MAX_PLAIN_HEADERS:
         return False
     typed = False
@@ -224,7 +224,7 @@ def is_plain(value: bytes | None, headers: Headers) -> TypeGuard[bytes]:
 
 @lru_cache(maxsize=64)
 def is_json(media_type: str, *, structured: bool = False) -> bool:
-    """Whether a media type says JSON; of CloudEvents' own, the one for a single event."""
+    """Whether a media type is JSON; of CloudEvents' own types, only the one for a single event."""
     essence = media_type.split(";", 1)[0].strip().lower()
     if essence.startswith("application/cloudevents"):
         return structured and essence == "application/cloudevents+json"
@@ -232,7 +232,7 @@ def is_json(media_type: str, *, structured: bool = False) -> bool:
 
 
 def _attributes(headers: Headers) -> dict[str, str] | Refused:
-    """What the modes read: `content-type` under that name, each `ce_` header under the attribute's name."""
+    """The headers that the modes use: `content-type` under that name, each `ce_` header under the attribute's name."""
     found: dict[str, str] = {}
     for header, raw in headers:
         if header[:3] == _CE:
@@ -249,13 +249,13 @@ def _attributes(headers: Headers) -> dict[str, str] | Refused:
         except UnicodeDecodeError:
             return Refused(Reason.INVALID_HEADER, field, f"the header {field!r} is not UTF-8")
         if name in found:
-            return Refused(Reason.INVALID_HEADER, field, f"the header {field!r} stands twice")
+            return Refused(Reason.INVALID_HEADER, field, f"the header {field!r} is repeated")
         found[name] = text
     return found
 
 
 def _with_revision(attributes: dict[str, str]) -> dict[str, Any]:
-    """Headers are text; the one attribute that is a number becomes one where it is written as one."""
+    """Headers are text; the one numeric attribute becomes a number if it is written as one."""
     revision = attributes.get("revision", "")
     if revision.isascii() and revision.isdigit() and len(revision) <= MAX_NUMBER_CHARS:
         return attributes | {"revision": int(revision)}

@@ -1,6 +1,4 @@
-"""Rows of a CSV file. A row that can't be read is refused by itself, and reading goes on with the next
-line.
-"""
+"""Rows of a CSV file. A row that can't be read is refused by itself, and reading continues with the next line."""
 
 import csv
 import re
@@ -17,11 +15,11 @@ _SEP = re.compile(rb'"?sep=(.)"?\r?', re.IGNORECASE)
 
 
 class CsvRows:
-    """The rows of a file, each of as many cells as it has; may be read again.
+    """The rows of a file, with as many cells as each row has; can be read repeatedly.
 
-    Quotes are strict: a quote that is never closed would swallow what follows. So when a row fails, its first
-    line alone is refused, and the lines that it had swallowed are read again. A first line such as `sep=;`, which
-    only Excel knows, is passed over.
+    Quotes are strict: a quote that is never closed would swallow the following lines. So when a row fails, only its
+    first line is refused, and the lines it swallowed are read again. A first line such as `sep=;`, which only Excel
+    knows, is skipped.
     """
 
     def __init__(self, source: LineSource, delimiter: str) -> None:
@@ -79,14 +77,14 @@ class _Reading:
     def _undecodable(self) -> BadRow | None:
         for line in self._taken:
             if line.too_long:
-                return self._bad("the line is longer than any row")
+                return self._bad("the line is too long for a row")
             try:
                 line.raw.decode(self._encoding)
             except UnicodeDecodeError as error:
                 found = (
                     f"line {line.number}, byte {error.start + 1}: 0x{line.raw[error.start]:02X} is not {self._encoding}"
                 )
-                return self._bad(f"{found}; name the file's encoding in the mapping", Reason.NOT_UTF8)
+                return self._bad(f"{found}; set the file's `encoding` in the mapping", Reason.NOT_UTF8)
         return None
 
     def _bad(self, hint: str, reason: Reason = Reason.INVALID_FIELD) -> BadRow:
@@ -97,7 +95,7 @@ class _Reading:
 
 
 def _explained(error: str, *, swallowed: bool) -> str:
-    """The parser's own words say too little of two errors; `swallowed`: the row took further lines in."""
+    """Clearer words for two of the parser's errors; `swallowed`: the row included following lines."""
     if "end of data" in error or ("limit" in error and swallowed):
         return "a quote is not closed"
-    return "a cell is longer than any row" if "limit" in error else error
+    return "a cell is too long for a row" if "limit" in error else error

@@ -1,8 +1,7 @@
-"""The encoding of a text: what a mapping may name, and what is found by looking. Pure.
+"""The encoding of a text: what a mapping may name, and how it is detected. Pure.
 
-charset-normalizer, asked about headers and a few names, took Korean and Big5 for Chinese and German for Polish; short
-samples are what files begin with, so the few encodings that are told apart here are told by what makes each of them
-likely.
+With headers and a few names, charset-normalizer took Korean and Big5 for Chinese, and German for Polish. Files start
+with such short samples, so this module distinguishes a few encodings by what makes each likely.
 """
 
 import codecs
@@ -17,11 +16,11 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""What byte order marks say; the longer one first where one begins another."""
+"""Encodings by byte order mark; the longer first where one is a prefix of another."""
 MAX_SAMPLE_LINES = 400
 _GOOD_TO_BAD = 9
 _RUN = 0.8
-"""Share of the characters beyond ASCII that stand beside another one: nearly all in Chinese, Japanese and Korean, few
+"""Share of the non-ASCII characters that are next to another one: nearly all in Chinese, Japanese and Korean, few
 in the West, where an accent is followed by a plain letter."""
 _COMMON = 0.75
 _EASTERN: tuple[tuple[str, frozenset[int]], ...] = (
@@ -30,24 +29,23 @@ _EASTERN: tuple[tuple[str, frozenset[int]], ...] = (
     ("shift_jis", frozenset(range(0x81, 0x98))),
     ("euc_kr", frozenset(range(0xA1, 0xA4)) | frozenset(range(0xB0, 0xC9))),
 )
-"""Encodings of two bytes a character, with the first bytes of their punctuation and common characters; the likeliest
-first."""
+"""Two-byte encodings, with the first bytes of their punctuation and common characters; most likely first."""
 _KOREAN_CHARS = 12
-"""So many characters, all of them Korean syllables, are hardly Chinese by chance: half of that has other first
+"""This many characters that are all Korean syllables are hardly Chinese by chance: half of Chinese has other first
 bytes."""
 _WESTERN = ("cp1252", "cp1251", "cp1250")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An encoding; `sure` unless another one would read the same text as well."""
+    """An encoding; `sure` unless another one fits the text equally well."""
 
     name: str
     sure: bool = True
 
 
 def known_encoding(name: str) -> str | None:
-    """Python's own name of an encoding of text, None for what is none."""
+    """Python's own name of a text encoding, None if there is none."""
     try:
         return codecs.lookup(name).name if "a".encode(name).decode(name) == "a" else None
     except (LookupError, UnicodeError, TypeError):
@@ -55,13 +53,13 @@ def known_encoding(name: str) -> str | None:
 
 
 def by_lines(encoding: str) -> bool:
-    """Whether lines can be parted before they are decoded: their ends, quotes and commas are ASCII's bytes."""
+    """Whether lines can be split before decoding: line ends, quotes and commas are ASCII bytes."""
     plain = '\r\n,";\t'
     return plain.encode(encoding) == plain.encode()
 
 
 def from_mark(head: bytes) -> str | None:
-    """What the byte order mark says, or the zeros of UTF-16 without one."""
+    """The encoding by byte order mark, or by the zeros of UTF-16 without one."""
     for mark, name in MARKS:
         if head.startswith(mark):
             return name
@@ -74,12 +72,12 @@ def from_mark(head: bytes) -> str | None:
 
 
 def foreign_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The first lines that are not ASCII, which is all that tells an encoding."""
+    """The first non-ASCII lines, as only they tell the encoding."""
     return itertools.islice((line for line in lines if not line.isascii()), MAX_SAMPLE_LINES)
 
 
 def look(sample: Sequence[bytes]) -> Found:
-    """The encoding of lines that are not ASCII; UTF-8 when nearly all of them are, as the odd one may be broken."""
+    """The encoding of non-ASCII lines; UTF-8 if nearly all of them are, as one may be damaged."""
     good = sum(_decoded(line, "utf-8") is not None for line in sample)
     if good >= _GOOD_TO_BAD * (len(sample) - good):
         return Found("utf-8")
@@ -102,7 +100,7 @@ def _eastern(text: bytes) -> Found | None:
 
 
 def _score(text: bytes, encoding: str, common: frozenset[int]) -> float | None:
-    """How many of the characters beyond ASCII are common; None when this is not the encoding."""
+    """How many of the non-ASCII characters are common; None if this is not the encoding."""
     read = _decoded(text, encoding)
     if read is None:
         return None
@@ -116,7 +114,7 @@ def _score(text: bytes, encoding: str, common: frozenset[int]) -> float | None:
 
 
 def _letters(text: bytes, encoding: str) -> float:
-    """How word-like the text is: letters beside letters of their own kind."""
+    """How word-like the text is: letters next to letters of the same kind."""
     read = text.decode(encoding, "replace")
     score = 0
     for before, char, after in zip("\n" + read, read, read[1:] + "\n", strict=False):

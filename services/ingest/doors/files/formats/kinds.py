@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes and never from its name."""
+"""What a file is, by its first bytes and never by its name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 Kind = Literal["text", "gzip", "zip", "workbook"]
 
 HEAD_BYTES = 4096
-"""So much of a file tells what it is."""
+"""How much of a file is read to find out what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +20,25 @@ class What:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A file that can't be imported; `name` says what it is, `advice` what to do."""
+    """A file that can't be imported; `name`: what it is, `advice`: what to do."""
 
     name: str
     advice: str
 
 
 _SAVE = "open it in Excel or LibreOffice and save it as .xlsx or CSV"
-_UNPACK = "unpack it first; .gz and .zip are read as they are"
+_UNPACK = "unpack it first; only .gz and .zip are read directly"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _LOCKED = "EncryptedPackage".encode("utf-16-le")
 _MAGIC: tuple[tuple[bytes, What | Unusable], ...] = (
     (b"\x1f\x8b", What("gzip", "a gzip archive")),
     (b"PK\x03\x04", What("zip", "a zip archive")),
     (b"PK\x05\x06", Unusable("an empty zip archive", "export the file again")),
-    (_OLE, What("workbook", "an Excel workbook of the old kind (.xls)")),
+    (_OLE, What("workbook", "an old Excel workbook (.xls)")),
     (b"%PDF", Unusable("a PDF document", "export the data as .xlsx or CSV; a PDF only looks like a table")),
     (b"{\\rtf", Unusable("a text document (RTF)", _SAVE)),
     (b"PAR1", Unusable("a Parquet file", "convert it to CSV first")),
-    (b"SQLite format 3", Unusable("an SQLite data base", "export the table as CSV")),
+    (b"SQLite format 3", Unusable("an SQLite database", "export the table as CSV")),
     (b"BZh", Unusable("a bzip2 archive", _UNPACK)),
     (b"\xfd7zXZ", Unusable("an xz archive", _UNPACK)),
     (b"7z\xbc\xaf", Unusable("a 7-Zip archive", _UNPACK)),
@@ -50,28 +50,28 @@ _MAGIC: tuple[tuple[bytes, What | Unusable], ...] = (
 
 
 def what_is(head: bytes, *, whole: bytes = b"") -> What | Unusable:
-    """What begins with these bytes, of a file, or of what an archive holds. `whole` lets workbooks of the old kind
-    be looked through for a password.
+    """What a file, or an archive's content, is by its first bytes. `whole` allows searching old workbooks for a
+    password.
     """
     for magic, what in _MAGIC:
         if head.startswith(magic):
             if magic == _OLE and _LOCKED in whole:
-                return Unusable("a workbook behind a password", "save it without one")
+                return Unusable("a workbook with a password", "save it without one")
             return what
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1024].lower()
     if b"urn:schemas-microsoft-com:office:spreadsheet" in head:
         return Unusable("an XML spreadsheet of Excel 2003", _SAVE)
     if start.startswith((b"<!doctype html", b"<html", b"<table", b"<meta", b"<head", b"<body")):
-        return Unusable("a web page (HTML), whatever its name says", _SAVE)
+        return Unusable("a web page (HTML), despite its name", _SAVE)
     if start.startswith((b"<?xml", b"<!doctype")):
         return Unusable("an XML file", "export the data as .xlsx, CSV or NDJSON")
     if start.startswith(b"[") and start[1:].lstrip()[:1] in {b"{", b"["}:
-        return Unusable("one JSON array", "write one event a line (jq -c '.[]') into a .ndjson file")
+        return Unusable("one JSON array", "write one event per line (jq -c '.[]') to a .ndjson file")
     return What("text", "text")
 
 
 def what_zip_is(names: Sequence[str], mimetype: bytes) -> What | Unusable:
-    """What a zip archive is by the names in it; `mimetype` is the content of its file of that name."""
+    """What a zip archive is, by the names in it; `mimetype` is the content of its file `mimetype`."""
     held = set(names)
     if mimetype.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
         return What("workbook", "an OpenDocument spreadsheet (.ods)")
@@ -87,7 +87,7 @@ def what_zip_is(names: Sequence[str], mimetype: bytes) -> What | Unusable:
 
 
 def only_member(names: Sequence[str]) -> str | Unusable:
-    """The one file that a zip archive holds, beside what systems put there on their own."""
+    """The only file in a zip archive, apart from files that operating systems add."""
     files = [
         name
         for name in names

@@ -1,4 +1,4 @@
-"""Lines of a file's text, with their numbers: its encoding and line ends named or found by looking."""
+"""Lines of a file's text, with their numbers; encoding and line ends are given or detected."""
 
 import codecs
 import contextlib
@@ -8,22 +8,19 @@ from io import BufferedIOBase
 from typing import NamedTuple
 
 from services.ingest.doors.files.formats import encodings
-from services.ingest.doors.files.formats.stored import Stored
+from services.ingest.doors.files.formats.packed import Stored
 from shared.errors import Malformed
 
 MAX_LINE_BYTES = 1024 * 1024
-"""Of one line: far above any event; what is longer is no row but a broken file, and must not fill the
-memory."""
+"""Longest line, far above any event: anything longer is a damaged file and must not fill the memory."""
 MAX_LOOKED_AT_BYTES = 64 * 1024 * 1024
-"""So far a file is read to find its encoding: a customer list may be ASCII until its thousandth name."""
+"""How far to read a file to find its encoding: a customer list may be ASCII until its thousandth name."""
 _UTF8_BOM = b"\xef\xbb\xbf"
 _BLOCK_BYTES = 64 * 1024
 
 
 class Line(NamedTuple):
-    """A line without its end. `too_long`: only the beginning is here; `terminated`: whether a line end
-    followed.
-    """
+    """A line without its end. `too_long`: only its beginning; `terminated`: whether a line end followed."""
 
     number: int
     raw: bytes
@@ -32,10 +29,10 @@ class Line(NamedTuple):
 
 
 class LineSource:
-    """The lines of a text; may be read again. Raises Malformed where the file can't be opened.
+    """The lines of a text; can be read repeatedly. Raises Malformed if the file can't be opened.
 
-    encoding: as a mapping names it; None to find it. A byte order mark wins over both. After it is made, `encoding`
-    is that of the lines, `said` is that of the file where it was found and is not plain UTF-8.
+    encoding: from the mapping; None to detect it. A byte order mark overrides both. Afterwards `encoding` is that of
+    the lines, `said` that of the file if it was detected and is not plain UTF-8.
     """
 
     def __init__(self, stored: Stored, encoding: str | None = "utf-8") -> None:
@@ -47,7 +44,7 @@ class LineSource:
             found = self._look()
         self.said = "" if found.name in {"utf-8", "utf-8-sig", encoding} else found.name
         if not found.sure:
-            self.said += " (by its looks; name the `encoding` in the mapping if names are garbled)"
+            self.said += " (detected; set `encoding` in the mapping if names are garbled)"
         self._recode = None if encodings.by_lines(found.name) or found.name == "utf-8-sig" else found.name
         self.encoding = "utf-8" if self._recode or found.name == "utf-8-sig" else found.name
         self._only_returns = not self._recode and b"\r" in head and b"\n" not in head
@@ -65,10 +62,10 @@ class LineSource:
         except UnicodeError as error:
             raise Malformed(f"{self.stored.path}: not {self._recode} after line {number}: {error}") from None
         except Malformed as error:
-            raise Malformed(str(error).replace("cut off:", f"cut off after line {number}:")) from None
+            raise Malformed(str(error).replace("truncated:", f"truncated after line {number}:")) from None
 
     def _plain(self, stream: BufferedIOBase) -> BufferedIOBase:
-        """The bytes with line ends that `readline` knows, in an encoding in which they are single bytes."""
+        """The bytes with line ends that `readline` knows, in an encoding where these are single bytes."""
         if self._recode:
             return io.BufferedReader(_Recoded(stream, self._recode), _BLOCK_BYTES)
         return io.BufferedReader(_Returns(stream), _BLOCK_BYTES) if self._only_returns else stream
@@ -82,7 +79,7 @@ class LineSource:
 
 
 class _Recoded(io.RawIOBase):
-    """A text of any encoding as UTF-8, with a line feed alone at the end of its lines."""
+    """A text of any encoding as UTF-8, with line feeds as line ends."""
 
     def __init__(self, stream: BufferedIOBase, encoding: str) -> None:
         self._stream = stream
@@ -105,7 +102,7 @@ class _Recoded(io.RawIOBase):
 
 
 class _Returns(io.RawIOBase):
-    """A text whose lines end with a carriage return alone, as old Macs wrote it."""
+    """A text whose lines end with only a carriage return, as on old Macs."""
 
     def __init__(self, stream: BufferedIOBase) -> None:
         self._stream = stream

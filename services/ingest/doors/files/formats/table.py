@@ -1,4 +1,4 @@
-"""A file as a table: opened, its header found, its rows brought to the header's width."""
+"""A file as a table: opened, its header found, its rows padded or trimmed to the header's width."""
 
 import csv
 import io
@@ -13,14 +13,14 @@ from services.ingest.doors.files.formats.cells import Cell, text_of
 from services.ingest.doors.files.formats.csv_rows import CsvRows, said_delimiter
 from services.ingest.doors.files.formats.header import find_header, has_all, names_of, place_of
 from services.ingest.doors.files.formats.lines import LineSource
+from services.ingest.doors.files.formats.packed import Stored
 from services.ingest.doors.files.formats.row import CUT_OFF, BadRow, Row
-from services.ingest.doors.files.formats.stored import Stored
 from services.ingest.doors.files.formats.workbook import Workbook
 from services.ingest.doors.files.refused_columns import REASONS
 from shared.errors import Malformed
 
 MAX_HEADER_ROWS = 100
-"""So many rows are searched for the header: what stands before it is a title and a few lines of what was asked for."""
+"""Rows searched for the header: above it are at most a title and a few lines about the report."""
 DELIMITERS = (",", ";", "\t", "|")
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -29,9 +29,9 @@ Rows = CsvRows | Iterable[Row | BadRow]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file is laid out, as far as its mapping says it; None: found by looking.
+    """The layout of a file, as far as its mapping sets it; None: detected.
 
-    header: the number of its line, or "none". sheet: a name, or a number from 1.
+    header: its line number, or "none". sheet: a name, or a number from 1.
     """
 
     encoding: str | None = None
@@ -42,7 +42,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """A row that has not as many cells as the header: its cells brought to the header's width, and what is wrong."""
+    """A row with more or fewer cells than the header: its cells at the header's width, and what is wrong."""
 
     row: Row
     cells: list[Cell]
@@ -50,10 +50,10 @@ class Ragged:
 
 
 class Table:
-    """A file with columns; may be read once. Raises Malformed where the file as a whole can't be used.
+    """A file with columns; can be read once. Raises Malformed if the file as a whole can't be used.
 
-    wanted: the columns that are needed, by which header, delimiter and sheet are found; best: where no columns are
-    wanted, how likely a row's texts are a header, by which a sheet is found. `said` tells what was found.
+    wanted: the required columns, by which header, delimiter and sheet are found; best: if no columns are required, how
+    likely a row's texts are a header, by which a sheet is found. `said` describes what was detected.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Table:
 
     @property
     def said(self) -> str:
-        """What was found by looking, "" where all was named or is as usual."""
+        """What was detected, "" if everything was given or is as usual."""
         return ", ".join(self._found)
 
     @property
@@ -100,18 +100,18 @@ class Table:
             raise self._damage
 
     def text_of(self, cells: Sequence[Cell]) -> str:
-        """A row as a text, for one that has no place under the header."""
+        """A row as text, for rows that do not fit the header."""
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="").writerow([text_of(cell) for cell in cells])
         return buffer.getvalue()
 
     def _to_width(self, row: Row, width: int) -> Row | Ragged:
-        """Surplus cells that are empty do no harm, nor do absent ones below nameless columns."""
+        """Surplus empty cells are fine, and so are missing ones in nameless columns."""
         found = len(row.cells)
         cells = row.cells[:width] + [""] * (width - found)
         if found >= self._needed and not any(map(_filled, row.cells[width:])):
             return Row(row.line, cells)
-        hint = f"it has {found} cells, the header has {width}"
+        hint = f"the row has {found} cells, the header has {width}"
         return Ragged(row, cells, hint + CUT_OFF if row.cut else hint)
 
     def _of_workbook(self, layout: Layout) -> Iterable[Row]:
@@ -129,7 +129,7 @@ class Table:
                 return rows
         if len(book.sheets) > 1 and self._wanted:
             shown = ", ".join(sorted(self._wanted))[:200]
-            hint = f"no sheet has the columns {shown}; name the `sheet`: {', '.join(book.sheets)}"
+            hint = f"no sheet has the columns {shown}; set `sheet` to one of: {', '.join(book.sheets)}"
             raise Malformed(f"{self.path}: {hint}")
         return book.rows(book.sheets[0])
 
@@ -151,17 +151,17 @@ class Table:
             self._found.append(source.said)
         delimiter = layout.delimiter or said_delimiter(source) or self._find_delimiter(source)
         if layout.delimiter is None and delimiter != ",":
-            self._found.append(f"cells parted by {_NAMES.get(delimiter, repr(delimiter))}")
+            self._found.append(f"cells separated by {_NAMES.get(delimiter, repr(delimiter))}")
         return CsvRows(source, delimiter), layout
 
     @staticmethod
     def _is_of_refused(source: LineSource) -> bool:
-        """Whether it is a file of refused rows, which guanxi wrote its own way whatever the mapping says."""
+        """Whether it is a file of refused rows, which guanxi writes in its own format regardless of the mapping."""
         first = next(iter(source), None)
         return first is not None and first.raw.decode("utf-8", "replace").endswith(",".join(REASONS))
 
     def _find_delimiter(self, source: LineSource) -> str:
-        """The one by which most wanted columns are found; without a difference, the one that parts rows most alike."""
+        """The delimiter that finds most wanted columns; if equal, the one that splits rows most evenly."""
 
         def fitness(delimiter: str) -> tuple[int, int]:
             top = [row for row in _top(iter(CsvRows(source, delimiter)))[0] if isinstance(row, Row)]
@@ -174,7 +174,7 @@ class Table:
         return max(DELIMITERS, key=fitness)
 
     def _take_header(self, header: int | Literal["none"] | None) -> list[str]:
-        """The header's names; what stands before it is dropped, and what comes behind it is left in `_top`."""
+        """The header's names; rows above it are dropped, rows below it stay in `_top`."""
         rows = [row for row in self._top if isinstance(row, Row)]
         if header == "none":
             width = max((len(row.cells) for row in rows), default=0)
@@ -183,7 +183,8 @@ class Table:
             row = next((row for row in rows if row.line == header), None)
             if row is None:
                 raise Malformed(
-                    f"{self.path}: line {header} should be the header, but it is no row of the first {MAX_HEADER_ROWS}"
+                    f"{self.path}: line {header} should be the header, but is not among the first {MAX_HEADER_ROWS} "
+                    "rows"
                 )
         else:
             row = find_header(rows, self._wanted)
@@ -191,7 +192,7 @@ class Table:
             if not complete and self._top and isinstance(bad := self._top[0], BadRow):
                 raise Malformed(f"{self.path}, line {bad.line}: {bad.refused.hint}")
             if row is None:
-                raise Malformed(f"{self.path}: the file is empty; a line with the names of the columns is expected")
+                raise Malformed(f"{self.path}: the file is empty; expected a line with column names")
             if rows[0] is not row:
                 self._found.append(f"header on line {row.line}")
         self._top = self._top[self._top.index(row) + 1 :]
@@ -199,7 +200,7 @@ class Table:
 
 
 def _top(rows: Iterator[Row | BadRow]) -> tuple[list[Row | BadRow], Malformed | None]:
-    """The first rows, and the damage that ended them: rows in front of it are good ones."""
+    """The first rows, and the damage that ended them: rows before it are good."""
     top: list[Row | BadRow] = []
     try:
         for row in itertools.islice(rows, MAX_HEADER_ROWS):
@@ -216,7 +217,7 @@ def _filled(cell: Cell) -> bool:
 
 
 def index_of(path: Path, header: Sequence[str], wanted: Iterable[str]) -> dict[str, int]:
-    """The place of each wanted column. Raises Malformed that says all that is wrong."""
+    """The index of each wanted column. Raises Malformed with everything that is wrong."""
     places = {name: place_of(name, header) for name in wanted}
     missing = [repr(name) for name, place in places.items() if isinstance(place, str) and place.startswith("no column")]
     if missing:

@@ -1,4 +1,4 @@
-"""Rows of a sheet of a workbook (xlsx, xls, xlsb, ods). The workbook is read into memory; its size is limited."""
+"""Rows of a sheet of a workbook (xlsx, xls, xlsb, ods). The workbook is read into memory, so its size is limited."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -7,13 +7,13 @@ from typing import cast
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from services.ingest.doors.files.formats.cells import Cell
+from services.ingest.doors.files.formats.packed import Stored
 from services.ingest.doors.files.formats.row import Row
-from services.ingest.doors.files.formats.stored import Stored
 from shared.errors import Malformed
 
 
 class Workbook:
-    """An opened workbook. Raises Malformed when it is none that can be read."""
+    """An opened workbook. Raises Malformed if it can't be read."""
 
     def __init__(self, stored: Stored) -> None:
         self.stored = stored
@@ -23,10 +23,10 @@ class Workbook:
         except CalamineError as error:
             raise Malformed(f"{stored.path}: {stored.what.name}, but damaged: {error}") from None
         if not self.sheets:
-            raise Malformed(f"{stored.path}: {stored.what.name} without a sheet of cells")
+            raise Malformed(f"{stored.path}: {stored.what.name} without a sheet")
 
     def name_of(self, sheet: str | int) -> str:
-        """The name of a sheet given by name, or by number from 1. Raises Malformed that names those there are."""
+        """The name of a sheet given by name, or by number from 1. Raises Malformed, listing the sheets."""
         if isinstance(sheet, int) and 1 <= sheet <= len(self.sheets):
             return self.sheets[sheet - 1]
         if isinstance(sheet, str) and sheet in self.sheets:
@@ -42,7 +42,7 @@ class Workbook:
 
 
 class SheetRows:
-    """The rows of a sheet that hold anything, with the numbers that Excel shows; may be read again."""
+    """The non-empty rows of a sheet, with Excel's row numbers; can be read repeatedly."""
 
     def __init__(self, sheet: CalamineSheet) -> None:
         self._sheet = sheet

@@ -1,4 +1,4 @@
-"""A first mapping for a file: proposed with reasons, tried on its first rows."""
+"""A first mapping for a file: proposed with reasons and tried on its first rows."""
 
 import itertools
 from pathlib import Path
@@ -27,9 +27,9 @@ _HEADER_ROWS = 50
 def guess_file(path: Path, zone: ZoneInfo) -> str:
     """The text of a mapping for a file, with the first rows as events in comments. Raises Malformed."""
     if is_events_file(path):
-        raise Malformed(f"{path} holds events already; it needs no mapping")
+        raise Malformed(f"{path} contains events; it needs no mapping")
     if not path.is_file():
-        raise Malformed(f"{path}: there is no such file")
+        raise Malformed(f"{path}: no such file")
     table = Table(path, Layout(header="none"), (), best=known_words)
     read = [row for row in itertools.islice(table, SAMPLE_ROWS + _HEADER_ROWS) if isinstance(row, Row | Ragged)]
     rows = [row for row in map(_cells, read) if any(cell != "" for cell in row)]
@@ -43,7 +43,9 @@ def guess_file(path: Path, zone: ZoneInfo) -> str:
     proposal = propose(header, sample, source=path.name.partition(".")[0], time_zone=zone.key)
     if proposal is None:
         shown = ", ".join(filter(None, header))[:300]
-        raise Malformed(f"{path}: no column says what it holds ({shown}); write the mapping by hand: docs/import.md")
+        raise Malformed(
+            f"{path}: could not tell what any column contains ({shown}); write the mapping by hand, see docs/import.md"
+        )
     return _text(path, table.said, proposal, header, sample, zone)
 
 
@@ -55,11 +57,11 @@ def _text(
     path: Path, said: str, proposal: Proposal, header: list[str], sample: list[list[Cell]], zone: ZoneInfo
 ) -> str:
     mapping = "\n".join(proposal.lines)
-    lines = [f"# A proposal for {path.name}: {proposal.kind}." + (f" Found: {said}." if said else "")]
+    lines = [f"# Proposed mapping for {path.name}: {proposal.kind}." + (f" Found: {said}." if said else "")]
     if proposal.unsure:
-        lines.append("# To be checked:")
+        lines.append("# Check:")
         lines += [f"# - {one}" for one in proposal.unsure]
-    lines += ["# What a mapping can say: docs/import.md", "", mapping, "", "# The first rows as events:"]
+    lines += ["# The mapping format is described in docs/import.md", "", mapping, "", "# The first rows as events:"]
     lines += [f"# {one}" for one in _tried(path, mapping, header, sample, zone)]
     return "\n".join(lines)
 

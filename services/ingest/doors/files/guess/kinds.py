@@ -1,13 +1,12 @@
-"""What a file may hold: the concepts that tell it, and the event that its rows become. Pure data."""
+"""Kinds of files: the concepts that identify each, and the event that its rows become. Pure data."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class KindOfFile:
-    """telling: concepts without which it is none, each as alternatives; helping: others that count for it.
-
-    fields: the event's fields from concepts; constants: values that no column says, each with what to check.
+    """telling: required concepts, each with alternatives; helping: others that support it. fields: the event's fields
+    from concepts; constants: values that no column has, each with what to check.
     """
 
     name: str
@@ -21,7 +20,7 @@ class KindOfFile:
 
 
 _MONEY = (("data.amount", "amount"), ("data.currency", "currency"))
-_CURRENCY = (("data.currency", "CNY", "no column says the currency"),)
+_CURRENCY = (("data.currency", "CNY", "no column has the currency"),)
 
 KINDS = (
     KindOfFile(
@@ -59,9 +58,9 @@ KINDS = (
             ("data.consensus", "consensus"),
         ),
         constants=(
-            ("data.kind", "routine", "no column says what kind of visit it was"),
-            ("data.channel", "onsite", "no column says whether it was onsite, hosted, video, phone or chat"),
-            ("data.participants.0.role", "account_manager", "no column says the representative's role"),
+            ("data.kind", "routine", "no column has the kind of visit"),
+            ("data.channel", "onsite", "no column has the channel: onsite, hosted, video, phone or chat"),
+            ("data.participants.0.role", "account_manager", "no column has the representative's role"),
         ),
     ),
     KindOfFile(
@@ -71,7 +70,7 @@ KINDS = (
         helping=("time", "survey_id", "attendee"),
         record=("data.survey_id", ("survey_id",)),
         fields=(("data.score", "score"), ("data.instrument", "instrument")),
-        constants=(("data.instrument", "nps", "no column says whether it is nps (0-10), csat (1-5) or ces (1-7)"),),
+        constants=(("data.instrument", "nps", "no column has the instrument: nps (0-10), csat (1-5) or ces (1-7)"),),
     ),
     KindOfFile(
         "roster",
@@ -86,7 +85,7 @@ KINDS = (
             ("data.active_from", "active_from"),
             ("data.active_until", "active_until"),
         ),
-        constants=(("data.role", "account_manager", "no column says the role"),),
+        constants=(("data.role", "account_manager", "no column has the role"),),
         subject=("rep_id", "rep_name"),
     ),
     KindOfFile(
@@ -129,5 +128,5 @@ WORDS_OF_FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
         "engineer": ("engineer", "ingenieur", "techniker", "工程师"),
     },
 }  # fmt: skip
-"""The words of fields that have few, and what files call them."""
+"""The values of fields with few values, and what files call them."""
 WORDS_OF_FIELDS["data.participants.0.role"] = WORDS_OF_FIELDS["data.role"]

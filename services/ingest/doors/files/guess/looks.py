@@ -1,4 +1,4 @@
-"""What the cells of a column look like: numbers, days, ids, words. Pure; tells what it can't tell."""
+"""What the cells of a column look like: numbers, days, ids, words. Pure; reports what it can't tell."""
 
 import re
 from collections import Counter
@@ -28,8 +28,8 @@ _DIGITS = re.compile(r"[\d.,'’\u00a0\u202f ]*\d[\d.,'’\u00a0\u202f ]*")
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """value: what is proposed, None when nothing needs to be said; why: in words; unsure: what a person must check;
-    other: what fits as well.
+    """value: the proposal, None if nothing needs to be set; why: in words; unsure: what a person must check; other:
+    what also fits.
     """
 
     value: object
@@ -39,7 +39,7 @@ class Guess:
 
 
 def dates(cells: Sequence[Cell]) -> Guess | None:
-    """The formats of a column of times; None when it is none. value: a format, or None where no format is needed."""
+    """The formats of a column of times; None if it is not one. value: a format, or None if none is needed."""
     filled = [cell for cell in cells if cell != ""]
     if not filled:
         return None
@@ -48,22 +48,22 @@ def dates(cells: Sequence[Cell]) -> Guess | None:
     if all(isinstance(cell, int | float) or _is_number(cell) for cell in filled):
         numbers = [Decimal(text_of(cell)) for cell in filled]
         if all(_SERIALS[0] <= number <= _SERIALS[1] for number in numbers):
-            return Guess(SERIAL, "Excel's numbers of days")
+            return Guess(SERIAL, "Excel's day numbers")
     texts = [text_of(cell) for cell in filled]
     fitting = [layout for layout in LAYOUTS if _all_read(layout, texts)]
     if fitting[:1] == [LAYOUTS[0]]:
-        return Guess(LAYOUTS[0], "days; every clock time is midnight")
+        return Guess(LAYOUTS[0], "days: every clock time is midnight")
     if _all_read(None, texts):
         return Guess(None, "ISO 8601")
     if not fitting:
         return None
     others = [layout for layout in fitting[1:] if _day_differs(fitting[0], layout, texts)]
-    unsure = f"{others[0]} fits every cell as well" if others else ""
+    unsure = f"{others[0]} also fits every cell" if others else ""
     return Guess(fitting[0], f"such as {texts[0]}", unsure, next(iter(others), None))
 
 
 def numbers(cells: Sequence[Cell]) -> Guess | None:
-    """The form of a column of numbers; None when it is none. value: a NumberForm, or None where none is needed."""
+    """The form of a column of numbers; None if it is not one. value: a NumberForm, or None if none is needed."""
     filled = [cell for cell in cells if cell != ""]
     if not filled:
         return None
@@ -103,7 +103,7 @@ def numbers(cells: Sequence[Cell]) -> Guess | None:
 
 
 def _separators(texts: Sequence[str]) -> tuple[str, str | None, str, str]:
-    """Decimal sign, thousands sign, why, and what is unsure: only a cell that can be read in one way is evidence."""
+    """Decimal sign, thousands sign, why, and what is unsure: only a cell with a single reading is evidence."""
     decimals: Counter[str] = Counter()
     thousands: Counter[str] = Counter()
     doubtful = ""
@@ -128,7 +128,7 @@ def _separators(texts: Sequence[str]) -> tuple[str, str | None, str, str]:
     sign = next(iter(thousands), None)
     sign = {"’": "'", "\u00a0": " ", "\u202f": " "}.get(sign or "", sign)
     if doubtful and not decimal and not sign:
-        return ".", None, "", f"{doubtful!r} may be thousands or have three decimals; say `number:` for this column"
+        return ".", None, "", f"{doubtful!r} may mean thousands or three decimals; set `number:` for this column"
     if doubtful and sign is None:
         mark = "," if "," in doubtful else "."
         sign = mark if mark != decimal else None
@@ -139,13 +139,13 @@ def _separators(texts: Sequence[str]) -> tuple[str, str | None, str, str]:
 
 
 def ids(cells: Sequence[Cell]) -> str:
-    """What is wrong with a column of ids, "" when nothing is."""
+    """What is wrong with a column of ids, "" if nothing."""
     found = [why for cell in cells if cell != "" and (why := spoilt(cell)) is not None]
-    return f"{len(found)} look spoilt: {found[0]}" if found else ""
+    return f"{len(found)} look damaged: {found[0]}" if found else ""
 
 
 def words(cells: Sequence[Cell], most: int = 12) -> list[str]:
-    """The different words of a column in order of their number; none when they are too many to be words."""
+    """The different words of a column by frequency; none if there are too many to be words."""
     counts = Counter(text_of(cell) for cell in cells if cell != "")
     return [word for word, _ in counts.most_common()] if len(counts) <= most else []
 

@@ -1,4 +1,4 @@
-"""A proposal of a mapping from a header and a sample of rows: each line with its reason, and what is unsure. Pure."""
+"""Proposes a mapping from a header and a sample of rows: each line with its reason, and what is unsure. Pure."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ _WIDTH = 62
 
 @dataclass(slots=True)
 class Proposal:
-    """The lines of a mapping. unsure: what a person must look at."""
+    """The lines of a mapping. unsure: what a person must check."""
 
     kind: str
     lines: list[str] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Proposal:
 
 @dataclass(slots=True)
 class _File:
-    """names: how a mapping names each column, by number where its name will not do."""
+    """names: how a mapping names each column, by number if its name can't be used."""
 
     header: Sequence[str]
     names: list[str]
@@ -57,7 +57,7 @@ class _File:
 
 
 def propose(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, source: str, time_zone: str) -> Proposal | None:
-    """A mapping for a table; None where nothing in it can be told. `rows` may be a sample."""
+    """A mapping for a table; None if nothing in it is recognised. `rows` may be a sample."""
     kept = [row for row in rows if _is_total(row) is None and not _is_footer(row)]
     counts = Counter(header)
     names = [
@@ -75,7 +75,7 @@ def propose(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, source: st
 
 
 def _found(kind: KindOfFile, file: _File) -> tuple[dict[str, int], int]:
-    """Which column is which of a kind's concepts, and how well the file fits; 0 when something telling is missing."""
+    """Which column is which of a kind's concepts, and how well the file fits; 0 if a required concept is missing."""
     record = kind.record[1] if kind.record else ()
     told = tuple(concept for group in kind.telling for concept in group)
     concepts = dict.fromkeys([*kind.subject, *told, *kind.helping, *record, "time", "status"])
@@ -102,18 +102,18 @@ def _looks_right(concept: str, cells: list[Cell]) -> bool:
 
 
 def _is_total(row: Sequence[Cell]) -> int | None:
-    """Where a row says that it adds up others."""
+    """The column in which a row says that it is a total."""
     return next((place for place, cell in enumerate(row) if folded(text_of(cell)) in TOTALS), None)
 
 
 def _is_footer(row: Sequence[Cell]) -> bool:
-    """Whether a row has a text in its first cell and nothing else, under a header of several columns."""
+    """Whether a row has text only in its first cell, below a header of several columns."""
     return len(row) > 3 and row[0] != "" and not any(cell != "" for cell in row[1:])
 
 
 def _written(kind: KindOfFile, file: _File, source: str, time_zone: str) -> Proposal:
     made = Proposal(kind.name)
-    made.add(0, f"time_zone: {time_zone}", unsure="the zone of the file's clock times" if _has_clock(file) else "")
+    made.add(0, f"time_zone: {time_zone}", unsure="the time zone of the file's times" if _has_clock(file) else "")
     forms = _forms(made, file)
     if forms:
         made.lines += ["columns:", *forms]
@@ -127,7 +127,7 @@ def _written(kind: KindOfFile, file: _File, source: str, time_zone: str) -> Prop
     for word in ("invoices", "purchases"):
         if kind.name == word and "paid_on" in file.found and "due_on" in file.found:
             made.unsure.append(
-                f"{file.name('paid_on')}: payments are events of their own; see `records:` in docs/import.md"
+                f"{file.name('paid_on')}: payments are separate events; see `records:` in docs/import.md"
             )
     return made
 
@@ -156,15 +156,15 @@ def _forms(made: Proposal, file: _File) -> list[str]:
 
 
 def _as_others(guess: looks.Guess, sure: set[object]) -> looks.Guess:
-    """Days that can be read in two ways are written as in the file's other columns."""
+    """Days with two possible readings are read like the file's other columns."""
     for value in (guess.value, guess.other):
         if guess.unsure and value is not None and value in sure:
-            return looks.Guess(value, "as the file's other days")
+            return looks.Guess(value, "like the file's other days")
     return guess
 
 
 def _grouping(made: Proposal, file: _File, record: str | None) -> bool:
-    """Whether rows are lines of records: ids that stand several times, or are empty behind the first line."""
+    """Whether rows are lines of records: ids that repeat, or are empty after the first line."""
     if record is None:
         return False
     cells = file.cells(record)
@@ -191,40 +191,40 @@ def _identity(made: Proposal, kind: KindOfFile, file: _File, record: str | None,
     else:
         parts = dict.fromkeys([subject, *(concept for concept in ("time",) if concept in file.found)])
         text = "-".join(file.braces(concept) for concept in parts)
-        unsure = "no column holds an id of the record; name columns that tell rows apart" if kind.record else ""
-        made.add(2, f'id: "{noun}-{text}"', "one fact for each", unsure)
+        unsure = "no column has an id of the record; use columns that distinguish rows" if kind.record else ""
+        made.add(2, f'id: "{noun}-{text}"', "one fact per row", unsure)
     made.add(2, f"source: {_flow(source)}", "the name of the upstream system; keep it the same in every import")
-    name_only = "" if subject.endswith("_id") else "a name is no safe id: it must be written the same everywhere"
+    name_only = "" if subject.endswith("_id") else "a name is not a safe id: it must be spelled the same everywhere"
     spoilt = looks.ids(file.cells(subject))
     made.add(2, f'subject: "{file.braces(subject)}"', _why(file, subject), spoilt or name_only)
     day = next((concept for concept in ("time", "active_from") if concept in file.found), None)
     if day is not None:
         made.add(2, f"time: {{column: {_flow(file.name(day))}}}", _why(file, day))
     else:
-        made.add(2, 'time: "2026-01-01T00:00:00Z"', unsure="no column says when; put the day of the export here")
+        made.add(2, 'time: "2026-01-01T00:00:00Z"', unsure="no column has the time; enter the day of the export")
 
 
 def _skips(made: Proposal, file: _File) -> None:
     for place in sorted({place for place, _ in file.totals}):
         totals = sorted({word for at, word in file.totals if at == place})
         made.add(2, f"- when: {{column: {_flow(file.names[place])}, one_of: {_flow(totals)}}}")
-        made.add(4, "skip: totals", "rows that add up others")
+        made.add(4, "skip: totals", "total rows")
     needed = next((concept for concept in ("amount", "time", "score") if concept in file.found), None)
     if file.has_footer and needed is not None:
         made.add(2, f"- when: {{column: {_flow(file.name(needed))}, empty: true}}")
-        made.add(4, "skip: no record", unsure="lines behind the table have a text in their first cell alone")
+        made.add(4, "skip: no record", unsure="lines after the table have text only in their first cell")
     if "status" in file.found:
         words = looks.words(file.cells("status"))
         void = [word for word in words if folded(word) in VOID_WORDS]
         if void:
             made.add(2, f"- when: {{column: {_flow(file.name('status'))}, one_of: {_flow(void)}}}")
-            made.add(4, "skip: not in force", unsure=f"these never counted; the others are {', '.join(words)[:80]}")
+            made.add(4, "skip: not in force", unsure=f"these do not count; the others are {', '.join(words)[:80]}")
 
 
 def _event(made: Proposal, kind: KindOfFile, file: _File, record: str | None, *, grouped: bool) -> None:
     negative = kind.name == "purchases" and record is not None and _has_negative(file)
     if negative:
-        made.add(2, f"- when: {{column: {_flow(file.name('amount'))}, below: 0}}", "money that went back")
+        made.add(2, f"- when: {{column: {_flow(file.name('amount'))}, below: 0}}", "refunded money")
         made.lines.append("    event:")
         made.add(6, "type: guanxi.purchase.refunded.v1")
         made.add(6, f'data.refund_id: "{file.braces(record or "")}"')
@@ -240,7 +240,7 @@ def _event(made: Proposal, kind: KindOfFile, file: _File, record: str | None, *,
             text = "-".join(
                 file.braces(c) for c in dict.fromkeys([subject, *(["time"] if "time" in file.found else [])])
             )
-            made.add(6, f'{kind.record[0]}: "{text}"', unsure="no column holds it")
+            made.add(6, f'{kind.record[0]}: "{text}"', unsure="no column has it")
     constants = {path: (value, check) for path, value, check in kind.constants}
     for path, concept in kind.fields:
         if concept in file.found:
@@ -248,7 +248,7 @@ def _event(made: Proposal, kind: KindOfFile, file: _File, record: str | None, *,
         elif path in constants:
             made.add(6, f"{path}: {constants[path][0]}", unsure=constants[path][1])
         elif _required(kind.type, path):
-            made.add(6, f'{path}: "?"', unsure="no column was found for it, and the event needs it")
+            made.add(6, f'{path}: "?"', unsure="no column found; the event requires it")
 
 
 def _field(made: Proposal, path: str, concept: str, file: _File, *, grouped: bool) -> None:
@@ -269,7 +269,7 @@ def _field(made: Proposal, path: str, concept: str, file: _File, *, grouped: boo
         _currency(made, None, file)
     elif grouped and concept in {"product_line", "margin_rate"}:
         made.add(
-            6, f"{path}: {_of_column(file.name(concept), 'take: first')}", why, "of several lines the first is taken"
+            6, f"{path}: {_of_column(file.name(concept), 'take: first')}", why, "of several lines, the first is used"
         )
     else:
         made.add(6, f"{path}: {_of_column(file.name(concept))}", why)
@@ -324,11 +324,11 @@ def _why(file: _File, concept: str) -> str:
     header = file.header[place]
     example = next((text_of(cell) for cell in file.columns[place] if cell != ""), "")
     surely = max(fitness(header, one) for one in WORDS if one == concept) >= 60
-    return f"{'named so' if surely else 'its name sounds like it'}; such as {' '.join(example.split())[:30]}"
+    return f"{'named like this' if surely else 'similar name'}; such as {' '.join(example.split())[:30]}"
 
 
 def _flow(value: Any) -> str:
-    """A value in YAML's flow style, which JSON is a part of; plain words without quotes."""
+    """A value in YAML's flow style, which includes JSON; plain words without quotes."""
     if isinstance(value, str) and value.isascii() and value.replace("_", "").isalnum() and not value[0].isdigit():
         return (
             value

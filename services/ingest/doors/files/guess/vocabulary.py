@@ -1,4 +1,4 @@
-"""What columns of exports are called, in English, German and Chinese. Pure data and how it is compared."""
+"""What exports call their columns, in English, German and Chinese. Pure data, and how to compare it."""
 # ruff: noqa: E501 - lists of words
 
 import re
@@ -104,7 +104,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "status": ("status", "state", "invoice status", "order status", "meeting outcome", "zustand", "状态", "订单状态",
                "交易状态", "单据状态", "发票状态"),
 }  # fmt: skip
-"""Header words of each concept, likelier ones first."""
+"""Header words of each concept, most likely first."""
 
 TOTALS = ("total", "grand total", "subtotal", "sum", "summe", "gesamt", "zwischensumme", "合计", "总计", "小计")
 VOID_WORDS = (
@@ -117,7 +117,7 @@ _PARTS = re.compile(r"[\s._:;#*/\\|,'\"?!%-]+")
 
 
 def folded(header: str) -> str:
-    """A header as it is compared: without case, width, units in brackets, and punctuation."""
+    """A header in the form used for comparison: without case, width, units in brackets, and punctuation."""
     text = unicodedata.normalize("NFKC", header).casefold()
     return " ".join(_PARTS.split(_UNITS.sub(" ", text))).strip()
 
@@ -126,7 +126,7 @@ _FOLDED = {concept: [folded(word) for word in words] for concept, words in WORDS
 
 
 def fitness(header: str, concept: str) -> int:
-    """How well a header names a concept: 0 not at all, up to 100 for its likeliest word."""
+    """How well a header names a concept: from 0, not at all, to 100 for its most likely word."""
     name = folded(header)
     words = _FOLDED[concept]
     if not name:
@@ -143,5 +143,5 @@ def fitness(header: str, concept: str) -> int:
 
 
 def known_words(headers: list[str]) -> int:
-    """How many of a row's cells are names of columns."""
+    """How many of a row's cells are column names."""
     return sum(any(fitness(header, concept) >= 60 for concept in WORDS) for header in headers)
