@@ -14,7 +14,7 @@ from pymongo import MongoClient
 
 from local.stack.backing import Backing
 from local.stack.paths import REPOSITORY
-from local.stack.services import ALL, Services
+from local.stack.services import Services
 from shared.keys import Scope
 from shared.keys.edit import create_key
 from tests.events.wire import event
@@ -177,7 +177,7 @@ async def standing(stack: Backing, folder: Path) -> AsyncIterator[Stand]:
         "GUANXI_PARTITIONS": "4",
     }
     try:
-        async with Services(stack, print, settings=environment, names=(*ALL, "query"), logs=folder) as services:
+        async with Services(stack, print, settings=environment, logs=folder) as services:
             yield Stand(services, environment, tokens, stack.mongo_uri, f"test_{name}", folder)
     finally:
         client: MongoClient[Json] = MongoClient(stack.mongo_uri)
