@@ -11,7 +11,7 @@ MAX_BUCKETS = 1000
 
 @dataclass(slots=True)
 class WorkPlaces:
-    """Requests in work, by key."""
+    """Requests being processed, by key."""
 
     most: int
     most_per_key: int
@@ -24,7 +24,7 @@ class WorkPlaces:
 
     @contextmanager
     def one(self, key: str) -> Iterator[None]:
-        """Holds a place while a request is in work."""
+        """Holds a place while a request is processed."""
         self.taken += 1
         self.of_key[key] += 1
         try:

@@ -27,4 +27,4 @@ UNITS_PER_SECOND = 200.0
 """Of cost, per key: a customer costs 1, a page of 50 rows 2, a board 20."""
 BURST_SECONDS = 10.0
 POOL_SIZE = 16
-"""Connections to MongoDB of one process: as many queries of one key as may be in work."""
+"""Connections to MongoDB of one process: as many as one key may ask at once."""

@@ -21,6 +21,5 @@ SERVICE = Service(
     schema=Schema("query"),
     entry="services.query.app:run",
     settings=QuerySettings,
-    # Of what is private, tiering's state alone: what would change a tier now is worked out from it.
-    rights=dict.fromkeys((*_VIEWS, *_STANDING, "tiering"), READ),
+    rights=dict.fromkeys((*_VIEWS, *_STANDING), READ),
 )

@@ -152,7 +152,7 @@ def value_of(name: str, filter_: Filter, text: str, places: int = 2) -> Any:
         return instant(name, text)
     is_right, expected = _TEXTS[filter_.kind]
     if not is_right(text):
-        raise refusal("bad_value", f"{name} is {shown(text)}; {expected} is expected", parameter=name)
+        raise refusal("bad_value", f"{name} is {shown(text)}; expected {expected}", parameter=name)
     if filter_.field == "tier_order":
         return len(TIERS) - 1 - TIERS.index(text)
     if filter_.kind is Kind.MONEY:
@@ -180,7 +180,7 @@ def day(name: str, text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise refusal(
-            "bad_value", f"{name} is {shown(text)}; a day such as 2026-03-01 is expected", parameter=name
+            "bad_value", f"{name} is {shown(text)}; expected a day such as 2026-03-01", parameter=name
         ) from None
 
 
@@ -193,7 +193,7 @@ def instant(name: str, text: str) -> datetime:
         return at.astimezone(UTC)
     except (ValueError, OverflowError):
         expected = "an instant such as 2026-03-05T00:00:00Z (a + in it is written %2B)"
-        raise refusal("bad_value", f"{name} is {shown(text)}; {expected} is expected", parameter=name) from None
+        raise refusal("bad_value", f"{name} is {shown(text)}; expected {expected}", parameter=name) from None
 
 
 def size_of(text: str | None) -> int:

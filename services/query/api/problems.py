@@ -27,7 +27,7 @@ CODES: dict[str, Code] = {
     ),
     "bad_cursor": Code(HTTPStatus.BAD_REQUEST, "the cursor was cut or changed, or sealed by a key that is gone"),
     "cursor_mismatch": Code(HTTPStatus.BAD_REQUEST, "the cursor belongs to another query, or to another API key"),
-    "bad_position": Code(HTTPStatus.BAD_REQUEST, "`after` is no position, or one that this system has not reached"),
+    "bad_position": Code(HTTPStatus.BAD_REQUEST, "`after` is not a position, or one that this system has not reached"),
     "on_in_future": Code(HTTPStatus.BAD_REQUEST, "`on` or `known_at` has not come yet"),
     "unauthorized": Code(HTTPStatus.UNAUTHORIZED, "no valid API key"),
     "scope_missing": Code(HTTPStatus.FORBIDDEN, "the API key has not the scope that this resource asks for"),

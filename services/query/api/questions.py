@@ -9,7 +9,7 @@ from services.ingest.questions import fate_of, verdicts_at
 from services.query.limits import MAX_HISTORY
 from services.query.standing import FOLDING, Standing, Wait
 from services.query.store import Reader
-from services.tiering.questions import as_of_day, base_currency, changes_now, policies_by_version
+from services.tiering.questions import as_of_day, base_currency, policies_by_version
 from shared.events.event import Position
 from shared.events.money import exponents, format_minor
 from shared.events.types import TIERS
@@ -114,7 +114,6 @@ class Questions:
             return None
         if on is None:
             change = next((one for one in reversed(history) if one["kind"] == "changed"), None)
-            would = await changes_now(self._database, self._settings, customer)
             shown = next(
                 (one for one in reversed(history) if one["kind"] == "changed" and one["from"] != one["to"]), None
             )
@@ -125,7 +124,8 @@ class Questions:
                 "since": row["tier_since"],
                 "before": shown and shown["from"],
                 "decision": change and _plain(change),
-                "would_change": would,
+                "would_change": row["changes"],
+                "would_change_as_of": row["changes_as_of"],
             }
         known = [one for one in history if known_at is None or one["recorded_at"] <= known_at]
         held = as_of_day(known, on.isoformat(), await policies_by_version(self._database))

@@ -150,7 +150,7 @@ class Api:
         seconds = time.monotonic()
         most = self.units_per_second * BURST_SECONDS
         if not self.in_work.free_for(key.id):
-            hint = f"{self.in_work.of_key[key.id]} requests of this key are in work; ask again later"
+            hint = f"{self.in_work.of_key[key.id]} requests of this key are being processed; ask again later"
             return refusal("too_many_requests", hint, retry_after(RETRY_SECONDS)).problem, {}
         wait = self.rate.wait_seconds(key.id, self.units_per_second, seconds)
         policy = {"RateLimit-Policy": f'"units";q={most:.0f};w={BURST_SECONDS:.0f}'}

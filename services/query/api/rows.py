@@ -341,4 +341,5 @@ class Explanation(Row):
     entitled_until: date | None
     entitlements: Json | None
     decision: Annotated[Json | None, Field(description="the last change up to then; null before the first one")]
-    would_change: Annotated[Json | None, Field(description="what would change the tier now; null for a past day")]
+    would_change: Annotated[Json | None, Field(description="what would change the tier; null for a past day")]
+    would_change_as_of: Annotated[date | None, Field(description="the day by which that was worked out")]

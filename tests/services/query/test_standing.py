@@ -15,12 +15,18 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 INBOX = Mark(Of.INBOX, 1, {0: 5})
 
 
-def stands(admitted: int, tiering: int, engagement: int, decided: int = 0, end: int = 7, also: int = 0) -> Standing:
+def stands(
+    admitted: int, tiering: int, engagement: int, decided: int = 0, end: int = 7, also: int = 0, feed: int = 99
+) -> Standing:
     return Standing(
         {"inbox": 1, "log": 1, "tiering": 2, "engagement": 1},
         {"tiering": {1: NOW + timedelta(hours=1)}},
         {0: Admitted(admitted, {3: end} if admitted else {})},
-        {"tiering": {3: Reached(tiering, decided)}, "engagement": {3: Reached(engagement, also)}},
+        {
+            "tiering": {3: Reached(tiering, decided)},
+            "engagement": {3: Reached(engagement, also)},
+            "feed": {3: Reached(max(tiering, engagement) if feed is None else feed)},
+        },
         fresh={"tiering": NOW, "engagement": NOW - timedelta(seconds=1)},
     )
 
@@ -37,6 +43,7 @@ def stands(admitted: int, tiering: int, engagement: int, decided: int = 0, end: 
         (stands(5, 9, 9, decided=9), True),
         (stands(5, 9, 9, decided=9, also=11), False),  # nor engagement's own
         (stands(5, 9, 11, decided=9, also=11), True),
+        (stands(5, 9, 11, decided=9, also=11, feed=10), False),  # the feed comes last
     ],
 )
 def test_a_position_passes_when_all_that_it_brought_about_shows(standing: Standing, passed: bool) -> None:  # noqa: FBT001
