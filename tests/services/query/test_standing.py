@@ -16,7 +16,7 @@ INBOX = Mark(Of.INBOX, 1, {0: 5})
 
 
 def stands(
-    admitted: int, tiering: int, engagement: int, decided: int = 0, end: int = 7, also: int = 0, feed: int = 99
+    admitted: int, tiering: int, engagement: int, decided: int = 0, end: int = 7, also: int = 0, feed: int | None = None
 ) -> Standing:
     return Standing(
         {"inbox": 1, "log": 1, "tiering": 2, "engagement": 1},
