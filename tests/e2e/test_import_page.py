@@ -65,7 +65,7 @@ def test_from_the_export_to_explain(make_world: MakeWorld, portal: BlockingPorta
             return portal.call(lambda: command(*words, timeout_s=120.0)).read_text(encoding="utf-8")
 
         mapping.write_text(run(guess[: guess.index(">")]), encoding="utf-8")
-        assert "3  fit to be sent" in run(dry)
+        assert "3  ready to send" in run(dry)
         assert "3  admitted" in run(send)
         portal.call(world.settled)
         assert "CUST-0007" in run(explain)

@@ -118,7 +118,7 @@ async def _interrupted(settings: Settings, database: Database, monkeypatch: pyte
         patched.setattr(relogging._Relogging, "_grow", dies)
         with pytest.raises(CrashError):
             await relog(settings, database, 4, note=print)
-    with pytest.raises(Stop, match="a relog to 4 partitions has begun"):
+    with pytest.raises(Stop, match="a relog to 4 partitions is unfinished"):
         await relog(settings, database, 8, note=print)
     assert "stays current" in await abandon(settings, database)
     with monkeypatch.context() as patched:

@@ -112,7 +112,7 @@ async def test_a_position_outside_of_what_kafka_holds_stops_it(settings: Setting
     seen = Seen({0: 7})
     async with reading(settings, seen) as health:
         await until(seen, health, 1)
-    assert "the stored position 7 lies outside what Kafka holds (0 to 0)" in (health.stopped or "")
+    assert "the stored position 7 is outside the topic (0 to 0)" in (health.stopped or "")
 
 
 async def test_transactions_of_other_producers_hold_nothing_up(settings: Settings) -> None:

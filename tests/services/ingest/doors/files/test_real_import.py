@@ -47,7 +47,7 @@ async def test_every_rows_outcome_is_told_and_a_second_run_finds_duplicates_only
         first = await running.guanxi("import", file, "--map", mapping, "--refused", refused)
         assert first.code == 0, first.err
         warning, *totals = first.out.splitlines()
-        assert warning.startswith("Before sending: 2 rows would be 1 records")
+        assert warning.startswith("Before sending: 2 rows would become 1 records")
         numbers = [line.split()[:2] for line in totals[:4]]
         assert numbers == [["1,502", "read"], ["1,499", "admitted"], ["0", "duplicates"], ["3", "refused"]]
         assert {line.split(",")[4] for line in refused.read_text(encoding="utf-8").splitlines()[1:]} == {

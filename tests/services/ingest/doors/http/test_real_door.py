@@ -166,11 +166,11 @@ async def test_refused_records_are_corrected_by_a_mapping_and_count_once(
     async with ingest(stack_settings, tmp_path) as running:
         await until(servers.admitted_all)
         tried = await running.guanxi("rejected", "fix", str(fix), "--all", "--dry-run")
-        assert "2 would be put back" in tried.out
-        assert "1 not put back: invalid_amount" in tried.out
+        assert "2 would be replayed" in tried.out
+        assert "1 not replayed: would be refused as invalid_amount" in tried.out
         assert not any(await servers.read(LOG))
         for _ in range(2):
-            assert "2 put back" in (await running.guanxi("rejected", "fix", str(fix), "--all")).out
+            assert "2 replayed" in (await running.guanxi("rejected", "fix", str(fix), "--all")).out
             await until(servers.admitted_all)
     facts = [fact.id for partition in read_log(await servers.read_outgoing(LOG)) for _, fact in partition]
     assert sorted(facts) == ["a", "b"]
