@@ -1,6 +1,7 @@
 """The API as a running process: what it answers, to whom, and what it says of what it does not."""
 
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -317,6 +318,28 @@ def test_what_was_written_is_read(stand: Stand) -> None:
         assert data["engagement"]["tier"] == "general"
         assert shown.headers["guanxi-waited-for"] == "admitted"
         assert shown.headers["preference-applied"] == "wait=20"
+
+
+def test_a_wait_ends_when_the_slowest_service_has_passed(stand: Stand) -> None:
+    for service in ("tiering", "engagement", "feed"):
+        stand.services.signal(service, signal.SIGSTOP)
+        try:
+            bought = sent("purchase.recorded", f"S-{service}", f"s-{service}", 1, purchase_id=f"s-{service}")
+            position = stand.post([bought])["position"]
+            assert is_problem(stand.get("/v1/customers", after=position, headers={"Prefer": "wait=2"}), "not_yet")
+        finally:
+            stand.services.signal(service, signal.SIGCONT)
+        stand.settle({"position": position})
+
+
+def test_each_service_stores_the_end_of_what_it_has_decided(stand: Stand) -> None:
+    ends: dict[int, int] = {}
+    for one in stand.documents("tier_history"):
+        at = one["log"]
+        ends[at["partition"]] = max(ends.get(at["partition"], 0), at["offset"] + 1)
+    stored = {one["partition"]: one for one in stand.documents("tiering_positions")}
+    assert ends
+    assert {partition: stored[partition]["decided"] for partition in ends} == ends
 
 
 def test_what_was_refused_or_known_is_told(stand: Stand) -> None:

@@ -168,9 +168,9 @@ STEPS = st.lists(st.sampled_from(["insert", "delete", "move", "nothing"]), max_s
 
 
 @pytest.mark.parametrize(("resource", "order"), PAGED, ids=lambda one: getattr(one, "name", ""))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    worlds=st.lists(VALUES, max_size=14),
+    worlds=st.lists(VALUES, max_size=14) | st.lists(VALUES, min_size=8, max_size=14),
     sizes=st.lists(st.integers(1, 7), min_size=1, max_size=5),
     steps=STEPS,
     swap=st.integers(1, 6),
