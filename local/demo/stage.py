@@ -80,7 +80,7 @@ async def wait_for_views(settings: Settings, database: Database, narrator: Narra
         behind = {one.reader: one.behind for one in readers}
         due = await _due(database)
         text = ", ".join(f"{name} {lag:,}" for name, lag in behind.items())
-        narrator.moving(f"remaining: {text} records; {due:,} customers due")
+        narrator.moving(f"to do: {text}; {due:,} reviews")
         if not any(behind.values()) and not due:
             narrator.moving("everything on the log is in the views, and every customer is up to date", last=True)
             return

@@ -38,7 +38,7 @@ async def _all_is_well(stand: Stand) -> None:
     answered = await stand.metric("ingest", "guanxi_http_request_seconds_count", handler="post_events", status="202")
     assert (admitted, door, answered) == (SENT_IN_QUIET, SENT_IN_QUIET, 1)
     assert await stand.metric("tiering", "guanxi_log_records_total", outcome="folded") >= SENT_IN_QUIET
-    for service, topic in (("ingest", INBOX), ("tiering", LOG), ("engagement", LOG)):
+    for service, topic in (("ingest", INBOX), *((name, LOG) for name in SERVICES.folding)):
         assert await stand.metric(service, "guanxi_lag_records", topic=topic) == 0
         assert await stand.metric(service, "guanxi_lag_seconds", topic=topic) == 0
         assert await stand.metric(service, "guanxi_partitions_owned", topic=topic) == 3
@@ -102,9 +102,7 @@ async def _a_service_ends(stand: Stand) -> None:
     told = json.loads(status.out)
     assert told["well"] is False
     assert {one["service"]: one["ready"] for one in told["services"]} == {
-        "ingest": True,
-        "tiering": True,
-        "engagement": False,
+        name: name != "engagement" for name in SERVICES
     }
 
 
