@@ -10,7 +10,6 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
-from pkgutil import resolve_name
 from typing import Any
 
 import uvicorn
@@ -24,7 +23,6 @@ from shared.errors import GuanxiError, in_short
 from shared.health import Health
 from shared.http_server import Server, raise_open_files
 from shared.kafka.connection import DRAIN_SECONDS, Broker
-from shared.service import Service
 from shared.serving import make_app
 from shared.settings import Settings
 
@@ -42,7 +40,7 @@ log = logging.getLogger(__name__)
 
 Task = Callable[[], Coroutine[Any, Any, None]]
 Prepare = Callable[["Process"], Coroutine[Any, Any, Broker]]
-"""Creates what the service needs, and registers its readers on the broker that it returns, not started yet."""
+"""Makes what the service needs and registers its readers on the broker that it returns, not started yet."""
 
 
 class Process:
@@ -163,22 +161,21 @@ async def _cancel(task: "asyncio.Task[None]") -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def main(service: Service) -> None:
-    """Run a service: read its settings, say in words what is wrong with them, run, exit."""
+def main(service: str, settings_type: type[Settings], run: Callable[[Process, Any], int]) -> None:
+    """Entry of a service's module: reads the settings, says in words what is wrong with them, runs, exits."""
     try:
-        settings = service.settings()
+        settings = settings_type()
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             name = "_".join(str(part) for part in problem["loc"]).upper()
             sys.stderr.write(f"GUANXI_{name}: {problem['msg']}\n")
         sys.exit(EXIT_MISCONFIGURED)
-    logs.configure(settings, service.name)
-    run: Callable[[Service, Process, Any], int] = resolve_name(service.entry)
-    if tracing.configure(service.name):
+    logs.configure(settings, service)
+    if tracing.configure(service):
         log.info("traces are sent")
     gc.collect()
     gc.freeze()  # what is loaded stays: no later search looks at it again
     gc.set_threshold(*GC_THRESHOLDS)
-    code = run(service, Process(service.name, settings), settings)
+    code = run(Process(service, settings), settings)
     tracing.stop()
     sys.exit(code)

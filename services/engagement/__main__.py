@@ -1,6 +1,7 @@
 """python -m services.engagement"""
 
-from services.engagement.service import SERVICE
+from services.engagement.app import SERVICE, run
 from shared.process import main
+from shared.settings import Settings
 
-main(SERVICE)
+main(SERVICE, Settings, run)

@@ -1,6 +1,7 @@
 """python -m services.ingest"""
 
-from services.ingest.service import SERVICE
+from services.ingest.app import SERVICE, run
+from services.ingest.settings import IngestSettings
 from shared.process import main
 
-main(SERVICE)
+main(SERVICE, IngestSettings, run)

@@ -1,6 +1,7 @@
 """python -m services.tiering"""
 
-from services.tiering.service import SERVICE
+from services.tiering.app import SERVICE, run
 from shared.process import main
+from shared.settings import Settings
 
-main(SERVICE)
+main(SERVICE, Settings, run)

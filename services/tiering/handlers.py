@@ -1,18 +1,13 @@
 """What is done with accepted decisions beyond the views: the public topic of tiers."""
 
-from typing import Any
-
 from pydantic_core import to_json
 
 from shared.events.codec import format_instant
 from shared.events.decisions import TierChanged
 from shared.events.event import Event
-from shared.fold.entity import Entity
-from shared.service import Announces
-from shared.topics import TIERS
 
 
-def announce(entity: Entity[Any, Any], event: Event) -> bytes | None:
+def announce(key: str, event: Event) -> bytes | None:
     """The record of `guanxi.tiers` for an accepted decision: the tier and since when, nothing confidential.
 
     None for what changes no tier that is shown (domain.md: one with from = to is not published).
@@ -26,7 +21,7 @@ def announce(entity: Entity[Any, Any], event: Event) -> bytes | None:
             "id": event.id,
             "source": event.source,
             "type": event.type,
-            "subject": entity.subject,
+            "subject": key.partition(":")[2],
             "time": format_instant(event.time),
             "datacontenttype": "application/json",
             "data": {
@@ -37,6 +32,3 @@ def announce(entity: Entity[Any, Any], event: Event) -> bytes | None:
             },
         }
     )
-
-
-ANNOUNCES = Announces(TIERS, announce, lambda entity: entity.standing.version)

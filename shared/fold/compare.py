@@ -155,8 +155,8 @@ async def _offsets(rebuild: Rebuild, session: Session) -> dict[int, int]:
 
 def _differing(live: Document | None, built: Document | None, but: Sequence[str] = ()) -> tuple[str, ...]:
     if built is None:
-        return ("only in the live generation",)
+        return ("only in the live one",)
     if live is None:
-        return ("only in the rebuilt generation",)
+        return ("only in the rebuilt one",)
     names = (live.keys() | built.keys()) - {*FRESHNESS, *but}
     return tuple(sorted(name for name in names if live.get(name) != built.get(name)))

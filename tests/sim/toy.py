@@ -102,7 +102,6 @@ class Toy:
     )
     decides = frozenset({STEPPED})
     decides_history = True
-    counts_told = False
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         self._policies = policies

@@ -1,13 +1,12 @@
 """The tier timeline of a customer, from tiering's decisions on the log (domain.md, Engagement)."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from services.engagement.rules.days import BusinessTime
+from services.engagement.rules.days import NEVER, BusinessTime, known_at, to_micros
 from shared.events.decisions import Decision, TierChanged
 from shared.events.event import Event
 from shared.events.types import TIERS, Tier
-from shared.facts.days import NEVER, to_micros
 
 POTENTIAL, GENERAL, PRIORITY, PARTNER, STRATEGIC = range(5)
 
@@ -91,7 +90,16 @@ class Tiers:
                 decision.effective_on.toordinal(),
                 TIERS.index(decision.to_tier),
                 to_micros(event.time),
-                time.known_from(event),
+                time.open_week(known_at(event)),
             )
         )
         return True
+
+    def dump(self) -> dict[str, Any]:
+        """For storage."""
+        return {"version": self.version, "last": self.last_id, "steps": [list(step) for step in self.steps]}
+
+    @classmethod
+    def load(cls, stored: dict[str, Any]) -> "Tiers":
+        """The inverse of `dump`."""
+        return cls([TierStep(*step) for step in stored["steps"]], stored["version"], stored["last"])

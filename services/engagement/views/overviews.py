@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from services.engagement.rules.concerns import SEVERITIES
-from services.engagement.rules.counting import OWING_ROLES, VISITS_A_WEEK
 from services.engagement.rules.satisfaction import INSTRUMENTS
 from services.engagement.views import freshness
-from services.engagement.views.expressions import Expression, ratio, rounded
+from services.engagement.views.expressions import Expression, ratio
 from shared.events.types import TIERS
 
 Stage = dict[str, Any]
-_OWING_ROLES = [*OWING_ROLES]
+VISITS_A_WEEK = 5
+_OWING_ROLES = ["account_manager", "product_manager"]
 _BELOW_GENERAL = len(TIERS) - 1
-YEARS = ("this_year", "last_year")
-COUNTED = ("open", "open_overdue", "answered_in_time", "overdue", "reopened")
+_YEARS = ("this_year", "last_year")
+_COUNTED = ("open", "open_overdue", "answered_in_time", "overdue", "reopened")
 
 
 def tier_care(name: Callable[[str], str]) -> list[Stage]:
@@ -24,10 +24,10 @@ def tier_care(name: Callable[[str], str]) -> list[Stage]:
     tallies = {
         f"{instrument}_{year}_{part}": f"$satisfaction.{instrument}.{year}.{part}"
         for instrument in INSTRUMENTS
-        for year in YEARS
+        for year in _YEARS
         for part in ("n", "sum")
     }
-    tallies |= {counted: f"$concerns.{counted}" for counted in COUNTED}
+    tallies |= {counted: f"$concerns.{counted}" for counted in _COUNTED}
     tallies |= {severity: f"$concerns.open_by_severity.{severity}" for severity in SEVERITIES}
     tallies |= {part: f"$concerns.loop.{part}" for part in ("judged", "closed")}
     customers = [
@@ -47,11 +47,11 @@ def tier_care(name: Callable[[str], str]) -> list[Stage]:
                 "tier": _tier("$_id"),
                 "customers": 1,
                 **{
-                    instrument: {year: _pooled(instrument, f"{instrument}_{year}") for year in YEARS}
+                    instrument: {year: _pooled(instrument, f"{instrument}_{year}") for year in _YEARS}
                     for instrument in INSTRUMENTS
                 },
                 "concerns": {
-                    **{counted: f"${counted}" for counted in COUNTED},
+                    **{counted: f"${counted}" for counted in _COUNTED},
                     "open_by_severity": {severity: f"${severity}" for severity in SEVERITIES},
                     "loop_rate": _ratio("$closed", "$judged"),
                 },
@@ -82,10 +82,9 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
         {"$match": {"fold.spans.role": {"$in": _OWING_ROLES}, "role": {"$in": _OWING_ROLES}}},
         {"$match": {"$expr": {"$lte": ["$active_from", "$$today"]}}},
         {"$match": {"$expr": {"$gte": [{"$ifNull": ["$active_until", "9999"]}, "$$today"]}}},
-        {"$group": {"_id": None, "representatives": {"$sum": 1}, "fte": {"$sum": {"$toDecimal": "$fte"}}}},
+        {"$group": {"_id": None, "representatives": {"$sum": 1}, "fte": {"$sum": "$fte"}}},
     ]
-    fte = {"$toDecimal": {"$ifNull": [{"$first": "$roster.fte"}, 0]}}
-    can = {"$multiply": [VISITS_A_WEEK, fte]}
+    can = {"$multiply": [VISITS_A_WEEK, {"$ifNull": [{"$first": "$roster.fte"}, 0]}]}
     return [
         {"$match": {"tier_order": {"$lt": _BELOW_GENERAL}, "cadence_days": {"$gt": 0}}},
         {"$group": {"_id": {"tier": "$tier_order", "cadence": "$cadence_days"}, "customers": {"$sum": 1}}},
@@ -93,7 +92,7 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
             "$group": {
                 "_id": "$_id.tier",
                 "customers": {"$sum": "$customers"},
-                "asked": {"$sum": {"$divide": [{"$toDecimal": {"$multiply": [7, "$customers"]}}, "$_id.cadence"]}},
+                "asked": {"$sum": {"$divide": [{"$multiply": [7, "$customers"]}, "$_id.cadence"]}},
             }
         },
         {"$sort": {"_id": 1}},
@@ -106,7 +105,7 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
                     "$push": {
                         "tier": _tier("$_id"),
                         "customers": "$customers",
-                        "asked_per_week": rounded("$asked"),
+                        "asked_per_week": {"$round": ["$asked", 2]},
                     }
                 },
             }
@@ -125,11 +124,11 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
             "$project": {
                 "customers": 1,
                 "tiers": 1,
-                "asked_per_week": rounded("$asked_per_week"),
+                "asked_per_week": {"$round": ["$asked_per_week", 2]},
                 "representatives": {"$ifNull": [{"$first": "$roster.representatives"}, 0]},
-                "fte": rounded(fte),
-                "can_per_week": rounded(can),
-                "short_per_week": rounded({"$max": [0, {"$subtract": ["$asked_per_week", can]}]}),
+                "fte": {"$round": [{"$ifNull": [{"$first": "$roster.fte"}, 0]}, 2]},
+                "can_per_week": {"$round": [can, 2]},
+                "short_per_week": {"$round": [{"$max": [0, {"$subtract": ["$asked_per_week", can]}]}, 2]},
                 **dict.fromkeys(freshness.FIELDS, 1),
             }
         },

@@ -8,9 +8,7 @@ before anything costly, so that a match on `representative` takes effect there. 
 from collections.abc import Callable
 from typing import Any
 
-from services.engagement.rules.counting import COVERAGE_DAYS, OWING_ROLES, VISITS_A_WEEK
 from services.engagement.rules.days import KEPT_WEEKS
-from services.engagement.rules.representative import WHOLE
 from services.engagement.views.expressions import (
     Expression,
     any_where,
@@ -23,11 +21,10 @@ from services.engagement.views.freshness import FIELDS as _FRESHNESS
 from services.engagement.views.freshness import latest
 from services.engagement.views.judging import burst, judged, near
 
-KEPT_MS = (KEPT_WEEKS - 1) * 7 * 86_400_000
-_OWING = [*OWING_ROLES]
+OWING_ROLES = ["account_manager", "product_manager"]
+COVERAGE_DAYS = 90
+_KEPT_MS = (KEPT_WEEKS - 1) * 7 * 86_400_000
 Stage = dict[str, Any]
-VISIT_FIELDS = ("day", "at", "customer", "source", "visit_id", "kind", "channel", "tier", "reason", "late", "logged_at")
-"""The fields of a visit."""
 
 
 def rep_weeks(name: Callable[[str], str]) -> list[Stage]:
@@ -81,7 +78,7 @@ def _clock(name: Callable[[str], str]) -> list[Stage]:
                 "$expr": {
                     "$and": [
                         {"$lte": ["$begins_at", "$as_of"]},
-                        {"$gt": ["$closes_at", {"$subtract": ["$as_of", KEPT_MS]}]},
+                        {"$gt": ["$closes_at", {"$subtract": ["$as_of", _KEPT_MS]}]},
                     ]
                 }
             }
@@ -96,7 +93,7 @@ def _representatives(name: Callable[[str], str]) -> list[Stage]:
         {
             "$lookup": {
                 "from": name("representatives"),
-                "pipeline": [{"$match": {"fold.spans.role": {"$in": _OWING}}}, {"$project": fields}],
+                "pipeline": [{"$match": {"fold.spans.role": {"$in": OWING_ROLES}}}, {"$project": fields}],
                 "as": "known",
             }
         },
@@ -108,7 +105,7 @@ def _representatives(name: Callable[[str], str]) -> list[Stage]:
                 "closed": first_where("$known.fold.closed_spans", holds_on("$monday")),
             }
         },
-        {"$match": {"profile.role": {"$in": _OWING}}},
+        {"$match": {"profile.role": {"$in": OWING_ROLES}}},
         {
             "$set": {
                 name: {"$ifNull": [f"${profile}.reference", "$monday"]}
@@ -245,7 +242,7 @@ def _aim(profile: str, days: str, prefix: str) -> Expression:
     """
     named = {"$gt": [{"$ifNull": [f"$accounts.{prefix}named", 0]}, 0]}
     owned = {"$ifNull": [f"$accounts.{prefix}owned", 0]}
-    share = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [VISITS_A_WEEK * WHOLE, days]}]}
+    share = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [500, days]}]}
     asked: Expression = {"$max": [1, {"$toInt": {"$floor": {"$divide": [{"$add": [share, 5000]}, 10_000]}}}]}
     exempt = {
         "$switch": {
@@ -267,7 +264,7 @@ def _aim(profile: str, days: str, prefix: str) -> Expression:
 
 def _closed_row() -> Expression:
     """What the row was when the week closed; null until then, and where the representative was not known then."""
-    is_closed = {"$and": ["$is_closed", {"$in": ["$closed.role", _OWING]}]}
+    is_closed = {"$and": ["$is_closed", {"$in": ["$closed.role", OWING_ROLES]}]}
     row = {
         "counted": {"$size": "$then.counted"},
         "customers": {"$setUnion": ["$then.counted", []]},
@@ -277,11 +274,8 @@ def _closed_row() -> Expression:
     return {"$cond": [is_closed, row, None]}
 
 
-def _visit() -> Expression:
-    return {field: f"$$this.{field}" for field in VISIT_FIELDS}
-
-
 def _row() -> Stage:
+    shown = ("day", "at", "customer", "source", "visit_id", "kind", "channel", "tier", "reason", "late", "logged_at")
     counted = {"$size": "$now.counted"}
     same_as_closed = {
         "$and": [
@@ -313,9 +307,7 @@ def _row() -> Stage:
         "counted": counted,
         "customers": {"$setUnion": ["$now.counted", []]},
         "met": {"$cond": [{"$eq": ["$aim.exempt", None]}, {"$gte": [counted, "$aim.target"]}, None]},
-        "visits": {
-            "$map": {"input": "$now.visits", "as": "this", "in": {field: f"$$this.{field}" for field in VISIT_FIELDS}}
-        },
+        "visits": {"$map": {"input": "$now.visits", "as": "this", "in": {field: f"$$this.{field}" for field in shown}}},
         "uncounted": count_where("$now.visits", {"$ne": ["$$this.reason", None]}),
         "flags": {"late": count_where("$now.visits", "$$this.late"), "burst": burst("$now.visits", "$others")},
         "coverage_90d": {

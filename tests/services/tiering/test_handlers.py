@@ -12,9 +12,6 @@ PUBLIC = {"version", "from", "to", "effective_on"}
 ENVELOPE = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
 
 
-ENTITY = new_entity(wholesale().domain, "customer:c")
-
-
 def decided(one: Given, *news: Said) -> list[Event]:
     """The decisions that facts set off, as they stand on the log."""
     entity = new_entity(one.domain, "customer:c")
@@ -22,7 +19,7 @@ def decided(one: Given, *news: Said) -> list[Event]:
 
 
 def told(events: list[Event]) -> list[dict[str, Any]]:
-    records = [announce(ENTITY, event) for event in events]
+    records = [announce("customer:c", event) for event in events]
     return [json.loads(record) for record in records if record is not None]
 
 

@@ -1,1 +1,0 @@
-"""The stack without Docker, and the demo. Never in an image."""

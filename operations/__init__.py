@@ -1,1 +1,0 @@
-"""What operators run: rebuild, relog, backup, verify, doctor. Progress is a parameter."""

@@ -1,1 +1,0 @@
-"""The work behind `guanxi policy`: read files, compare versions, adopt, decide again over the log."""

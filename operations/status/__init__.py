@@ -1,1 +1,0 @@
-"""How far each reader is, and the state of each service."""

@@ -1,1 +1,0 @@
-"""`guanxi verify`: checks the stores against the log, by folding and deciding again. Read-only."""

@@ -1,1 +1,0 @@
-"""The feed: each customer's timeline, movements between tiers, search, and the topic of changes."""

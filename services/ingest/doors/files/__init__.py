@@ -1,1 +1,0 @@
-"""The file door: rows of tables, or events of NDJSON files, onto the inbox, with the true outcome of each."""

@@ -1,1 +1,0 @@
-"""The HTTP door: events in, one answer per event."""

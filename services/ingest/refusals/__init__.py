@@ -1,1 +1,0 @@
-"""Refused records: published with the reason, read back, fixed and replayed."""

@@ -1,0 +1,92 @@
+"""Samples, progress, and topics' drift, in words."""
+
+import io
+
+import pytest
+
+from guanxi.doctor.topics import drift
+from guanxi.verify.findings import Report
+from guanxi.verify.meter import Meter
+from guanxi.verify.sample import Sample, parse_sample, wanted
+from guanxi.verify.telling import in_lines
+from shared.errors import Malformed
+from shared.kafka.inspect import FoundTopic
+from shared.settings import Settings
+from shared.topics import LOG
+
+KEYS = [f"customer:C-{number}" for number in range(2000)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sample"),
+    [
+        (None, Sample()),
+        ("all", Sample()),
+        ("200", Sample(customers=200)),
+        ("5%", Sample(percent=5.0)),
+        ("0.5%", Sample(percent=0.5)),
+    ],
+)
+def test_a_sample_is_a_number_or_a_share(text: str | None, sample: Sample) -> None:
+    assert parse_sample(text) == sample
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "0%", "101%", "some", "5 %%", ""])
+def test_other_samples_are_refused_in_words(text: str) -> None:
+    with pytest.raises(Malformed, match="is no sample"):
+        parse_sample(text)
+
+
+def test_a_sample_has_about_the_size_asked_for_and_is_the_same_each_time() -> None:
+    some = [key for key in KEYS if wanted(Sample(customers=200).below(2000))(key)]
+    assert 150 < len(some) < 250
+    assert some == [key for key in KEYS if wanted(Sample(percent=10).below(0))(key)]
+    assert all(map(wanted(Sample(customers=5000).below(2000)), KEYS))
+
+
+def test_the_parts_of_a_sample_make_it_up() -> None:
+    below = Sample(percent=30).below(0)
+    parts = [[key for key in KEYS if wanted(below, part, 3)(key)] for part in range(3)]
+    assert all(100 < len(part) < 300 for part in parts)
+    assert sorted(key for part in parts for key in part) == sorted(filter(wanted(below), KEYS))
+
+
+def test_progress_tells_rate_and_time_left() -> None:
+    out, now = io.StringIO(), [0.0]
+    meter = Meter(out, lambda: now[0])
+    meter.begin("log", 100_000)
+    meter.add(1_000)
+    now[0] = 10.0
+    meter.add(39_000)
+    meter.end()
+    assert out.getvalue() == "log: 40,000 of 100,000 records, 4,000/s, 15 s left\n"
+    assert (meter.records, meter.seconds) == (40_000, 10.0)
+
+
+def test_a_report_names_its_differences_and_its_verdict() -> None:
+    report = Report()
+    assert (in_lines(report, Meter(), 5)[-1], report.exit_code) == ("no differences", 0)
+    report.unchecked.append("tiering: its log has lost its beginning")
+    assert report.exit_code == 2
+    for number in range(8):
+        report.found("tiering", "not_decided", f"customer:{number}", "log 1/0/7", "decided: nothing; would be: ...")
+    lines = in_lines(report, Meter(), 5)
+    assert "  customer:0, log 1/0/7: decided: nothing; would be: ..." in lines
+    assert "  and 3 more (--show, --json)" in lines
+    assert lines[-1] == "8 DIFFERENCES: 8 not decided"
+    assert report.exit_code == 1
+
+
+def test_a_topic_as_the_code_says_has_no_drift() -> None:
+    settings = Settings(replication=3)
+    config = {**LOG.config(), "retention.bytes": "-1"}
+    found = FoundTopic(LOG, "guanxi.log", 12, 3, config, {"min.insync.replicas": "2"})
+    assert drift(found, settings) == []
+    assert drift(FoundTopic(LOG, "guanxi.log"), settings) == ["does not exist"]
+    found.replication, found.given["segment.jitter.ms"] = 1, "5"
+    found.config["retention.ms"] = "1000"
+    assert drift(found, settings) == [
+        "retention.ms is 1000, not -1",
+        "segment.jitter.ms is set to 5, which the code does not ask for",
+        "has 1 replicas, GUANXI_REPLICATION says 3",
+    ]
