@@ -81,11 +81,13 @@ class Stand:
 
     def settle(self, answer: Json) -> None:
         """Waits until what was sent shows."""
+        said = ""
         for _ in range(SETTLE_TRIES):
             shown = self.get("/v1/status", after=answer["position"], headers={"Prefer": "wait=30"})
             if shown.status_code == httpx.codes.OK:
                 return
-        raise AssertionError(shown.text)
+            said = shown.text
+        raise AssertionError(said)
 
 
 def at(days_ago: float) -> str:
