@@ -9,10 +9,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command 'make lock'
 
-SCRIPTS = deploy/secrets deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy .ci/run
+WALK = tests/e2e/test_import_page.py::test_from_the_export_to_explain
+SCRIPTS = deploy/secrets deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy .ci/engine .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-real lint sim faults attacks mutants bench bench-compare bench-peers bench-scale up lock clean
+.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release lint sim faults attacks mutants bench bench-compare bench-peers bench-scale up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,16 +24,31 @@ demo: $(READY) ## the main job on real data, from the doors to the views; ends b
 up: $(READY) ## Kafka, MongoDB and the services on this machine, until Ctrl-C
 	$(BIN)/guanxi up
 
-test: lint test-fast test-real ## lint, fast tests, and those on a real Kafka and MongoDB
+test: lint test-fast test-walk ## lint, the fast tests and one walk through the real stack: under five minutes on two cores
+	@echo 'Not run: the other tests on real servers, the long simulation and Docker Compose (make test-all),'
+	@echo 'and what is run before a release (make test-release).'
 
-test-fast: $(READY) ## the tests that need no server
-	$(BIN)/pytest -m "not real" -n 2 --dist worksteal
+test-all: lint test-fast test-real sim test-compose ## everything but test-release: what CI runs, about 40 minutes
 
+test-fast: $(READY) ## the tests that need no server: two minutes
+	$(BIN)/pytest -m "not real and not release" -n 2 --dist worksteal
+
+test-walk: $(READY) ## one walk on a real Kafka and MongoDB: a file, its guessed mapping, the import, the views, explain
+	$(BIN)/pytest $(WALK)
+
+test-real: $(READY) ## the tests on a real Kafka and MongoDB, the walk among them
+	$(BIN)/pytest -m "real and not release"
+
+# Last of all, so that what comes before runs without an engine.
 test-compose: $(READY) ## Docker Compose for real, from nothing to TLS; needs Docker and the images
-	$(BIN)/pytest -m compose
+	.ci/engine
+	$(BIN)/pytest -m "compose and not release"
 
-test-real: $(READY) ## the tests on a real Kafka and MongoDB
-	$(BIN)/pytest -m real
+test-release: $(READY) ## before a release: long tests that rarely find anything (marker release), and 200 kills
+	$(BIN)/pytest -m "release and not compose"
+	$(BIN)/python -m tests.faults kills
+	.ci/engine
+	$(BIN)/pytest -m "release and compose"
 
 lint: $(READY) ## formatting, ruff, mypy, import rules, scripts, Dockerfile
 	$(BIN)/ruff format --check .
@@ -52,8 +68,9 @@ faults: $(READY) ## everything broken in turn on a real Kafka and MongoDB, in on
 attacks: $(READY) ## the HTTP door under attack: its memory, and what other clients see; ATTACKS="half_heads" for some
 	$(BIN)/python -m tests.attacks $(ATTACKS)
 
-mutants: $(READY) ## small changes of the core's code, and whether a test notices; MUTANTS=0 for all of them
-	$(BIN)/python -m tests.mutants $(if $(MUTANTS),--sample $(MUTANTS))
+mutants: $(READY) ## small changes of the core's code, and whether a test notices: OF="services.ingest.admit.claims*", or hours for all
+	$(BIN)/mutmut run $(OF)
+	$(BIN)/mutmut results
 
 bench: $(READY) ## events per second, latency, and where the time goes, in one table
 	$(BIN)/python -m tests.bench
@@ -76,7 +93,7 @@ lock: $(READY) ## pin what pyproject.toml asks for anew, with hashes
 	$(UV_COMPILE) --upgrade --output-file requirements/peers.txt requirements/peers.in
 
 clean: ## remove the environment and what tools have cached here
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements/dev.txt pyproject.toml

@@ -1,1 +1,1 @@
-"""The command line of guanxi and the local stack beneath it."""
+"""The command line: commands, words, tables. No rules."""

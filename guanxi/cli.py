@@ -19,10 +19,11 @@ from typer.core import TyperGroup
 from typer.main import get_command as command_of
 
 import guanxi.commands
+from guanxi.console import fail
 
 _FOLDER = Path(guanxi.commands.__file__ or "").parent
 _DRIVERS = ("aiokafka", "pymongo", "asyncio")
-"""They log every attempt that failed; what could not be done a command says itself, in words."""
+"""They log every failed attempt; the command itself reports the outcome, in words."""
 
 
 def _modules() -> dict[str, str]:
@@ -41,11 +42,17 @@ def _help(module: str) -> str:
 
 
 def _load(name: str, module: str) -> Any:
-    loaded = importlib.import_module(f"guanxi.commands.{module}")
+    try:
+        loaded = importlib.import_module(f"guanxi.commands.{module}")
+    except ModuleNotFoundError as error:
+        if error.name != "local":
+            raise
+        fail(f"'guanxi {name}' needs a checkout of the repository; this image runs with Docker Compose", 2)
     app = getattr(loaded, "app", None)
     if app is None:
         app = typer.Typer(no_args_is_help=False, add_completion=False)
         loaded.register(app)
+    app.rich_markup_mode = None  # it takes brackets for markup, and breaks lines that show commands
     command = command_of(app)
     command.name = name
     command.help = command.help or _help(module)
@@ -55,7 +62,7 @@ def _load(name: str, module: str) -> Any:
 def _named_only(name: str, module: str) -> Any:
     """Enough of a command for the list of commands."""
     stub = typer.Typer(add_completion=False)
-    stub.command(name, help=_help(module))(lambda: None)
+    stub.command(name, help=_help(module), short_help=_help(module))(lambda: None)
     return command_of(stub)
 
 
@@ -81,6 +88,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
     help="Customer relationships from events: tiers, contacts and satisfaction, on Kafka and MongoDB.",
 )
 
@@ -90,11 +99,11 @@ def _root(
     stack: Annotated[
         str | None,
         typer.Option(
-            envvar="GUANXI_USE_STACK", metavar="NAME", help="Which of this machine's stacks: the port of its door."
+            envvar="GUANXI_USE_STACK", metavar="NAME", help="Which stack on this machine: the port of its HTTP door."
         ),
     ] = None,
 ) -> None:
-    """A callback makes a group of an app without commands of its own, and runs before each of them."""
+    """Makes the app a group, and runs before each command."""
     if stack is not None:
         os.environ["GUANXI_USE_STACK"] = stack
     for name in _DRIVERS:
@@ -107,7 +116,7 @@ def main() -> None:
 
 
 def stack_first(words: list[str]) -> list[str]:
-    """The words with `--stack NAME` in front, wherever it was written: it belongs to no single command."""
+    """The arguments with `--stack NAME` moved to the front: it is an option of every command."""
     for place, word in enumerate(words):
         if word == "--":
             break

@@ -1,4 +1,4 @@
-"""How commands speak: plain lines on standard output, and errors that end the command without a stack trace."""
+"""How commands print: plain lines on standard output, and errors that end the command without a stack trace."""
 
 import sys
 from typing import NoReturn
@@ -7,12 +7,12 @@ import typer
 
 
 def say(line: str) -> None:
-    """One line, shown at once."""
+    """Print a line at once."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    """Say on standard error what was wrong, and end the command."""
+    """Print the error to standard error and end the command."""
     sys.stderr.write(f"guanxi: {message}\n")
     raise typer.Exit(code)

@@ -70,7 +70,7 @@ LONGEST = {Waits.HEAD: (HEAD_SECONDS, Why.HEAD_TOO_SLOW), Waits.REST: (REST_SECO
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A place that is taken. `close` ends its connection at once; `waits` is None while a request is in work;
+    """A place that is taken. `close` ends its connection at once; `waits` is None while a request is processed;
     `stuck_since` when whoever asked began to take nothing of what is sent.
     """
 
@@ -98,9 +98,7 @@ class Places:
     _waiting: OrderedDict[Held, None] = field(default_factory=OrderedDict)
 
     def take(self, address: str, close: Callable[[Why], None], now_seconds: float) -> Held | None:
-        """A place for a new connection; the longest waiting one is closed where it takes that. None when all are in
-        work.
-        """
+        """A slot for a new connection; if needed, closes the one that is idle longest. None if all process requests."""
         of_address = self._addresses.get(address)
         if of_address is not None and of_address.held >= self.most_per_address:
             gone = self._make_place(of_address.waiting)
@@ -130,7 +128,7 @@ class Places:
             del self._addresses[place.address]
 
     def waits(self, place: Held, what: Waits | None, now_seconds: float) -> None:
-        """The connection waits for this from now on, or is in work (None)."""
+        """The connection waits for this from now on, or processes a request (None)."""
         if place not in self.held:
             return
         of_address = self._addresses[place.address]

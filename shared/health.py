@@ -12,7 +12,7 @@ from starlette.routing import Route
 from shared import metrics
 
 READY_LAG_RECORDS = 10_000
-"""A reader further behind than this is not ready: what it shows is old."""
+"""A reader further behind than this is not ready: its views are old."""
 READY_LAG_SECONDS = 60.0
 """A reader that may have left a record unread for longer is not ready, however few there are."""
 CHECK_SECONDS = 1.5
@@ -23,7 +23,7 @@ them out costs 6 ms, twenty times what a small request does.
 """
 
 Check = Callable[[], Awaitable[str | None]]
-"""Gives None when all is well, else one sentence that says what is not."""
+"""Returns None if all is well, else a sentence that says what is wrong."""
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Health:
     exports: list[Callable[[], None]] = field(default_factory=list)
     stopped: str | None = None
     waiting_for: str = "Kafka and MongoDB"
-    """What keeps a process that has not started from starting."""
+    """What a process waits for before it starts."""
     _asked: dict[str, "asyncio.Task[str | None]"] = field(default_factory=dict)
     _kept: tuple[float, dict[str, str | None]] | None = None
 
@@ -84,7 +84,7 @@ class Health:
             return f"{name}: no answer within {CHECK_SECONDS} s"  # and it is not asked again until it answers
         self._asked.pop(name, None)
         if task.cancelled():
-            return f"{name}: not asked to the end"
+            return f"{name}: check not finished"
         error = task.exception()
         return task.result() if error is None else f"{name}: {str(error) or type(error).__name__}"
 
@@ -108,7 +108,7 @@ class Health:
         async def readyz_one(request: Request) -> JSONResponse:
             name, report = request.path_params["check"], await self.kept_report()
             if name not in report and "started" not in report and "running" not in report:
-                return JSONResponse({"problem": f"no such check; there are {', '.join(report)}"}, 404)
+                return JSONResponse({"problem": f"no such check; choose from {', '.join(report)}"}, 404)
             problem = report[name] if name in report else next(iter(report.values()))
             body = {"service": self.service, "check": name, "ready": not problem, "problem": problem}
             return JSONResponse(body, 503 if problem else 200)

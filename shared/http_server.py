@@ -38,9 +38,9 @@ from shared.connections import (
 from shared.problems import MEDIA_TYPE, Problem
 
 PIECE_BYTES = 8 * 1024
-"""What is parsed at once. The parser joins the parts of a header anew with each, so a long one costs its square."""
+"""What is parsed at once. The parser joins the parts of a header again with each, so a long one costs its square."""
 ACCEPTED_AT_ONCE = 16
-"""Connections accepted between two looks at everything else: a flood of them must not hold up requests in work."""
+"""Connections accepted per turn of the event loop: a flood of them must not delay requests being processed."""
 BACKLOG = 1024
 """Connections that the system keeps until they are accepted."""
 SWEEP_SECONDS = 1.0
@@ -51,21 +51,21 @@ OPEN_FILES = 8192
 log = logging.getLogger(__name__)
 
 _WORDS = {
-    Why.NO_PLACE: "a connection of %s was refused: every place of the port is in work",
-    Why.PLACE_NEEDED: "a waiting connection of %s was closed: another one needed the place",
-    Why.HEAD_TOO_LARGE: "a connection of %s was closed: headers above 16 KiB, more than 100, or a body of tiny chunks",
-    Why.HEAD_TOO_SLOW: "a connection of %s was closed: its headers did not arrive in time",
-    Why.REST_OF_BODY: "a connection of %s was closed: it went on sending a body that was answered already",
-    Why.ANSWER_NOT_TAKEN: "a connection of %s was closed: it did not take its answer",
-    Why.TOO_MANY_PIPELINED: "a connection of %s was closed: too many requests ahead of the answers",
-    Why.NOT_HTTP: "a connection of %s was closed: what it sent is not HTTP",
+    Why.NO_PLACE: "refused a connection from %s: all slots of the port are in use",
+    Why.PLACE_NEEDED: "closed an idle connection from %s: another one needed the slot",
+    Why.HEAD_TOO_LARGE: "closed a connection from %s: over 16 KiB or 100 lines of headers, or a body of tiny chunks",
+    Why.HEAD_TOO_SLOW: "closed a connection from %s: its headers did not arrive in time",
+    Why.REST_OF_BODY: "closed a connection from %s: it kept sending a body that was already answered",
+    Why.ANSWER_NOT_TAKEN: "closed a connection from %s: it did not read its answer",
+    Why.TOO_MANY_PIPELINED: "closed a connection from %s: too many pipelined requests",
+    Why.NOT_HTTP: "closed a connection from %s: its data are not HTTP",
 }
-"""A whole sentence each, so that the log says each once in a while (shared.repeats)."""
+"""A separate message each, so that each is logged now and then (shared.repeats)."""
 _ANSWERS = {
     Why.HEAD_TOO_LARGE: Problem(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
         "headers_too_large",
-        f"at most {MAX_HEAD_BYTES} bytes and {MAX_HEADER_LINES} lines of headers are taken, and no body of tiny chunks",
+        f"send at most {MAX_HEAD_BYTES} bytes and {MAX_HEADER_LINES} lines of headers, and no body of tiny chunks",
     ),
     Why.HEAD_TOO_SLOW: Problem(
         HTTPStatus.REQUEST_TIMEOUT, "request_timeout", f"the headers did not arrive within {HEAD_SECONDS:g} s"
@@ -73,7 +73,7 @@ _ANSWERS = {
     Why.TOO_MANY_PIPELINED: Problem(
         HTTPStatus.BAD_REQUEST,
         "too_many_pipelined",
-        f"at most {MAX_PIPELINED} requests may be sent ahead of the answer to the first",
+        f"send at most {MAX_PIPELINED} requests before the first answer",
     ),
     Why.NOT_HTTP: Problem(HTTPStatus.BAD_REQUEST, "not_http", "this is not HTTP/1.1"),
 }
@@ -249,7 +249,7 @@ class Server(uvicorn.Server):
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting, let requests in work end, stop the application."""
+        """Stop accepting, let running requests finish, stop the application."""
         await super().shutdown(sockets)
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -305,7 +305,7 @@ class _Listener:
             except OSError as error:
                 if error.errno not in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
                     raise
-                log.error("no connection can be accepted: %s", error.strerror)  # noqa: TRY400 - the text says all
+                log.error("can't accept connections: %s", error.strerror)  # noqa: TRY400 - the text says all
                 self._loop.remove_reader(self._port)
                 self._loop.call_later(OUT_OF_FILES_SECONDS, self._listen)
                 return

@@ -13,7 +13,7 @@ from shared.settings import Settings
 FASTSTREAM = "shared.faststream"
 """FastStream's own logger has a handler of its own; this one has not."""
 REPEATING = ("aiokafka", "pymongo", "uvicorn", "shared.http_server", "services.ingest.denied")
-"""Whoever is away, or sends us things, makes them say the same again and again."""
+"""A server that is down, or a sender, makes them repeat the same message."""
 QUIET = ("aiokafka", "httpx", "pymongo", "uvicorn.access")
 
 

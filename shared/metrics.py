@@ -30,53 +30,52 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 DELAY_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 RECORDS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000)
 UNREAD = "unread"
-"""Type of a record that could not be read as far as its type, or whose type nobody knows."""
+"""The type label of a record without a readable or known type."""
 
 # What came in -----------------------------------------------------------------------------------------------------
 
 HTTP_SECONDS = Histogram(
     "guanxi_http_request_seconds",
-    "Requests by handler and status, and how long they took.",
+    "Request duration, by handler and status.",
     ("handler", "status"),
     buckets=SECONDS,
     registry=REGISTRY,
 )
-HTTP_IN_FLIGHT = Gauge("guanxi_http_requests_in_flight", "Requests in work.", registry=REGISTRY)
-HTTP_CONNECTIONS = Gauge("guanxi_http_connections", "Connections held, by port.", ("port",), registry=REGISTRY)
+HTTP_IN_FLIGHT = Gauge("guanxi_http_requests_in_flight", "Requests being processed.", registry=REGISTRY)
+HTTP_CONNECTIONS = Gauge("guanxi_http_connections", "Open connections, by port.", ("port",), registry=REGISTRY)
 HTTP_CLOSED = Counter(
     "guanxi_http_connections_closed",
-    "Connections that were closed for what they held, or refused for want of a place, by why.",
+    "Connections closed by the server, or refused for lack of a slot, by reason.",
     ("why",),
     registry=REGISTRY,
 )
 DENIED = Counter(
     "guanxi_http_denied",
-    "Requests without a valid API key, by what was wrong with it: missing, malformed, unknown, wrong_secret, revoked, "
-    "expired.",
+    "Requests without a valid API key, by reason: missing, malformed, unknown, wrong_secret, revoked, expired.",
     ("why",),
     registry=REGISTRY,
 )
 DOOR_EVENTS = Counter(
     "guanxi_door_events",
-    "Events at the HTTP door: accepted, duplicate, refused, or lost to an inbox that did not answer (unavailable).",
+    "Events at the HTTP door: accepted, duplicate, refused, or unavailable (the inbox did not answer).",
     ("type", "outcome"),
     registry=REGISTRY,
 )
 INBOX_RECORDS = Counter(
     "guanxi_inbox_records",
-    "Records of the inbox by event type and what admission made of them: accepted, duplicate, refused.",
+    "Inbox records by event type and outcome at admission: accepted, duplicate, refused.",
     ("type", "outcome"),
     registry=REGISTRY,
 )
 REFUSED = Counter(
     "guanxi_refused",
-    "Refusals by reason, at the HTTP door (nothing was stored) or by admission (kept in guanxi.rejected).",
+    "Refusals by reason, at the HTTP door (nothing is stored) or at admission (stored in guanxi.rejected).",
     ("by", "reason"),
     registry=REGISTRY,
 )
 CLAIM_ROUNDS = Counter(
     "guanxi_claim_rounds",
-    "Rounds of judging and claiming; more than one per batch where records were known or another owner was quicker.",
+    "Rounds of judging and claiming; more than one per batch if records were known or another owner was first.",
     registry=REGISTRY,
 )
 
@@ -84,48 +83,48 @@ CLAIM_ROUNDS = Counter(
 
 LOG_RECORDS = Counter(
     "guanxi_log_records",
-    "Records of the log by event type and outcome: folded, frozen (its customer stops), repeated (seen before), passed "
-    "over (other services' types), skipped (its customer is frozen), broken (not of our making).",
+    "Log records by event type and outcome: folded, frozen (its customer stops), repeated (seen before), passed over "
+    "(other services' types), skipped (its customer is frozen), broken (not written by guanxi).",
     ("type", "outcome"),
     registry=REGISTRY,
 )
 DECISIONS = Counter("guanxi_decisions", "Decisions made and published, by type.", ("type",), registry=REGISTRY)
 TRANSACTIONS = Counter(
     "guanxi_transactions",
-    "Batches by how their transaction ended: committed, moved (another owner, or an uncertain commit that went "
-    "through), failed (a store or broker did not answer), stopped.",
+    "Batches by the end of their transaction: committed, moved (another owner, or an uncertain commit that "
+    "succeeded), failed (a store or broker did not answer), stopped.",
     ("outcome",),
     registry=REGISTRY,
 )
-FROZEN = Gauge("guanxi_frozen_customers", "Customers whose folding has stopped (owned partitions).", registry=REGISTRY)
+FROZEN = Gauge("guanxi_frozen_customers", "Frozen customers (owned partitions).", registry=REGISTRY)
 QUARANTINED = Gauge("guanxi_quarantined_records", "Records in quarantine (owned partitions).", registry=REGISTRY)
-DOCUMENTS = Gauge("guanxi_documents", "Documents that this service keeps, one per customer or representative.",
+DOCUMENTS = Gauge("guanxi_documents", "Documents of this service, one per customer or representative.",
                   registry=REGISTRY)  # fmt: skip
 DUE = Gauge(
     "guanxi_due_reviews",
-    "Customers whose day has come and who were not reviewed since (owned partitions); counted up to 100,000.",
+    "Customers due for review (owned partitions); counted up to 100,000.",
     registry=REGISTRY,
 )
 BACKLOG_COUNTED_AT = Gauge(
-    "guanxi_backlog_counted_timestamp_seconds", "When the four gauges before were counted last.", registry=REGISTRY
+    "guanxi_backlog_counted_timestamp_seconds",
+    ("When the gauges of documents, due, frozen and quarantine were last counted."),
+    registry=REGISTRY,
 )
-REVIEWS = Counter("guanxi_reviews_sent", "Reviews that sweeps have sent to the inbox.", registry=REGISTRY)
+REVIEWS = Counter("guanxi_reviews_sent", "Reviews sent to the inbox by sweeps.", registry=REGISTRY)
 SWEPT_AT = Gauge(
     "guanxi_sweep_success_timestamp_seconds",
-    "When the sweep last looked who is due, and sent what was to be sent, without an error.",
+    "When the sweep last completed without an error.",
     registry=REGISTRY,
 )
 SWEEP_WAITS = Gauge("guanxi_sweep_waits", "1 while sweeps wait for a backfill or for partitions.", registry=REGISTRY)
 
 # Reading a topic --------------------------------------------------------------------------------------------------
 
-PARTITIONS = Gauge("guanxi_partitions_owned", "Partitions that this process reads.", ("topic",), registry=REGISTRY)
-LAG_RECORDS = Gauge(
-    "guanxi_lag_records", "Records that are not processed yet.", ("topic", "partition"), registry=REGISTRY
-)
+PARTITIONS = Gauge("guanxi_partitions_owned", "Partitions read by this process.", ("topic",), registry=REGISTRY)
+LAG_RECORDS = Gauge("guanxi_lag_records", "Records not processed yet.", ("topic", "partition"), registry=REGISTRY)
 LAG_SECONDS = Gauge(
     "guanxi_lag_seconds",
-    "How old what this process shows is at worst: 0 when caught up, else since when it may not be.",
+    "Largest age of this process's views in seconds: 0 when caught up, else the time since it was.",
     ("topic", "partition"),
     registry=REGISTRY,
 )
@@ -137,7 +136,7 @@ NEWEST = Gauge(
 )
 DELAY = Histogram(
     "guanxi_delay_seconds",
-    "From a record's append until it is processed and stored: the oldest record of each batch.",
+    "Time from a record's append until it is processed and stored; of the oldest record of each batch.",
     ("topic",),
     buckets=DELAY_SECONDS,
     registry=REGISTRY,
@@ -145,26 +144,26 @@ DELAY = Histogram(
 BATCH_RECORDS = Histogram("guanxi_batch_records", "Records per batch.", ("topic",), buckets=RECORDS, registry=REGISTRY)
 STEP_SECONDS = Histogram(
     "guanxi_step_seconds",
-    "Time of each step of a batch; the sum over steps is the batch.",
+    "Duration of each step of a batch; the steps add up to the batch.",
     ("step",),
     buckets=SECONDS,
     registry=REGISTRY,
 )
 RESTARTS = Counter(
     "guanxi_reader_restarts",
-    "How often a reader dropped what it held and began again at its stored positions, by why: transient (a store or "
-    "broker did not answer), unexpected (a bug), stop (it gave up).",
+    "Restarts of a reader at its stored positions, by reason: transient (a store or broker did not answer), "
+    "unexpected (a bug), stop (it gave up).",
     ("topic", "why"),
     registry=REGISTRY,
 )
 REBALANCES = Counter("guanxi_rebalances", "Assignments of partitions to this process.", ("topic",), registry=REGISTRY)
 APPEND_FAILURES = Counter(
-    "guanxi_append_failures", "Appends to Kafka that were not acknowledged.", ("topic",), registry=REGISTRY
+    "guanxi_append_failures", "Appends to Kafka without an acknowledgement.", ("topic",), registry=REGISTRY
 )
 
 # The process ------------------------------------------------------------------------------------------------------
 
-READY = Gauge("guanxi_ready", "1 for each check of /readyz that is passed.", ("check",), registry=REGISTRY)
+READY = Gauge("guanxi_ready", "1 for each passing check of /readyz.", ("check",), registry=REGISTRY)
 STOPPED = Gauge("guanxi_stopped", "1 once the process can't go on; /livez says why.", registry=REGISTRY)
 BUILD = Gauge("guanxi_build_info", "Always 1; the service and its version.", ("service", "version"), registry=REGISTRY)
 

@@ -19,8 +19,8 @@ from shared.tracing import TRACEPARENT
 MAX_LINKS = 128
 """Of a batch's span; OpenTelemetry's own limit."""
 MAX_EVENT_SPANS = 32
-"""Events of a batch that get a span of their own in their own trace. Who wants each one traced under load samples at
-the source, by the traceparent's flag."""
+"""Events of a batch that get their own span in their own trace. To trace each event under load, sample at the
+source, by the traceparent's flag."""
 STOP_MS = 3_000
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def exporting(service: str) -> "OtelTracer":
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see above
 
     if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") != "http/protobuf":
-        log.warning("traces are sent by http/protobuf, whatever OTEL_EXPORTER_OTLP_PROTOCOL says")
+        log.warning("traces are sent by http/protobuf; OTEL_EXPORTER_OTLP_PROTOCOL is ignored")
     name = os.environ.get("OTEL_SERVICE_NAME", f"guanxi-{service}")
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

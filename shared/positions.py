@@ -72,7 +72,7 @@ def decode(token: str) -> Mark:
         if encode(mark) != token:  # the check at its end among it
             raise ValueError
     except (ValueError, IndexError, StopIteration, AssertionError):
-        raise Malformed(f"{token[:40]!r} is no position; give one as an answer of guanxi carried it") from None
+        raise Malformed(f"{token[:40]!r} is not a position; use one from an answer of guanxi") from None
     return mark
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pkgutil import resolve_name
 from typing import Any
 
 import uvicorn
@@ -23,6 +24,7 @@ from shared.errors import GuanxiError, in_short
 from shared.health import Health
 from shared.http_server import Server, raise_open_files
 from shared.kafka.connection import DRAIN_SECONDS, Broker
+from shared.service import Service
 from shared.serving import make_app
 from shared.settings import Settings
 
@@ -40,7 +42,7 @@ log = logging.getLogger(__name__)
 
 Task = Callable[[], Coroutine[Any, Any, None]]
 Prepare = Callable[["Process"], Coroutine[Any, Any, Broker]]
-"""Makes what the service needs and registers its readers on the broker that it returns, not started yet."""
+"""Creates what the service needs, and registers its readers on the broker that it returns, not started yet."""
 
 
 class Process:
@@ -161,21 +163,22 @@ async def _cancel(task: "asyncio.Task[None]") -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def main(service: str, settings_type: type[Settings], run: Callable[[Process, Any], int]) -> None:
-    """Entry of a service's module: reads the settings, says in words what is wrong with them, runs, exits."""
+def main(service: Service) -> None:
+    """Run a service: read its settings, say in words what is wrong with them, run, exit."""
     try:
-        settings = settings_type()
+        settings = service.settings()
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             name = "_".join(str(part) for part in problem["loc"]).upper()
             sys.stderr.write(f"GUANXI_{name}: {problem['msg']}\n")
         sys.exit(EXIT_MISCONFIGURED)
-    logs.configure(settings, service)
-    if tracing.configure(service):
+    logs.configure(settings, service.name)
+    run: Callable[[Service, Process, Any], int] = resolve_name(service.entry)
+    if tracing.configure(service.name):
         log.info("traces are sent")
     gc.collect()
     gc.freeze()  # what is loaded stays: no later search looks at it again
     gc.set_threshold(*GC_THRESHOLDS)
-    code = run(Process(service, settings), settings)
+    code = run(service, Process(service.name, settings), settings)
     tracing.stop()
     sys.exit(code)

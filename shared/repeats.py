@@ -7,7 +7,7 @@ from collections.abc import Callable
 PAUSE_SECONDS = 10.0
 """How long a message of a library is not repeated. aiokafka logs hundreds of lines a second while Kafka is away."""
 MAX_KINDS = 500
-"""Kinds of messages that are remembered; beyond them all is forgotten and each is heard anew."""
+"""Kinds of messages that are remembered; beyond them all are forgotten and each is logged again."""
 
 
 class OnceInAWhile(logging.Filter):

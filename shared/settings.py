@@ -21,7 +21,7 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone of the IANA data base, such as Asia/Shanghai") from None
+        raise ValueError(f"{name!r} is not a time zone of the IANA database, such as Asia/Shanghai") from None
     return name
 
 
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
     kafka_ca_file: Path | None = None
-    """Certificates of who signed the brokers' ones; set, Kafka is spoken to by TLS only."""
+    """Certificates of the authority that signed the brokers'; if set, connections to Kafka use TLS only."""
     mongo_uri: SecretStr = SecretStr("mongodb://127.0.0.1:27017/?replicaSet=guanxi")
     mongo_username: str | None = None
     """A user of the database itself, not of `admin`."""
@@ -51,10 +51,12 @@ class Settings(BaseSettings):
     """By which admission knows history that `guanxi import --backfill` sends. Where upstreams write the inbox
     themselves, it should be a secret of ingest's and the operator's.
     """
+    person_key: SecretStr | None = None
+    """Goes into the ids of persons known by name only; for ingest and set-up."""
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     http_cert_file: Path | None = None
-    """With http_key_file: the certificate by which the HTTP port speaks TLS; unset, it speaks in the clear."""
+    """With http_key_file: the certificate for TLS on the HTTP port; unset, it uses plain HTTP."""
     http_key_file: Path | None = None
     http_connections: Annotated[int, Field(ge=10, le=100_000)] = MAX_CONNECTIONS
     """At once, of the HTTP port; fewer where the system allows fewer open files."""
@@ -69,12 +71,12 @@ class Settings(BaseSettings):
     batch_max_records: Annotated[int, Field(ge=1, le=10_000)] = 5000
     """Most records read at once; how many of them one transaction takes follows what the servers can do."""
     batch_every_ms: Annotated[float, Field(ge=0, le=1000)] = 8.0
-    """Least time between the beginnings of two batches, so that batches fill instead of coming one after the other."""
+    """Least time between the starts of two batches, so that batches fill up."""
     retry_for_seconds: Annotated[float, Field(ge=0)] = 300.0
     """How long a process retries while Kafka or MongoDB does not answer before it stops loudly."""
     sweep_every_seconds: Annotated[float, Field(gt=0)] = 3600.0
     sweep_max_reviews: Annotated[int, Field(ge=1)] = 20_000
-    """Most reviews of one sweep; the rest comes with the next one."""
+    """Most reviews per sweep; the rest follow in the next one."""
 
     @classmethod
     def settings_customise_sources(

@@ -1,4 +1,7 @@
-"""Every topic once: what is on it, how long it stays, who writes and reads it (architecture.md)."""
+"""Every topic once: what is on it, how long it stays, who besides the services writes and reads it (architecture.md).
+
+Which services do is said by each of them (shared/service.py).
+"""
 
 from dataclasses import dataclass
 
@@ -13,22 +16,31 @@ MAX_LOG_RECORD_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic; its real name has the settings' prefix. retention_ms -1 keeps for ever."""
+    """A topic; its real name has the settings' prefix. retention_ms -1 keeps forever."""
 
     name: str
     holds: str
     retention_ms: int
     compacted: bool
     max_record_bytes: int
-    writers: tuple[str, ...]
-    readers: tuple[str, ...]
+    relied_on: str
+    """Why it matters that the topic is set up as it is."""
+    outside_writers: tuple[str, ...] = ()
+    outside_readers: tuple[str, ...] = ()
+    """Those who are no services of ours: upstream, downstream, the operator."""
     generational: bool = False
     """Whether relog makes a new topic of it."""
+    own_partitions: int | None = None
+    """A partition count of its own, for good; None: as many as the log."""
 
     def full_name(self, settings: Settings) -> str:
         """The topic's name on the broker; that of a log's later generation has its number."""
         later = self.generational and settings.log_generation > 1
         return settings.topic_prefix + self.name + (f".g{settings.log_generation}" if later else "")
+
+    def partitions(self, settings: Settings) -> int:
+        """How many partitions it has."""
+        return self.own_partitions or settings.partitions
 
     def config(self) -> dict[str, str]:
         """The broker's configuration of the topic; append time everywhere, as the clock of customers needs it."""
@@ -46,27 +58,26 @@ INBOX = Topic(
     7 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
-    writers=("upstream", "ingest", "operator", "tiering", "engagement"),
-    readers=("ingest",),
+    relied_on="unread records could be lost, or get other times than admission expects",
+    outside_writers=("upstream", "operator"),
 )
 LOG = Topic(
     "guanxi.log",
-    "admitted facts and decisions, for ever",
+    "admitted facts and decisions, forever",
     -1,
     compacted=False,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
-    writers=("ingest", "tiering", "engagement"),
-    readers=("tiering", "engagement"),
+    relied_on="it is kept forever and in order; what it loses can't be folded again, and states can't be rebuilt",
     generational=True,
 )
 REJECTED = Topic(
     "guanxi.rejected",
-    "what admission refused: reason in headers, original bytes as value, 30 days",
+    "refused records: reason in headers, original bytes as value, 30 days",
     30 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
-    writers=("ingest",),
-    readers=("operator",),
+    relied_on="refused records could be lost before they are replayed",
+    outside_readers=("operator",),
 )
 TIERS = Topic(
     "guanxi.tiers",
@@ -74,7 +85,17 @@ TIERS = Topic(
     -1,
     compacted=True,
     max_record_bytes=MAX_LOG_RECORD_BYTES,
-    writers=("tiering",),
-    readers=("downstream",),
+    relied_on="readers of guanxi.tiers rely on the latest tier of each customer being there",
+    outside_readers=("downstream",),
 )
-TOPICS = (INBOX, LOG, REJECTED, TIERS)
+CHANGES = Topic(
+    "guanxi.changes",
+    "what changed, a CloudEvent for each record that a customer's timeline takes, nothing confidential, 30 days",
+    30 * DAY_MS,
+    compacted=False,
+    max_record_bytes=MAX_LOG_RECORD_BYTES,
+    relied_on="followers count on each change being there for 30 days, and each customer's on one partition",
+    outside_readers=("downstream",),
+    own_partitions=12,
+)
+TOPICS = (INBOX, LOG, REJECTED, TIERS, CHANGES)

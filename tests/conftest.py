@@ -1,6 +1,6 @@
 """What tests share: one Kafka and one MongoDB per session, names of one's own per test, how hard Hypothesis tries.
 
-The servers start when the first test asks for them (guanxi.stack chooses and says which) and end with the session,
+The servers start when the first test asks for them (local.stack chooses and says which) and end with the session,
 however that ends. Tests that ask for them carry the marker `real`.
 """
 
@@ -17,9 +17,9 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import settings as hypothesis_settings
 from pymongo import MongoClient
 
-from guanxi.stack.backing import Backing, backing
-from guanxi.stack.choose import FOR_TESTS
-from guanxi.stack.errors import StackError
+from local.stack.backing import Backing, backing
+from local.stack.choose import FOR_TESTS
+from local.stack.errors import StackError
 
 hypothesis_settings.register_profile("quick", max_examples=50, deadline=None, print_blob=True)
 hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None, print_blob=True)

@@ -1,4 +1,4 @@
-"""One customer's relationship: contact, decision makers, satisfaction, concerns, goals; for the tier, see explain."""
+"""One customer's relationship: contact, decision makers, satisfaction, concerns, goals. For the tier, use explain."""
 
 from typing import Annotated
 
@@ -8,7 +8,8 @@ from guanxi.console import fail, say
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.csvs import as_csv, field_rows
 from guanxi.reading.customer import relationship
-from guanxi.reading.views import Document, Views
+from services.engagement.questions import Document, EngagementQuestions
+from services.tiering.questions import TierQuestions
 from shared.mongo import Database
 
 
@@ -20,12 +21,12 @@ def register(app: typer.Typer) -> None:
         name: Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")],
         *,
         as_machine: Annotated[bool, typer.Option("--json", help="The views' documents as JSON.")] = False,
-        as_table: Annotated[bool, typer.Option("--csv", help="Lines of field and value.")] = False,
+        as_table: Annotated[bool, typer.Option("--csv", help="CSV, one line per field.")] = False,
     ) -> None:
-        """One customer's relationship: contact, decision makers, satisfaction, concerns, goals."""
+        """Show one customer's relationship: contact, decision makers, satisfaction, concerns, goals."""
         row, history, engagement, goals = read(lambda database, _: _find(database, name))
         if row is None and engagement is None:
-            fail(f"no event has ever named the customer {name!r}; 'guanxi explain' suggests ids like it")
+            fail(f"no event names the customer {name!r}; 'guanxi explain' suggests similar ids")
         documents = {"customer": row, "engagement": engagement, "goals": goals, "tier_history": history}
         if as_machine:
             say(as_json(documents))
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
             del documents["tier_history"]
             say(as_csv(("field", "value"), field_rows(documents)))
         elif engagement is None:
-            fail(f"engagement has seen nothing of {name} yet, only tiering has; see 'guanxi explain {name}'")
+            fail(f"engagement has no events of {name} yet, only tiering does; see 'guanxi explain {name}'")
         else:
             say(relationship(engagement, goals))
 
@@ -41,5 +42,6 @@ def register(app: typer.Typer) -> None:
 async def _find(
     database: Database, name: str
 ) -> tuple[Document | None, list[Document], Document | None, list[Document]]:
-    views = Views(database)
-    return *await views.customer(name), await views.goals(name)
+    engagement = EngagementQuestions(database)
+    row, history = await TierQuestions(database).customer(name)
+    return row, history, await engagement.customer(name), await engagement.goals(name)

@@ -1,4 +1,4 @@
-"""The main job on real data, from the doors to the views; ends by itself and leaves nothing running."""
+"""Run the whole system on real data, then stop everything it started."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail
-from guanxi.demo.run import Options
-from guanxi.demo.run import demo as play
 from guanxi.reading.console import Narrator
-from guanxi.stack.errors import StackError
-from guanxi.stack.running import Interrupted, run
+from guanxi.running import Interrupted, run
+from local.demo.run import Options
+from local.demo.run import demo as play
+from local.stack.errors import StackError
 from shared.errors import GuanxiError
 
 SEED = 20260101
@@ -24,16 +24,18 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def demo(
         *,
-        keep: Annotated[bool, typer.Option("--keep", help=f"Keep the data, in {KEPT}, and say how to go on.")] = False,
-        data: Annotated[Path | None, typer.Option(help="With --keep: another folder for the data.")] = None,
-        seed: Annotated[int, typer.Option(help="Of the simulated part.")] = SEED,
+        keep: Annotated[
+            bool, typer.Option("--keep", help=f"Keep the data in {KEPT} and show how to continue with them.")
+        ] = False,
+        data: Annotated[Path | None, typer.Option(help="With --keep: folder for the data.")] = None,
+        seed: Annotated[int, typer.Option(help="Seed of the simulated visits.")] = SEED,
     ) -> None:
         """Start Kafka, MongoDB and the services; import a year of real invoices and simulated visits; show the views.
 
-        It ends by itself and leaves nothing running.
+        It stops by itself and leaves nothing running.
         """
         if data is not None and not keep:
-            fail("--data goes with --keep", 2)
+            fail("--data needs --keep", 2)
         folder = (data or KEPT) if keep else None
         if folder is not None and folder.exists() and any(folder.iterdir()):
             fail(f"{folder} is not empty; name another folder with --data, or remove it", 2)
@@ -42,4 +44,4 @@ def register(app: typer.Typer) -> None:
         except (StackError, GuanxiError) as error:
             fail(str(error))
         except Interrupted:
-            fail("interrupted; everything that was started has ended", INTERRUPTED_CODE)
+            fail("interrupted; everything it started has stopped", INTERRUPTED_CODE)

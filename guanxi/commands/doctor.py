@@ -1,18 +1,18 @@
-"""What is wrong with a running system, why it matters, and what to do."""
+"""Find what is wrong with a running system, why it matters, and what to do."""
 
 import asyncio
 from typing import Annotated
 
 import typer
 
-from guanxi.commands.setup import SetupSettings
 from guanxi.console import fail, say
-from guanxi.doctor.run import examine
-from guanxi.doctor.symptoms import Findings, Symptom
+from guanxi.current import use_current
 from guanxi.reading.connection import as_json
-from guanxi.stack.current import use_current
-from guanxi.verify.meter import Meter, standard_error
-from guanxi.verify.sample import Sample, parse_sample
+from operations.doctor.run import examine
+from operations.doctor.symptoms import Findings, Symptom
+from operations.setup.run import SetupSettings
+from operations.verify.meter import Meter, standard_error
+from operations.verify.sample import Sample, parse_sample
 from shared.errors import GuanxiError, Malformed
 from shared.mongo import connect
 
@@ -26,19 +26,20 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def doctor(
         sample: Annotated[
-            str, typer.Option(help="Customers to fold again: a number, a share such as 5%, 'all' or 'none'.")
+            str, typer.Option(help="How many customers to fold again: a number, a share such as 5%, 'all' or 'none'.")
         ] = SAMPLE,
         *,
         as_machine: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")] = False,
     ) -> None:
-        """What is wrong with a running system, why it matters, and what to do. Changes nothing.
+        """Find what is wrong with a running system, why it matters, and what to do. Changes nothing.
 
-        Topics, collections, indexes, validators and views against the code; policies and time zone against the
-        configuration; stored positions against the topics; quarantine, clocks, disks; and 'guanxi verify' over a sample
-        of the customers. The log is read once for each service whatever the sample; 'none' spares that.
+        Compares topics, collections, indexes, validators and views with the code, policies and time zone with the
+        configuration, and stored positions with the topics; looks at the quarantine, clocks and disks; and runs 'guanxi
+        verify' over a sample of the customers. Each service's check reads the whole log, however small the sample;
+        'none' skips it.
 
-        Ends with 0 when all is well (warnings aside), 1 when something is wrong, 2 when something could not be checked.
+        Exit code: 0 when all is well (warnings allowed), 1 when something is wrong, 2 when a check could not run.
         """
         use_current()
         try:

@@ -1,4 +1,4 @@
-"""Import files: CSV, Excel and other tables through a mapping, or events of NDJSON; the outcome of each row is told."""
+"""Import files: CSV, Excel and other tables through a mapping, or events as NDJSON; report the outcome of each row."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,12 +11,12 @@ from typer._click.core import Context
 from typer.core import TyperCommand
 
 from guanxi.console import fail, say
-from guanxi.importer.guess import guess_file
-from guanxi.importer.plan import PLAN_SUFFIXES, Input, Plan, inputs_of, read_plan, steps_of
-from guanxi.importer.refused_file import default_name
-from guanxi.importer.terminal import import_files
-from guanxi.stack.current import settings_here
-from guanxi.stack.running import Interrupted, run
+from guanxi.current import settings_here
+from guanxi.running import Interrupted, run
+from services.ingest.doors.files.guess import guess_file
+from services.ingest.doors.files.plan import PLAN_SUFFIXES, Input, Plan, inputs_of, read_plan, steps_of
+from services.ingest.doors.files.refused_file import default_name
+from services.ingest.doors.files.terminal import import_files
 from shared.errors import GuanxiError
 
 INTERRUPTED_CODE = 130
@@ -24,10 +24,10 @@ _MAP = "\0map\0"
 
 
 class _MapAmongFiles(TyperCommand):
-    """Keeps where --map stands among the files, which an option's value does not tell."""
+    """Remembers where --map stands among the files: typer keeps an option's value, not its place."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Turns --map MAPPING into a word among the files."""
+        """Turn --map MAPPING into a marked argument among the files."""
         words, rest = [], iter(args)
         for word in rest:
             if word == "--":
@@ -56,49 +56,56 @@ def register(app: typer.Typer) -> None:
             list[str] | None,
             typer.Option(
                 "--map",
-                help="YAML file: how columns become fields of events. May stand several times, each with its files "
-                "behind it: --map A FILES --map B FILES.",
+                help=(
+                    "YAML file: how columns become fields of events. Repeatable, each followed by its files: --map A "
+                    "FILES --map B FILES."
+                ),
             ),
         ] = None,
         guess: Annotated[
             bool,
-            typer.Option("--guess", help="Propose a mapping for FILE, and show ten rows as events. Sends nothing."),
+            typer.Option("--guess", help="Propose a mapping for FILE and show ten rows as events. Sends nothing."),
         ] = False,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge every row, send nothing.")] = False,
-        backfill: Annotated[bool, typer.Option("--backfill", help="History: decided as of its own time.")] = False,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row; send nothing.")] = False,
+        backfill: Annotated[
+            bool, typer.Option("--backfill", help="Import as history: decide as of each event's own time.")
+        ] = False,
         as_late: Annotated[
             bool,
             typer.Option(
-                "--as-late", help="With --backfill: also for customers that have live events or earlier history."
+                "--as-late",
+                help=("With --backfill: include customers that already have live events or imported history."),
             ),
         ] = False,
         refused: Annotated[
-            Path | None, typer.Option(help="Where refused rows go [default: FILE.refused.csv in this folder].")
+            Path | None, typer.Option(help="File for refused rows [default: FILE.refused.csv in this folder].")
         ] = None,
         shift_to: Annotated[
             datetime | None,
-            typer.Option(formats=["%Y-%m-%d"], help="Move all by whole days, so that the last falls on this day."),
+            typer.Option(
+                formats=["%Y-%m-%d"], help="Shift all dates by whole days so that the last event falls on this day."
+            ),
         ] = None,
-        strict: Annotated[bool, typer.Option("--strict", help="End with 1 when a row was refused.")] = False,
+        strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if a row is refused.")] = False,
     ) -> None:
-        r"""Import files, and tell what became of each row. Safe to interrupt and to run again.
+        """Import files and report the outcome of each row. Safe to interrupt and to run again.
 
-        To begin with a new export:
+        For a new export:
 
         \b
-          guanxi import --guess orders.xlsx > orders.yaml    # a proposal; read it, correct it
+          guanxi import --guess orders.xlsx > orders.yaml    # proposes a mapping; check and correct it
           guanxi import orders.xlsx --map orders.yaml --dry-run
           guanxi import orders.xlsx --map orders.yaml
 
-        History (older than 760 days, or to be decided as of its own days) goes with --backfill, all shapes of it in one
+        For history (older than 760 days, or to be decided as of its own days) use --backfill, with all its files in one
         run: --map purchases.yaml 2024/*.csv --map visits.yaml visits.xlsx, or a plan.yaml that lists them. Files are
-        merged in the order of their events' times. What a mapping can say: docs/import.md.
+        merged in the order of their events' times. The mapping format is in docs/import.md.
 
-        Ends with 0 when all was read, refused rows or not; 130 when interrupted.
-        """
-        assert not mapping, "each --map stands among the files"
+        Exit code: 0 when all rows were read, refused or not; 130 when interrupted.
+        """  # noqa: D301 - \b keeps lines as they are
+        assert not mapping, "each --map is among the files"
         if as_late and not backfill:
-            fail("--as-late goes with --backfill", 2)
+            fail("--as-late needs --backfill", 2)
         settings = settings_here()
         try:
             if guess:
@@ -115,14 +122,17 @@ def register(app: typer.Typer) -> None:
         except GuanxiError as error:
             fail(str(error))
         except Interrupted:
-            fail("interrupted; import the same files again to go on, what is known counts once", INTERRUPTED_CODE)
+            fail(
+                "interrupted; import the same files again to continue: rows already imported count once",
+                INTERRUPTED_CODE,
+            )
         if tally.damaged or (strict and tally.refusals):
             raise typer.Exit(1)
 
 
 def _only_file(words: Sequence[str]) -> Path:
     if len(words) != 1 or words[0].startswith(_MAP):
-        fail("--guess takes one file and no mapping", 2)
+        fail("--guess takes one file and no --map", 2)
     return Path(words[0])
 
 
@@ -130,7 +140,7 @@ def _inputs(words: Sequence[str]) -> list[Input]:
     """The inputs of the command line. Raises Malformed."""
     maps = [place for place, word in enumerate(words) if word.startswith(_MAP)]
     if any(words[place] == _MAP for place in maps):
-        fail("--map is followed by a mapping", 2)
+        fail("--map needs a mapping file", 2)
     if not maps and len(words) == 1 and words[0].lower().endswith(PLAN_SUFFIXES):
         return read_plan(Path(words[0]))
     return inputs_of(steps_of([word.removeprefix(_MAP) for word in words], maps))

@@ -1,4 +1,4 @@
-"""API keys of the HTTP door: make, list, revoke. The door sees a change at the next request."""
+"""API keys of the HTTP door: create, list, revoke. Changes apply from the next request."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,15 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from guanxi.console import fail, say
-from services.ingest.keys import ApiKey, read_keys
-from services.ingest.keys_edit import create_key, revoke_key
+from services.ingest.doors.http.keys import ApiKey, read_keys
+from services.ingest.doors.http.keys_edit import create_key, revoke_key
 from services.ingest.settings import IngestSettings
 from shared.errors import Malformed
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 File = Annotated[
-    Path | None, typer.Option("--file", help="The file of keys [default: GUANXI_API_KEYS_FILE, else api-keys.yaml].")
+    Path | None, typer.Option("--file", help="The key file [default: GUANXI_API_KEYS_FILE, else api-keys.yaml].")
 ]
 
 
@@ -30,35 +30,36 @@ def _path(file: Path | None) -> Path:
 @app.command()
 def create(
     source: Annotated[
-        list[str], typer.Option(help="A source that the key may send; erp/* for all that begin with erp/. Repeatable.")
+        list[str], typer.Option(help="A source that the key may send; erp/* for all that start with erp/. Repeatable.")
     ],
     expires: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) on which it is valid no more.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) on which the key is no longer valid."),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(help="Most events a second, over time [default: GUANXI_EVENTS_PER_SECOND].")
+        float | None, typer.Option(help="Events per second, on average [default: GUANXI_EVENTS_PER_SECOND].")
     ] = None,
     file: File = None,
     *,
-    first: Annotated[bool, typer.Option("--first", help="Only if the file has no key yet; else do nothing.")] = False,
+    first: Annotated[bool, typer.Option("--first", help="Create a key only if the file has none.")] = False,
 ) -> None:
-    """Make a key and print its token, once: the file keeps a hash only."""
+    """Create a key and print its token, once: the file keeps only a hash."""
     path = _path(file)
     if first and path.exists():
-        say(f"{path} is there already; no key made")
+        say(f"{path} already exists; no key created")
         return
     until = expires.replace(tzinfo=UTC) if expires else None
     try:
         key, token = create_key(path, source, now=datetime.now(UTC), expires=until, events_per_second=rate)
     except Malformed as error:
         fail(str(error))
-    typer.echo(f"Key {key.id} for {', '.join(key.sources)}, in {path}. Its token is shown only now:", err=True)
+    typer.echo(f"Key {key.id} for {', '.join(key.sources)}, in {path}. The token is shown only once:", err=True)
     say(token)
 
 
 @app.command("list")
 def list_(file: File = None) -> None:
-    """List the keys: what each may send, and whether it is valid."""
+    """List the keys: what each may send and whether it is valid."""
     path = _path(file)
     try:
         keys = read_keys(path)
@@ -87,7 +88,7 @@ def _state(key: ApiKey, now: datetime) -> str:
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")], file: File = None) -> None:
-    """Make a key invalid, for good."""
+    """Revoke a key permanently."""
     try:
         key = revoke_key(_path(file), key_id, now=datetime.now(UTC))
     except Malformed as error:

@@ -1,4 +1,4 @@
-"""Whom to contact next: by tier, then by the day on which it is due."""
+"""Show whom to contact next, by tier, then by due day."""
 
 import sys
 from datetime import datetime
@@ -12,7 +12,7 @@ from guanxi.reading.console import make_console
 from guanxi.reading.csvs import PLAN, as_csv, plan_rows
 from guanxi.reading.representatives import must_be_known
 from guanxi.reading.tables import plan as plan_table
-from guanxi.reading.views import Views
+from services.engagement.questions import EngagementQuestions
 from shared.settings import Settings
 
 ROWS = 25
@@ -24,20 +24,24 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def plan(
         owner: Annotated[
-            str | None, typer.Argument(metavar="[REP]", help="Id of an account or product manager; else everybody's.")
+            str | None, typer.Argument(metavar="[REP]", help="Only customers of this account or product manager.")
         ] = None,
         *,
-        rows: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")] = ROWS,
-        lapsed: Annotated[bool, typer.Option("--lapsed", help="Only those that are overdue.")] = False,
-        unowned: Annotated[bool, typer.Option("--unowned", help="Only those whom nobody owns.")] = False,
-        unrated: Annotated[bool, typer.Option("--unrated", help="Only those whom nobody rated in a year.")] = False,
+        rows: Annotated[int, typer.Option(min=1, max=100_000, help="Number of customers.")] = ROWS,
+        lapsed: Annotated[bool, typer.Option("--lapsed", help="Only overdue customers.")] = False,
+        unowned: Annotated[bool, typer.Option("--unowned", help="Only customers without an owner.")] = False,
+        unrated: Annotated[
+            bool, typer.Option("--unrated", help="Only customers without a rating in the last 365 days.")
+        ] = False,
         as_machine: Annotated[bool, typer.Option("--json", help="The view's documents as JSON.")] = False,
-        as_table: Annotated[bool, typer.Option("--csv", help="A line for each customer.")] = False,
+        as_table: Annotated[bool, typer.Option("--csv", help="CSV, one line per customer.")] = False,
     ) -> None:
-        """Whom to contact next: by tier, then by the day on which it is due."""
+        """Show whom to contact next, by tier, then by due day."""
         status = "lapsed" if lapsed else None
         found = read(
-            lambda database, _: Views(database).plan(rows, status=status, owner=owner, unowned=unowned, unrated=unrated)
+            lambda database, _: EngagementQuestions(database).plan(
+                rows, status=status, owner=owner, unowned=unowned, unrated=unrated
+            )
         )
         if as_machine:
             say(as_json(found))
@@ -45,7 +49,7 @@ def register(app: typer.Typer) -> None:
             say(as_csv(PLAN, plan_rows(found)))
         elif not found:
             if owner:
-                read(lambda database, _: must_be_known(Views(database), owner))
+                read(lambda database, _: must_be_known(EngagementQuestions(database), owner))
             say("nobody: no contact is owed" + (" that is overdue" if lapsed else ""))
         else:
             make_console(sys.stdout).print(plan_table(found, datetime.now(Settings().zone).date()))

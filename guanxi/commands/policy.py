@@ -1,4 +1,4 @@
-"""Policies: check a file, compare two, see who would move, adopt one for a day, list what was adopted."""
+"""Policies: check a file, compare two, simulate one, adopt one, list the adopted ones."""
 
 import sys
 import time
@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from guanxi.console import fail, say
-from guanxi.policy_tools import report
-from guanxi.policy_tools.difference import differences
-from guanxi.policy_tools.files import PolicyFile, read_file
-from guanxi.policy_tools.simulate import Trial
-from guanxi.policy_tools.simulate import simulate as simulate_file
-from guanxi.policy_tools.tally import summary
-from guanxi.policy_tools.versions import Version, adopt_file, text_of, versions
+from guanxi.reading import simulation as report
 from guanxi.reading.connection import as_json, read
 from guanxi.reading.console import make_console
+from operations.policy.difference import differences
+from operations.policy.files import PolicyFile, read_file
+from operations.policy.simulate import Trial
+from operations.policy.simulate import simulate as simulate_file
+from operations.policy.tally import summary
+from operations.policy.versions import Version, adopt_file, text_of, versions
 from shared.errors import Malformed
 from shared.mongo import Database
 from shared.mongo.policies import all_adopted
@@ -33,7 +33,7 @@ _Machine = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 @app.command()
 def check(file: _File) -> None:
-    """Say what is wrong with a file, each with its line, and what it probably does not mean. Asks no server."""
+    """Check a policy file: report each error with its line, and what looks unintended. Contacts no server."""
     found = _read(file)
     _warn(found)
     policy = found.policy
@@ -44,12 +44,12 @@ def check(file: _File) -> None:
 @app.command()
 def diff(
     one: Annotated[str, typer.Argument(help="A file, or an adopted version such as default-cny/1.")],
-    other: Annotated[str, typer.Argument(help="Another one.")],
+    other: Annotated[str, typer.Argument(help="The file or version to compare it with.")],
 ) -> None:
-    """Show what two policies say differently: files, or adopted versions such as default-cny/1."""
+    """Show where two policies differ: files, or adopted versions such as default-cny/1."""
     found = differences(_text(one), _text(other))
     if not found:
-        say("they say the same")
+        say("no difference")
     width = max((len(line.place) for line in found), default=0)
     for line in found:
         say(f"{line.place:<{width}}  {line.one}  ->  {line.other}")
@@ -63,10 +63,10 @@ def adopt(
         typer.Option(formats=["%Y-%m-%d"], help="The first day on which it decides [default: its effective_on]."),
     ] = None,
 ) -> None:
-    """Adopt a policy: from a day on it decides, everywhere, without a restart. An hour ahead at the least.
+    """Adopt a policy from a day on, in all services, without a restart. That day must begin at least an hour from now.
 
-    Doing it again changes nothing. A version that has been adopted is never edited or taken back: to change something,
-    adopt a higher version, for the same day if that has not come yet.
+    Running it again changes nothing. An adopted version is never edited or withdrawn: to change something, adopt a
+    higher version, for the same day if that is still in the future.
     """
     found = _read(file)
     _warn(found)
@@ -74,9 +74,12 @@ def adopt(
     new = found.adopted_for(day)
     is_new = read(lambda database, settings: adopt_file(database, found, new, settings.zone))
     begins = begins_at(day, Settings().zone)
-    say(f"{new.name} version {new.version} {'is adopted' if is_new else 'was adopted already'}: it decides from {day}")
+    say(f"{new.name} version {new.version} {'is adopted' if is_new else 'was already adopted'}: it decides from {day}")
     if is_new:
-        say(f"that day begins at {begins:%Y-%m-%d %H:%M} UTC; every customer is reviewed then, the services stay up")
+        say(
+            f"that day begins at {begins:%Y-%m-%d %H:%M} UTC; then every customer is reviewed; the services keep "
+            "running"
+        )
 
 
 @app.command()
@@ -86,15 +89,18 @@ def simulate(
     on: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], help="As if adopted for this day, past or to come [default: always in force]."
+            formats=["%Y-%m-%d"], help="Simulate its adoption for this day, past or future [default: always in force]."
         ),
     ] = None,
-    to_csv: Annotated[Path | None, typer.Option("--csv", help="Write all who would move to this file.")] = None,
+    to_csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write all customers that would move to this file.")
+    ] = None,
     as_machine: _Machine = False,
 ) -> None:
-    """Decide again over the log by another policy, and say who would move and what that would cost. Writes nothing.
+    """Decide again over the log with another policy; show which customers would move and what that would cost. Changes
+    nothing.
 
-    Takes the present tiers from the decisions on the log. A day to come is reached by time alone, without new events.
+    The present tiers are those of the decisions on the log. A future day is reached without new events.
     """
     found = _read(file)
     _warn(found)
@@ -109,7 +115,7 @@ def simulate(
         for part in report.json_parts(machine, trial.moves):
             sys.stdout.write(part)
         return
-    since = "as if always in force" if on is None else f"as if adopted for {on.date()}"
+    since = "as if it had always been in force" if on is None else f"as if adopted for {on.date()}"
     say(report.headline(trial.tally, trial.adopted, trial.tried, since, trial.as_of.isoformat()))
     say("")
     make_console(sys.stdout).print(report.matrix(trial.tally))
@@ -117,11 +123,11 @@ def simulate(
     for line in (*report.lines(trial.tally, trial.adopted, trial.tried), "", *report.largest(trial.tally)):
         say(line)
     rate = trial.records / max(trial.seconds, 0.001)
-    say(f"\n{trial.records:,} records of the log in {trial.seconds:.1f} s ({rate:,.0f} a second); nothing was written")
+    say(f"\n{trial.records:,} records of the log in {trial.seconds:.1f} s ({rate:,.0f} a second); nothing was changed")
 
 
 def _try(file: PolicyFile, on: date | None) -> Trial:
-    """With a bar on a terminal."""
+    """Shows a progress bar on a terminal."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
@@ -144,7 +150,7 @@ def _try(file: PolicyFile, on: date | None) -> Trial:
 
 @app.command("list")
 def list_(*, as_machine: _Machine = False) -> None:
-    """List all adopted versions: which one decides now, which ones will."""
+    """List all adopted versions: which one is in force now, which ones will be."""
     found = read(_versions)
     if as_machine:
         say(as_json(found))
@@ -161,7 +167,7 @@ async def _versions(database: Database, settings: Settings) -> list[Version]:
 
 
 def _from(one: Version, found: list[Version]) -> str:
-    """The first version also decides what was before its day."""
+    """The first version also applies before its day."""
     first = min(date.fromisoformat(version.effective_on) for version in found)
     return "the beginning" if date.fromisoformat(one.effective_on) == first else one.effective_on
 
@@ -183,13 +189,13 @@ def _warn(found: PolicyFile) -> None:
 
 
 def _text(wanted: str) -> str:
-    """Of a file where there is one of that name, else of an adopted version."""
+    """The policy of a file of that name, else of an adopted version."""
     path = Path(wanted)
     if path.exists() or "/" not in wanted:
         return _read(path).text
     text = read(lambda database, _: _adopted(database, wanted))
     if text is None:
-        fail(f"{wanted}: there is no such file, and no such version has been adopted; see 'guanxi policy list'")
+        fail(f"{wanted}: no such file and no such adopted version; see 'guanxi policy list'")
     return text
 
 

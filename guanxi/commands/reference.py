@@ -17,7 +17,7 @@ FOLDER = Path("docs/reference")
 
 
 def references() -> Iterator[tuple[Path, str]]:
-    """Every generated file, as path below docs/reference and text."""
+    """Every generated file: path below docs/reference, and text."""
     yield Path("asyncapi.json"), _text(asyncapi())
     yield Path("openapi.json"), _text(openapi())
     for name, entry in FACTS.items():
@@ -38,9 +38,9 @@ def register(app: typer.Typer) -> None:
     def reference(
         *,
         check: Annotated[
-            bool, typer.Option("--check", help="Write nothing; end with 1 when a file is not current.")
+            bool, typer.Option("--check", help="Write nothing; exit with 1 if a file is out of date.")
         ] = False,
-        folder: Annotated[Path, typer.Option(help="Where the references are.")] = FOLDER,
+        folder: Annotated[Path, typer.Option(help="Folder of the references.")] = FOLDER,
     ) -> None:
         """Write the generated references of docs/reference/, or check that they are current."""
         stale = []
@@ -53,5 +53,5 @@ def register(app: typer.Typer) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(text, encoding="utf-8")
         if check and stale:
-            fail(f"not current: {', '.join(map(str, stale))}; run 'guanxi reference'")
+            fail(f"out of date: {', '.join(map(str, stale))}; run 'guanxi reference'")
         say(f"{len(stale)} files written" if stale else "all references are current")

@@ -1,4 +1,4 @@
-"""What admission refused: list it by reason, show a record, put records back on the inbox after a fix, or corrected."""
+"""Refused records: list them by reason, show one, replay them after a fix, or replay them corrected."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
-from guanxi.fixes import fixed, read_fix
-from guanxi.rejections import Rejection, newest, parse_position, read_rejections, safe_text
-from guanxi.stack.current import settings_here
-from guanxi.stack.running import run
+from guanxi.current import settings_here
+from guanxi.running import run
+from services.ingest.refusals.fixes import fixed, read_fix
+from services.ingest.refusals.read import Rejection, newest, parse_position, read_rejections, safe_text
 from shared.errors import GuanxiError, Malformed
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
@@ -26,14 +26,16 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 REPLAY_CHUNK = 500
 REPLAY_AT_MOST = 10_000
-"""Records put back by one command unless it is told otherwise: a slip must not flood the inbox."""
+"""Records that one command replays by default: a typo must not flood the inbox."""
 MAX_STILL_REFUSED_SHOWN = 10
-OfReason = Annotated[Reason | None, typer.Option("--reason", help="Those refused for this reason only.")]
-Positions = Annotated[list[str] | None, typer.Argument(help="As the list shows them.", show_default=False)]
-All = Annotated[bool, typer.Option("--all", help="All that are kept.")]
-AtMost = Annotated[int, typer.Option("--limit", min=1, help="Put back nothing if there are more.")]
+OfReason = Annotated[Reason | None, typer.Option("--reason", help="Only records refused for this reason.")]
+Positions = Annotated[
+    list[str] | None, typer.Argument(help="Positions as shown by 'rejected list'.", show_default=False)
+]
+All = Annotated[bool, typer.Option("--all", help="All refused records.")]
+AtMost = Annotated[int, typer.Option("--limit", min=1, help="Replay nothing if more records match.")]
 Make = Callable[[Rejection], Outgoing | Refused | None]
-"""What to put on the inbox for a refusal: a record, nothing since it would be refused again, or nothing at all."""
+"""What to replay for a refusal: a record, or nothing, with the reason why not if there is one."""
 
 
 @dataclass(slots=True)
@@ -47,9 +49,9 @@ class _Group:
 @app.command("list")
 def list_(
     reason: OfReason = None,
-    limit: Annotated[int, typer.Option(min=1, help="With --reason: how many to list, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="With --reason: number of records to list, newest first.")] = 50,
 ) -> None:
-    """List refused records by reason, or those of one reason."""
+    """Count refused records by reason, or list those of one reason."""
     settings = settings_here()
     try:
         run(_list_one(settings, reason, limit) if reason else _list_all(settings))
@@ -65,7 +67,7 @@ async def _list_all(settings: Settings) -> None:
         group.count += 1
         group.first, group.last = min(group.first, one.appended_at), max(group.last, one.appended_at)
     if window.expired:
-        say(f"{window.expired:,} older ones have expired: refusals are kept for 30 days")
+        say(f"{window.expired:,} older records have expired: refusals are kept for 30 days")
     if not groups:
         say("nothing was refused")
         return
@@ -93,8 +95,10 @@ def _minute(instant: str) -> str:
 
 
 @app.command()
-def show(position: Annotated[str, typer.Argument(help="As the list shows it, such as 1/3/42.")]) -> None:
-    """Show a refused record: why, and its original bytes with control characters escaped."""
+def show(
+    position: Annotated[str, typer.Argument(help="Position as shown by 'rejected list', such as 1/3/42.")],
+) -> None:
+    """Show one refused record: the reason, and its original bytes with control characters escaped."""
     try:
         one = run(_find(settings_here(), parse_position(position)))
     except GuanxiError as error:
@@ -107,7 +111,7 @@ def show(position: Annotated[str, typer.Argument(help="As the list shows it, suc
     for name, value in one.headers:
         say(f"header    {_safe(name)}: {safe_text(value)}")
     if not one.complete:
-        say("The original was too large to be kept whole; it can't be replayed.")
+        say("The original was too large to keep in full; it can't be replayed.")
     say(f"value     {'(none)' if one.value is None else f'{len(one.value)} bytes'}")
     if one.value is not None:
         say(safe_text(one.value))
@@ -119,7 +123,7 @@ async def _find(settings: Settings, position: Position) -> Rejection:
         if one.position == position:
             return one
     raise Malformed(
-        "there is no refused record of this position among those that are kept for 30 days; "
+        "no refused record has this position (refusals are kept for 30 days); "
         f"{window.expired:,} of its partition have expired"
     )
 
@@ -128,24 +132,22 @@ async def _find(settings: Settings, position: Position) -> Rejection:
 def replay(
     positions: Positions = None, *, reason: OfReason = None, all_: All = False, limit: AtMost = REPLAY_AT_MOST
 ) -> None:
-    """Put originals back on the inbox, unchanged. What was admitted meanwhile is a duplicate and counts
-    once.
-    """
+    """Replay originals unchanged. A record admitted in the meantime is a duplicate and counts once."""
     _again(positions, reason, limit, Rejection.original, all_=all_)
 
 
 @app.command()
 def fix(
-    file: Annotated[Path, typer.Argument(help="What to change: see docs/integrators.md.")],
+    file: Annotated[Path, typer.Argument(help="File of corrections; the format is in docs/integrators.md.")],
     positions: Positions = None,
     *,
     reason: OfReason = None,
     all_: All = False,
     limit: AtMost = REPLAY_AT_MOST,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False,
 ) -> None:
-    """Put corrected events on the inbox. Which ones, the file's `when` says, a --reason, or positions. What would be
-    refused again is left where it is and counted. A second time changes nothing: events keep their ids.
+    """Replay corrected events: those that match the file's `when`, a --reason, or positions. Records that would be
+    refused again are not replayed, only counted. Running it again changes nothing: events keep their ids.
     """
     settings = settings_here()
     try:
@@ -163,7 +165,7 @@ def fix(
 
 @dataclass(slots=True)
 class _Chosen:
-    """What is to be put back, and what is not: cut originals, and what would be refused again, by reason."""
+    """What to replay, and what not: truncated originals, and records that would be refused again, by reason."""
 
     records: list[Outgoing] = field(default_factory=list)
     incomplete: int = 0
@@ -172,7 +174,7 @@ class _Chosen:
     contents: set[bytes] = field(default_factory=set)
 
     def take(self, one: Rejection, make: Make) -> None:
-        """The same original refused many times is taken once."""
+        """An original refused several times is replayed once."""
         content = sha256(repr((one.key, one.value, one.headers)).encode()).digest()
         if content in self.contents:
             return
@@ -193,28 +195,28 @@ def _again(
     positions: list[str] | None, reason: Reason | None, limit: int, make: Make, *, all_: bool, dry: bool = False
 ) -> None:
     if sum((bool(positions), reason is not None, all_)) != 1:
-        fail("name positions, or a --reason, or --all", 2)
+        fail("give positions, --reason or --all", 2)
     try:
         wanted = {parse_position(text) for text in positions or ()}
         chosen = run(_choose_and_send(settings_here(), wanted, reason, make, limit, dry=dry))
     except GuanxiError as error:
         fail(str(error))
     if chosen.incomplete:
-        say(f"{chosen.incomplete} not replayed: too large to have been kept whole")
+        say(f"{chosen.incomplete} not replayed: too large to keep in full")
     for why, count in chosen.refused.most_common():
-        say(f"{count} not put back: {why} still, or now")
+        say(f"{count} not replayed: would be refused as {why}")
     for example in chosen.examples:
         say(f"  {example}")
     if dry:
-        say(f"{len(chosen.records)} would be put back on the inbox")
+        say(f"{len(chosen.records)} would be replayed")
     else:
-        say(f"{len(chosen.records)} put back on the inbox; 'guanxi rejected list' shows what is refused again")
+        say(f"{len(chosen.records)} replayed; 'guanxi rejected list' shows any refused again")
 
 
 async def _choose_and_send(
     settings: Settings, wanted: set[Position], reason: Reason | None, make: Make, limit: int, *, dry: bool
 ) -> _Chosen:
-    """Nothing is sent when something is wrong."""
+    """Sends nothing when something is wrong."""
     window = await newest(settings, partitions={position.partition for position in wanted} or None)
     chosen, found = _Chosen(), set[Position]()
     async for one in read_rejections(settings, window):
@@ -223,11 +225,11 @@ async def _choose_and_send(
             chosen.take(one, make)
     if missing := wanted - found:
         raise Malformed(
-            f"{len(missing)} of the positions are not among the refused records that are kept for 30 days "
-            f"({window.expired:,} have expired); nothing was replayed"
+            f"{len(missing)} of the positions match no refused record (refusals are kept for 30 days; "
+            f"{window.expired:,} have expired); nothing was replayed"
         )
     if len(chosen.records) > limit:
-        raise Malformed(f"that would put back {len(chosen.records):,} records; say --limit to put back so many")
+        raise Malformed(f"that would replay {len(chosen.records):,} records; raise --limit to allow it")
     if not dry:
         await _put_back(settings, chosen.records)
     return chosen

@@ -1,12 +1,12 @@
-"""Copy the log into its next generation with more partitions, and build all views from it anew."""
+"""Copy the log into a new generation with more partitions and rebuild all views from it."""
 
 from typing import Annotated
 
 import typer
 
 from guanxi.console import say
-from guanxi.relogging.run import abandon, relog
 from guanxi.working import work
+from operations.relog.run import abandon, relog
 
 
 def register(app: typer.Typer) -> None:
@@ -14,23 +14,23 @@ def register(app: typer.Typer) -> None:
 
     @app.command(name="relog")
     def relog_command(
-        partitions: Annotated[int, typer.Option(help="How many there shall be: a multiple of those there are.")] = 0,
+        partitions: Annotated[int, typer.Option(help="New partition count, a multiple of the current one.")] = 0,
         *,
         give_up: Annotated[
-            bool, typer.Option("--abandon", help="Give up an unfinished relog; the old log stays the current one.")
+            bool, typer.Option("--abandon", help="Abandon an unfinished relog; the old log stays current.")
         ] = False,
     ) -> None:
-        """Copy the log into its next generation with more partitions, and build all views from it anew.
+        """Copy the log into a new generation with more partitions and rebuild all views from it.
 
-        Stop ingest, tiering and engagement first. An interrupted run goes on when it is run again. The old log stays,
-        closed, until you delete it. See docs/rebuilding.md.
+        Stop the services first. Run it again to continue an interrupted run. The old log stays, closed, until you
+        delete it. See docs/rebuilding.md.
         """
         if give_up:
             say(work(abandon))
             return
         done = work(lambda settings, database: relog(settings, database, partitions or settings.partitions, note=say))
         folded = ", ".join(f"{count:,} by {service}" for service, count in done.folded.items())
-        say(f"{done.copied:,} records copied and proved; folded: {folded}")
-        say("Set these for every service and command, run 'guanxi setup', and start the services:")
+        say(f"{done.copied:,} records copied and verified; folded: {folded}")
+        say("Set these for every service and command, run 'guanxi setup', then start the services:")
         say(f"  GUANXI_PARTITIONS={done.settings.partitions}")
         say(f"  GUANXI_LOG_GENERATION={done.settings.log_generation}")

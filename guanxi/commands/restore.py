@@ -1,13 +1,13 @@
-"""Put a backup into an empty system."""
+"""Restore a backup into an empty system."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from guanxi.backups.restore import restore
 from guanxi.console import say
 from guanxi.working import work
+from operations.backup.restore import restore
 
 
 def register(app: typer.Typer) -> None:
@@ -15,12 +15,12 @@ def register(app: typer.Typer) -> None:
 
     @app.command(name="restore")
     def restore_command(
-        folder: Annotated[Path, typer.Argument(metavar="DIR", help="What 'guanxi backup' has written.")],
+        folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder written by 'guanxi backup'.")],
     ) -> None:
-        """Put a backup into an empty system.
+        """Restore a backup into an empty system.
 
-        No service may run. Nothing is overwritten; an interrupted restore begins anew when it is run again. See
-        docs/backup.md.
+        Stop all services first. It overwrites nothing; run it again to restart an interrupted restore from the
+        beginning. See docs/backup.md.
         """
         done = work(lambda settings, database: restore(settings, database, folder, note=say))
         say(f"the backup of {done.made_at} is restored; run 'guanxi setup', then start the services")

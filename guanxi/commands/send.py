@@ -1,4 +1,4 @@
-"""Send one event, or a file of them, through the HTTP door or straight to Kafka."""
+"""Send one event or a file of events, through the HTTP door or straight to Kafka."""
 
 import json
 import sys
@@ -11,15 +11,15 @@ import httpx
 import typer
 
 from guanxi.console import fail, say
-from guanxi.stack.current import use_current
-from guanxi.stack.running import run
-from services.ingest.domain import admit
+from guanxi.current import use_current
+from guanxi.running import run
+from services.ingest.admit import admit
+from services.ingest.doors.http.openapi import EVENTS_PATH
+from services.ingest.doors.kafka.split import BodyKind, split_body
+from services.ingest.doors.kafka.wire import from_kafka
 from services.ingest.handlers import KafkaInbox
-from services.ingest.http_openapi import EVENTS_PATH
 from services.ingest.inbox import Appended, InboxRecord
 from services.ingest.limits import MAX_BODY_BYTES, MAX_EVENTS
-from services.ingest.split import BodyKind, split_body
-from services.ingest.wire import from_kafka
 from shared.errors import GuanxiError
 from shared.events.codec import format_instant
 from shared.events.refusal import Refused
@@ -36,30 +36,37 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def send(
         file: Annotated[
-            Path | None, typer.Argument(help="One event, an array, or one event a line; - for standard input.")
+            Path | None, typer.Argument(help="One event, an array, or one event per line; - for standard input.")
         ] = None,
         *,
         type_: Annotated[
-            str | None, typer.Option("--type", help="Instead of a file: the type, such as guanxi.visit.logged.v1.")
+            str | None,
+            typer.Option("--type", help="Instead of a file: the event's type, such as guanxi.visit.logged.v1."),
         ] = None,
-        subject: Annotated[str | None, typer.Option(help="The customer's or representative's id.")] = None,
-        data: Annotated[str, typer.Option(help="The data, as JSON.")] = "{}",
+        subject: Annotated[str | None, typer.Option(help="Id of the customer or representative.")] = None,
+        data: Annotated[str, typer.Option(help="The event's data, as JSON.")] = "{}",
         source: Annotated[str, typer.Option(help="The sending system.")] = "guanxi-send",
-        event_id: Annotated[str | None, typer.Option("--id", help="Id of the event [default: a new one].")] = None,
-        at: Annotated[str | None, typer.Option("--time", help="When it happened, with an offset [now].")] = None,
-        kafka: Annotated[bool, typer.Option("--kafka", help="Straight to the inbox instead of HTTP.")] = False,
+        event_id: Annotated[str | None, typer.Option("--id", help="The event's id [default: a new one].")] = None,
+        at: Annotated[
+            str | None, typer.Option("--time", help="When it happened, with an offset [default: now].")
+        ] = None,
+        kafka: Annotated[
+            bool, typer.Option("--kafka", help="Send straight to the inbox topic instead of the HTTP door.")
+        ] = False,
         url: Annotated[
             str | None,
-            typer.Option(help="The door [that of `guanxi up`, or http://GUANXI_HTTP_HOST:GUANXI_HTTP_PORT]."),
+            typer.Option(
+                help="The HTTP door [default: that of `guanxi up`, or http://GUANXI_HTTP_HOST:GUANXI_HTTP_PORT]."
+            ),
         ] = None,
-        api_key: Annotated[str, typer.Option(envvar="GUANXI_API_KEY", help="Token of an API key.")] = "",
+        api_key: Annotated[str, typer.Option(envvar="GUANXI_API_KEY", help="The token of an API key.")] = "",
     ) -> None:
-        """Send one event, or a file of them, through the HTTP door or straight to Kafka.
+        """Send one event or a file of events, through the HTTP door or straight to Kafka.
 
-        Ends with 1 when an event was refused.
+        Exits with 1 if an event is refused.
         """
         if (file is None) == (type_ is None):
-            fail("name a file (or -), or an event's --type", USAGE_CODE)
+            fail("give a file (or -), or --type", USAGE_CODE)
         body = _read(file) if file else _event(type_ or "", subject, data, source, event_id, at)
         kind = _kind(body)
         running = use_current()
@@ -67,7 +74,7 @@ def register(app: typer.Typer) -> None:
         if kafka:
             _to_kafka(settings, body, kind)
         else:
-            door = running.services["ingest"] if running else f"http://{settings.http_host}:{settings.http_port}"
+            door = running.door if running else f"http://{settings.http_host}:{settings.http_port}"
             _to_http(url or door, api_key, body, kind)
 
 
@@ -98,7 +105,7 @@ def _event(type_: str, subject: str | None, data: str, source: str, event_id: st
 
 
 def _kind(body: bytes) -> BodyKind:
-    """Lines when the first line is an object by itself and more follow."""
+    """One event per line if the first line is an object by itself and more lines follow."""
     first, _, rest = body.strip().partition(b"\n")
     if rest.strip() and first.lstrip().startswith(b"{"):
         try:
@@ -120,7 +127,7 @@ def _to_http(url: str, api_key: str, body: bytes, kind: BodyKind) -> NoReturn:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         fail(f"{url}: {str(error) or type(error).__name__}")
     except ValueError:
-        fail(f"{url} does not answer as a door of guanxi does")
+        fail(f"{url} does not answer like guanxi's HTTP door")
     for one in document.get("events", ()):
         say(_line(one))
     if answer.status_code != httpx.codes.ACCEPTED:

@@ -1,4 +1,4 @@
-"""Whether everything runs, how far each reader has come, how fresh the views are: one screen."""
+"""Show on one screen whether everything runs, how far each reader is, and how fresh the views are."""
 
 import asyncio
 import os
@@ -10,11 +10,11 @@ import typer
 from pydantic import ValidationError
 
 from guanxi.console import fail, say
+from guanxi.current import use_current
 from guanxi.reading.connection import as_json
-from guanxi.reading.services import addresses, parse_addresses, resolve
-from guanxi.reading.status import Status, find_status
 from guanxi.reading.status_screen import screen
-from guanxi.stack.current import use_current
+from operations.status.services import addresses, parse_addresses, resolve
+from operations.status.status import Status, find_status
 from shared.errors import Malformed
 from shared.mongo import connect
 from shared.settings import Settings
@@ -28,17 +28,18 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def status(
         url: Annotated[
-            list[str] | None, typer.Option(help="Where a service answers, such as ingest=http://127.0.0.1:8080.")
+            list[str] | None,
+            typer.Option(help="Address of a service, such as ingest=http://127.0.0.1:8080. Repeatable."),
         ] = None,
         *,
         as_machine: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-        watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
-        every: Annotated[float, typer.Option(help="Seconds between two looks with --watch.", min=0.5)] = 2.0,
+        watch: Annotated[bool, typer.Option("--watch", help="Refresh until Ctrl-C.")] = False,
+        every: Annotated[float, typer.Option(help="With --watch: seconds between refreshes.", min=0.5)] = 2.0,
     ) -> None:
-        """Whether everything runs, how far each reader has come, how fresh the views are.
+        """Show whether everything runs, how far each reader is, and how fresh the views are.
 
-        Services are found where 'guanxi up' runs them, by GUANXI_SERVICES, or by their names in Compose. Ends with 1
-        when anything does not answer, a service is not ready, or a customer is frozen.
+        Finds services that 'guanxi up' started, those in GUANXI_SERVICES, or those in Compose by name. Exits with 1 if
+        anything does not answer, a service is not ready, or a customer is frozen.
         """
         current = use_current()
         try:
@@ -80,4 +81,4 @@ def _show(found: Status, settings: Settings, *, as_machine: bool, clear: bool = 
     where = f"Kafka {settings.kafka_bootstrap}, time zone {settings.time_zone}"
     say((_CLEAR if clear else "") + screen(found, where))
     if found.problems and not found.services:
-        say("\nIs it running? Start it with 'guanxi up', or name its servers in GUANXI_KAFKA_BOOTSTRAP and others.")
+        say("\nIs it running? Start it with 'guanxi up', or set GUANXI_KAFKA_BOOTSTRAP and GUANXI_MONGO_URI.")

@@ -1,4 +1,4 @@
-"""Every topic: partitions, retention, records, size, who writes and reads it, and where it is not as the code says."""
+"""Show every topic: partitions, retention, records, size, writers, readers, and drift from the code."""
 
 import asyncio
 from typing import Annotated, Any
@@ -6,11 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from guanxi.console import fail, say
-from guanxi.doctor.topics import drift
+from guanxi.current import use_current
 from guanxi.reading.connection import as_json
-from guanxi.stack.current import use_current
+from operations.doctor.topics import drift
+from services import SERVICES
 from shared.errors import GuanxiError
 from shared.kafka.inspect import FoundTopic, inspect
+from shared.service import readers, writers
 from shared.settings import Settings
 from shared.topics import DAY_MS
 
@@ -25,9 +27,9 @@ def register(app: typer.Typer) -> None:
         *,
         as_machine: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     ) -> None:
-        """Every topic: partitions, retention, records, size, who writes and reads it, drift from the code.
+        """Show every topic: partitions, retention, records, size, writers, readers, and drift from the code.
 
-        Ends with 1 when a topic is not as the code says, 2 when Kafka does not answer.
+        Exit code: 1 when a topic differs from the code, 2 when Kafka does not answer.
         """
         use_current()
         settings = Settings()
@@ -51,22 +53,22 @@ def _lines(found: FoundTopic, settings: Settings) -> list[str]:
             f"  kept       {_retention(found)}",
             f"  records    {found.records:,}{' offsets' if found.topic.compacted else ''}, {_size(found.size_bytes)}",
         ]
-    lines.append(f"  writers    {', '.join(found.topic.writers)}")
-    lines.append(f"  readers    {', '.join(found.topic.readers)}")
+    lines.append(f"  writers    {', '.join(writers(found.topic, SERVICES.values()))}")
+    lines.append(f"  readers    {', '.join(readers(found.topic, SERVICES.values()))}")
     lines += [f"  DRIFT      {said}" for said in drift(found, settings)]
     return [*lines, ""]
 
 
 def _retention(found: FoundTopic) -> str:
     kept_ms = int(found.config.get("retention.ms", "-1"))
-    kept = "for ever" if kept_ms < 0 else f"{kept_ms / DAY_MS:g} days"
+    kept = "forever" if kept_ms < 0 else f"{kept_ms / DAY_MS:g} days"
     return f"{kept}, compacted" if "compact" in found.config.get("cleanup.policy", "") else kept
 
 
 def _size(size_bytes: int | None) -> str:
     if size_bytes is None:
-        return "size unknown (the broker does not say)"
-    return f"{size_bytes / 1e6:,.1f} MB with all replicas"
+        return "size unknown (the broker does not report it)"
+    return f"{size_bytes / 1e6:,.1f} MB including replicas"
 
 
 def _as_machines_read(found: FoundTopic, settings: Settings) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def _as_machines_read(found: FoundTopic, settings: Settings) -> dict[str, Any]:
         "config": {name: found.config.get(name) for name in found.topic.config()},
         "records": found.records,
         "size_bytes": found.size_bytes,
-        "writers": found.topic.writers,
-        "readers": found.topic.readers,
+        "writers": writers(found.topic, SERVICES.values()),
+        "readers": readers(found.topic, SERVICES.values()),
         "drift": drift(found, settings),
     }

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
-from guanxi.stack.backing import Backing, backing
-from guanxi.stack.current import announced
-from guanxi.stack.errors import StackError
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.running import Interrupted, run
-from guanxi.stack.services import Services
-from guanxi.stack.supervise import keep_running
-from services.ingest.keys_edit import create_key
+from guanxi.current import announced
+from guanxi.running import Interrupted, run
+from local.stack.backing import Backing, backing
+from local.stack.errors import StackError
+from local.stack.paths import REPOSITORY
+from local.stack.services import Services
+from local.stack.supervise import keep_running
+from services.ingest.doors.http.keys_edit import create_key
 
 app = typer.Typer(add_completion=False)
 
@@ -28,25 +28,28 @@ _POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 @app.command()
 def up(
     *,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the data, and go on with them next time.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data for the next start.")] = False,
     data: Annotated[
-        Path | None, typer.Option(help=f"Folder for data and logs [with --keep: {_KEPT}; else a temporary one].")
+        Path | None,
+        typer.Option(help=f"Folder for data and logs [default: {_KEPT} with --keep, else a temporary folder]."),
     ] = None,
     policy: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help=f"Policy to adopt [at the first start: {_POLICY.name}]."),
+        typer.Option(
+            exists=True, dir_okay=False, help=f"Policy to adopt [default at the first start: {_POLICY.name}]."
+        ),
     ] = None,
-    port: Annotated[int, typer.Option(help="Port of the HTTP door, if it is free.")] = _DOOR_PORT,
+    port: Annotated[int, typer.Option(help="Port of the HTTP door; another if it is taken.")] = _DOOR_PORT,
     only_backing: Annotated[
-        bool, typer.Option("--only-backing", help="Kafka and MongoDB only, without the services.")
+        bool, typer.Option("--only-backing", help="Start only Kafka and MongoDB, not the services.")
     ] = False,
 ) -> None:
-    """Start Kafka, MongoDB and the services on this machine, until Ctrl-C. All that it started ends with it."""
+    """Start Kafka, MongoDB and the services on this machine, until Ctrl-C. Everything it started stops with it."""
     folder = data or (_KEPT if keep else None)
     try:
         run(_up(folder, policy, port, keep=keep, only_backing=only_backing))
     except Interrupted:
-        say("Everything has ended." + (f" The data are kept in {folder}." if keep else ""))
+        say("Everything has stopped." + (f" The data are in {folder}." if keep else ""))
     except StackError as error:
         fail(str(error))
 
@@ -54,7 +57,7 @@ def up(
 async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, only_backing: bool) -> None:
     async with backing(say, data=data, keep=keep) as servers:
         if only_backing:
-            say(_endpoints(servers) + "\nCtrl-C ends both.")
+            say(_endpoints(servers) + "\nCtrl-C stops both.")
             raise await keep_running(servers.parts(), say)
         keys_file = servers.folder / "keys.yaml"  # made at the end of the first start that succeeds
         first_start = not keys_file.exists()
@@ -79,12 +82,12 @@ def _endpoints(servers: Backing) -> str:
 
 
 def _first_steps(door: str, token: str | None) -> str:
-    key = token or "<the key of the first start; `guanxi keys create` makes another>"
+    key = token or "<the key printed at the first start; `guanxi keys create` creates another>"
     return textwrap.dedent(f"""\
         door     {door}/v1/events
         API key  {key}
 
-        A first event:
+        Send a first event:
 
           curl -sS {door}/v1/events \\
             -H 'Authorization: Bearer {token or "KEY"}' \\
@@ -93,4 +96,4 @@ def _first_steps(door: str, token: str | None) -> str:
                  "subject": "C-1", "time": "{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
                  "data": {{"name": "华芯科技"}}}}'
 
-        Ctrl-C ends it all.""")
+        Ctrl-C stops everything.""")

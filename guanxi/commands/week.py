@@ -1,4 +1,4 @@
-"""How the representatives covered their general customers in an ISO week."""
+"""Show how the representatives covered their general customers in an ISO week."""
 
 import sys
 from datetime import datetime
@@ -13,8 +13,7 @@ from guanxi.reading.csvs import VISITS, WEEK, as_csv, visit_rows, week_rows
 from guanxi.reading.representatives import must_be_known
 from guanxi.reading.tables import visits as visits_table
 from guanxi.reading.tables import week as week_table
-from guanxi.reading.views import Document, Views
-from guanxi.reading.weeks import last_full_week, parse_week
+from services.engagement.questions import Document, EngagementQuestions, last_full_week, parse_week
 from shared.errors import Malformed
 from shared.mongo import Database
 from shared.settings import Settings
@@ -26,19 +25,20 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def week(
         name: Annotated[
-            str | None, typer.Argument(metavar="[WEEK]", help="Such as 2026-W47; else the last full one.")
+            str | None,
+            typer.Argument(metavar="[WEEK]", help="ISO week such as 2026-W47 [default: the last full week]."),
         ] = None,
         *,
         representative: Annotated[str | None, typer.Option("--rep", help="Only this representative.")] = None,
         visits: Annotated[
-            bool, typer.Option("--visits", help="Every visit, with the reason where it does not count.")
+            bool, typer.Option("--visits", help="List every visit, with the reason if it does not count.")
         ] = False,
         as_machine: Annotated[bool, typer.Option("--json", help="The view's documents as JSON.")] = False,
         as_table: Annotated[
-            bool, typer.Option("--csv", help="A line for each representative, with --visits for each visit.")
+            bool, typer.Option("--csv", help="CSV, one line per representative, with --visits one per visit.")
         ] = False,
     ) -> None:
-        """How the representatives covered their general customers in an ISO week."""
+        """Show how the representatives covered their general customers in an ISO week."""
         try:
             monday = parse_week(name) if name is not None else None
         except Malformed as error:
@@ -50,12 +50,12 @@ def register(app: typer.Typer) -> None:
             say(as_csv(VISITS, visit_rows(rows)) if visits else as_csv(WEEK, week_rows(rows)))
         elif not rows:
             if monday is not None and monday > datetime.now(Settings().zone).date():
-                fail(f"no row for {wanted}: it begins on {monday}")
+                fail(f"no row for {wanted}: the week begins on {monday}")
             if representative:
-                read(lambda database, _: must_be_known(Views(database), representative))
-            who = f"{representative} was not registered as one who owes visits" if representative else ""
-            who = who or "no representative was registered by its Monday"
-            fail(f"no row for {wanted}: {who}, or it is not known yet")
+                read(lambda database, _: must_be_known(EngagementQuestions(database), representative))
+            who = f"{representative} was not registered in a role that owes visits" if representative else ""
+            who = who or "no representative was registered by that Monday"
+            fail(f"no row for {wanted}: {who}, or the events are not processed yet")
         else:
             say(f"{wanted}, {rows[0]['from_on']} to {rows[0]['to_on']}\n")
             make_console(sys.stdout).print(visits_table(rows) if visits else week_table(rows, names))
@@ -64,6 +64,6 @@ def register(app: typer.Typer) -> None:
 async def _find(
     database: Database, settings: Settings, name: str | None, representative: str | None
 ) -> tuple[str, list[Document], dict[str, str]]:
-    views = Views(database)
+    questions = EngagementQuestions(database)
     wanted = name or last_full_week(datetime.now(settings.zone).date())[0]
-    return wanted, await views.weeks(wanted, representative), await views.names_of_representatives()
+    return wanted, await questions.weeks(wanted, representative), await questions.names_of_representatives()

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic_core import to_json
 
 from guanxi.console import fail
-from guanxi.stack.current import use_current
+from guanxi.current import use_current
 from shared.errors import GuanxiError, Transient
 from shared.mongo import Database, connect
 from shared.settings import Settings
@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 def read(question: Callable[[Database, Settings], Awaitable[_T]]) -> _T:
-    """Asks the database and gives the answer; where nothing answers, ends the command and says what to do."""
+    """Query the database and return the answer; if it does not respond, end the command and say what to do."""
     use_current()
     settings = Settings()
 
@@ -30,11 +30,11 @@ def read(question: Callable[[Database, Settings], Awaitable[_T]]) -> _T:
     try:
         return asyncio.run(ask())
     except Transient as error:
-        fail(f"{error}\nIs it running? Start it with 'guanxi up', or name its servers in GUANXI_MONGO_URI and others")
+        fail(f"{error}\nIs it running? Start it with 'guanxi up', or set GUANXI_MONGO_URI")
     except GuanxiError as error:
         fail(str(error))
 
 
 def as_json(value: Any) -> str:
-    """For machines: instants as ISO 8601, money and numbers as the views have them."""
+    """JSON for machines: instants as ISO 8601, money and numbers as in the views."""
     return to_json(value, indent=2, fallback=str).decode()

@@ -1,4 +1,4 @@
-"""What the demo says while it works: headings, steps, and counts that move on a terminal and stay calm in a file."""
+"""What the demo prints: headings, steps, and counts that update in place on a terminal and rarely in a file."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ _CLEAR_LINE = "\r\x1b[2K"
 
 
 def make_console(out: TextIO) -> Console:
-    """For tables: at most 100 columns, and exactly 100 where there is no terminal; no colours."""
+    """A console for tables: at most 100 columns, exactly 100 without a terminal; no colours."""
     console = Console(file=out, highlight=False, no_color=True, emoji=False, markup=False)
     terminal_width = console.width if console.is_terminal else WIDTH
     return Console(
@@ -23,7 +23,7 @@ def make_console(out: TextIO) -> Console:
 
 
 class Narrator:
-    """Speaks to a person. `clock` gives seconds since some start."""
+    """Prints progress for a person. `clock` returns seconds since some start."""
 
     def __init__(self, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out or sys.stdout
@@ -35,7 +35,7 @@ class Narrator:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return self._clock() - self._began
 
     def heading(self, text: str) -> None:
@@ -53,7 +53,7 @@ class Narrator:
         self.say(f"[{self.seconds:5.1f} s] {text}")
 
     def moving(self, text: str, *, last: bool = False) -> None:
-        """A line that the next one of its kind replaces on a terminal; in a file one in five seconds."""
+        """A line that the next one replaces on a terminal; in a file, at most one every five seconds."""
         terminal = self.console.is_terminal
         every = _TERMINAL_EVERY_SECONDS if terminal else _FILE_EVERY_SECONDS
         if not last and self._clock() - self._shown_at < every:

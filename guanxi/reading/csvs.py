@@ -1,4 +1,4 @@
-"""Documents of the views as CSV, for spreadsheets: flat, a line each, a header first. Pure."""
+"""Documents of the views as CSV for spreadsheets: a header, then one line each. Pure."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from typing import Any
 
 Document = dict[str, Any]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What spreadsheets take for the beginning of a formula; a text that begins so gets an apostrophe before it."""
+"""Characters that start a formula in spreadsheets; a text that starts with one gets an apostrophe in front."""
 
 PLAN = (
     "customer", "name", "tier", "status", "due_on", "last_on", "cadence_days", "adherence", "reasons",
@@ -27,7 +27,7 @@ VISITS = (
 
 
 def as_csv(columns: Sequence[str], rows: Iterable[Document]) -> str:
-    """A header and a line for each row; lists are joined by "; ", what is not known stays empty."""
+    """A header and one line per row; lists are joined by "; ", unknown values are empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -37,12 +37,12 @@ def as_csv(columns: Sequence[str], rows: Iterable[Document]) -> str:
 
 
 def plan_rows(plan: Iterable[Document]) -> Iterable[Document]:
-    """The contact plan, a customer a line."""
+    """The contact plan, one line per customer."""
     return ({**row, "customer": row["_id"], **row["owners"]} for row in plan)
 
 
 def week_rows(weeks: Iterable[Document]) -> Iterable[Document]:
-    """Weeks of representatives, a representative a line."""
+    """Weeks of representatives, one line per representative."""
     for row in weeks:
         closed = row["closed"] or {}
         shown = {"visits": len(row["visits"]), "closed_counted": closed.get("counted")}
@@ -50,14 +50,14 @@ def week_rows(weeks: Iterable[Document]) -> Iterable[Document]:
 
 
 def visit_rows(weeks: Iterable[Document]) -> Iterable[Document]:
-    """Every visit of these weeks, a line each, with the reason where it does not count."""
+    """Every visit of these weeks, one line each, with the reason if it does not count."""
     for row in weeks:
         where = {"week": row["week"], "representative": row["representative"]}
         yield from ({**where, **visit, "counted": visit["reason"] is None} for visit in row["visits"])
 
 
 def field_rows(documents: dict[str, Any]) -> Iterable[Document]:
-    """Documents as lines of field and value; nested fields by their path, entries of lists by their place."""
+    """Documents as lines of field and value; nested fields by path, list entries by index."""
     for name, value in documents.items():
         for path, leaf in _leaves(name, value):
             yield {"field": path, "value": leaf}

@@ -21,20 +21,20 @@ def relationship(engagement: Document, goals: list[Document]) -> str:
 
 def _owners(row: Document) -> Iterator[str]:
     owners = [f"{who} ({role.replace('_', ' ')})" for role, who in row["owners"].items() if who]
-    yield _line("owners", listed(owners) or "nobody owns it")
+    yield _line("owners", listed(owners) or "no owner")
     if not row["rated"]:
-        yield _line("", "nobody has rated it within a year")
+        yield _line("", "not rated in the last 365 days")
 
 
 def _contact(row: Document) -> Iterator[str]:
     contact = row["contact"]
     last = f"last {day(contact['last_on'])}" if contact["ever_met"] else "never met"
     if contact["status"] is None:
-        yield _line("contact", f"{last}; none is owed below general")
+        yield _line("contact", f"{last}; no cadence below general")
     else:
         status = contact["status"].replace("_", " ")
-        yield _line("contact", f"{status}: due {contact['due_on']}, {last}; owed every {contact['cadence_days']} days")
-        yield _line("", f"cadence kept on {percent(contact['adherence'])} of the last 90 days")
+        yield _line("contact", f"{status}: due {contact['due_on']}, {last}; every {contact['cadence_days']} days")
+        yield _line("", f"cadence met on {percent(contact['adherence'])} of the last 90 days")
     visits = contact["visits_365d"]
     by = listed([f"{count} {kind.replace('_', ' ')}" for kind, count in visits["by_kind"].items()])
     year = f"{visits['total']} in 365 days" + (f" ({by})" if by else "")
@@ -81,8 +81,8 @@ def _satisfaction(row: Document) -> Iterator[str]:
         this, before = figures["this_year"], figures["last_year"]
         text = f"{instrument.upper()} {_number(this['value'])} (n {this['n']})"
         text += f", the year before {_number(before['value'])} (n {before['n']})"
-        text += f", {this['gap']:+.2f} to what was expected" if this["gap"] is not None else ""
-        yield _line(label, text + ("; it dropped" if figures["dropped"] else ""))
+        text += f", {this['gap']:+.2f} against expectation" if this["gap"] is not None else ""
+        yield _line(label, text + ("; dropped" if figures["dropped"] else ""))
         label = ""
     last = shown["last"]
     if last:
@@ -95,7 +95,7 @@ def _concerns(row: Document) -> Iterator[str]:
     if shown["open"] or rate:
         yield _line("concerns", f"{shown['open']} open, {shown['open_overdue']} of them overdue{rate}")
     for one in shown["list"]:
-        due = f"answer by {instant(one['deadline'])}" if one["deadline"] else "no answer time is promised"
+        due = f"answer by {instant(one['deadline'])}" if one["deadline"] else "no answer time promised"
         state = "answered, not confirmed" if one["answered_at"] else f"OVERDUE, {due}" if one["overdue"] else due
         yield _line("", f"{one['severity']} {one['kind']} of {one['raised_on']}: {one['about']} ({state})")
 

@@ -25,8 +25,8 @@ _CAUSES = {
     "approval": "entry to strategic was approved",
     "policy": "a new version of the policy",
     "first_purchase": "the first purchase",
-    "net": "nothing net was bought in the time that the tier asks for",
-    "gate": "a factor below what the tier asks for",
+    "net": "no net purchases in the period that the tier requires",
+    "gate": "a factor below the tier's minimum",
     "score": "the score",
 }
 _SHOWN_VERSIONS = 12
@@ -39,8 +39,8 @@ def explain(
     names: Mapping[str, str] | None = None,
     changes: Document | None = None,
 ) -> str:
-    """Everything about a customer as of its row. `names`: of representatives, where they may be seen; `changes`: what
-    would change the tier now, with its `as_of`, where that was asked, else those of the last change are told.
+    """Everything about a customer as of its row. `names`: of representatives, if readable; `changes`: what would change
+    the tier now, with its `as_of`; without it, the last decision's are shown.
     """
     told = changes or (row["changes"] and {**row["changes"], "as_of": row["changes_as_of"]})
     return _text(
@@ -58,16 +58,16 @@ def explain(
 
 
 def explain_on(row: Document, held: Document) -> str:
-    """What held on a day, as guanxi.reading.asked.as_of_day gives it; with the last decision's own explanation."""
+    """The tier on a day, from tiering's questions.as_of_day, with the last decision's own explanation."""
     on, entry = held["on"], held["decision"]
     if entry is None:
-        return _text([*_head(row), _line("tier", f"potential on {on}: no decision had been made yet")])
+        return _text([*_head(row), _line("tier", f"potential on {on}: no decision yet")])
     since = f", since {held['since']}" if held["since"] else ""
     lines = [*_head(row), _line("tier", f"{held['tier']} on {on}{since}")]
     if held["since"]:
         lines.append(_line("", f"before that {held['before']}; because of {_CAUSES[held['cause']]}"))
     if held["computed_tier"] != held["tier"]:
-        lines.append(_line("", f"by its figures it would have been {held['computed_tier']}"))
+        lines.append(_line("", f"by score it would have been {held['computed_tier']}"))
     if held["proposed_tier"]:
         lines.append(_line("", f"proposed: {held['proposed_tier']}"))
     lines += _entitled(held)
@@ -82,38 +82,40 @@ def _head(row: Document) -> Iterator[str]:
     where = f", {row['country']}" if row["country"] else ""
     yield f"{row['_id']}  {row['name'] or '(not registered)'}{where}"
     if row["incomplete_since"]:
-        yield f"INCOMPLETE: a record at {row['incomplete_since']} could not be folded; what follows is older than it"
+        yield (
+            f"INCOMPLETE: a record at {row['incomplete_since']} could not be folded; the rest is older than that record"
+        )
 
 
 def _tier(row: Document) -> Iterator[str]:
     cause = f", because of {_CAUSES[row['cause']]}" if row["cause"] else ""
     since = f" since {row['tier_since']}" if row["tier_since"] else ""
-    dormant = " (dormant: nothing net that counts any more)" if row["dormant"] else ""
+    dormant = " (dormant: no net purchases that still count)" if row["dormant"] else ""
     yield _line("tier", f"{row['tier']}{since}{dormant}{cause}")
     if row["computed_tier"] != row["tier"]:
-        yield _line("", f"by its figures it would be {row['computed_tier']}")
+        yield _line("", f"by score it would be {row['computed_tier']}")
     if row["overridden_until"]:
         yield _line("", f"set by hand until {row['overridden_until']}")
     if row["proposed_tier"]:
         yield _line("", f"proposed: {row['proposed_tier']}, awaiting approval")
     yield from _entitled(row)
-    risk = "; AT RISK: net of 90 days under half of what it was" if row["at_risk"] else ""
+    risk = "; AT RISK: net of 90 days is under half of the base" if row["at_risk"] else ""
     yield _line("net", f"{money(row['net_365d'], row['currency'])} in 365 days, {money(row['net_90d'])} in 90{risk}")
     if row["first_purchase_on"]:
         yield _line("", f"first purchase {row['first_purchase_on']}, last {row['last_purchase_on']}")
     if row["flags"]["unconverted"]:
-        yield _line("", f"left out, as the policy has no rate: {listed(row['flags']['unconverted'])}")
+        yield _line("", f"left out, no exchange rate in the policy: {listed(row['flags']['unconverted'])}")
     if row["flags"].get("uncounted"):
-        said = "in another currency, or over a hundred of one invoice"
+        said = "in another currency, or more than 100 of one invoice"
         yield _line("", f"parts or credits not counted ({said}): {listed(row['flags']['uncounted'])}")
 
 
 def _entitled(said: Document) -> Iterator[str]:
     until = f" until {said['entitled_until']}" if said["entitled_until"] else ""
     if said["entitlements"] is None:
-        yield _line("entitled to", "nothing: that begins with general")
+        yield _line("entitled to", "nothing: entitlements begin with general")
         return
-    yield _line("entitled to", f"what {said['entitled_tier']} gives{until}:")
+    yield _line("entitled to", f"as {said['entitled_tier']}{until}:")
     for text in _entitlements(said["entitlements"]):
         yield _line("", text)
 
@@ -133,7 +135,7 @@ def _entitlements(given: Document) -> Iterator[str]:
 
 
 def _why(factors: Mapping[str, Document], currency: str, score: Any, known_weight: int) -> Iterator[str]:
-    yield _line("score", f"{float(score):.1f} of 100; {known_weight} of 100 points of weight are known")
+    yield _line("score", f"{float(score):.1f} of 100; {known_weight} of 100 weight known")
     yield _line("why", f"{'':<16}{'value':>20}{'points':>9}{'weight':>9}{'adds':>8}")
     for name in FACTOR_WORDS:
         if name in factors:
@@ -157,17 +159,17 @@ def _change_texts(changes: Document, tier: str) -> Iterator[str]:
     purchase = changes.get("purchase")
     if purchase:
         amount = money(purchase["amount"], purchase["currency"])
-        yield f"buying {amount} more (net) would make it {purchase['tier']}"
+        yield f"buying {amount} more (net) would lift it to {purchase['tier']}"
     elif changes.get("blocked_by"):
         blocked = listed(name.replace("_", " ") for name in changes["blocked_by"])
-        yield f"no purchase alone lifts it; in its way: {blocked}"
+        yield f"no purchase alone lifts it; blocked by: {blocked}"
     if changes.get("payment"):
-        yield f"paying all that is overdue would make it {changes['payment']}"
+        yield f"paying all overdue invoices would lift it to {changes['payment']}"
     for name, rating in (changes.get("rating") or {}).items():
         if rating:
-            yield f"{FACTOR_WORDS[name]} rated {rating['more']} higher would make it {rating['tier']}"
+            yield f"{FACTOR_WORDS[name]} rated {rating['more']} higher would lift it to {rating['tier']}"
     if changes.get("falls_on"):
-        yield f"without anything new it falls below {tier} on {changes['falls_on']}"
+        yield f"without new events it falls below {tier} on {changes['falls_on']}"
     if changes.get("approval"):
         yield f"approval is {changes['approval']}"
 
@@ -188,13 +190,11 @@ def _contact(engagement: Document | None) -> Iterator[str]:
     contact = engagement["contact"]
     last = f"last {day(contact['last_on'])}" if contact["ever_met"] else "never met"
     if contact["status"] is None:
-        yield _line("contact", f"{last}; none is owed below general")
+        yield _line("contact", f"{last}; no cadence below general")
     else:
         status = contact["status"].replace("_", " ")
-        kept = f"; cadence kept {percent(contact['adherence'])} of 90 days" if contact["adherence"] is not None else ""
-        yield _line(
-            "contact", f"{status}: due {day(contact['due_on'])}, {last}, owed every {contact['cadence_days']} days"
-        )
+        kept = f"; cadence met {percent(contact['adherence'])} of 90 days" if contact["adherence"] is not None else ""
+        yield _line("contact", f"{status}: due {day(contact['due_on'])}, {last}, every {contact['cadence_days']} days")
         yield _line(
             "", f"{contact['visits_365d']['total']} visits in 365 days, {contact['visits_90d']['total']} in 90{kept}"
         )

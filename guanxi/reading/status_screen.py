@@ -1,29 +1,29 @@
 """A status on one screen of 100 columns."""
 
-from guanxi.reading.progress import Progress
-from guanxi.reading.services import Answer
-from guanxi.reading.status import MAX_COUNTED, Status
 from guanxi.reading.words import instant
+from operations.status.progress import Progress
+from operations.status.services import Answer
+from operations.status.status import MAX_COUNTED, Status
 
-_NO_ADDRESSES = "  (addresses not known: start them with 'guanxi up', or give --url NAME=http://...)"
+_NO_ADDRESSES = "  (addresses unknown: start them with 'guanxi up', or pass --url NAME=http://...)"
 WIDTH = 100
 
 
 def screen(status: Status, where: str) -> str:
-    """Text of one screen. where: what was asked, in words."""
+    """The text of one screen. where: which servers, in words."""
     lines = [f"{instant(status.at)}   {where}   {'all is well' if status.well else 'NOT WELL'}", ""]
     lines += [f"! {problem}" for problem in status.problems]
     lines += [""] if status.problems else []
     lines += [f"{'services':<16}{'':<12}{'partitions':>10}{'behind':>10}"]
     lines += [line for answer in status.services for line in _service(answer)] or [_NO_ADDRESSES]
     lines += ["", f"{'readers':<16}{'topic':<24}{'records':>14}{'to go':>12}"]
-    lines += [_reader(reader) for reader in status.readers] or ["  (not known)"]
+    lines += [_reader(reader) for reader in status.readers] or ["  (unknown)"]
     lines += ["", f"{'views':<14}{'documents':>12}{'due':>9}{'frozen':>8}{'quarantine':>12}   newest event on the log"]
     for view in status.views:
         due = f"{view.due:,}{'+' if view.due == MAX_COUNTED else ''}"
         counts = f"{view.documents:>12,}{due:>9}{view.frozen:>8,}{view.quarantined:>12,}"
         lines.append(f"  {view.view:<12}{counts}   {instant(view.recorded_at)}")
-    lines += [] if status.views else ["  (not known)"]
+    lines += [] if status.views else ["  (unknown)"]
     lines += ["", f"rejected        {_rejected(status)}"]
     return "\n".join(line[:WIDTH] for line in lines)
 
@@ -44,7 +44,7 @@ def _reader(reader: Progress) -> str:
 def _rejected(status: Status) -> str:
     found = status.rejected
     if found is None:
-        return "(not known)"
+        return "(unknown)"
     if not found.kept:
         return "none"
     return f"{found.kept:,} kept, {found.last_day:,} in the last day, {found.last_hour:,} in the last hour"

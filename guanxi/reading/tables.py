@@ -1,4 +1,4 @@
-"""Tables over documents of the views. Pure: they take documents and give what a console prints."""
+"""Tables of the views' documents. Pure: from documents to what a console prints."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ REPRESENTATIVE_COLUMNS = 19
 
 
 def _table(*columns: str, right: Sequence[str] = (), wrapped: Sequence[str] = ()) -> Table:
-    """Columns in `right` are numbers; those in `wrapped` give way when the terminal is narrow."""
+    """Columns in `right` are numbers; those in `wrapped` wrap on a narrow terminal."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
     for column in columns:
         table.add_column(
@@ -41,7 +41,7 @@ def _table(*columns: str, right: Sequence[str] = (), wrapped: Sequence[str] = ()
 
 
 def _short(text: str, columns: int = NAME_COLUMNS) -> str:
-    """At most so many columns that a table keeps its shape; a Chinese character takes two."""
+    """Cut to a width in columns, so that the table keeps its shape; a Chinese character takes two."""
     return text if cell_len(text) <= columns else f"{set_cell_size(text, columns - 1).rstrip()}…"
 
 
@@ -61,7 +61,7 @@ def tiers(rows: Sequence[Document], currency: str) -> Table:
 
 
 def movements_by_month(rows: Sequence[Document]) -> Table:
-    """Into each tier from below (+) and from above (-), by month."""
+    """Moves into each tier from below (+) and above (-), by month."""
     into = [f"{sign}{tier}" for tier in HIGHEST_FIRST for sign in ("+", "-")]
     into = [name for name in into if name not in {"-strategic", "+potential"}]
     table = _table("month", *into, right=into)

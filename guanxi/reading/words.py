@@ -26,7 +26,7 @@ def money(amount: str, currency: str = "") -> str:
 
 
 def factor_value(name: str, value: Any, currency: str) -> str:
-    """A factor's value as measured; "unknown" where there is none."""
+    """A factor's value as measured, or "unknown"."""
     if value is None:
         return "unknown"
     if name == "purchase_volume":

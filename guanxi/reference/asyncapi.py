@@ -2,29 +2,36 @@
 
 from typing import Any
 
+from guanxi.reference.changes import change_schemas
 from guanxi.reference.schemas import event_schema
+from services import SERVICES
 from shared.events.registry import DECISIONS, FACTS
 from shared.events.types import TIERS as TIERS_OF_CUSTOMERS
-from shared.topics import INBOX, LOG, TIERS, TOPICS, Topic
+from shared.service import readers, writers
+from shared.topics import CHANGES, INBOX, LOG, TIERS, TOPICS, Topic
 
 CONTENT_TYPE = "application/cloudevents+json"
 
 
 def asyncapi() -> dict[str, Any]:
-    """The whole document. Servers are left to the operator: what runs where is no part of the contract."""
+    """The whole document, without servers: what runs where is not part of the contract."""
     upstream = [name for name, entry in FACTS.items() if not entry.internal]
     messages: dict[str, Any] = {}
     for name in upstream:
         messages[f"inbox.{name}"] = _message(name, event_schema(name, "door"), "as upstream sends it")
     for name in (*FACTS, *DECISIONS):
-        messages[f"log.{name}"] = _message(name, event_schema(name, "log"), "as it stands on the log")
+        messages[f"log.{name}"] = _message(name, event_schema(name, "log"), "as it is on the log")
     changed = event_schema("guanxi.tier.changed.v1", "log")
     changed["properties"]["data"] = _public_data()
     messages["tiers.guanxi.tier.changed.v1"] = _message("guanxi.tier.changed.v1", changed, "as downstream reads it")
+    changes = change_schemas()
+    for name, schema in changes.items():
+        messages[f"changes.{name}"] = _message(name, schema, "as followers of changes read it")
     on_topic = {
         INBOX.name: [f"inbox.{name}" for name in upstream],
         LOG.name: [f"log.{name}" for name in (*FACTS, *DECISIONS)],
         TIERS.name: ["tiers.guanxi.tier.changed.v1"],
+        CHANGES.name: [f"changes.{name}" for name in changes],
     }
     return {
         "asyncapi": "3.0.0",
@@ -51,7 +58,7 @@ def _message(name: str, schema: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _public_data() -> dict[str, Any]:
-    """What of a TierChanged is public (services/tiering/handlers.py)."""
+    """The public part of a TierChanged (services/tiering/handlers.py)."""
     tier = {"enum": list(TIERS_OF_CUSTOMERS)}
     properties = {
         "version": {"type": "integer", "minimum": 1},
@@ -63,7 +70,7 @@ def _public_data() -> dict[str, Any]:
 
 
 def _embedded(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema with its definitions where references find them once it stands inside another document."""
+    """A schema whose definitions references still find once it is inside another document."""
     definitions = schema.get("$defs", {})
 
     def inlined(value: Any) -> Any:
@@ -98,11 +105,11 @@ def _channel(topic: Topic, messages: list[str]) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    """Seen from guanxi: it receives from the inbox, sends the rest."""
+    """Operations from guanxi's side: it receives from the inbox and sends the rest."""
     operations: dict[str, Any] = {}
     for topic in TOPICS:
-        operations[f"receive {topic.name}"] = _operation("receive", topic, topic.readers)
-        operations[f"send {topic.name}"] = _operation("send", topic, topic.writers)
+        operations[f"receive {topic.name}"] = _operation("receive", topic, readers(topic, SERVICES.values()))
+        operations[f"send {topic.name}"] = _operation("send", topic, writers(topic, SERVICES.values()))
     return operations
 
 

@@ -1,5 +1,5 @@
-"""The OpenAPI document of the HTTP door: the same that the door serves."""
+"""The OpenAPI document of the HTTP door, the same one that the door serves."""
 
-from services.ingest.http_openapi import openapi
+from services.ingest.doors.http.openapi import openapi
 
 __all__ = ["openapi"]

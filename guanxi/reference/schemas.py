@@ -1,4 +1,4 @@
-"""JSON Schemas of all events: as upstream sends them, and as they stand on the log."""
+"""JSON Schemas of all events: as upstream sends them, and as they are on the log."""
 
 from typing import Any, Literal
 
@@ -40,8 +40,10 @@ def event_schema(name: str, side: Side) -> dict[str, Any]:
         if name in FACTS:
             properties["keyid"] = {
                 "type": "string",
-                "description": "the API key that sent it; absent where the HTTP door does not vouch for one, so that "
-                "the actor is only claimed",
+                "description": (
+                    "the API key that sent it; absent if the HTTP door does not vouch for one; then the "
+                    "actor is only claimed"
+                ),
             }
         properties["backfill"] = {"type": "boolean", "description": "history, decided as of its own time"}
         if name in FACTS and (FACTS[name].kind or name == "guanxi.record.voided.v1"):
@@ -74,7 +76,7 @@ def _identifier(description: str) -> dict[str, Any]:
 def _replaces() -> dict[str, Any]:
     return {
         "type": "object",
-        "description": "the revision that this one replaces; data is null where that one was a void",
+        "description": "the revision that this one replaces; data is null if that one was a void",
         "properties": {
             "revision": {"type": "integer", "minimum": 1},
             "time": {"type": "string", "format": "date-time"},

@@ -1,7 +1,6 @@
 """python -m services.engagement"""
 
-from services.engagement.app import SERVICE, run
+from services.engagement.service import SERVICE
 from shared.process import main
-from shared.settings import Settings
 
-main(SERVICE, Settings, run)
+main(SERVICE)

@@ -7,20 +7,22 @@ from zoneinfo import ZoneInfo
 from pymongo import ReplaceOne
 
 from services.engagement.calendar import Calendar
+from services.engagement.domain import CUSTOMERS, REPRESENTATIVES
 from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
-from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, week_name
+from services.engagement.rules.days import BusinessTime, monday_of, week_name
+from services.engagement.stored import PRIVATE_FIELDS
+from services.engagement.stored_visits import VISITS
 from services.engagement.views import contact_plan as plan
 from services.engagement.views import lists, overviews
 from services.engagement.views.freshness import FRESHNESS
 from services.engagement.views.rep_weeks import rep_weeks
+from shared.facts.days import iso, to_instant
 from shared.mongo import Database, transient_errors
 from shared.mongo.schema import Index, Schema, View
 
-CUSTOMERS = "engagement"
-REPRESENTATIVES = "representatives"
-VISITS = "engagement_visits"
-"""A customer's visits by week, with all their revisions: private, as the fold is."""
 WEEKS = "weeks"
+MAX_WEEKS = 10_000
+"""Of the calendar: two centuries."""
 
 
 SCHEMA = Schema(
@@ -61,6 +63,8 @@ SCHEMA = Schema(
         View("rep_weeks", WEEKS, rep_weeks, generational=False),
         View("goals", CUSTOMERS, lists.goals),
     ),
+    filled=(WEEKS,),
+    private=PRIVATE_FIELDS,
 )
 
 
@@ -91,3 +95,16 @@ async def write_weeks(database: Database, documents: list[dict[str, Any]]) -> No
         await database[WEEKS].bulk_write(
             [ReplaceOne({"week": document["week"]}, document, upsert=True) for document in documents], ordered=False
         )
+
+
+async def read_weeks(database: Database) -> list[dict[str, Any]]:
+    """All weeks that are stored, as `week_documents` makes them."""
+    async with transient_errors():
+        return await database[WEEKS].find({}, {"_id": 0}).to_list(MAX_WEEKS)
+
+
+async def last_week(database: Database) -> dict[str, Any] | None:
+    """The latest week that is stored."""
+    async with transient_errors():
+        found: dict[str, Any] | None = await database[WEEKS].find_one({}, sort=[("week", -1)])
+    return found

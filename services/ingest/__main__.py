@@ -1,7 +1,6 @@
 """python -m services.ingest"""
 
-from services.ingest.app import SERVICE, run
-from services.ingest.settings import IngestSettings
+from services.ingest.service import SERVICE
 from shared.process import main
 
-main(SERVICE, IngestSettings, run)
+main(SERVICE)

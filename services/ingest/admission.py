@@ -1,11 +1,11 @@
-"""From the inbox to the log, each record once (architecture.md, invariants 2, 3, 4, 11).
+"""From the inbox to the log, each record exactly once (architecture.md, invariants 2, 3, 4, 11).
 
-A batch goes through in four steps, and only in this order: every record is judged by itself; judged against the claims
-and claimed, while names of persons are stored; what was accepted is appended to the log, what was refused to
-`guanxi.rejected`; the position on the inbox moves. Whatever fails, the batch comes again from the stored position, and
-since a claim knows the position that made it, the same records leave with the same content.
+A batch takes four steps, always in this order: judge every record by itself; judge it against the claims and claim it,
+while storing names of persons; append accepted records to the log and refused ones to `guanxi.rejected`; move the
+position on the inbox. If any step fails, the batch is read again from the stored position. A claim knows the position
+that made it, so the same records are written with the same content.
 
-Nothing here waits for a time or knows a driver, and no clock is read but to measure: a simulation can run it.
+Nothing here sleeps, knows a driver, or reads a clock except to measure, so that a simulation can run it.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from hmac import compare_digest
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from services.ingest.domain import (
+from services.ingest.admit import (
     Accepted,
     Candidate,
     Claim,
@@ -31,9 +31,9 @@ from services.ingest.domain import (
     read_quickly,
     refuse_key,
 )
-from services.ingest.rejected import rejected
-from services.ingest.vouching import vouched_key
-from services.ingest.wire import from_kafka, is_plain
+from services.ingest.doors.http.vouching import vouched_key
+from services.ingest.doors.kafka.wire import from_kafka, is_plain
+from services.ingest.refusals.publish import rejected
 from shared import metrics, tracing
 from shared.errors import Stop, Transient
 from shared.events.codec import encode_data
@@ -44,16 +44,17 @@ from shared.kafka.connection import Record, partition_of
 from shared.topics import INBOX
 
 MAX_CLAIM_ROUNDS = 8
-"""Rounds of judging and claiming before the batch is put back. Each lost round means that another owner made progress
+"""Rounds of judging and claiming before the batch is retried. Each lost round means that another owner made progress
 on the same records."""
 YIELD_EVERY_RECORDS = 100
-"""Judging takes some 50 microseconds a record; the HTTP door and the group's heartbeat wait meanwhile."""
+"""Judging takes some 50 microseconds a record, during which the HTTP door and the group's heartbeat wait."""
 MAX_ERRORS_PER_BATCH = 10
-"""Records of a batch that may set off an error of ours. Each is refused and can be sent again after a fix, so that one
-of them does not hold up a partition; more say that the error is not in the records, and admission stops."""
+"""Records of a batch that may raise an internal error. Each is refused and can be replayed after a fix, so that one
+bad record does not block a partition. More than this many means that the records are not the cause, and admission
+stops."""
 BACKFILL_HEADER = "backfill"
 """Set by `guanxi import --backfill` to the deployment's backfill token: history, decided as of its own time. With any
-other value a record is taken as a live one, so that who may only write the inbox cannot write the past.
+other value a record counts as live, so that permission to write the inbox does not include writing the past.
 """
 BINARY_HINT = "on Kafka they are called ce_id, ce_type ... with content-type: application/json"
 
@@ -62,18 +63,18 @@ _MAX_TIMESTAMP_MS = 7_258_118_400_000  # the year 2200, so that no record's time
 _OUR_ERROR = Refused(
     Reason.INTERNAL_ERROR,
     "",
-    "an error on our side, logged; send the record again after a fix (guanxi rejected replay)",
+    "an internal error, logged; replay the record after a fix (guanxi rejected replay)",
 )
 
 log = logging.getLogger(__name__)
 
 
 Person = tuple[str, str]
-"""The log's key that a person belongs to, and the person's id."""
+"""The log key that a person belongs to, and the person's id."""
 
 
 class Named(NamedTuple):
-    """A person's name, and `order`, which says by time, id and source of the event which name is the later one."""
+    """A person's name, and `order` (the event's time, id and source), which decides which name is the latest."""
 
     person: PersonName
     order: str
@@ -85,30 +86,30 @@ class Named(NamedTuple):
 
 
 class Store(Protocol):
-    """What admission keeps in MongoDB. All methods raise Transient when it does not answer."""
+    """What admission stores in MongoDB. All methods raise Transient when it does not answer."""
 
     async def find(self, identities: Sequence[bytes]) -> Mapping[bytes, Claim]:
         """The claims that exist, by identity, as a majority has them."""
         ...
 
     async def claim(self, claims: Collection[Claim]) -> bool:
-        """Store claims by compare-and-set on `v`, durably on a majority. False when another writer was quicker with
-        any of them; the others are stored.
+        """Store claims by compare-and-set on `v`, durably on a majority. Returns False when another writer changed any
+        of them first; the others are stored.
         """
         ...
 
     async def last_named(self, persons: Collection[Person]) -> dict[Person, str]:
-        """Of the persons whose names are stored, by which `Named.order`."""
+        """The `Named.order` of each person whose name is stored."""
         ...
 
     async def name(self, names: Collection[Named], known: Mapping[Person, str]) -> None:
-        """Store names of persons; the greatest order wins field by field, in whatever order they come. `known` is what
-        `last_named` said of them a moment ago.
+        """Store names of persons; the greatest order wins, field by field, whatever order they arrive in. `known` is
+        the result of `last_named` for them.
         """
         ...
 
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
-        """The next offset to admit of each partition of the inbox, 0 where nothing was."""
+        """The next offset to admit, by inbox partition; 0 where nothing was admitted."""
         ...
 
     async def move(self, positions: Mapping[int, int]) -> None:
@@ -117,14 +118,14 @@ class Store(Protocol):
 
 
 class Log(Protocol):
-    """Appends to a topic: each partition's records in order, all acknowledged, or Transient."""
+    """Appends to a topic: each partition's records in order, all acknowledged; else raises Transient."""
 
     async def append(self, topic: str, records: Iterable[Outgoing], /) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where admission works.
+    """The settings of admission.
 
     zone: of business days; generation: of the inbox; partitions: of the log; log, rejected: names of the topics;
     backfill_token: marks history; person_key: goes into the ids of persons known by name.
@@ -151,7 +152,7 @@ class Arrived:
 
 @dataclass(slots=True)
 class Verdicts:
-    """What becomes of a batch."""
+    """The outcome of a batch."""
 
     accepted: list[tuple[Candidate, Position, dict[str, Any] | None]] = field(default_factory=list)
     refused: list[tuple[Arrived, Refused]] = field(default_factory=list)
@@ -162,7 +163,7 @@ class Verdicts:
 class Admission:
     """The processor of the inbox (`shared.kafka.reader`).
 
-    pause: lets others run between records. `counts` says what became of the records since the start: accepted,
+    pause: lets others run between records. `counts` has the outcomes since the start: accepted,
     duplicate, refused:<reason>.
     """
 
@@ -180,15 +181,15 @@ class Admission:
         return await self._store.positions(partitions)
 
     def forget(self) -> None:
-        """Nothing is held between batches but the write of the positions, for which `positions` waits."""
+        """Between batches only the write of the positions is pending; `positions` waits for it."""
 
     async def close(self) -> None:
-        """Wait until the last batch's positions are stored; where they can't be, that batch comes again."""
+        """Wait until the last batch's positions are stored; if that fails, the batch is read again."""
         with suppress(Transient):
             await self._moved()
 
     async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
-        """Admit records, by partition of the inbox, each partition's beginning at its stored position."""
+        """Admit records, by inbox partition, each starting at its stored position."""
         with tracing.batch("admit", INBOX.name, sum(map(len, batches.values()))) as batch:
             await self._process(batches, batch)
 
@@ -215,8 +216,8 @@ class Admission:
             await self._log.append(self._place.rejected, [_rejected(one, why) for one, why in verdicts.refused])
 
     async def _moved(self) -> None:
-        """Wait until the positions of the batch before are stored. One such write is under way at most, beside the
-        next batch's first steps; a crash before it ends makes that batch come again, as any crash may.
+        """Wait until the previous batch's positions are stored. At most one such write is in flight, beside the next
+        batch's first steps; after a crash during the write the batch is read again, as after any crash.
         """
         moving, self._moving = self._moving, None
         if moving is not None:
@@ -238,7 +239,7 @@ class Admission:
                 except Exception as error:
                     errors += 1
                     if errors > MAX_ERRORS_PER_BATCH:
-                        raise Stop(f"more than {MAX_ERRORS_PER_BATCH} records of a batch set off an error") from error
+                        raise Stop(f"more than {MAX_ERRORS_PER_BATCH} records of a batch raised an error") from error
                     log.exception("inbox record %d/%d/%d", *position[:3], extra=tracing.of_record(record.headers))
                     judged = _OUR_ERROR
                 arrived.append(Arrived(record, position, appended_at, judged))
@@ -247,13 +248,12 @@ class Admission:
         return arrived
 
     async def _claim(self, arrived: Sequence[Arrived]) -> Verdicts:
-        """Judge against what is claimed, and claim, until no other owner comes between. Names of persons are stored
-        beside the claims, of what is accepted only.
+        """Judge against the claims, then claim, until no other owner interferes. Names of persons are stored at the
+        same time, for accepted records only.
 
-        The first round takes a record for a new one, as nearly all are: a claim that exists makes the insert fail, and
-        then the claims are read. (Measured: reading what is not there costs a tenth of the whole path.) Only where a
-        person is named the claim is looked for before, together with the person, so that no refused record leaves a
-        name.
+        The first round assumes that every record is new, as nearly all are: the insert of an existing claim fails, and
+        then the claims are read. (Measured: reading absent claims costs a tenth of the whole path.) Only for records
+        that name a person are the claims read first, together with the person, so that no refused record leaves a name.
         """
         candidates = [one.judged for one in arrived if isinstance(one.judged, Candidate)]
         known: dict[Person, str] = {}
@@ -273,13 +273,15 @@ class Admission:
                 return verdicts
             wanted = {candidate.identity: None for candidate in candidates if candidate.claimed}
             claims = dict(await self._store.find([*wanted]))
-        raise Transient(f"claims changed under us {MAX_CLAIM_ROUNDS} times in a row")
+        raise Transient(f"another process changed the claims {MAX_CLAIM_ROUNDS} times in a row")
 
     async def _store_claims(self, verdicts: Verdicts) -> bool:
         return not verdicts.changed or await self._store.claim(verdicts.changed.values())
 
     async def _name(self, verdicts: Verdicts, known: dict[Person, str]) -> None:
-        """Store the names in what is accepted; `known` says so then, so that a further round has nothing to store."""
+        """Store the names in accepted records, and note them in `known`, so that a further round has nothing to
+        store.
+        """
         names = [named for candidate, _, _ in verdicts.accepted if candidate.names for named in _names(candidate)]
         if names:
             await self._store.name(names, known)
@@ -309,7 +311,7 @@ class Admission:
 def read(
     record: Record, appended_at: datetime, zone: ZoneInfo, backfill_token: bytes = b"1", person_key: bytes = b""
 ) -> Candidate | Refused:
-    """What a record of the inbox is by itself."""
+    """Judge an inbox record by itself."""
     headers, value = record.headers, record.value
     backfill = any(name == BACKFILL_HEADER and compare_digest(text or b"", backfill_token) for name, text in headers)
     candidate: Candidate | None = None
@@ -330,7 +332,7 @@ def read(
 
 
 def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdicts:
-    """Judge records in order, each against the claims as the ones before it left them; `claims` is used up."""
+    """Judge records in order, each against the claims left by those before it; changes `claims`."""
     verdicts = Verdicts()
     for one in arrived:
         candidate = one.judged
@@ -365,7 +367,7 @@ def _tell(batch: tracing.Batch, arrived: Iterable[Arrived]) -> None:
 
 
 async def _all_of(*steps: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Do all at once, and wait for all even when one fails: what is still under way must not meet the next attempt."""
+    """Run all at once, and wait for all even if one fails: work still in flight must not overlap the next attempt."""
     results = await asyncio.gather(*steps, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

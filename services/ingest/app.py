@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from starlette.routing import BaseRoute, Mount
 
 from services.ingest.admission import Admission, Place
+from services.ingest.doors.http.door import create_door
+from services.ingest.doors.http.keys import ApiKeys
 from services.ingest.handlers import KafkaInbox
-from services.ingest.http import create_door
-from services.ingest.keys import ApiKeys
 from services.ingest.limits import DoorLimits
+from services.ingest.service import SERVICE
 from services.ingest.settings import IngestSettings, key_bytes
 from services.ingest.store import MongoClaims, MongoStore, check_person_key
 from shared.errors import Malformed
@@ -22,15 +23,15 @@ from shared.mongo import Database, connect
 from shared.mongo.generations import current_generation, log_generation
 from shared.mongo.ping import mongo_check
 from shared.process import EXIT_MISCONFIGURED, Process
+from shared.service import Service
 from shared.topics import INBOX, LOG, REJECTED
-
-SERVICE = "ingest"
 
 log = logging.getLogger(__name__)
 
 
-def run(process: Process, settings: IngestSettings) -> int:
-    """Run the service; gives the exit code."""
+def run(service: Service, process: Process, settings: IngestSettings) -> int:
+    """Run the service; returns the exit code."""
+    del service  # this one
     try:
         keys = ApiKeys(settings.api_keys_file)
     except Malformed as error:
@@ -58,7 +59,7 @@ def door_routes(
     keys: ApiKeys,
     generation: Callable[[], int | None] = lambda: None,
 ) -> list[BaseRoute]:
-    """The HTTP door, at the root; health stands before it. generation: of the inbox, None until it is known."""
+    """The HTTP door, at the root, behind the health checks. generation: of the inbox, None until it is known."""
     door = create_door(
         inbox,
         keys,
@@ -73,8 +74,8 @@ def door_routes(
 
 
 async def prepare_admission(process: Process, settings: IngestSettings, database: Database, generation: int) -> Broker:
-    """Make admission and register it with the process. generation: of the inbox. Raises Transient while MongoDB is
-    away.
+    """Create admission and register it with the process. generation: of the inbox. Raises Transient while MongoDB is
+    unreachable.
     """
     await log_generation(database, settings)
     person_key = key_bytes(settings.person_key)
@@ -94,10 +95,11 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
         ),
     )
     read_odd_headers()
-    broker = make_broker(settings, SERVICE)
+    broker = make_broker(settings, SERVICE.name)
     topic = INBOX.full_name(settings)
-    group = f"{settings.topic_prefix}guanxi-{SERVICE}"
-    reader = TopicReader(topic, group, admission, settings, process.health, on_stop=process.stop, gapless=False)
+    reader = TopicReader(
+        topic, SERVICE.group(settings), admission, settings, process.health, on_stop=process.stop, gapless=False
+    )
     reader.register(broker)
     process.health.checks["mongodb"] = mongo_check(database)
     process.closing += [appender.close, admission.close]

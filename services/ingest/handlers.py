@@ -1,4 +1,4 @@
-"""What the HTTP door hands over: events written to the inbox and acknowledged by Kafka."""
+"""Writes the HTTP door's events to the inbox, acknowledged by Kafka."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,11 +16,9 @@ STOP_SECONDS = 5.0
 
 
 class KafkaInbox:
-    """`services.ingest.inbox.InboxWriter` on Kafka. Requests share one producer; it starts with the first of them, so
-    that the door can open before Kafka answers, and is made anew after a failure.
-
-    Batches may be in flight together: between records of the inbox nobody promised an order beyond a sender's own,
-    and one who sends the next request waited for the answer to the last.
+    """`services.ingest.inbox.InboxWriter` on Kafka. Requests share one producer. It starts with the first request, so
+    that the door can open before Kafka answers, and is replaced after a failure. Batches may be in flight together: the
+    inbox promises no order beyond a single sender's, and a sender waits for one answer before sending the next request.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -66,7 +64,7 @@ class KafkaInbox:
             return self._producer
 
     async def _drop(self, producer: AIOKafkaProducer | None) -> None:
-        """Throw away the producer that failed, unless another request has done so already."""
+        """Discard the producer that failed, unless another request already did."""
         if producer is not None and producer is self._producer:
             self._producer = None
             await _stop(producer)

@@ -1,16 +1,14 @@
-"""What the doors need of the rest: a way onto the inbox, and a look at the claims. Both have an in-memory
-twin in tests.
-"""
+"""What the doors need: a writer to the inbox and a reader of the claims. Both have an in-memory twin in tests."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from services.ingest.domain import Claim
+from services.ingest.admit import Claim
 
 
 class InboxRecord(NamedTuple):
-    """A record for the inbox: the log's key, the event as it was sent, headers. `beside`: a key to whose partition it
-    goes instead of its own, so that admission meets the two in their order.
+    """A record for the inbox: the log key, the event as sent, headers. `beside`: a key whose partition it goes to
+    instead of its own, so that admission reads the two in order.
     """
 
     key: bytes
@@ -20,9 +18,7 @@ class InboxRecord(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """Where a record stands on the inbox; `timestamp_ms` is the broker's append time, -1 when it did not
-    say.
-    """
+    """A record's position on the inbox; `timestamp_ms` is the broker's append time, -1 if unknown."""
 
     partition: int
     offset: int
@@ -33,14 +29,14 @@ class InboxWriter(Protocol):
     """Appends to the inbox; shared by concurrent requests."""
 
     async def write(self, records: Sequence[InboxRecord]) -> Sequence[Appended]:
-        """Append all and wait for all acknowledgements (acks=all). Raises Transient when any is missing: then
-        some may stand on the inbox, and all may be written again.
+        """Append all and wait for all acknowledgements (acks=all). Raises Transient if any is missing; then some may be
+        on the inbox, and all can be written again.
         """
         ...
 
 
 class SeenClaims(Protocol):
-    """A look at what admission has claimed."""
+    """Reads what admission has claimed."""
 
     async def find(self, identities: Sequence[bytes]) -> Mapping[bytes, Claim]:
         """The claims that exist, by identity. Raises Transient."""

@@ -1,4 +1,4 @@
-"""The limits of the HTTP door, each with its reason, and what keeps to the two that are counted over time."""
+"""The limits of the HTTP door, each with its reason, and the counters for the two limits over time."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
@@ -6,26 +6,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 MAX_BODY_BYTES = 1024 * 1024
-"""Of one request, after decompression: bounds what a request can make the process hold."""
+"""Largest request after decompression: bounds what one request can make the process hold."""
 MAX_EVENTS = 500
-"""Of one request: bounds the work between two looks at the event loop, and the answer's size."""
+"""Most events per request: bounds the work between two turns of the event loop, and the size of the answer."""
 BODY_SECONDS = 20.0
-"""To receive one body: a slow sender must not hold one of the places below for ever."""
+"""Time to receive a body: a slow sender must not hold one of the slots below forever."""
 BODY_GRACE_SECONDS = 5.0
 LEAST_BODY_BYTES_PER_SECOND = 16 * 1024
-"""Of a body, after the grace: who sends slower than an old modem holds a place for nothing."""
+"""Slowest body after the grace period: a sender slower than an old modem wastes a slot."""
 WRITE_SECONDS = 10.0
-"""For Kafka's acknowledgement: then the answer is 503, and sending again is safe."""
+"""Time for Kafka's acknowledgement; then the answer is 503, and it is safe to send again."""
 LOOK_SECONDS = 0.15
-"""For the look at known claims: it only makes the answer more telling, so it may not cost much."""
+"""Time to look up known claims: that only makes the answer more precise, so it must be cheap."""
 MAX_IN_FLIGHT = 64
-"""Requests in work: 64 bodies of 1 MiB and what they become stay well under the memory of a service."""
+"""Most requests processed at once: 64 bodies of 1 MiB and their events stay well below a service's memory."""
 MAX_IN_FLIGHT_PER_KEY = 16
-"""Of those, of one key; and never more than are left free, so that a few keys gone wild leave places for another."""
+"""Most of those per key, and never more than are still free, so that a few runaway keys leave slots for others."""
 EVENTS_PER_SECOND = 2000.0
-"""Per key, over time: a third of what admission takes, so that one upstream gone wild leaves room for the others."""
+"""Per key, on average: a third of admission's throughput, so that one runaway upstream leaves room for others."""
 BURST_SECONDS = 5.0
-"""How many seconds' worth a key may send at once after a quiet time."""
+"""How many seconds' worth a key may send at once after a pause."""
 MAX_BUCKETS = 1000
 RETRY_AFTER_BUSY_SECONDS = 1
 RETRY_AFTER_UNAVAILABLE_SECONDS = 5
@@ -33,7 +33,7 @@ RETRY_AFTER_UNAVAILABLE_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class DoorLimits:
-    """The limits that a deployment or a test may set otherwise; the others are part of the contract."""
+    """The limits that a deployment or a test may change; the others are part of the contract."""
 
     max_in_flight: int = MAX_IN_FLIGHT
     max_in_flight_per_key: int = MAX_IN_FLIGHT_PER_KEY
@@ -47,7 +47,7 @@ class DoorLimits:
 
 @dataclass(slots=True)
 class WorkPlaces:
-    """Requests in work, by key."""
+    """Requests being processed, by key."""
 
     most: int
     most_per_key: int
@@ -55,12 +55,12 @@ class WorkPlaces:
     of_key: Counter[str] = field(default_factory=Counter)
 
     def free_for(self, key: str) -> bool:
-        """Whether a request of this key may come in."""
+        """Whether a request with this key may start."""
         return self.of_key[key] < min(self.most_per_key, self.most - self.taken)
 
     @contextmanager
     def one(self, key: str) -> Iterator[None]:
-        """Holds a place while a request is in work."""
+        """Holds a slot while a request is processed."""
         self.taken += 1
         self.of_key[key] += 1
         try:
@@ -80,8 +80,8 @@ class _Bucket:
 
 @dataclass(slots=True)
 class RateLimit:
-    """A token bucket per key. How many events a request holds is known only after it is read, so a request is
-    let in while the bucket is not empty, and charged afterwards; the debt is worked off before the next one.
+    """A token bucket per key. The number of events is known only after a request is read, so a request may start while
+    the bucket is not empty and is charged afterwards; the debt must be paid off before the next one.
 
     Times are seconds of a monotonic clock; `per_second` is the limit of this key.
     """
@@ -90,12 +90,12 @@ class RateLimit:
     _buckets: OrderedDict[str, _Bucket] = field(default_factory=OrderedDict)
 
     def wait_seconds(self, key: str, per_second: float, now_seconds: float) -> float:
-        """0 when a request may come in now, else how long until it may."""
+        """0 if a request may start now, else how long to wait."""
         tokens = self._bucket(key, per_second, now_seconds).tokens
         return 0.0 if tokens > 0 else (1 - tokens) / per_second
 
     def charge(self, key: str, per_second: float, events: int, now_seconds: float) -> None:
-        """Count the events of a request that was let in."""
+        """Charge the events of a request."""
         self._bucket(key, per_second, now_seconds).tokens -= events
 
     def _bucket(self, key: str, per_second: float, now_seconds: float) -> _Bucket:

@@ -12,18 +12,18 @@ DAY_SECONDS = 86_400.0
 
 
 def key_bytes(secret: SecretStr | None) -> bytes:
-    """A secret as the rules take it; nothing where there is none."""
+    """A secret as bytes; empty if there is none."""
     return secret.get_secret_value().encode() if secret else b""
 
 
 class IngestSettings(Settings):
-    """What ingest needs to know."""
+    """The settings of ingest."""
 
     api_keys_file: Path = Path("api-keys.yaml")
-    """Keys of the HTTP door; without the file it answers 401 to all."""
+    """Keys of the HTTP door; without the file it answers 401 to every request."""
     person_key: Annotated[SecretStr, Field(min_length=16, max_length=64)] | None = None
-    """Goes into the ids of persons known by name only; fixed at the first start (ADR on ids of persons)."""
+    """Used for the ids of persons known by name only; fixed at the first start (ADR on ids of persons)."""
     events_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] = EVENTS_PER_SECOND
-    """Of one API key at the HTTP door, over time; a key may have a limit of its own."""
+    """Limit per API key at the HTTP door, on average; a key may have its own limit."""
     retry_for_seconds: Annotated[float, Field(ge=0)] = DAY_SECONDS
-    """Longer than the other services': the HTTP door is open meanwhile, and the inbox keeps what comes for 7 days."""
+    """Longer than for other services: the HTTP door stays open meanwhile, and the inbox keeps events for 7 days."""

@@ -1,7 +1,7 @@
 """What ingest keeps in MongoDB: claims, names of persons, positions on the inbox.
 
-A claim is written and read as a majority has it, so that no rollback can forget one. A position may fall back: then
-records are published again, and readers of the log pass over them (architecture.md, invariants 3 and 4).
+Claims are written and read with majority concern, so that no rollback can lose one. A position may roll back: then
+records are published again, and readers of the log skip them (architecture.md, invariants 3 and 4).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from services.ingest.admission import Named, Person
-from services.ingest.domain import Claim, Entry
+from services.ingest.admit import Claim, Entry
 from shared.errors import Stop
 from shared.events.codec import encode_json
 from shared.events.event import Position
@@ -41,28 +41,28 @@ SCHEMA = Schema(
 )
 
 MAX_REPLY_CLAIMS = 2_000
-"""Identities per query; a batch has hardly ever more."""
+"""Identities per query; a batch rarely has more."""
 _DUPLICATE_KEY = 11000
 PERSON_KEY = "person key"
 
 
 async def fix_person_key(database: Database, person_key: bytes) -> None:
-    """Write down by which key ids of persons are made, as a hash of it. Raises Stop when it is another than before."""
+    """Store a hash of the key for the ids of persons. Raises Stop if the key has changed."""
     await check_person_key(database, person_key)
     if await last_applied(database, PERSON_KEY) is not None:
         return
     async with transient_errors():
         older = person_key and await database[CLAIMS].find_one({}, {"_id": 1}) is not None
     if older:
-        raise Stop("events were admitted before there was a GUANXI_PERSON_KEY; go on without one (docs/security.md)")
+        raise Stop("events were admitted before GUANXI_PERSON_KEY was set; continue without it (docs/security.md)")
     await note_applied(database, PERSON_KEY, _fingerprint(person_key))
 
 
 async def check_person_key(database: Database, person_key: bytes) -> None:
-    """Raises Stop when ids of persons would not be what they were: each would count as somebody new."""
+    """Raises Stop if ids of persons would change: each would count as a new person."""
     known = await last_applied(database, PERSON_KEY)
     if known is not None and known != _fingerprint(person_key):
-        raise Stop("GUANXI_PERSON_KEY is not the one that this database began with; give that one back")
+        raise Stop("GUANXI_PERSON_KEY differs from this database's first one; restore that one")
 
 
 def _fingerprint(person_key: bytes) -> str:
@@ -70,7 +70,7 @@ def _fingerprint(person_key: bytes) -> str:
 
 
 class MongoClaims:
-    """The claims: what the HTTP door looks at and admission changes."""
+    """The claims: read by the HTTP door, changed by admission."""
 
     def __init__(self, database: Database) -> None:
         self._claims = database.get_collection(CLAIMS, read_concern=ReadConcern("majority"), write_concern=MAJORITY)
@@ -87,7 +87,9 @@ class MongoClaims:
         return found
 
     async def claim(self, claims: Collection[Claim]) -> bool:
-        """Store claims by compare-and-set on `v`. False when another writer was quicker with any; the others stand."""
+        """Store claims by compare-and-set on `v`. Returns False if another writer changed any of them first; the
+        others are stored.
+        """
         new = [_document(claim) for claim in claims if claim.v == 0]
         known = [ReplaceOne({"_id": claim.identity, "v": claim.v}, _document(claim)) for claim in claims if claim.v > 0]
         all_stored = True
@@ -115,16 +117,17 @@ class MongoStore(MongoClaims):
         self._positions = database.get_collection(POSITIONS, write_concern=WriteConcern(w=1))
 
     async def last_named(self, persons: Collection[Person]) -> dict[Person, str]:
-        """Of the persons whose names are stored, by which `Named.order`."""
+        """The `Named.order` of each person whose name is stored."""
         wanted = {"_id": {"$in": [_person_id(person) for person in persons]}}
         async with transient_errors():
             found = await self._people.find(wanted, {"order": 1}).to_list(length=len(persons))
         return {(one["_id"]["key"], one["_id"]["person_id"]): one["order"] for one in found}
 
     async def name(self, names: Collection[Named], known: Mapping[Person, str]) -> None:
-        """Store names; the greatest order wins field by field, in whatever order they come. Who is not `known` is
-        inserted, who is gets the later name set. (Measured: an upsert that finds nothing costs eight times an insert,
-        an insert that fails more than both together.)
+        """Store names; the greatest order wins, field by field, whatever order they arrive in.
+
+        Inserts persons that are not `known`, and updates the others. (Measured: an upsert that finds nothing costs
+        eight times an insert; a failing insert costs more than both together.)
         """
         latest: dict[Person, Named] = {}
         for named in sorted(names, key=_order):
@@ -139,7 +142,7 @@ class MongoStore(MongoClaims):
                 await self._people.bulk_write([_renamed(named) for named in later], ordered=False)
 
     async def _insert(self, names: Sequence[Named]) -> list[Named]:
-        """Those of them whom another owner has named meanwhile."""
+        """The persons that another owner has named in the meantime."""
         if names:
             try:
                 await self._people.insert_many([_person(named) for named in names], ordered=False)
@@ -150,7 +153,7 @@ class MongoStore(MongoClaims):
         return []
 
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
-        """The next offset to admit of each partition of the inbox, 0 where nothing was."""
+        """The next offset to admit, by inbox partition; 0 where nothing was admitted."""
         ids = {self._position_id(partition): partition for partition in partitions}
         stored = dict.fromkeys(partitions, 0)
         async with transient_errors():
@@ -173,7 +176,7 @@ class MongoStore(MongoClaims):
 
 
 def _document(claim: Claim) -> Document:
-    """The stored form: what undoing needs is kept as JSON, which the log shows and MongoDB never looks into."""
+    """The stored form: what undoing needs is JSON, which the log shows and MongoDB never reads."""
     document: Document = {
         "_id": claim.identity,
         "v": claim.v + 1,

@@ -1,7 +1,6 @@
 """python -m services.tiering"""
 
-from services.tiering.app import SERVICE, run
+from services.tiering.service import SERVICE
 from shared.process import main
-from shared.settings import Settings
 
-main(SERVICE, Settings, run)
+main(SERVICE)

@@ -11,20 +11,18 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.tiering import projection
+from services.tiering import rows, stored
 from services.tiering.policy import Policies, in_force, next_effective
-from services.tiering.rules import document as stored
-from services.tiering.rules import goals
-from services.tiering.rules.days import NEVER, Days, iso
 from services.tiering.rules.decide import decide
 from services.tiering.rules.evolve import FOLDED, evolve
 from services.tiering.rules.factors import assess
-from services.tiering.rules.latest import MICROSECOND
 from services.tiering.rules.standing import Standing, accept
 from services.tiering.rules.state import State
 from shared.events.decisions import Decision, TierChanged, TierProposed
 from shared.events.event import Event
 from shared.events.registry import NAMES
+from shared.facts import goals
+from shared.facts.days import MICROSECOND, NEVER, Days, iso
 from shared.fold.domain import Address, Row
 
 CUSTOMERS, OTHERS, HISTORY = "tiering", "tiering_others", "tier_history"
@@ -42,6 +40,7 @@ class Tiering:
     folds = frozenset(NAMES[fact] for fact in FOLDED)
     decides = frozenset({NAMES[TierChanged], NAMES[TierProposed]})
     decides_history = True
+    counts_told = False
 
     def __init__(self, policies: Policies, zone: ZoneInfo) -> None:
         if not policies:
@@ -117,7 +116,7 @@ class Tiering:
         """The row of a customer, and the fold."""
         if state.clock is None:
             return stored.dump(state, standing)
-        public = projection.row(state, standing, self.policies)
+        public = rows.row(state, standing, self.policies)
         public["as_of"] = _milliseconds(state.clock)
         outcomes = [
             {"metric": metric, "due_on": iso(goal.due_on), "outcome": goal.outcome}
@@ -156,7 +155,7 @@ class Tiering:
     def history(self, key: str, event: Event) -> Row | None:
         """Each decision leaves a document."""
         customer = _id(key)
-        return Row(HISTORY, f"{customer}/{event.data.version}", projection.history(customer, event))
+        return Row(HISTORY, f"{customer}/{event.data.version}", rows.history(customer, event))
 
 
 def _id(key: str) -> str:

@@ -1,13 +1,18 @@
 """What is done with accepted decisions beyond the views: the public topic of tiers."""
 
+from typing import Any
+
 from pydantic_core import to_json
 
 from shared.events.codec import format_instant
 from shared.events.decisions import TierChanged
 from shared.events.event import Event
+from shared.fold.entity import Entity
+from shared.service import Announces
+from shared.topics import TIERS
 
 
-def announce(key: str, event: Event) -> bytes | None:
+def announce(entity: Entity[Any, Any], event: Event) -> bytes | None:
     """The record of `guanxi.tiers` for an accepted decision: the tier and since when, nothing confidential.
 
     None for what changes no tier that is shown (domain.md: one with from = to is not published).
@@ -21,7 +26,7 @@ def announce(key: str, event: Event) -> bytes | None:
             "id": event.id,
             "source": event.source,
             "type": event.type,
-            "subject": key.partition(":")[2],
+            "subject": entity.subject,
             "time": format_instant(event.time),
             "datacontenttype": "application/json",
             "data": {
@@ -32,3 +37,6 @@ def announce(key: str, event: Event) -> bytes | None:
             },
         }
     )
+
+
+ANNOUNCES = Announces(TIERS, announce, lambda entity: entity.standing.version)

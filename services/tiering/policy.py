@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from services.tiering.rules.lines import Line, Steps, line, log_steps
-from services.tiering.rules.rounding import half_even, ratio_text
+from services.tiering.rules.rounding import half_even
 from shared.events.money import exponents, format_minor
 from shared.policies.entitlements import Entitlement
 
@@ -132,10 +132,6 @@ class Policy:
         per_minor = self.scaled_minor[self.base_currency]
         minor, rest = divmod(scaled, per_minor)
         return format_minor(half_even(scaled, per_minor) if rest else minor, self.base_currency)
-
-    def money_exactly(self, scaled: int) -> str:
-        """Scaled money as a decimal string with all its places."""
-        return ratio_text(scaled, self.unit, len(str(self.unit)) - 1)
 
 
 Policies = tuple[Policy, ...]

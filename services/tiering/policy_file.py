@@ -1,15 +1,17 @@
 """From a YAML file to a Policy, with errors that name file and line (domain.md: a policy is a versioned YAML file)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from services.tiering.policy import FACTORS, GROWTH, MARGIN, PAYMENT, VOLUME, Policy, Rung
+from services.tiering.policy import FACTORS, GROWTH, MARGIN, PAYMENT, VOLUME, Policies, Policy, Rung
 from services.tiering.yaml_part import Part, Problems, parse
 from shared.errors import Malformed
 from shared.events.money import exponents
 from shared.events.types import TIERS
+from shared.policies.adoption import Adopted
 from shared.policies.calendar import read_calendar
 from shared.policies.entitlements import Entitlement, read_entitlements
 
@@ -29,6 +31,11 @@ _KEYS = {
     "margin": _PLAIN | {"points"},
     "payment": _PLAIN | {*LATENESS, "unpaid"},
 }
+
+
+def read_policies(policies: Sequence[Adopted]) -> Policies:
+    """The versions as the rules use them, each from the day for which it was adopted."""
+    return tuple(replace(read_policy(one.text, one.id), effective_on=one.effective_on) for one in policies)
 
 
 def read_policy(text: str, name: str) -> Policy:
@@ -84,7 +91,7 @@ def _policy(root: Part, problems: Problems) -> Policy | None:
 def _currency(part: Part) -> str:
     code = part.scalar()
     if part.exists and code not in exponents():
-        part.problem(f"{code!r} is no currency code of ISO 4217 that money can be paid in, such as CNY")
+        part.problem(f"{code!r} is not an ISO 4217 code of a currency in circulation, such as CNY")
     return code
 
 
@@ -92,9 +99,9 @@ def _rates(part: Part, base: str) -> dict[str, Decimal]:
     rates = {}
     for code, rate in part.items():
         if code == base:
-            rate.problem("the base currency has no rate")
+            rate.problem("the base currency needs no rate")
         elif code not in exponents():
-            rate.problem(f"{code!r} is no currency code of ISO 4217 that money can be paid in, such as USD")
+            rate.problem(f"{code!r} is not an ISO 4217 code of a currency in circulation, such as USD")
         else:
             rates[code] = rate.decimal(Decimal("1e-9"), Decimal("1e9"), places=9)
     return rates
@@ -108,11 +115,11 @@ def _curve(part: Part, nothing: Curve, *, logarithmic: bool = False) -> Curve:
     for pair in part.part("points").sequence():
         ends = pair.sequence()
         if len(ends) != 2:
-            pair.problem("a pair [value, points] is expected")
+            pair.problem("expected a pair [value, points]")
             continue
         points.append((ends[0].decimal(low, Decimal(10**15), places=6), int(ends[1].decimal(Decimal(0), TOP) * 100)))
     if len(points) < 2:
-        part.part("points").problem("at least two points are needed")
+        part.part("points").problem("needs at least two points")
         return nothing
     if any(x1 <= x0 or y1 < y0 for (x0, y0), (x1, y1) in pairwise(points)):
         part.part("points").problem("points must ascend: each value above the one before, its points no lower")
@@ -138,7 +145,7 @@ def _rung(part: Part, tier: str) -> Rung:
     part.only({"enter", "hold", "gates", "approval"})
     enter, hold = part.score("enter"), part.score("hold")
     if hold > enter:
-        part.part("hold").problem("hold lies above enter: the tier would be left as soon as it is entered")
+        part.part("hold").problem("hold is above enter: a customer would leave the tier as soon as it enters")
     gates = part.part("gates", required=False)
     gates.only(set(FACTORS))
     least = tuple((FACTORS.index(name), gate.points_value()) for name, gate in gates.items() if name in FACTORS)

@@ -23,12 +23,12 @@ def _about(rung: Rung, policy: Policy) -> Iterator[str]:
     if rung.enter > best:
         yield f"no one can reach {rung.enter / 10}; the best score is {best / 10}"
     if rung.hold == rung.enter:
-        yield "hold equals enter: a customer at the border changes its tier with every purchase"
+        yield "hold equals enter: a customer at the border may change tier with every purchase"
     for factor, least in rung.gates:
         name = FACTORS[factor]
         if factor not in RATED and not policy.weights[factor]:
             passes = "everyone passes" if least <= policy.unknown else "no one can pass"
-            yield f"gate on {name}, which weighs nothing and scores as unknown: {passes}"
+            yield f"gate on {name}, which has no weight and scores as unknown: {passes}"
         elif least > most[factor]:
             yield f"gate on {name} at {least / 100}: no one can pass, it scores {most[factor] / 100} at most"
 
@@ -42,7 +42,7 @@ def most_points(policy: Policy) -> tuple[int, ...]:
 
 def _between(above: Rung, below: Rung) -> Iterator[str]:
     if above.enter <= below.enter:
-        yield f"entered at a score no lower than {TIERS[above.rank]}'s"
+        yield f"its enter score is not below {TIERS[above.rank]}'s"
     gates = dict(above.gates)
     for factor, least in below.gates:
         if least > gates.get(factor, 0):

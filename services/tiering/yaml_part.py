@@ -1,12 +1,15 @@
 """Parts of a YAML file that know their line. A problem is noted and reading goes on, so that all are told at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import yaml
+
+from shared.errors import Malformed
+from shared.yaml_lines import Document, Path, load
 
 MAX_PLACES = 6
 _NOWHERE = date(2000, 1, 1)
@@ -23,29 +26,23 @@ class Problems:
 def parse(text: str, problems: Problems) -> "Part | None":
     """The top of a file that is one mapping."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        problems.found.append(f"{problems.file}, line {line}: not YAML: {error.problem}")
+        document = load(text, problems.file)
+    except Malformed as error:
+        problems.found.append(str(error))
         return None
-    except yaml.YAMLError as error:
-        problems.found.append(f"{problems.file}: not YAML: {' '.join(str(error).split())}")
+    top = Part(problems, document, ())
+    if not isinstance(document.value, dict):
+        top.problem("expected a mapping of names to values")
         return None
-    part = Part(problems, "the file", node, 1)
-    if not isinstance(node, yaml.MappingNode):
-        part.problem("a mapping of names to values is expected")
-        return None
-    return part
+    return top
 
 
 class Part:
-    """A node, or the place where one is missing."""
+    """A place in a document, whether or not anything stands there."""
 
-    def __init__(self, problems: Problems, name: str, node: yaml.Node | None, line: int) -> None:
-        self._problems, self._name, self._node, self._line = problems, name, node, line
-        self._children: dict[str, Part] = {}
-        if isinstance(node, yaml.MappingNode):
-            self._read_children(node)
+    def __init__(self, problems: Problems, document: Document, path: Path) -> None:
+        self._problems, self._document, self._path = problems, document, path
+        self._node = document.nodes.get(path)
 
     @property
     def exists(self) -> bool:
@@ -54,62 +51,60 @@ class Part:
 
     def problem(self, what: str) -> None:
         """Note a problem of this part."""
-        self._problems.found.append(f"{self._problems.file}, line {self._line}: {self._name}: {what}")
+        name = ".".join(part for part in self._path if isinstance(part, str)) or "the file"
+        line = self._document.line(self._path)
+        self._problems.found.append(f"{self._problems.file}, line {line}: {name}: {what}")
 
-    def _read_children(self, node: yaml.MappingNode) -> None:
-        for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            child = Part(self._problems, name if self._name == "the file" else f"{self._name}.{name}", value, line)
-            if name in self._children:
-                child.problem("stands twice")
-            self._children[name] = child
+    def _names(self) -> Sequence[str]:
+        return [str(key.value) for key, _ in self._node.value] if isinstance(self._node, yaml.MappingNode) else ()
 
     def part(self, name: str, *, required: bool = True) -> "Part":
         """A part by name; one that does not exist when it is missing."""
-        found = self._children.get(name)
-        if found is None:
-            path = name if self._name == "the file" else f"{self._name}.{name}"
-            found = Part(self._problems, path, None, self._line)
-            if required and self.exists:
-                found.problem("is missing")
+        found = Part(self._problems, self._document, (*self._path, name))
+        if required and self.exists and not found.exists:
+            found.problem("is missing")
         return found
 
     def mapping(self, name: str) -> "Part":
         """A part that has parts of its own."""
         found = self.part(name)
         if found.exists and not isinstance(found._node, yaml.MappingNode):  # noqa: SLF001 - of its own kind
-            found.problem("a mapping of names to values is expected")
+            found.problem("expected a mapping of names to values")
         return found
 
     def only(self, names: set[str]) -> None:
         """Note parts that are not expected."""
-        for name, child in self._children.items():
+        for name, child in self.items():
             if name not in names:
                 child.problem(f"unknown; known are {', '.join(sorted(names))}")
 
     def items(self) -> Iterator[tuple[str, "Part"]]:
         """All parts by name."""
-        yield from self._children.items()
+        for name in self._names():
+            yield name, self.part(name)
 
     def sequence(self) -> list["Part"]:
         """The items of a list."""
         if not isinstance(self._node, yaml.SequenceNode):
             if self.exists:
-                self.problem("a list is expected")
+                self.problem("expected a list")
             return []
-        return [Part(self._problems, self._name, item, item.start_mark.line + 1) for item in self._node.value]
+        return [Part(self._problems, self._document, (*self._path, at)) for at in range(len(self._node.value))]
 
     def scalar(self) -> str:
         """The value as it is written."""
         if isinstance(self._node, yaml.ScalarNode) and self._node.value:
             return str(self._node.value)
         if self.exists:
-            self.problem("a single value is expected")
+            self.problem("expected a single value")
         return ""
 
     def value(self) -> Any:
         """The value as YAML understands it."""
-        return yaml.safe_load(yaml.serialize(self._node)) if self._node is not None else None
+        value: Any = self._document.value if self.exists else None
+        for step in self._path if self.exists else ():
+            value = value[step]
+        return value
 
     def decimal(self, low: Decimal, high: Decimal, *, places: int = 2) -> Decimal:
         """An exact number within limits, with so many decimals at most."""
@@ -118,10 +113,10 @@ class Part:
             number = Decimal(text)
         except InvalidOperation:
             if text:
-                self.problem(f"a number is expected, not {text!r}")
+                self.problem(f"expected a number, not {text!r}")
             return low
         if not number.is_finite() or not low <= number <= high:
-            self.problem(f"{text} does not lie from {low:f} to {high:f}")
+            self.problem(f"{text} is not between {low:f} and {high:f}")
             return low
         if number != round(number, places):
             self.problem(f"{text} has more than {places} decimals")
@@ -160,7 +155,7 @@ class Part:
             return default
         text = part.scalar()
         if text not in {"true", "false"}:
-            part.problem(f"true or false is expected, not {text!r}")
+            part.problem(f"expected true or false, not {text!r}")
         return text == "true"
 
     def day(self, name: str) -> date:
@@ -171,5 +166,5 @@ class Part:
             return date.fromisoformat(text)
         except ValueError:
             if text:
-                part.problem(f'a day such as "2026-01-31" is expected, not {text!r}')
+                part.problem(f'expected a day such as "2026-01-31", not {text!r}')
             return _NOWHERE

@@ -117,8 +117,10 @@ def encode_data(of: Attributes, data: dict[str, Any], position: Position | None 
     return encode_json(document), headers
 
 
-def decode(value: bytes, *, recorded_at: datetime, log: LogPosition) -> Event:
-    """The event of a log record of a known type; raises Malformed with what and where."""
+def decode(value: bytes, *, recorded_at: datetime, log: LogPosition, inbox: Position | None = None) -> Event:
+    """The event of a log record of a known type; raises Malformed with what and where. `inbox` is of the record's
+    headers, for who wants it.
+    """
     try:
         document = from_json(value, cache_strings="keys")
         name = document["type"]
@@ -141,6 +143,7 @@ def decode(value: bytes, *, recorded_at: datetime, log: LogPosition) -> Event:
             traceparent=document.get("traceparent"),
             actor=document.get("actor"),
             key_id=document.get("keyid"),
+            inbox=inbox,
         )
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
@@ -210,5 +213,5 @@ def content_hash(parts: Iterable[Any]) -> bytes:
 
 
 encode_json = Encoder().encode
-"""JSON as it stands on the log and in stores: compact, UTF-8, members in their order."""
+"""JSON as on the log and in stores: compact, UTF-8, members in their order."""
 _canonical = Encoder(order="sorted").encode

@@ -43,8 +43,8 @@ class Event:
     `shared.events.facts` or `.decisions`; `recorded_at` is the broker's append time (UTC); `backfill` marks history
     that is decided as of its own time (domain.md, Age); `traceparent` is W3C's; `actor` is who entered it upstream, as
     that system says, and `key_id` the API key that sent it: None where the HTTP door does not vouch for one, so that
-    the actor is only claimed. `dumped` is the JSON-ready form of a decision, where whoever made the decision has made
-    that too; a copy with other content is without it.
+    the actor is only claimed; `inbox` is where a fact came from, for who asked for it. `dumped` is the JSON-ready form
+    of a decision, where whoever made the decision has made that too; a copy with other content is without it.
     """
 
     type: str
@@ -61,6 +61,7 @@ class Event:
     traceparent: str | None = None
     actor: str | None = None
     key_id: str | None = None
+    inbox: Position | None = field(default=None, compare=False)
     dumped: dict[str, Any] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property

@@ -46,10 +46,10 @@ class Fact(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     UNDO_LEAVES_OUT: ClassVar[frozenset[str]] = frozenset()
-    """Fields that a later revision does not need to undo this one (they are left out of claims and `replaces`)."""
+    """Fields not needed to undo this fact (left out of claims and `replaces`)."""
 
     NULL_CLEARS: ClassVar[bool] = False
-    """Whether an explicit null says "clear this field"; elsewhere null is the same as absent."""
+    """Whether null clears a field; elsewhere null is the same as absent."""
 
     occurred_on: Day | None = None
 
@@ -107,7 +107,7 @@ class RepresentativeAbsent(Fact):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.to_on < self.from_on:
-            raise ValueError("to_on lies before from_on")
+            raise ValueError("to_on is before from_on")
         return self
 
 
@@ -254,7 +254,7 @@ class SatisfactionSurveyed(Fact):
         low, high = self.SCALES[self.instrument]
         for field, value in (("score", self.score), ("expectation", self.expectation)):
             if value is not None and not low <= value <= high:
-                raise ValueError(f"{field} of {self.instrument} lies from {low} to {high}")
+                raise ValueError(f"{field} of {self.instrument} must be from {low} to {high}")
         return self
 
 
@@ -343,14 +343,14 @@ class GoalSet(Fact):
     def _metric_of_scope(self) -> Self:
         metrics = CUSTOMER_METRICS if self.scope == "customer" else REPRESENTATIVE_METRICS
         if self.metric not in metrics:
-            raise ValueError(f"metric of a {self.scope} is one of {', '.join(sorted(metrics))}")
+            raise ValueError(f"the metric of a {self.scope} must be one of {', '.join(sorted(metrics))}")
         if self.target == self.baseline:
-            raise ValueError("target equals baseline")
+            raise ValueError("target must differ from baseline")
         return self
 
 
 INVOICE_PARTS: frozenset[RecordKind] = frozenset({"payment_part", "credit"})
-"""Kinds of records that are known by their invoice's id and their own."""
+"""Kinds of records that are identified by their invoice's id and their own."""
 
 
 class RecordVoided(Fact):

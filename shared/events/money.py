@@ -11,7 +11,7 @@ from shared.events.types import MAX_AMOUNT_DIGITS
 
 _MAX_AMOUNT_CHARS = 40
 _AMBIGUOUS = re.compile(r"[0-9]{1,3}\.[0-9]{3}", re.ASCII)
-"""12.000 may be twelve thousand, wherever a point parts thousands."""
+"""12.000 may mean twelve thousand, where a point separates thousands."""
 
 
 @cache
@@ -24,15 +24,15 @@ def parse_amount(value: object, currency: str) -> int | Refused:
     """Minor units of a positive amount: a decimal string, an int, or a Decimal (a JSON number as it was written)."""
     exponent = exponents().get(currency)
     if exponent is None:
-        hint = f"{currency!r} is no currency code of ISO 4217 that money can be paid in, such as CNY"
+        hint = f"{currency!r} is not an ISO 4217 code of a currency in circulation, such as CNY"
         return Refused(Reason.UNKNOWN_CURRENCY, "data.currency", hint)
     amount = _decimal(value)
     if amount is None:
-        return _invalid('a decimal string such as "1234.50" is expected')
+        return _invalid('expected a decimal string such as "1234.50"')
     if not amount.is_finite():
         return _invalid("it must be finite")
     if amount <= 0:
-        return _invalid("it must be above zero; send PurchaseRefunded for money that goes back")
+        return _invalid("it must be above zero; send PurchaseRefunded for refunded money")
     if amount.adjusted() >= MAX_AMOUNT_DIGITS:
         return _invalid(f"more than {MAX_AMOUNT_DIGITS} digits before the point")
     if exponent != 3 and _AMBIGUOUS.fullmatch(str(value)):
@@ -41,7 +41,7 @@ def parse_amount(value: object, currency: str) -> int | Refused:
     scaled = amount.scaleb(exponent)
     minor = int(scaled)
     if minor != scaled:
-        hint = f"{currency} has {exponent} decimals; {value} cannot be kept exactly"
+        hint = f"{currency} has {exponent} decimals; {value} can't be represented exactly"
         return Refused(Reason.INEXACT_AMOUNT, "data.amount", hint)
     return minor
 

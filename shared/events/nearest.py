@@ -5,10 +5,10 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 MAX_CHARS = 100
-"""Of a name that is looked at: comparing costs the product of the lengths, and no name of ours is half as long."""
+"""Longest name to compare: the cost is the product of the lengths, and our longest name is half as long."""
 MAX_KEPT = 2000
 CLOSE = 0.7
-"""How much alike two names must be, from 0 to 1: `amont` and `amount` are 0.9, `colour` and `source` 0.5."""
+"""How similar two names must be, from 0 to 1: `amont` and `amount` are 0.9, `colour` and `source` 0.5."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -1,6 +1,6 @@
 """The scalar types of events: ids, texts, days, rates, each with its limit."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ Id = Annotated[
         pattern=r"^[^\p{C}\p{Z}](?:[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}])?$",
     ),
 ]
-"""Opaque and case-sensitive; any printable characters, no white space at the ends; leading zeros stay."""
+"""Opaque and case-sensitive; printable characters, no leading or trailing white space; leading zeros are kept."""
 
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^\P{Cc}+$")]
 """One line of text, such as a name or a department."""
@@ -37,11 +37,11 @@ def _iso_day(value: object) -> object:
     if type(value) is date:
         return value
     if not isinstance(value, str) or len(value) != len("2026-01-31"):
-        raise ValueError('a day such as "2026-01-31" is expected')
+        raise ValueError('expected a day such as "2026-01-31"')
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise ValueError('a day of the calendar such as "2026-01-31" is expected') from None
+        raise ValueError('expected a calendar day such as "2026-01-31"') from None
 
 
 Day = Annotated[date, BeforeValidator(_iso_day, json_schema_input_type=date)]
@@ -64,7 +64,7 @@ WHOLE = BeforeValidator(whole)
 
 def _number(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        raise ValueError("a number is expected")  # noqa: TRY004 - pydantic reports ValueError only
+        raise ValueError("expected a number")  # noqa: TRY004 - pydantic reports ValueError only
     return value
 
 
@@ -104,6 +104,3 @@ CurrencyCode = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}
 Tier = Literal["potential", "general", "priority", "partner", "strategic"]
 TIERS: tuple[Tier, ...] = ("potential", "general", "priority", "partner", "strategic")
 """Lowest first; the position is the rank."""
-
-Instant = datetime
-"""Always aware and in UTC once inside."""

@@ -155,8 +155,8 @@ async def _offsets(rebuild: Rebuild, session: Session) -> dict[int, int]:
 
 def _differing(live: Document | None, built: Document | None, but: Sequence[str] = ()) -> tuple[str, ...]:
     if built is None:
-        return ("only in the live one",)
+        return ("only in the live generation",)
     if live is None:
-        return ("only in the rebuilt one",)
+        return ("only in the rebuilt generation",)
     names = (live.keys() | built.keys()) - {*FRESHNESS, *but}
     return tuple(sorted(name for name in names if live.get(name) != built.get(name)))

@@ -48,12 +48,15 @@ class Domain(Protocol[S, T]):
     fold_version: int
     """Version of the stored form; a process refuses a higher one."""
     folds: frozenset[str]
-    """Event types that `evolve` folds, other services' decisions included. Others are passed over."""
+    """Event types that `evolve` folds, including other services' decisions. Others are skipped."""
     decides: frozenset[str]
     """Event types of the service's own decisions, which go to `accept`."""
     decides_history: bool
-    """Whether history is decided as of its own time. Of services in a row the first one does; those after it fold
-    history, its decisions included, without deciding, and decide at the review that ends it."""
+    """Whether history is decided as of its own time. The first of several services does; the services after it fold
+    history, including its decisions, without deciding, and decide at the review that ends it."""
+    counts_told: bool
+    """Whether followers count what is told of a key. Then a rebuild, which tells nothing, leaves frozen who is frozen:
+    a marker has what was missed told."""
 
     @property
     def decides_by(self) -> object:
@@ -61,7 +64,9 @@ class Domain(Protocol[S, T]):
         ...
 
     def collection(self, key: str) -> str:
-        """Name, without the generation's suffix, of the collection that holds the documents of such keys."""
+        """Name, without the generation's suffix, of the collection that holds the documents of such keys. Customers and
+        representatives, where both are folded, have different ones: a document's id does not say its kind.
+        """
         ...
 
     def initial(self, key: str) -> tuple[S, T]:

@@ -11,6 +11,7 @@ from shared.events.decisions import Decision
 from shared.events.event import Event, LogPosition
 from shared.events.registry import DECISIONS, FACTS, NAMES
 from shared.fold.domain import Domain, Row, S, T
+from shared.fold.private import Bookkeeping
 
 MAX_CATCH_UP_STEPS = 20_000
 """Due days decided before one event; more would be a domain whose time does not pass."""
@@ -44,7 +45,7 @@ class Entity(Generic[S, T]):
     `head` is the standing with what is pending on top: deciding sees it, readers never do. `marked_due` says that a
     decision may be waiting which no fact has set off. `live` says that a fact came that was no history; `behind` that
     the last one was history: the customer's clock stands in the past until a review brings it to today. `review_at` is
-    the stored one (`next_review`).
+    the stored one (`next_review`). `took`: the last record was folded or accepted, and not passed over.
     """
 
     domain: Domain[S, T]
@@ -61,6 +62,7 @@ class Entity(Generic[S, T]):
     recorded_at: datetime | None = None
     history: list[Row] = field(default_factory=list)
     accepted: list[Event] = field(default_factory=list)
+    took: bool = False
 
     @property
     def subject(self) -> str:
@@ -70,6 +72,7 @@ class Entity(Generic[S, T]):
     def fold(self, event: Event, *, deciding: bool) -> Iterator[Event]:
         """Fold one record; gives the decisions to publish, as they are made."""
         self.log, self.recorded_at = event.log, event.recorded_at
+        self.took = False
         if event.type in self.domain.decides:
             self._arbitrate(event, deciding=deciding)
         elif event.type in DECISIONS:
@@ -86,6 +89,7 @@ class Entity(Generic[S, T]):
         deciding, since the decisions of those before them are still to come; the review at its end decides, first as
         of where history ended, so that it does not matter when it comes (domain.md, Time).
         """
+        self.took = True
         was_behind, self.behind = self.behind, history
         if history and not self.domain.decides_history:
             deciding = False
@@ -145,6 +149,7 @@ class Entity(Generic[S, T]):
             return  # the first on the log has won already
         self.standing = self.domain.accept(self.standing, decision, event.id)
         self.accepted.append(event)
+        self.took = True
         expected = bool(self.pending) and self.pending[0].id == event.id
         if expected:
             event.dumped = self.pending[0].dumped
@@ -160,8 +165,10 @@ class Entity(Generic[S, T]):
 
     def due_at(self) -> datetime | None:
         """When the sweep should send a review: the epoch when a decision may be waiting already, and after history,
-        whose customers are all reviewed at its end (domain.md, Age).
+        whose customers are all reviewed at its end (domain.md, Age). Who decides nothing needs none.
         """
+        if not self.domain.decides:
+            return None
         if self.marked_due or self.behind:
             return WAITING
         return self.domain.next_due(self.state, self.head)
@@ -179,19 +186,24 @@ class Entity(Generic[S, T]):
     def document(self) -> dict[str, Any]:
         """The stored document, less what only the processor knows of where and when."""
         document = self.domain.document(self.state, self.standing)
-        document["due_at"] = self.due_at()
-        document["review_at"] = self.next_review(document["due_at"])
-        document["live"] = self.live
-        document["fold_version"] = self.domain.fold_version
-        if self.pending:
-            document["pending"] = [
-                {"id": p.id, "type": NAMES[type(p.decision)], "data": p.data()} for p in self.pending
-            ]
-        if self.marked_due:
-            document["marked_due"] = True
-        if self.behind:
-            document["behind"] = True
+        document.update(self._bookkeeping())
         return document
+
+    def _bookkeeping(self) -> Bookkeeping:
+        due = self.due_at()
+        kept: Bookkeeping = {
+            "due_at": due,
+            "review_at": self.next_review(due),
+            "live": self.live,
+            "fold_version": self.domain.fold_version,
+        }
+        if self.pending:
+            kept["pending"] = [{"id": p.id, "type": NAMES[type(p.decision)], "data": p.data()} for p in self.pending]
+        if self.marked_due:
+            kept["marked_due"] = True
+        if self.behind:
+            kept["behind"] = True
+        return kept
 
 
 def new_entity(domain: Domain[S, T], key: str) -> Entity[S, T]:
@@ -202,7 +214,7 @@ def new_entity(domain: Domain[S, T], key: str) -> Entity[S, T]:
 
 def as_now(domain: Domain[S, T], key: str, document: dict[str, Any]) -> dict[str, Any]:
     """A stored document as this program would have written it: one of an earlier fold version, which the next change of
-    the customer makes one of this, is read and made anew. For those who compare documents.
+    the customer makes one of this, is read and made again. For those who compare documents.
     """
     if document.get("fold_version", domain.fold_version) >= domain.fold_version or "fold" not in document:
         return document
@@ -218,8 +230,8 @@ def load_entity(domain: Domain[S, T], key: str, document: dict[str, Any]) -> Ent
     """The entity of a stored document; raises Stop when a newer program has written it."""
     if document["fold_version"] > domain.fold_version:
         raise Stop(
-            f"{key} was written by fold version {document['fold_version']}; this program knows "
-            f"{domain.fold_version}: run the newer one"
+            f"{key} was written by fold version {document['fold_version']}; this program supports "
+            f"{domain.fold_version}: run the newer program"
         )
     state, standing = domain.load(key, document)
     entity = Entity(domain, key, state, standing, standing)

@@ -20,17 +20,18 @@ from typing import Any
 from shared.errors import Malformed, Transient
 from shared.events.codec import type_and_position
 from shared.fold.carry import carry, stored_pending
+from shared.fold.domain import Address
 from shared.fold.entity import load_entity
 from shared.fold.rebuild import BATCH_RECORDS, Rebuild
 from shared.kafka.scan import bounds
-from shared.mongo import Session, transaction, transient_errors
+from shared.mongo import Document, Session, transaction, transient_errors
 from shared.mongo.generations import BUILDING, KEPT_FOR, give_up_handover
 from shared.mongo.schema import point
 from shared.mongo.states import StateSession, Writes
 from shared.topics import LOG
 
 CLOSED_AT_MOST_SECONDS = 15.0
-"""The live service waits so long at most; then the handover is given up, and tried again later."""
+"""Longest pause of the live service; then the handover is abandoned and tried again later."""
 MAX_LIVE_LAG = 50_000
 """Records that the live reader may be behind the log's end: they are searched for pending decisions while it waits."""
 CARRIED = ("pending", "due_at", "review_at", "marked_due")
@@ -39,7 +40,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """What a handover took: seconds in which the live service waited, seconds until all views were pointed, records
+    """What a handover took: seconds that the live service paused, seconds until all views were pointed, records
     folded meanwhile, keys whose pending decisions or marks were carried over.
     """
 
@@ -84,7 +85,9 @@ async def _refuse_lag(rebuild: Rebuild) -> None:
     ends = (await bounds(rebuild.settings, LOG.full_name(rebuild.settings))).ends
     lag = sum(ends.values()) - sum((await rebuild.live_offsets()).values())
     if lag > MAX_LIVE_LAG:
-        raise Transient(f"the live {rebuild.domain.service} is {lag} records behind the log; let it catch up first")
+        raise Transient(
+            f"the live {rebuild.domain.service} is {lag} records behind the log; wait until it has caught up"
+        )
 
 
 async def _closed_offsets(rebuild: Rebuild) -> dict[int, int]:
@@ -125,6 +128,8 @@ async def carry_over(rebuild: Rebuild, session: Session, keys: Collection[str]) 
     old = await StateSession(live, session).load(by_address)
     new = await StateSession(target, session).load(by_address)
     writes = Writes()
+    if domain.counts_told:
+        writes.documents = await _still_frozen(rebuild, session)
     for address, key in by_address.items():
         document, built = old.get(address), new.get(address)
         if document is None or built is None or "fold" not in built or built.get("incomplete_since"):
@@ -138,6 +143,23 @@ async def carry_over(rebuild: Rebuild, session: Session, keys: Collection[str]) 
         writes.fields[address] = {name: made[name] for name in CARRIED if name in made}
     await StateSession(target, session).save(writes)
     return len(writes.fields)
+
+
+async def _still_frozen(rebuild: Rebuild, session: Session) -> dict[Address, Document]:
+    """The documents of the live generation that are frozen, to stand as they are: they know how much was told. Those of
+    another fold version count otherwise.
+    """
+    query = {"_id": {"$regex": f"^g{rebuild.live}/"}, "repaired": {"$ne": True}}
+    quarantine = rebuild.database[f"{rebuild.domain.service}_quarantine"]
+    keys = {one["key"] async for one in quarantine.find(query, {"key": 1}, session=session) if one["key"]}
+    addresses = [(rebuild.domain.collection(key), key.partition(":")[2]) for key in keys]
+    found = await StateSession(rebuild.store(rebuild.live), session).load(addresses)
+    generation, version = {"generation": rebuild.target}, rebuild.domain.fold_version
+    return {
+        at: one | generation
+        for at, one in found.items()
+        if one.get("incomplete_since") is not None and one.get("fold_version", version) == version
+    }
 
 
 def _key(rebuild: Rebuild, collection: str, document_id: str) -> str:

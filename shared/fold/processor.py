@@ -10,15 +10,16 @@ import asyncio
 import logging
 from collections import Counter as Tally
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Generic
 
 from shared import metrics, tracing
 from shared.errors import Malformed, Stop, Transient
 from shared.events.codec import decode, encode, type_and_position
-from shared.events.event import Event, LogPosition
+from shared.events.event import Event, LogPosition, Position
 from shared.events.registry import MODELS
 from shared.fold.carry import carry, stored_pending
 from shared.fold.domain import Address, Domain, S, T
@@ -26,6 +27,7 @@ from shared.fold.entity import Entity, load_entity, new_entity
 from shared.fold.kept import Fingerprint, Kept, difference
 from shared.fold.pace import Pace, cut, live
 from shared.fold.repair import Refolded, Reread, is_marker, parts, refold
+from shared.fold.telling import Telling
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import Record
 from shared.mongo.states import Fresh, Move, Progress, Quarantined, StateSession, StateStore, Unexpected, Writes
@@ -39,9 +41,6 @@ QUARANTINE_WINDOW = 10_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 log = logging.getLogger(__name__)
-
-Announce = Callable[[str, Event], bytes | None]
-"""Gives what to put on the public topic for an accepted decision of a key, or None."""
 
 
 @dataclass(slots=True)
@@ -79,6 +78,7 @@ class _Work(Generic[S, T]):
     frozen: str | None = None
     kept: bool = False
     pieces: dict[Address, dict[str, Any] | None] = field(default_factory=dict)
+    told: list[Outgoing] = field(default_factory=list)
     folded: list[Event] = field(default_factory=list)
     changed: bool = False
 
@@ -92,7 +92,7 @@ class LogProcessor(Generic[S, T]):
 
     `now` gives the wall clock for `projected_at` only; no rule reads it. `deciding` is False for a rebuild, which folds
     the decisions on the log and makes none. `reread` reads the log again, to repair who is frozen
-    (shared/fold/repair.py); without it markers are passed over.
+    (shared/fold/repair.py); without it markers are passed over. `telling` tells of what was folded, before it counts.
     """
 
     def __init__(
@@ -104,14 +104,13 @@ class LogProcessor(Generic[S, T]):
         *,
         now: Callable[[], datetime],
         deciding: bool = True,
-        announce: Announce | None = None,
-        announce_topic: str = "",
+        telling: Telling | None = None,
         reread: Reread | None = None,
         pace: Pace | None = None,
     ) -> None:
         self._domain, self._store, self._appender = domain, store, appender
         self._log_topic, self._now, self._deciding = log_topic, now, deciding
-        self._announce, self._announce_topic = announce, announce_topic
+        self._telling = telling
         self._reread = reread if deciding else None
         self._known: dict[int, Progress] = {}
         self.pace = pace or live()
@@ -120,7 +119,7 @@ class LogProcessor(Generic[S, T]):
         self._recent_freezes: deque[int] = deque()
         self._batch: tracing.Batch = tracing.NOTHING
         self._seen: Tally[tuple[str, str]] = Tally()
-        """Records of the batch in work, by type and by what became of them."""
+        """Records of the current batch, by type and outcome."""
         self.counts = Counts()
 
     async def positions(self, partitions: Collection[int]) -> dict[int, int]:
@@ -140,7 +139,7 @@ class LogProcessor(Generic[S, T]):
         for partition, records in batches.items():
             known = self._known.get(partition)
             if known is None or known.offset != records[0].offset:
-                raise Transient(f"the records of partition {partition} do not begin where its stored position is")
+                raise Transient(f"the records of partition {partition} do not start at its stored position")
         if self._decides_by is not self._domain.decides_by:
             self._kept.clear()  # what was worked out by other policies is not gone on with
             self._decides_by = self._domain.decides_by
@@ -156,7 +155,7 @@ class LogProcessor(Generic[S, T]):
         try:
             await self._process(batches)
         except (_FromStoreError, Unexpected) as error:
-            log.info("a batch is folded again from what is stored: %s", error)
+            log.info("folding a batch again from the stored position: %s", error)
             self.counts, self._recent_freezes = counts, freezes
             self._kept.clear()
             await self._process(batches, whole=True)
@@ -176,13 +175,14 @@ class LogProcessor(Generic[S, T]):
         for partition, records in batches.items():
             moves[partition] = await self._select(partition, records, todo, broken)
         refolded = await self._refold(batches)
+        marks = [] if self._telling is None else await self._telling.marks(moves)
         watch.step("select")
         with metrics.transaction():
             async with self._store.moving(moves) as session:
                 watch.step("move")
                 works = await self._load(session, todo)
                 watch.step("load")
-                writes = Writes(quarantined=broken, projected_at=self._now())
+                writes = Writes(quarantined=broken, projected_at=self._now(), marks=marks)
                 decisions = await self._repair(session, refolded, works, writes)
                 decisions += await self._fold(todo, works, writes)
                 left = self._write(works, writes, whole=whole)
@@ -190,7 +190,7 @@ class LogProcessor(Generic[S, T]):
                 if decisions:
                     await self._publish(decisions)
                     watch.step("publish")
-                await self._announce_accepted(works)
+                await self._tell(works)
                 watch.step("announce")
                 await session.save(writes)
                 watch.step("save")
@@ -230,7 +230,7 @@ class LogProcessor(Generic[S, T]):
                     continue
                 vector[source] = reached
             if name in wanted:
-                todo.append(_Selected(record, name, self._decode(record)))
+                todo.append(_Selected(record, name, self._decode(record, position)))
             elif name in MODELS:
                 counts.passed_over += 1
                 self._seen[name, "passed over"] += 1
@@ -239,13 +239,14 @@ class LogProcessor(Generic[S, T]):
                 self._seen[metrics.UNREAD, "passed over"] += 1
         return Move(begin.offset, Progress(records[-1].offset + 1, vector))
 
-    def _decode(self, record: Record) -> Event | Exception:
+    def _decode(self, record: Record, position: Position | None) -> Event | Exception:
         assert record.value is not None, "selected records have a value"
         try:
             return decode(
                 record.value,
                 recorded_at=EPOCH + timedelta(milliseconds=record.timestamp),
                 log=LogPosition(self._store.log_generation, record.partition, record.offset),
+                inbox=position,
             )
         except Exception as error:  # noqa: BLE001 - it stops its customer alone, when it is its turn
             return error
@@ -300,13 +301,7 @@ class LogProcessor(Generic[S, T]):
             try:
                 if isinstance(event, Exception):
                     raise event
-                for decision in entity.fold(event, deciding=self._deciding):
-                    decision.traceparent = event.traceparent
-                    decisions.append((record, decision))
-                if self._batch.on and event.traceparent is not None:
-                    self._batch.saw(event.traceparent, event.type, f"{record.partition}/{record.offset}")
-                work.folded.append(event)
-                work.changed = True
+                decisions += self._fold_one(work, entity, record, event)
                 self._seen[name, "folded"] += 1
             except Stop:
                 raise
@@ -319,6 +314,19 @@ class LogProcessor(Generic[S, T]):
         self.counts.decided += len(decisions)
         return decisions
 
+    def _fold_one(
+        self, work: _Work[S, T], entity: Entity[S, T], record: Record, event: Event
+    ) -> Iterator[tuple[Record, Event]]:
+        for decision in entity.fold(event, deciding=self._deciding):
+            decision.traceparent = event.traceparent
+            yield record, decision
+        if self._telling is not None:
+            work.told += self._telling.of(entity, event)
+        if self._batch.on and event.traceparent is not None:
+            self._batch.saw(event.traceparent, event.type, f"{record.partition}/{record.offset}")
+        work.folded.append(event)
+        work.changed = True
+
     async def _refold(self, batches: Mapping[int, Sequence[Record]]) -> dict[str, Refolded[S, T]]:
         """Fold afresh whom a marker names and who is frozen, by key."""
         found: dict[str, Refolded[S, T]] = {}
@@ -327,9 +335,17 @@ class LogProcessor(Generic[S, T]):
             if self._reread is None or not is_marker(marker) or marker.key is None:
                 continue
             key = marker.key.decode(errors="replace")
-            if await self._store.is_frozen(*self._address(key)):
-                found[key] = await refold(self._domain, marker, self._reread, self._store.log_generation)
+            stored = await self._store.frozen(*self._address(key))
+            if stored is not None:
+                told = None if self._telling is None else partial(self._telling.of, above=self._told(key, stored))
+                found[key] = await refold(self._domain, marker, self._reread, self._store.log_generation, told)
         return found
+
+    def _told(self, key: str, stored: dict[str, Any]) -> int:
+        """How much has been told of who is frozen."""
+        if self._telling is None or "fold" not in stored:
+            return 0
+        return self._telling.told(load_entity(self._domain, key, stored))
 
     async def _repair(
         self,
@@ -347,7 +363,7 @@ class LogProcessor(Generic[S, T]):
             stored = loaded.get(self._address(key), {})
             if stored.get("incomplete_since") is None:
                 continue
-            record, reason = one.failed or (one.marker, "the log holds nothing of it")
+            record, reason = one.failed or (one.marker, "the log has nothing of it")
             if one.failed is None and one.entity.log is not None:
                 try:
                     carry(one.entity, stored_pending(stored))
@@ -357,7 +373,7 @@ class LogProcessor(Generic[S, T]):
                 except Exception as error:  # noqa: BLE001 - as in _fold
                     reason = f"deciding after the repair: {type(error).__name__}: {error}"
                 else:
-                    works[key] = _Work(stored, one.entity, changed=True)
+                    works[key] = _Work(stored, one.entity, changed=True, told=one.told)
                     decisions += made
                     writes.repaired.append(key)
                     self.counts.repaired += 1
@@ -461,22 +477,13 @@ class LogProcessor(Generic[S, T]):
             records.append(Outgoing(cause.partition, cause.key, value, headers))
         await self._appender.append(self._log_topic, records)
 
-    async def _announce_accepted(self, works: dict[str, _Work[S, T]]) -> None:
-        """Tell the public topic what was accepted, before the commit: after it, a crash would leave it untold until the
-        next decision. Whoever folds these records again accepts the same, and a repeat does no harm.
+    async def _tell(self, works: dict[str, _Work[S, T]]) -> None:
+        """Tell the public topic before the commit: after it, a crash would leave it untold. Whoever folds these records
+        again tells the same, and a repeat does no harm.
         """
-        if self._announce is None:
-            return
-        records = []
-        for key, work in works.items():
-            if work.entity is None:
-                continue
-            for event in work.entity.accepted:
-                value = self._announce(key, event)
-                if value is not None:
-                    records.append(Outgoing(event.log.partition, key.encode(), value, []))
-        if records:
-            await self._appender.append(self._announce_topic, records)
+        told = [one for work in works.values() for one in work.told]
+        if self._telling is not None and told:
+            await self._telling.publish(told)
 
 
 def _key(record: Record) -> str:

@@ -119,7 +119,7 @@ class Rebuild:
 
     async def _bring_back(self, kept: list[int]) -> int:
         if not kept:
-            raise Stop(f"no earlier generation of {self.domain.service} is kept")
+            raise Stop(f"there is no earlier generation of {self.domain.service}")
         target = kept[-1]
         async with transient_errors():
             for name in self.schema.collections:
@@ -128,7 +128,7 @@ class Rebuild:
                 if found is not None:
                     raise Stop(
                         f"generation {target} was written by fold version {found['fold_version']}, this program's is "
-                        f"{self.domain.fold_version}: run the rollback with that other program"
+                        f"{self.domain.fold_version}: run the rollback with that version's program"
                     )
             query = {"_id": {"$regex": f"^g{target}/"}, "log_generation": {"$ne": self.log_generation}}
             if await self.database[f"{self.domain.service}_positions"].find_one(query) is not None:
@@ -157,7 +157,7 @@ class Rebuild:
         began = await self.offsets()
         behind = {p: (began[p], end) for p, end in until.items() if began[p] > end}
         if behind:
-            raise Transient(f"the live reader stands before the new generation: {behind}")
+            raise Transient(f"the live reader is behind the new generation: {behind}")
         left = {p: end for p, end in until.items() if began[p] < end}
         if sum(end - began[p] for p, end in left.items()) <= BATCH_RECORDS:
             async for count in self._fold_all(began, left):

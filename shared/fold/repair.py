@@ -8,7 +8,7 @@ froze passes over it.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic
 
@@ -16,10 +16,11 @@ from pydantic_core import from_json
 
 from shared.errors import Malformed, Stop
 from shared.events.codec import TYPE_HEADER, decode, type_and_position
-from shared.events.event import LogPosition
+from shared.events.event import Event, LogPosition, Position
 from shared.events.registry import REPAIRED
 from shared.fold.domain import Domain, S, T
 from shared.fold.entity import Entity, new_entity
+from shared.kafka.batches import Outgoing
 from shared.kafka.connection import Record
 from shared.kafka.tail import Tail
 from shared.settings import Settings
@@ -31,6 +32,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Reread = Callable[[int, int], AsyncIterator[Sequence[Record]]]
 """The records of a log partition from its beginning up to but without an offset."""
+Tell = Callable[[Entity[Any, Any], Event], list[Outgoing]]
+"""What is to be told of an event that has just been folded."""
 
 
 def reread_from(settings: Settings, topic: str) -> Reread:
@@ -71,11 +74,14 @@ def _first_part(records: Sequence[Record]) -> int:
 
 @dataclass(slots=True)
 class Refolded(Generic[S, T]):
-    """A key folded afresh up to a marker. `failed` is the record that still can't be folded, with the reason."""
+    """A key folded afresh up to a marker. `failed` is the record that still can't be folded, with the reason; `told` is
+    what was not told before the key froze.
+    """
 
     marker: Record
     entity: Entity[S, T]
     failed: tuple[Record, str] | None = None
+    told: list[Outgoing] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -83,12 +89,15 @@ class Refolded(Generic[S, T]):
         return str(from_json(self.marker.value or b"{}")["id"])
 
 
-async def refold(domain: Domain[S, T], marker: Record, reread: Reread, log_generation: int) -> Refolded[S, T]:
+async def refold(
+    domain: Domain[S, T], marker: Record, reread: Reread, log_generation: int, tell: Tell | None = None
+) -> Refolded[S, T]:
     """Fold the records of the marker's key that stand before it, repeats passed over, without deciding."""
     assert marker.key is not None, "a marker names a key"
     entity = new_entity(domain, marker.key.decode())
     seen: dict[tuple[int, int], tuple[int, int]] = {}
     wanted = domain.folds | domain.decides
+    told: list[Outgoing] = []
     async for records in reread(marker.partition, marker.offset):
         for record in records:
             if record.key != marker.key or record.value is None:
@@ -104,22 +113,25 @@ async def refold(domain: Domain[S, T], marker: Record, reread: Reread, log_gener
             if name not in wanted:
                 continue
             try:
-                _fold(entity, record, log_generation)
+                event = _fold(entity, record, position, log_generation)
+                told += () if tell is None else tell(entity, event)
             except Stop:
                 raise
             except Exception as error:  # noqa: BLE001 - the same as the live reader freezes a key for
                 reason = str(error) if isinstance(error, Malformed) else f"{type(error).__name__}: {error}"
                 return Refolded(marker, entity, failed=(record, reason))
         await asyncio.sleep(0)
-    return Refolded(marker, entity)
+    return Refolded(marker, entity, told=told)
 
 
-def _fold(entity: Entity[Any, Any], record: Record, log_generation: int) -> None:
+def _fold(entity: Entity[Any, Any], record: Record, position: Position | None, log_generation: int) -> Event:
     assert record.value is not None, "checked before"
     event = decode(
         record.value,
         recorded_at=EPOCH + timedelta(milliseconds=record.timestamp),
         log=LogPosition(log_generation, record.partition, record.offset),
+        inbox=position,
     )
     for _ in entity.fold(event, deciding=False):
         raise AssertionError("a fold that does not decide gives no decision")
+    return event

@@ -75,7 +75,7 @@ class Sweep:
         self.sent = 0
 
     async def run(self) -> None:
-        """Sweep for ever: every `sweep_every_seconds`, and at once when there is a reason; a store or broker that does
+        """Sweep forever: every `sweep_every_seconds`, and at once when there is a reason; a store or broker that does
         not answer is tried again.
         """
         every = self._settings.sweep_every_seconds
@@ -106,10 +106,10 @@ class Sweep:
         hold = await self._hold(now)
         metrics.SWEEP_WAITS.set(int(not owned or hold is not None))
         if not owned or hold == "all":
-            log.debug("sweep: waits for partitions, or for a backfill")
+            log.debug("sweep: waiting for partitions or a backfill")
             return 0
         if hold is not None:
-            log.warning("sweep: a backfill was cut off; its customers are reviewed when it has been run again")
+            log.warning("sweep: a backfill was interrupted; its customers are reviewed when it has been run again")
         begun, sent, self._stuck = self._last_begin(now), 0, False
         limit, behind = self._settings.sweep_max_reviews, hold is not None
         async for keys in self._due.keys(owned, now, limit=limit, chunk=CHUNK, begun=begun, but_behind=behind):
@@ -139,7 +139,7 @@ class Sweep:
         return None if self._policies is None else self._policies.last_begin(now)
 
     async def _folded(self, keys: Sequence[str], now: datetime, begun: datetime | None) -> None:
-        """Wait until a chunk has been folded, but not for ever."""
+        """Wait until a chunk has been folded, but not forever."""
         waited = 0.0
         while waited < PATIENCE_SECONDS:
             await asyncio.sleep(PAUSE_SECONDS)

@@ -1,10 +1,10 @@
-"""Who may do what on Kafka: declared once, from the topics' writers and readers, and brought about by set-up.
+"""Who may do what on Kafka: declared once, by topics and services, and brought about by set-up.
 
 A principal for each service, which reads and writes its topics and its group; `operator` for the command line; upstream
 principals, which write the inbox and see nothing; downstream ones, which read the public tiers.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from aiokafka import AIOKafkaClient
 from aiokafka.admin import AIOKafkaAdminClient
@@ -23,16 +23,18 @@ from shared.kafka.requests import (
     find_acls,
     set_scram_password,
 )
+from shared.service import Service, readers, writers
 from shared.settings import Settings
 from shared.topics import TOPICS
 
-SERVICES = ("ingest", "tiering", "engagement")
 OPERATOR, UPSTREAM, DOWNSTREAM = "operator", "upstream", "downstream"
 """As topics.py names those who are no services of ours."""
 CLUSTER = "kafka-cluster"
 
 
-def wanted_acls(settings: Settings, upstreams: Collection[str], downstreams: Collection[str]) -> set[Acl]:
+def wanted_acls(
+    settings: Settings, services: Collection[Service], upstreams: Iterable[str], downstreams: Collection[str]
+) -> set[Acl]:
     """All rights that there should be."""
     prefix = settings.topic_prefix
     wanted = {
@@ -40,17 +42,18 @@ def wanted_acls(settings: Settings, upstreams: Collection[str], downstreams: Col
         Acl(OPERATOR, Resource.GROUP, f"{prefix}guanxi-", Pattern.PREFIXED, Operation.ALL),
         Acl(OPERATOR, Resource.CLUSTER, CLUSTER, Pattern.LITERAL, Operation.DESCRIBE),
     }
-    who = {UPSTREAM: tuple(upstreams), DOWNSTREAM: tuple(downstreams), **{name: (name,) for name in SERVICES}}
+    who = {UPSTREAM: tuple(upstreams), DOWNSTREAM: tuple(downstreams), **{one.name: (one.name,) for one in services}}
     for topic in TOPICS:
-        for operation, roles in ((Operation.WRITE, topic.writers), (Operation.READ, topic.readers)):
+        for operation, may in ((Operation.WRITE, writers), (Operation.READ, readers)):
             wanted |= {
                 Acl(name, Resource.TOPIC, topic.full_name(settings), Pattern.LITERAL, operation)
-                for role in roles
+                for role in may(topic, services)
                 if role != OPERATOR
                 for name in who[role]
             }
-    for name in SERVICES:
-        wanted.add(Acl(name, Resource.GROUP, f"{prefix}guanxi-{name}", Pattern.LITERAL, Operation.READ))
+    for one in services:
+        if one.reads:
+            wanted.add(Acl(one.name, Resource.GROUP, one.group(settings), Pattern.LITERAL, Operation.READ))
     for name in downstreams:
         wanted.add(Acl(name, Resource.GROUP, f"{name}-", Pattern.PREFIXED, Operation.READ))
     return wanted
@@ -68,7 +71,7 @@ async def set_passwords(settings: Settings, passwords: Mapping[str, str]) -> lis
         for user, password in passwords.items():
             if not await _can_log_in(settings, user, password):
                 await set_scram_password(admin, user, password)
-                done.append(f"Kafka user {user} made, or its password changed")
+                done.append(f"Kafka user {user} created, or its password changed")
     except (KafkaError, OSError) as error:
         raise Transient(f"Kafka at {settings.kafka_bootstrap}: {error or type(error).__name__}") from error
     finally:
@@ -101,8 +104,8 @@ async def set_rights(settings: Settings, wanted: set[Acl], ours: set[Acl]) -> li
         strange = found - wanted - ours
         if strange:
             raise Stop(
-                "Kafka grants rights that guanxi does not know of: "
-                f"{'; '.join(sorted(map(str, strange)))}. Take them away with kafka-acls.sh, or say them to guanxi "
+                "Kafka grants rights unknown to guanxi: "
+                f"{'; '.join(sorted(map(str, strange)))}. Remove them with kafka-acls.sh, or declare them "
                 "(GUANXI_UPSTREAMS, GUANXI_DOWNSTREAMS)"
             )
         await create_acls(admin, sorted(wanted - found))
@@ -112,4 +115,4 @@ async def set_rights(settings: Settings, wanted: set[Acl], ours: set[Acl]) -> li
     finally:
         await admin.close()
     granted, taken = sorted(wanted - found), sorted(found - wanted)
-    return [f"Kafka right granted: {acl}" for acl in granted] + [f"Kafka right taken away: {acl}" for acl in taken]
+    return [f"Kafka right granted: {acl}" for acl in granted] + [f"Kafka right revoked: {acl}" for acl in taken]

@@ -33,11 +33,13 @@ async def make_topics(settings: Settings) -> list[str]:
 
 
 async def _make(admin: AIOKafkaAdminClient, topic: Topic, settings: Settings) -> None:
-    new = NewTopic(topic.full_name(settings), settings.partitions, settings.replication, topic_configs=topic.config())
+    new = NewTopic(
+        topic.full_name(settings), topic.partitions(settings), settings.replication, topic_configs=topic.config()
+    )
     answer = await admin.create_topics([new])
     for name, code, *details in answer.topic_errors:
         if code not in {0, TopicAlreadyExistsError.errno}:
-            raise Stop(f"Kafka does not make the topic {name}: error {code} {' '.join(map(str, details))}")
+            raise Stop(f"Kafka did not create the topic {name}: error {code} {' '.join(map(str, details))}")
 
 
 async def _check(admin: AIOKafkaAdminClient, topics: list[Topic], settings: Settings) -> None:
@@ -46,10 +48,11 @@ async def _check(admin: AIOKafkaAdminClient, topics: list[Topic], settings: Sett
     names = {topic.full_name(settings): topic for topic in topics}
     for description in await admin.describe_topics(list(names)):
         found = len(description["partitions"])
-        if found != settings.partitions:
+        wanted = names[description["topic"]].partitions(settings)
+        if found != wanted:
             raise Stop(
-                f"topic {description['topic']} has {found} partitions, GUANXI_PARTITIONS says {settings.partitions}: "
-                "keys would change their partition and with it their order"
+                f"topic {description['topic']} has {found} partitions, guanxi expects {wanted} (GUANXI_PARTITIONS is "
+                f"{settings.partitions}): keys would change their partition and with it their order"
             )
     for name, topic in names.items():
         answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])

@@ -58,7 +58,7 @@ class TopicAdmin:
         answer = await self._admin.create_topics([new])
         for topic, code, *details in answer.topic_errors:
             if code not in {0, TopicAlreadyExistsError.errno}:
-                raise Stop(f"Kafka does not make the topic {topic}: error {code} {' '.join(map(str, details))}")
+                raise Stop(f"Kafka did not create the topic {topic}: error {code} {' '.join(map(str, details))}")
         await self._until(name, partitions)
 
     async def configure(self, name: str, config: Mapping[str, str]) -> None:
@@ -67,7 +67,7 @@ class TopicAdmin:
         for answer in await self._admin.alter_configs([resource]):
             for code, message, *_ in answer.resources:
                 if code:
-                    raise Stop(f"Kafka does not change the settings of {name}: error {code} {message}")
+                    raise Stop(f"Kafka did not change the settings of {name}: error {code} {message}")
 
     async def grow(self, name: str, partitions: int) -> None:
         """Add partitions to a topic that has fewer. What stands on it stays where it is."""
@@ -80,7 +80,7 @@ class TopicAdmin:
         answer = await self._admin.delete_topics([name])
         for topic, code, *_ in answer.topic_error_codes:
             if code not in {0, UnknownTopicOrPartitionError.errno}:
-                raise Stop(f"Kafka does not delete the topic {topic}: error {code}")
+                raise Stop(f"Kafka did not delete the topic {topic}: error {code}")
         await self._until(name, 0)
 
     async def delete_before(self, name: str, offsets: Mapping[int, int]) -> None:

@@ -1,6 +1,6 @@
 """Appending in order: one unacknowledged batch per partition at most (architecture.md, invariant 4).
 
-Measured: with pipelined batches a failing first and a succeeding second lose the first for ever, even with an
+Measured: with pipelined batches a failing first and a succeeding second lose the first forever, even with an
 idempotent producer. So a round sends one batch to each partition and waits for all of them; after any failure the
 producer is thrown away.
 """

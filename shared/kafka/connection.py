@@ -16,7 +16,7 @@ from shared.settings import Settings
 Broker = KafkaBroker
 """FastStream's broker, named here so that wiring needs no driver."""
 DRAIN_SECONDS = 20.0
-"""How long a batch in work may take to end when its partitions are revoked or the process stops."""
+"""How long a running batch may take to end when its partitions are revoked or the process stops."""
 REQUEST_TIMEOUT_MS = 20_000
 KEY_CACHE_SIZE = 65_536
 """Keys whose partition is remembered; hashing one in Python costs about 3 microseconds."""

@@ -59,9 +59,9 @@ class Copy:
         """Copy; gives the number of records after each batch, those that were there already included."""
         held = await bounds(self.settings, self.source)
         if any(held.begins[p] for p in held.begins):
-            raise Stop(f"{self.source} does not hold its first records any more; it cannot be copied whole")
+            raise Stop(f"{self.source} has lost its first records, so it can't be copied completely")
         if self.partitions % len(held.ends):
-            raise Stop(f"{self.partitions} partitions are no multiple of the {len(held.ends)} of {self.source}")
+            raise Stop(f"{self.partitions} partitions is not a multiple of the {len(held.ends)} of {self.source}")
         there = (await bounds(self.settings, self.target)).ends
         self.reached = {name: dict.fromkeys(range(self.partitions), 0) for name in self.cuts}
         appender = Appender(self.settings, max_record_bytes=max_record_bytes)
@@ -97,4 +97,4 @@ class Copy:
                     for record in records:
                         found.add(partition, record)
         if found.result() != self.digests.result():
-            raise Stop(f"{self.target} is not what was copied from {self.source}: delete it and begin again")
+            raise Stop(f"{self.target} differs from the copy of {self.source}: delete it and start over")

@@ -1,8 +1,7 @@
 r"""Lets aiokafka read records whose header names are not UTF-8.
 
-Its parser raises on such a name, and as it then reads the same batch again, one record would hold its partition up for
-ever. Anybody who may write the inbox could do that, so such names are read with their odd bytes escaped (`\xff`).
-The fast parser stays in use; a batch on which it fails is read again by aiokafka's plain one.
+Its parser raises on such a name, and as it then reads the same batch again, one record would block its partition
+forever. Anybody who may write the inbox could do that, so such names are read with their odd bytes escaped (`\xff`).
 """
 
 from collections.abc import Iterator

@@ -133,7 +133,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         return lag
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - all are revoked
-        """Wait for the batch in work; what is not finished then is stopped by the position's check."""
+        """Wait for the running batch; what is not finished then is stopped by the position's check."""
         await self._subscriber.lock.wait_release(DRAIN_SECONDS)
         self._assigned = None
         self._watch.revoked()
@@ -229,8 +229,8 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
             offset = stored[partition]
             if not begin <= offset <= end:
                 raise Stop(
-                    f"{self._topic}/{partition}: the stored position {offset} lies outside what Kafka holds "
-                    f"({begin} to {end}); restore the topic, or rebuild from it"
+                    f"{self._topic}/{partition}: the stored position {offset} is outside the topic ({begin} to "
+                    f"{end}); restore the topic, or rebuild from it"
                 )
             consumer.seek(topic_partition, offset)
             self._next[partition] = offset
@@ -250,7 +250,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         if isinstance(error, Transient | KafkaError):
             log.warning("%s: %s; trying again in %.1f s", self._group, error, self._backoff)
         else:
-            log.error("%s: unexpected; trying again in %.1f s", self._group, self._backoff, exc_info=error)
+            log.error("%s: unexpected error; trying again in %.1f s", self._group, self._backoff, exc_info=error)
         await asyncio.sleep(self._backoff)
         self._backoff = min(self._backoff * 2, MAX_BACKOFF_SECONDS)
         await self._seek_again()
@@ -318,7 +318,7 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         if lag is None:
             return f"{self._topic}: positions not known yet"
         if lag > READY_LAG_RECORDS:
-            return f"{self._topic}: {lag} records behind, {READY_LAG_RECORDS} are allowed"
+            return f"{self._topic}: {lag} records behind; the limit is {READY_LAG_RECORDS}"
         return self._watch.behind()
 
 

@@ -171,4 +171,4 @@ async def _send(admin: AIOKafkaAdminClient, request: Any) -> Any:
 
 def _refuse(code: int, message: str | None) -> None:
     if code:
-        raise Stop(f"Kafka does not change users or rights: error {code} {message or ''}".rstrip())
+        raise Stop(f"Kafka did not change users or rights: error {code} {message or ''}".rstrip())

@@ -17,12 +17,12 @@ from shared.kafka.connection import Record
 from shared.kafka.lag import Lag
 
 LOOKED_WITHIN_SECONDS = 2 * CHECK_SECONDS
-"""A look at the ends of the topic is worth so long."""
+"""How long a reading of the topic's ends is valid."""
 
 
 class Watch:
     """Beside one TopicReader. `topic` is its real name, `label` the one in metrics; `positions` are the reader's own
-    next offsets; `busy` says whether a batch is in work. gapless: see TopicReader.
+    next offsets; `busy` says whether a batch is being processed. gapless: see TopicReader.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Watch:
         """What is too old for a ready process, in a sentence."""
         seconds = self.lag_seconds()
         if seconds > READY_LAG_SECONDS:
-            return f"{self._topic}: {seconds:.0f} s behind, {READY_LAG_SECONDS:.0f} s are allowed"
+            return f"{self._topic}: {seconds:.0f} s behind; the limit is {READY_LAG_SECONDS:.0f} s"
         return None
 
     def lag_seconds(self) -> float:
@@ -91,7 +91,7 @@ class Watch:
         return None
 
     async def _pass_over_marks(self, consumer: AIOKafkaConsumer, ends: dict[int, int]) -> None:
-        """Where the consumer has read to the end and nothing is in work, what is left are marks of transactions."""
+        """When the consumer has read to the end and nothing is in progress, only marks of transactions are left."""
         for partition, end in ends.items():
             position = self._positions.get(partition, end)
             if position >= end:

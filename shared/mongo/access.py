@@ -20,7 +20,8 @@ from shared.mongo.applied import must_change, note_applied
 from shared.mongo.due import BACKFILLS
 from shared.mongo.generations import COLLECTION as GENERATIONS
 from shared.mongo.policies import COLLECTION as POLICIES
-from shared.mongo.schema import Schema, pinned
+from shared.mongo.schema import pinned
+from shared.service import Privileges, Service
 from shared.settings import Settings
 
 READ = ("find",)
@@ -29,9 +30,6 @@ GENERATIONS_AHEAD = 8
 """Rebuilds that may hand over before set-up runs again (it runs at every start): rights name collections."""
 SETUP, OPERATOR, READER, CONFIDENTIAL = "setup", "operator", "reader", "confidential"
 _WRONG_PASSWORD = 18
-
-Privileges = dict[str, tuple[str, ...]]
-"""Actions by collection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +41,18 @@ class Role:
     inherits: tuple[str, ...] = ()
 
 
-def wanted_roles(schemas: Sequence[Schema], generations: Mapping[str, int]) -> list[Role]:
+def wanted_roles(services: Sequence[Service], generations: Mapping[str, int]) -> list[Role]:
     """All roles; `generations` are the current ones by service."""
-    views = {
-        name: view.confidential
-        for schema in schemas
-        for view in schema.views
-        for name in (view.name, *(pinned(view.name, number) for number in _span(generations[schema.service])))
+    spans = {service.name: _span(generations[service.name]) for service in services}
+    shown = {
+        view: (view.name, *(pinned(view.name, number) for number in spans[service.name]))
+        for service in services
+        for view in service.schema.views
     }
+    views = {name: view.confidential for view, names in shown.items() for name in names}
+    by_name = {view.name: names for view, names in shown.items()}
     return [
-        *(_service_role(schema, generations[schema.service]) for schema in schemas),
+        *(_service_role(service, spans[service.name], by_name) for service in services),
         Role(role_of(READER), {name: READ for name, confidential in views.items() if not confidential}),
         Role(role_of(CONFIDENTIAL), dict.fromkeys(views, READ)),
         # Rebuilds, repairs, backups and the erasure of persons reach everything; users and rights they do not.
@@ -69,14 +69,16 @@ def _span(generation: int) -> range:
     return range(max(1, generation - 1), generation + GENERATIONS_AHEAD + 1)
 
 
-def _service_role(schema: Schema, generation: int) -> Role:
-    own = [f"{name}_g{number}" for name in schema.collections for number in _span(generation)]
-    privileges: Privileges = dict.fromkeys((*own, *schema.plain_collections), WRITE)
-    # `policies` is declared by tiering, but written by set-up and the operator only.
+def _service_role(service: Service, span: range, views: Mapping[str, tuple[str, ...]]) -> Role:
+    schema = service.schema
+    own = [f"{name}_g{number}" for name in schema.collections for number in span]
+    privileges: dict[str, tuple[str, ...]] = dict.fromkeys((*own, *schema.plain_collections), WRITE)
     privileges |= {POLICIES: READ, BACKFILLS: READ, APPLIED: READ}
     # A reader that meets a handover which did not end opens the positions again (shared/mongo/generations.py).
     privileges[GENERATIONS] = ("find", "update") if schema.collections else READ
-    return Role(role_of(schema.service), privileges)
+    for named, actions in service.rights.items():
+        privileges |= dict.fromkeys(views.get(named, (named,)), actions)
+    return Role(role_of(service.name), privileges)
 
 
 async def set_roles(database: Database, roles: Iterable[Role]) -> list[str]:
@@ -96,7 +98,7 @@ async def set_roles(database: Database, roles: Iterable[Role]) -> list[str]:
                 await database.command(empty)
         await _turn(database, role.name, found or {"privileges": {}, "roles": {}}, wanted)
         await note_applied(database, what, wanted)
-        done.append(f"MongoDB {what} {'made' if found is None else 'updated'}")
+        done.append(f"MongoDB {what} {'created' if found is None else 'updated'}")
     return done
 
 
@@ -174,7 +176,7 @@ async def set_users(settings: Settings, database: Database, passwords: Mapping[s
         if name not in found:
             async with transient_errors():
                 await database.command({"createUser": name, "pwd": password, "roles": roles})
-            done.append(f"MongoDB user {name} made")
+            done.append(f"MongoDB user {name} created")
         elif not await _can_log_in(settings, name, password):
             async with transient_errors():
                 await database.command({"updateUser": name, "pwd": password})

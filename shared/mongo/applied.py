@@ -47,8 +47,8 @@ async def must_change(
         return False
     if found is not None and last is not None and canonical(last) != canonical(found) and not under_way(last):
         raise Stop(
-            f"{what} in MongoDB was changed by hand: it is {_short(found)}, set-up left it as {_short(last)}. "
-            f"Change it back; or remove {what!r} from the collection {COLLECTION!r}, to have it set anew"
+            f"{what} in MongoDB was changed by hand: it is {_short(found)}, but set-up wrote {_short(last)}. "
+            f"Change it back; or remove {what!r} from the collection {COLLECTION!r}, to have it written again"
         )
     return True
 

@@ -54,7 +54,7 @@ class BacklogGauges:
         self._store, self._collection, self._owned, self._now = store, collection, owned, now
 
     async def run(self) -> None:
-        """Count for ever; while MongoDB does not answer, the gauges stay, and the time of the last count tells."""
+        """Count forever; while MongoDB does not answer, the gauges stay, and the time of the last count tells."""
         while True:
             try:
                 await self.once()

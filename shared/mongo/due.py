@@ -93,7 +93,7 @@ def _questions(now: datetime, begun: datetime | None) -> list[tuple[Document, li
 
 
 class BackfillMarks:
-    """Signs of life of imports of history (domain.md, Age: sweeps pause while a backfill runs). One that was cut off
+    """Signs of life of imports of history (domain.md, Age). One that was cut off
     has no end until it is run again, under the same id.
     """
 

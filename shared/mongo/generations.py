@@ -1,6 +1,6 @@
 """Which generation of what is current: the inbox and the log on Kafka, the views of each service.
 
-A service's views are built anew beside the live ones and then handed over. The positions of a generation say what it
+A service's views are rebuilt beside the live ones and then handed over. The positions of a generation say what it
 is in: open, the live one, has no `closed`; `building` belongs to a rebuild; while a handover runs, the live one's carry
 the handover's token, so that no batch of it can commit; `retired` once another generation has taken over.
 """
@@ -43,13 +43,28 @@ async def log_generation(database: Database, settings: Settings) -> int:
     async with transient_errors():
         document = await database[COLLECTION].find_one({"_id": "log"}) or {"current": FIRST}
     if "relog" in document:
-        raise Transient("the log is being copied by 'guanxi relog'; nothing may read or write it meanwhile")
+        raise Transient("'guanxi relog' is copying the log; nothing may read or write it until it completes")
     if "restore" in document:
-        raise Transient("a backup is being restored by 'guanxi restore'; nothing may read or write meanwhile")
+        raise Transient("'guanxi restore' is restoring a backup; nothing may read or write until it completes")
     generation = int(document["current"])
     if generation != settings.log_generation:
         raise Stop(f"this system's log is generation {generation}: set GUANXI_LOG_GENERATION={generation}")
     return generation
+
+
+async def log_epoch(database: Database) -> int:
+    """Rises whenever the log goes on with something left out: not with a plain relog, which leaves out nothing."""
+    async with transient_errors():
+        document = await database[COLLECTION].find_one({"_id": "log"}) or {}
+    return int(document.get("epoch", 0))
+
+
+async def raise_log_epoch(database: Database, at: datetime) -> None:
+    """The log goes on without some of what was on it, as after a restore: who counted must count anew. The instant
+    makes it higher than any before, also one that the log no longer knows of.
+    """
+    async with transient_errors():
+        await database[COLLECTION].update_one({"_id": "log"}, {"$max": {"epoch": int(at.timestamp())}})
 
 
 async def begin_generations(database: Database, names: Iterable[str]) -> None:
@@ -143,7 +158,7 @@ class Generations:
                 {"_id": self.service, "$or": free}, {"$set": {"builder": {"token": token, "alive_at": now}}}
             )
         if not taken.matched_count:
-            raise Transient(f"another rebuild of {self.service} is under way")
+            raise Transient(f"another rebuild of {self.service} is running")
 
     async def release(self, token: str) -> None:
         """Let others work."""
@@ -182,7 +197,7 @@ class Generations:
                 {"$set": {"handover": {"token": token, "to": target, "until": now + HANDOVER_LASTS}}},
             )
             if not begun.matched_count:
-                raise Transient(f"another handover of {self.service} is under way")
+                raise Transient(f"another handover of {self.service} is running")
             await self._positions.update_many(
                 {"_id": {"$regex": f"^g{live}/"}, "closed": None}, {"$set": {"closed": token}}
             )

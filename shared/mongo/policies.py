@@ -17,7 +17,7 @@ LOOK_AFTER = timedelta(seconds=5)
 announced an hour ahead (shared/policies/adoption.py), so that none decides by an older one."""
 
 TakeUp = Callable[[list[Adopted]], Awaitable[None]]
-"""Makes a service decide by these versions from now on."""
+"""Makes a service use these versions from now on."""
 
 
 async def adopt(database: Database, policy: Adopted, at: datetime) -> bool:
@@ -43,12 +43,12 @@ async def adopt(database: Database, policy: Adopted, at: datetime) -> bool:
             found = await database[COLLECTION].find_one({"_id": policy.id}) or {}
             if found.get("sha256") != digest:
                 raise Stop(
-                    f"policy {policy.id} has been adopted with another text; give the changed file a higher version"
+                    f"policy {policy.id} was adopted with another text; give the changed file a higher version"
                 ) from None
             if found["effective_on"] != policy.effective_on.isoformat():
                 raise Stop(
-                    f"policy {policy.id} has been adopted already, for {found['effective_on']}; "
-                    f"to have it for another day give the file a higher version"
+                    f"policy {policy.id} is already adopted, for {found['effective_on']}; for another day, give the "
+                    "file a higher version"
                 ) from None
             return False
     return True

@@ -38,7 +38,9 @@ async def begin_relog(database: Database, current: int, partitions: int) -> Relo
     begun = await relog_under_way(database)
     if begun is not None:
         if begun.partitions != partitions:
-            raise Stop(f"a relog to {begun.partitions} partitions has begun: run it to its end, or --abandon it")
+            raise Stop(
+                f"a relog to {begun.partitions} partitions is unfinished: run it to completion, or use --abandon"
+            )
         return begun
     made = Relog(current + 1, partitions)
     change = {"relog": {"generation": made.generation, "partitions": partitions, "tiers": ""}}
@@ -46,7 +48,7 @@ async def begin_relog(database: Database, current: int, partitions: int) -> Relo
         await database[COLLECTION].update_one({"_id": LOG}, {"$setOnInsert": {"current": FIRST}}, upsert=True)
         found = await database[COLLECTION].update_one({"_id": LOG, "current": current}, {"$set": change})
     if not found.matched_count:
-        raise Stop("the log is at another generation than GUANXI_LOG_GENERATION says")
+        raise Stop("the log's generation differs from GUANXI_LOG_GENERATION")
     return made
 
 

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from shared.errors import Stop
+from shared.fold.private import PRIVATE
 from shared.mongo import Database, transient_errors
 from shared.mongo.applied import must_change, note_applied
 
 Name = Callable[[str], str]
-"""Gives the real name of a collection of the current generation from its base name."""
+"""Returns the actual name of a collection of the current generation from its base name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class View:
 class Schema:
     """Everything of one service. `collections` are made beforehand, since a transaction should not have to.
     `dropped` are indexes of earlier versions. `validators` are JSON Schemas of plain collections, for what a person may
-    put in by hand.
+    put in by hand. `filled` are plain collections that set-up puts something into. `private` are fields beyond those of
+    shared/fold/private.py that no view of the service shows.
     """
 
     service: str
@@ -71,6 +73,14 @@ class Schema:
     dropped: tuple[Index, ...] = ()
     views: tuple[View, ...] = ()
     validators: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    filled: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+
+    def definition(self, view: View, name: Name) -> dict[str, Any]:
+        """A view as MongoDB keeps it. What it shows of documents that were folded is never what is private of them."""
+        if not view.generational:
+            return {"viewOn": view.on, "pipeline": view.pipeline(name)}
+        return {"viewOn": name(view.on), "pipeline": [*view.pipeline(name), {"$unset": [*PRIVATE, *self.private]}]}
 
 
 def pinned(view: str, generation: int) -> str:
@@ -85,7 +95,7 @@ async def point(database: Database, schema: Schema, generation: int) -> None:
         return f"{base}_g{generation}"
 
     async with transient_errors():
-        await asyncio.gather(*(_point(database, view, name) for view in schema.views))
+        await asyncio.gather(*(_point(database, view.name, schema.definition(view, name)) for view in schema.views))
 
 
 async def apply(database: Database, schema: Schema, generation: int, *, with_views: bool = True) -> None:
@@ -106,7 +116,7 @@ async def apply(database: Database, schema: Schema, generation: int, *, with_vie
         for collection, validator in schema.validators.items():
             await _validate(database, collection, validator)
         for view in schema.views:
-            await _point(database, replace(view, name=pinned(view.name, generation)), name)
+            await _point(database, pinned(view.name, generation), schema.definition(view, name))
     if with_views:
         await point(database, schema, generation)
 
@@ -115,7 +125,7 @@ async def _index(collection: Any, index: Index) -> None:
     try:
         await collection.create_indexes([index.model()])
     except OperationFailure as error:
-        raise Stop(f"MongoDB has another index than guanxi expects on {collection.name}: {error}") from error
+        raise Stop(f"an index of {collection.name} differs from what guanxi expects: {error}") from error
 
 
 async def _drop_index(collection: Any, index: Index) -> None:
@@ -141,13 +151,12 @@ async def _validate(database: Database, collection: str, json_schema: dict[str, 
         await note_applied(database, what, wanted)
 
 
-async def _point(database: Database, view: View, name: Name) -> None:
-    target = {"viewOn": name(view.on) if view.generational else view.on, "pipeline": view.pipeline(name)}
-    found: Sequence[Any] = await (await database.list_collections(filter={"name": view.name})).to_list(1)
+async def _point(database: Database, view: str, target: dict[str, Any]) -> None:
+    found: Sequence[Any] = await (await database.list_collections(filter={"name": view})).to_list(1)
     if found and found[0]["type"] != "view":
-        raise Stop(f"{view.name} is a collection in this database, but should be a view of guanxi's")
+        raise Stop(f"{view} is a collection in this database, but should be a view of guanxi's")
     is_now = {key: found[0]["options"].get(key) for key in target} if found else None
-    what = f"view {view.name}"
+    what = f"view {view}"
     if await must_change(database, what, is_now, target):
-        await database.command({"collMod" if found else "create": view.name, **target})
+        await database.command({"collMod" if found else "create": view, **target})
         await note_applied(database, what, target)

@@ -43,6 +43,17 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """What is told of the records of a log partition from `offset` on lies at `ends` or behind, by partition of the
+    topic that it is told on.
+    """
+
+    partition: int
+    offset: int
+    ends: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """A record that could not be folded."""
 
@@ -83,6 +94,7 @@ class Writes:
     quarantined: list[Quarantined] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
     """Keys whose records in quarantine have been folded after all."""
+    marks: list[Mark] = field(default_factory=list)
 
 
 class StateStore:
@@ -98,6 +110,7 @@ class StateStore:
         self.log_generation = log_generation
         self._positions = database[f"{service}_positions"]
         self._quarantine = database[f"{service}_quarantine"]
+        self.marks = database[marks_collection(service)]
         self.freshness = freshness_collection(service)
 
     async def progress(self, partitions: Collection[int]) -> dict[int, Progress]:
@@ -143,19 +156,23 @@ class StateStore:
             ]
             result = await self._positions.bulk_write(updates, ordered=False, session=session)
             if result.matched_count != len(moves):
-                raise Moved("a position has moved: another owner, or an earlier commit that went through")
+                raise Moved("a position has moved: another owner, or an earlier commit that succeeded")
             yield StateSession(self, session)
 
     async def _follow(self) -> None:
         if self._mark is not None:
-            raise Stop(f"generation {self.generation} of {self._service} is not being built any more")
+            raise Stop(f"generation {self.generation} of {self._service} is no longer being built")
         self.generation = await taken_over(self._database, self._service, self.generation)
+
+    async def frozen(self, collection: str, document_id: str) -> Document | None:
+        """The document, where a record of its key could not be folded."""
+        async with transient_errors():
+            document = await self.collection(collection).find_one({"_id": document_id})
+        return None if document is None or document.get("incomplete_since") is None else document
 
     async def is_frozen(self, collection: str, document_id: str) -> bool:
         """Whether a record of this document's key could not be folded."""
-        async with transient_errors():
-            document = await self.collection(collection).find_one({"_id": document_id})
-        return document is not None and document.get("incomplete_since") is not None
+        return await self.frozen(collection, document_id) is not None
 
     def collection(self, name: str) -> Any:
         """The collection of this generation by its base name."""
@@ -223,6 +240,9 @@ class StateSession:
             await self._store.quarantine.bulk_write(
                 [self._quarantine(q) for q in writes.quarantined], ordered=False, session=self._session
             )
+        if writes.marks:
+            marks = [self._mark(mark, writes.projected_at) for mark in writes.marks]
+            await self._store.marks.bulk_write(marks, ordered=False, session=self._session)
         if writes.repaired:
             await self._store.quarantine.update_many(
                 {"key": {"$in": writes.repaired}, "_id": {"$regex": f"^g{self._generation}/"}},
@@ -235,15 +255,21 @@ class StateSession:
             result = await self._collection(collection).bulk_write(operations, ordered=False, session=self._session)
         except BulkWriteError as error:
             if any(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"]):
-                raise Unexpected(f"{collection}: a document that should be new stands already") from error
+                raise Unexpected(f"{collection}: a document that should be new already exists") from error
             raise
         # What is replaced or set is made where it is not there; only a difference must meet its document.
         if result.matched_count + result.upserted_count < sum(isinstance(one, _UPDATES) for one in operations):
-            raise Unexpected(f"{collection}: a document that should be changed is gone")
+            raise Unexpected(f"{collection}: a document that should be changed is missing")
 
     def _collection(self, name: str) -> Any:
         """Of the generation whose positions this transaction has moved, whatever the store has gone over to since."""
         return self._store.in_generation(name, self._generation)
+
+    def _mark(self, mark: Mark, at: datetime | None) -> ReplaceOne[Document]:
+        log_generation = self._store.log_generation
+        document: Document = {"log_generation": log_generation, "partition": mark.partition, "offset": mark.offset}
+        document |= {"ends": mark.ends, "at": at}
+        return ReplaceOne({"_id": f"{log_generation}/{mark.partition}/{mark.offset}"}, document, upsert=True)
 
     def _quarantine(self, record: Quarantined) -> ReplaceOne[Document]:
         document_id = f"g{self._generation}/{record.partition}/{record.offset}"
@@ -261,6 +287,11 @@ class StateSession:
 def freshness_collection(service: str) -> str:
     """Base name of the collection that holds how fresh the documents of each collection and partition are."""
     return f"{service}_fresh"
+
+
+def marks_collection(service: str) -> str:
+    """Name of the collection that says where a position of the log begins on what the service tells."""
+    return f"{service}_marks"
 
 
 def _operations(writes: Writes) -> Iterator[tuple[str, Any]]:

@@ -48,18 +48,18 @@ def refusal(known: Sequence[Adopted], new: Adopted, now: datetime, zone: ZoneInf
     """
     versions = [one.version for one in known if one.name == new.name]
     if any(version >= new.version for version in versions):
-        return f"version {max(versions)} of {new.name} has been adopted already: give the file a higher version"
+        return f"version {max(versions)} of {new.name} is already adopted: give the file a higher version"
     if not known:
         return None
     possible = first_possible_day(now, zone)
     if new.effective_on < possible:
         return (
-            f"{new.effective_on} has begun or begins within the hour, and a version is announced an hour ahead: "
-            f"the first possible day is {possible}"
+            f"{new.effective_on} has begun or begins within the hour; a version needs an hour's notice: the first "
+            f"possible day is {possible}"
         )
     first = min(one.effective_on for one in known)
     if new.effective_on <= first:
-        return f"the first version holds from {first}, and decides what was before it too: another can only follow it"
+        return f"the first version is in force from {first} and also applies before: another version must come after it"
     return None
 
 

@@ -30,7 +30,7 @@ def read_calendar(section: Mapping[str, Any] | None) -> CalendarChoice:
     """The `calendar` section of a policy file; raises Malformed with the place of what it should not hold."""
     given = {} if section is None else section
     if not isinstance(given, Mapping):
-        raise Malformed("calendar: a mapping is expected")
+        raise Malformed("calendar: expected a mapping")
     for name in given:
         if name not in _FIELDS:
             raise Malformed(f"calendar.{name}: unknown; known are {', '.join(_FIELDS)}")
@@ -38,7 +38,7 @@ def read_calendar(section: Mapping[str, Any] | None) -> CalendarChoice:
     subdivision = _code(given, "subdivision", 3)
     off, worked = _days(given, "days_off"), _days(given, "worked_days")
     if off & worked:
-        raise Malformed(f"calendar.worked_days: {min(off & worked)} is a day off as well")
+        raise Malformed(f"calendar.worked_days: {min(off & worked)} is also a day off")
     return CalendarChoice(country, subdivision, off, worked)
 
 
@@ -47,15 +47,15 @@ def _code(given: Mapping[str, Any], name: str, max_chars: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not (value.isalnum() and value.isascii() and len(value) <= max_chars):
-        raise Malformed(f"calendar.{name}: a code of up to {max_chars} letters such as CN is expected, not {value!r}")
+        raise Malformed(f"calendar.{name}: expected a code of up to {max_chars} letters such as CN, not {value!r}")
     return value.upper()
 
 
 def _days(given: Mapping[str, Any], name: str) -> frozenset[date]:
     values = given.get(name) or []
     if not isinstance(values, list) or len(values) > MAX_OWN_DAYS:
-        raise Malformed(f"calendar.{name}: a list of at most {MAX_OWN_DAYS} days is expected")
+        raise Malformed(f"calendar.{name}: expected a list of at most {MAX_OWN_DAYS} days")
     for value in values:
         if type(value) is not date:
-            raise Malformed(f"calendar.{name}: a day such as 2026-05-01 is expected, not {value!r}")
+            raise Malformed(f"calendar.{name}: expected a day such as 2026-05-01, not {value!r}")
     return frozenset(values)

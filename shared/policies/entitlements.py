@@ -1,4 +1,4 @@
-"""What each tier is entitled to, by version of the policy (domain.md, Tiering: Entitlements by tier).
+"""What each tier is entitled to, by version of the policy (domain.md, Entitlements).
 
 Tiering shows it, engagement works with the cadence, the executive meetings and the answer time. Pure: reading the file
 is the caller's business.
@@ -37,7 +37,7 @@ DEFAULTS: dict[Tier, Entitlement] = {
     "general": Entitlement(90, 0, 120, None, 0, 4),
     "potential": Entitlement(),
 }
-"""Those of domain.md, for policies that say nothing else."""
+"""The defaults (domain.md, Entitlements), for policies without their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def read_entitlements(section: Mapping[str, Any] | None) -> tuple[Entitlement, .
     """
     given = {} if section is None else section
     if not isinstance(given, Mapping):
-        raise Malformed("entitlements: a mapping from tiers to entitlements is expected")
+        raise Malformed("entitlements: expected a mapping from tiers to entitlements")
     unknown = sorted(str(tier) for tier in given if tier not in TIERS)
     if unknown:
         raise Malformed(f"entitlements.{unknown[0]}: not a tier; tiers are {', '.join(TIERS)}")
@@ -100,7 +100,7 @@ def _read_tier(tier: Tier, given: Any) -> Entitlement:
     if given is None:
         return default
     if not isinstance(given, Mapping):
-        raise Malformed(f"entitlements.{tier}: a mapping is expected")
+        raise Malformed(f"entitlements.{tier}: expected a mapping")
     values = {name: getattr(default, name) for name in (*_LIMITS, "discount_band")}
     for name, value in given.items():
         where = f"entitlements.{tier}.{name}"
@@ -108,10 +108,10 @@ def _read_tier(tier: Tier, given: Any) -> Entitlement:
             raise Malformed(f"{where}: unknown; known are {', '.join(sorted(values))}")
         if name == "discount_band":
             if value is not None and not isinstance(value, str):
-                raise Malformed(f"{where}: a text or null is expected")
+                raise Malformed(f"{where}: expected a text or null")
         else:
             low, high, optional = _LIMITS[name]
             if not (value is None and optional) and not (type(value) is int and low <= value <= high):
-                raise Malformed(f"{where}: a whole number from {low} to {high} is expected, not {value!r}")
+                raise Malformed(f"{where}: expected a whole number from {low} to {high}, not {value!r}")
         values[name] = value
     return Entitlement(**values)

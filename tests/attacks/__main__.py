@@ -7,13 +7,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from guanxi.stack.backing import backing
-from guanxi.stack.paths import REPOSITORY
-from services.ingest.keys_edit import create_key
+from local.stack.backing import backing
+from local.stack.paths import REPOSITORY
+from services.ingest.doors.http.keys_edit import create_key
 from tests.attacks.attacker import ATTACKS
 from tests.attacks.stand import Stand
-from tests.services.ingest.http.door import OLD_KEY_DAY
-from tests.services.ingest.http.running import ingest
+from tests.services.ingest.doors.http.door import OLD_KEY_DAY
+from tests.services.ingest.doors.http.running import ingest
 from tests.services.ingest.real import PARTITIONS
 
 SETTINGS = {

@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import httpx
 
-from guanxi.stack.paths import REPOSITORY
-from tests.services.ingest.events import event
+from local.stack.paths import REPOSITORY
+from tests.events.wire import event
 
 CLIENTS = 4
 EVERY_SECONDS = 0.05

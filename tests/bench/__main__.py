@@ -7,8 +7,8 @@ import time
 from importlib.metadata import version
 from os import cpu_count, getloadavg
 
-from guanxi.stack.errors import StackError
-from guanxi.stack.running import Interrupted, run
+from guanxi.running import Interrupted, run
+from local.stack.errors import StackError
 from tests.bench import file_door, latency, load, naive_run, steps, throughput
 from tests.bench.arena import Arena, arena
 from tests.bench.peers import service

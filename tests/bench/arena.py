@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from guanxi.demo.door import Door
-from guanxi.stack.backing import Backing, backing
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.services import ALL, Services
-from services.ingest.keys_edit import create_key
+from local.stack.backing import Backing, backing
+from local.stack.paths import REPOSITORY
+from local.stack.services import ALL, Services
+from services.ingest.doors.http.keys_edit import create_key
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import client_options, make_consumer, partition_of
 from shared.mongo import Database, connect
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
+from tests.bench.door import Door
 
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 WRITE_RECORDS = 2_000

@@ -25,8 +25,8 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from guanxi.stack.mongod import start_mongod
-from guanxi.stack.server import Ask
+from local.stack.mongod import start_mongod
+from local.stack.server import Ask
 from services.engagement.calendar import build_calendar
 from services.engagement.domain import Engagement
 from services.engagement.store import SCHEMA, week_documents, write_weeks

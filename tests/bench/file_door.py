@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from guanxi.stack.paths import REPOSITORY
+from local.stack.paths import REPOSITORY
 from tests.bench.arena import Arena
 from tests.bench.table import Line, Part
 

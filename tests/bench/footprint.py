@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guanxi.stack.running import run as run_to_its_end
+from guanxi.running import run as run_to_its_end
 from shared.settings import Settings
 from shared.topics import TOPICS
 from tests.bench import load, throughput

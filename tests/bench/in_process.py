@@ -21,7 +21,7 @@ from typing import Any
 from tests.bench import load
 from tests.bench.engagement_year import Told, Year, fact
 from tests.bench.measures import Measure, Value, command, parser_of, say
-from tests.bench.pipeline import ENGAGEMENT, STAGES, TIERING, TODAY, Pipeline, pipeline
+from tests.bench.pipeline import ENGAGEMENT, FEED, STAGES, TIERING, TODAY, Pipeline, pipeline
 
 SEED = 1
 CACHE_GB = 0.5
@@ -106,11 +106,17 @@ async def measure_customers(on: Pipeline, many: int) -> list[Value]:
     return [*values, Value(f"{many:,} customers / {few:,}", values[1].value / values[0].value, "times")]
 
 
+async def measure_feed_history(on: Pipeline, customers: int) -> list[Value]:
+    """Purchases of customers with short and with long timelines."""
+    return await _history(on, customers, FEED, "lines", _purchase)
+
+
 RUNS: dict[str, Callable[[Pipeline, int], Awaitable[list[Value]]]] = {
     "load": measure_load,
     "year": measure_year,
     "tiering-history": measure_tiering_history,
     "engagement-history": measure_engagement_history,
+    "feed-history": measure_feed_history,
     "customers": measure_customers,
 }
 MEASURES = {
@@ -120,6 +126,7 @@ MEASURES = {
         Measure("year", 1_500, 60, f"customers with {VISITS_A_YEAR} visits a year, through engagement"),
         Measure("tiering-history", 100, 10, f"customers with {SHORT} and with {LONG:,} purchase days"),
         Measure("engagement-history", 100, 10, f"customers with {SHORT} and with {LONG:,} visits"),
+        Measure("feed-history", 100, 10, f"customers with {SHORT} and with {LONG:,} lines of the timeline"),
         Measure("customers", 500_000, 5_000, f"customers against a {FEW}th of them, mongod with {MANY_CACHE_GB:g} GB"),
     )
 }

@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 
-from guanxi.demo.latency import Latencies, Probe, door_to_view, over_http, percentile
+from local.demo.latency import Latencies, Probe, door_to_view, over_http, percentile
 from shared.mongo.generations import current_generation
 from tests.bench import load
 from tests.bench.arena import Arena

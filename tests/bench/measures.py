@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guanxi.stack.errors import StackError
-from guanxi.stack.running import Interrupted, run
+from guanxi.running import Interrupted, run
+from local.stack.errors import StackError
 from tests.bench.table import number
 
 INTERRUPTED = 130

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 
-from guanxi.demo.latency import Latencies, Probe, Send, door_to_view
+from local.demo.latency import Latencies, Probe, Send, door_to_view
 from shared.kafka.connection import client_options, partition_of
 from tests.bench import load
 from tests.bench.arena import Arena

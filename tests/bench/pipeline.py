@@ -17,17 +17,18 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from guanxi.commands.setup import SCHEMAS, _adopt_first
-from guanxi.stack.mongod import start_mongod
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.server import Ask
-from services.engagement.app import make_domain as make_engagement
+from local.stack.mongod import start_mongod
+from local.stack.paths import REPOSITORY
+from local.stack.server import Ask
+from operations.setup.run import adopt_first
+from services import SERVICES
+from services.feed.changes import ANNOUNCES as FEED_ANNOUNCES
 from services.ingest.admission import Admission, Place
 from services.ingest.store import MongoStore, fix_person_key
-from services.tiering.app import make_domain as make_tiering
-from services.tiering.handlers import announce
+from services.tiering.handlers import ANNOUNCES
 from shared import process as service_process
 from shared.fold.processor import LogProcessor
+from shared.fold.telling import Telling
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import partition_of
 from shared.mongo import connect
@@ -40,9 +41,9 @@ from tests.bench.processes import cpu_seconds
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 TODAY = datetime(2026, 11, 28, 8, tzinfo=UTC)
 """When live events arrive: the same in every run, so that every tree folds the same."""
-ADMISSION, TIERING, ENGAGEMENT = STAGES = ("admission", "tiering", "engagement")
+ADMISSION, TIERING, ENGAGEMENT, FEED = STAGES = ("admission", "tiering", "engagement", "feed")
 JSON = (("content-type", b"application/json"),)
-LOG, REJECTED, TIERS = "log", "rejected", "tiers"
+LOG, REJECTED, TIERS, CHANGES = "log", "rejected", "tiers", "changes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +136,37 @@ class Pipeline:
     async def prepare(self) -> None:
         """Collections, policy, processors: as set-up and the services make them."""
         database, settings = self.database, self.settings
-        await begin_generations(database, ("inbox", "log", *(schema.service for schema in SCHEMAS)))
-        for schema in SCHEMAS:
+        await begin_generations(database, ("inbox", "log", *SERVICES))
+        for schema in (service.schema for service in SERVICES.values()):
             await apply(database, schema, 1)
         await fix_person_key(database, b"")
-        await _adopt_first(database, POLICY)
+        await adopt_first(database, POLICY)
         place = Place(zone=settings.zone, generation=1, partitions=settings.partitions, log=LOG, rejected=REJECTED)
         log: Any = self.log
         self._processors = {
             ADMISSION: Admission(MongoStore(database, 1), log, place),
             TIERING: LogProcessor(
-                await make_tiering(database, settings),
+                await SERVICES.folds("tiering").domain(database, settings),
                 StateStore(database, TIERING, 1, 1),
                 log,
                 LOG,
                 now=_now,
-                announce=announce,
-                announce_topic=TIERS,
+                telling=Telling(ANNOUNCES, TIERS, settings.partitions, log),
             ),
             ENGAGEMENT: LogProcessor(
-                await make_engagement(database, settings), StateStore(database, ENGAGEMENT, 1, 1), log, LOG, now=_now
+                await SERVICES.folds("engagement").domain(database, settings),
+                StateStore(database, ENGAGEMENT, 1, 1),
+                log,
+                LOG,
+                now=_now,
+            ),
+            FEED: LogProcessor(
+                await SERVICES.folds("feed").domain(database, settings),
+                StateStore(database, FEED, 1, 1),
+                log,
+                LOG,
+                now=_now,
+                telling=Telling(FEED_ANNOUNCES, CHANGES, settings.partitions, log),
             ),
         }
         for processor in self._processors.values():
@@ -203,7 +215,7 @@ class Pipeline:
     def check(self) -> None:
         """A measure of records that were refused or could not be folded says nothing."""
         assert not self.inbox.refused + self.log.refused, "the benchmark's events are all to be taken"
-        for stage in (TIERING, ENGAGEMENT):
+        for stage in (TIERING, ENGAGEMENT, FEED):
             assert not self._processors[stage].counts.frozen, f"{stage}: the benchmark's events can all be folded"
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from guanxi.commands.setup import SetupSettings, set_up
-from guanxi.stack.backing import backing
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.running import run
+from guanxi.running import run
+from local.stack.backing import backing
+from local.stack.paths import REPOSITORY
+from operations.setup.run import SetupSettings, set_up
 from services.tiering.domain import Tiering
 from services.tiering.policy_file import read_policy
 from shared.kafka.batches import Appender

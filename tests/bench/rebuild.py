@@ -17,14 +17,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from random import Random
 
-from guanxi.demo.door import Door
-from guanxi.demo.latency import Latencies, Probe, door_to_view, over_http
-from guanxi.rebuilding.fast import fast_process
-from guanxi.rebuilding.run import Asked, Outcome, run
-from guanxi.rebuilding.services import FOLDING
-from guanxi.stack.backing import backing
-from guanxi.stack.services import Services
-from services.ingest.keys_edit import create_key
+from local.demo.latency import Latencies, Probe, door_to_view, over_http
+from local.stack.backing import backing
+from local.stack.services import Services
+from operations.rebuild.fast import fast_process
+from operations.rebuild.run import Asked, Outcome, run
+from services import SERVICES
+from services.ingest.doors.http.keys_edit import create_key
 from shared.events.codec import encode
 from shared.events.event import Event, LogPosition, Position
 from shared.events.facts import PurchaseRecorded
@@ -39,6 +38,7 @@ from shared.settings import Settings
 from shared.topics import LOG
 from tests.bench import load
 from tests.bench.arena import POLICY, settings_of
+from tests.bench.door import Door
 from tests.bench.latency import EVENTS_PER_REQUEST
 from tests.bench.processes import peak_rss_mb
 from tests.bench.throughput import now
@@ -73,7 +73,7 @@ async def fold_first(settings: Settings, database: Database) -> float:
     """The first views of tiering; of engagement, which folds none of this, the positions alone. Gives the seconds."""
     ends = (await bounds(settings, LOG.full_name(settings))).ends
     began = time.perf_counter()
-    for service in FOLDING:
+    for service in SERVICES.folding:
         store = StateStore(database, service, 1, 1)
         if service == "engagement":
             await store.progress(list(ends))
@@ -84,7 +84,7 @@ async def fold_first(settings: Settings, database: Database) -> float:
         await store.progress(list(ends))
         for partition, end in ends.items():
             await database["tiering_positions"].update_one({"_id": f"g1/{partition}"}, {"$set": {"offset": end}})
-        outcome = await run(settings, database, Asked(service, accept=True))
+        outcome = await run(settings, database, Asked(service, accept=True), note=print)
         print(f"first fold: {outcome.records / outcome.seconds:,.0f} events/s", flush=True)
     return time.perf_counter() - began
 
@@ -185,7 +185,7 @@ async def main(events: int, customers: int, pace: float, rate: float, seconds: f
             print(f"first fold, and handed over: {events:,} events in {took:.0f} s", flush=True)
             print(f"memory of this process at most {peak_rss_mb(os.getpid()):.0f} MB", flush=True)
             if not seconds:
-                again = await run(settings, database, Asked("tiering"))
+                again = await run(settings, database, Asked("tiering"), note=print)
                 _tell(again)
                 print(f"memory of this process at most {peak_rss_mb(os.getpid()):.0f} MB", flush=True)
                 return

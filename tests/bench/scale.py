@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from os import cpu_count
 from typing import Any
 
-from guanxi.stack.services import ALL
+from local.stack.services import ALL
 from tests.bench import load, throughput
 from tests.bench.arena import Arena, arena
 from tests.bench.measures import ended, say

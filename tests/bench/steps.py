@@ -11,9 +11,8 @@ from typing import Any
 import bson
 from pymongo import ReplaceOne
 
-from services.engagement.app import make_domain as make_engagement
+from services import SERVICES
 from services.ingest.admission import Arrived, judge_all, log_record, read
-from services.tiering.app import make_domain as make_tiering
 from shared.events.codec import decode, encode, type_and_position
 from shared.events.event import Event, LogPosition, Position
 from shared.fold.domain import Domain
@@ -67,8 +66,8 @@ async def measure(arena: Arena, seed: int) -> list[Part]:
     log = _admission(timer, arena, seed, now)
     await asyncio.sleep(0)
     documents = []
-    for make in (make_tiering, make_engagement):
-        domain = await make(arena.database, arena.settings)
+    for service in SERVICES.folding.values():
+        domain = await service.domain(arena.database, arena.settings)
         documents = _folding(timer, domain, log)
     await _writing(timer, arena, documents, log)
     return [

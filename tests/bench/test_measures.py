@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from services import SERVICES
 from tests.bench import in_process, scale, whole_stack
 from tests.bench.compare import Row, render
 from tests.bench.engagement_year import fact
@@ -94,7 +95,7 @@ def test_the_peers_sum_is_what_the_load_says() -> None:
 
 
 def test_processes_of_a_service_are_added_up() -> None:
-    assert scale.names(2) == ["ingest", "ingest-2", "tiering", "tiering-2", "engagement", "engagement-2"]
+    assert scale.names(2) == [f"{name}{end}" for name in SERVICES for end in ("", "-2")]
     cpu = {"MongoDB (mongod)": 1.0, "tiering": 0.2, "tiering-2": 0.3, "ingest": 0.1}
     assert scale.by_service(cpu, 1_000) == pytest.approx({"MongoDB (mongod)": 1000, "tiering": 500, "ingest": 100})
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from guanxi.stack.errors import StackError, failed
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.process import Process
+from local.stack.errors import StackError, failed
+from local.stack.paths import REPOSITORY
+from local.stack.process import Process
 
 BUILD = REPOSITORY / "build"
 SHORT = 12

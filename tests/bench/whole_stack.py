@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 
-from guanxi.rebuilding.fast import fast_process
-from guanxi.rebuilding.run import Asked
-from guanxi.rebuilding.run import run as run_rebuild
-from guanxi.stack.backing import backing
-from guanxi.stack.services import Services
+from local.stack.backing import backing
+from local.stack.services import Services
+from operations.rebuild.fast import fast_process
+from operations.rebuild.run import Asked
+from operations.rebuild.run import run as run_rebuild
 from tests.bench import latency, load, rebuild, throughput
 from tests.bench.arena import POLICY, Arena, arena, settings_of
 from tests.bench.measures import Measure, Value, command, parser_of, say
@@ -71,7 +71,7 @@ async def measure_rebuild(events: int) -> list[Value]:
             usage = Usage.start({**pids, "the rebuild": os.getpid()})
             began = time.perf_counter()
             with fast_process():
-                outcome = await run_rebuild(settings, database, Asked("tiering"))
+                outcome = await run_rebuild(settings, database, Asked("tiering"), note=say)
             seconds = time.perf_counter() - began
             used = usage.so_far()
     assert outcome.handed_over is not None, outcome.compared.differences[:5]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from guanxi.stack.paths import REPOSITORY
+from local.stack.paths import REPOSITORY
 from tests.compose.project import Project, why_not_here
 
 IMAGE_TAG = "compose-test"

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from guanxi.stack.containers import why_not
-from guanxi.stack.paths import REPOSITORY
+from local.stack.containers import why_not
+from local.stack.paths import REPOSITORY
 
 UP_SECONDS = 300
 COMMAND_SECONDS = 120

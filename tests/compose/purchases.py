@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.compose.programs import ROWS, SEND
 from tests.compose.project import Project
+from tests.events.wire import event
 
 CUSTOMERS = 500
 
@@ -15,15 +16,12 @@ def purchases(prefix: str, count: int) -> list[dict[str, Any]]:
     """Events of today, some customers' a hundred times another's; the prefix is on ids and customers."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return [
-        {
-            "specversion": "1.0",
-            "id": f"{prefix}-event-{number}",
-            "source": "erp",
-            "type": "guanxi.purchase.recorded.v1",
-            "subject": f"{prefix}-{number * number % CUSTOMERS}",
-            "time": now,
-            "data": {"purchase_id": f"{prefix}-PO-{number}", "amount": str(number % 97 + 1), "currency": "CNY"},
-        }
+        event(
+            data={"purchase_id": f"{prefix}-PO-{number}", "amount": str(number % 97 + 1)},
+            id=f"{prefix}-event-{number}",
+            subject=f"{prefix}-{number * number % CUSTOMERS}",
+            time=now,
+        )
         for number in range(count)
     ]
 
@@ -31,8 +29,8 @@ def purchases(prefix: str, count: int) -> list[dict[str, Any]]:
 def sums(events: list[dict[str, Any]]) -> dict[str, Decimal]:
     """What each customer bought, if every event counts once."""
     total: dict[str, Decimal] = defaultdict(Decimal)
-    for event in events:
-        total[event["subject"]] += Decimal(event["data"]["amount"])
+    for one in events:
+        total[one["subject"]] += Decimal(one["data"]["amount"])
     return dict(total)
 
 

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
+from services import SERVICES
 from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
-OURS = ("ingest", "tiering", "engagement")
+OURS = tuple(SERVICES)
 ALL = (*OURS, "kafka", "mongo")
 
 
@@ -70,7 +71,7 @@ def test_a_second_up_changes_nothing(project: Project) -> None:
             before[service]["Id"],
             before[service]["State"]["StartedAt"],
         )
-    assert project.logs("setup").splitlines()[-1] == "nothing to do, everything is set up"
+    assert project.logs("setup").splitlines()[-1] == "nothing to do: everything is set up"
     assert project.logs("secrets").count("made users/reader/") == 1
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services import SERVICES
 from tests.compose.project import Project, until
 from tests.compose.purchases import by_kafka, purchases, shown, sums
 
@@ -55,7 +56,7 @@ def test_all_arrive_once_through_scaling_kills_and_restarts(
     assert len(project.compose("ps", "-q", "tiering").split()) == 3
     by_http(project, token, events[4_000:5_000])
     by_kafka(project, events[5_000:6_000])
-    for service in ("tiering", "engagement", "ingest"):
+    for service in SERVICES:
         crash(project, service)  # Docker starts it again, as it would after an end of its own
     by_kafka(project, events[5_500:7_000])  # half a thousand of them again
     project.compose("restart", "-t", "20", "kafka")
@@ -68,6 +69,7 @@ def test_all_arrive_once_through_scaling_kills_and_restarts(
     assert "differs" not in checked
 
 
+@pytest.mark.release("test_7_tls makes the containers anew over the same volumes too")
 def test_down_and_up_again_with_volumes_keeps_all(project: Project, events: list[dict[str, Any]], token: str) -> None:
     project.docker("rm", "-f", project.probe)
     project.compose("down", "-t", "40", timeout_s=240)

@@ -2,11 +2,11 @@
 
 import pytest
 
+from services import SERVICES
 from tests.compose.project import Project, until
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
-SERVICES = ("ingest", "tiering", "engagement")
 RED_SECONDS = 120
 STOPPED_BY_SIGNAL = 128 + 15
 
@@ -26,6 +26,7 @@ def test_services_are_not_ready_without_a_store_and_ready_when_it_is_back(projec
     until(lambda: not any(red(project, one) for one in SERVICES), f"ready with {store} again", seconds=RED_SECONDS)
 
 
+@pytest.mark.release("a paused store and one that comes back are tested above; e2e/test_real_outages stops them")
 def test_services_wait_for_stores_that_come_later(project: Project) -> None:
     project.compose("stop", "kafka", "mongo")
     project.compose("restart", "-t", "30", *SERVICES)

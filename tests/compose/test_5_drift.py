@@ -9,6 +9,7 @@ from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
+BEFORE_A_RELEASE = pytest.mark.release("a role and a validator stay in CI; shared/test_access knows all kinds")
 AS_SETUP = (
     MONGO
     + """
@@ -82,7 +83,7 @@ def test_passwords_rotate(project: Project) -> None:
     project.compose("run", "--rm", "-T", "--no-deps", "secrets", "rotate", "reader", "shop")
     said = set_up(project)
     assert "MongoDB user reader has a new password" in said
-    assert "Kafka user shop made, or its password changed" in said
+    assert "Kafka user shop created, or its password changed" in said
     after = {name: project.secret(name) for name in before}
     mongo = [
         ["reader", one["reader"]["GUANXI_MONGO_PASSWORD"], name, "find"]
@@ -100,7 +101,7 @@ def test_passwords_rotate(project: Project) -> None:
 
 def test_another_key_for_the_ids_of_persons(project: Project) -> None:
     said = set_up(project, "-e", "GUANXI_PERSON_KEY=a key that is not the first one")
-    assert "GUANXI_PERSON_KEY is not the one that this database began with" in said
+    assert "GUANXI_PERSON_KEY differs from this database's first one" in said
 
 
 def test_rights_of_an_earlier_version_are_brought_up_to_date(project: Project) -> None:
@@ -118,20 +119,23 @@ def test_rights_of_an_earlier_version_are_brought_up_to_date(project: Project) -
             {"revokePrivilegesFromRole": "guanxi_reader", "privileges": [["people", "find"]]},
             "role guanxi_reader in MongoDB was changed by hand",
         ),
-        (
+        pytest.param(
             {"grantRolesToUser": "reader", "roles": ["readWrite"]},
             {"revokeRolesFromUser": "reader", "roles": ["readWrite"]},
             "the MongoDB user reader has the roles guanxi_reader@guanxi, readWrite@guanxi",
+            marks=BEFORE_A_RELEASE,
         ),
-        (
+        pytest.param(
             {"createUser": "mallory", "pwd": "a long enough word", "roles": ["read"]},
             {"dropUser": "mallory"},
             "the MongoDB user mallory has the roles read@guanxi",
+            marks=BEFORE_A_RELEASE,
         ),
-        (
+        pytest.param(
             {"collMod": "data_quality", "viewOn": "people", "pipeline": []},
             None,
             "view data_quality in MongoDB was changed by hand",
+            marks=BEFORE_A_RELEASE,
         ),
         (
             {"collMod": "policies", "validator": {"version": 1}},

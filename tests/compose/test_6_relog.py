@@ -2,11 +2,17 @@
 
 import pytest
 
+from services import SERVICES
 from tests.compose.conftest import PARTITIONS
 from tests.compose.project import Project, until
 from tests.compose.purchases import by_kafka, purchases, shown, sums
 
-pytestmark = [pytest.mark.compose, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.compose,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.release("operations/relog does the same on real servers"),
+]
 
 EVENTS = 1_000
 FOLDED_SECONDS = 120
@@ -19,7 +25,7 @@ def test_twice_the_partitions(project: Project) -> None:
     until(lambda: shown(project, "relogged") == before, "the first half is in a view", seconds=FOLDED_SECONDS)
     relog = ("run", "--rm", "-T", "cli", "guanxi", "relog", "--partitions", str(2 * PARTITIONS))
     assert "still runs" in project.compose(*relog, check=False)
-    project.compose("stop", "ingest", "tiering", "engagement")
+    project.compose("stop", *SERVICES)
     by_kafka(project, events[EVENTS : EVENTS + 100])
     said = project.compose(*relog, timeout_s=240)
     settings = {"GUANXI_PARTITIONS": str(2 * PARTITIONS), "GUANXI_LOG_GENERATION": "2"}

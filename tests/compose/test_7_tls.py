@@ -10,7 +10,8 @@ from aiokafka.errors import KafkaError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from guanxi.stack.ports import free_port
+from local.stack.ports import free_port
+from services import SERVICES
 from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
@@ -46,9 +47,9 @@ def authority(encrypted: Project, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 def test_all_is_healthy_and_set_up_without_a_change(encrypted: Project) -> None:
-    services = ("ingest", "tiering", "engagement", "kafka", "mongo")
+    services = (*SERVICES, "kafka", "mongo")
     assert {encrypted.health(service) for service in services} == {"healthy"}
-    assert encrypted.logs("setup").splitlines()[-1] == "nothing to do, everything is set up"
+    assert encrypted.logs("setup").splitlines()[-1] == "nothing to do: everything is set up"
 
 
 def test_the_door_speaks_https_and_nothing_else(encrypted: Project, authority: Path) -> None:

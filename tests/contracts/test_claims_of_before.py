@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.ingest.admission import log_record, read
-from services.ingest.domain import Accepted, Candidate, Claim, Duplicate, Entry, judge
+from services.ingest.admit import Accepted, Candidate, Claim, Duplicate, Entry, judge
 from services.ingest.store import _document
 from shared.events.event import Position
 from tests.services.ingest.fakes import InboxRecord

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.ingest.domain import Candidate, admit
-from services.ingest.wire import parse_json
+from services.ingest.admit import Candidate, admit
+from services.ingest.doors.kafka.wire import parse_json
 from shared.events.codec import decode, encode, type_and_position
 from shared.events.event import LogPosition, Position
 from shared.events.registry import DECISIONS, FACTS

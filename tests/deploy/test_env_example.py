@@ -2,7 +2,7 @@
 
 import re
 
-from guanxi.stack.paths import REPOSITORY
+from local.stack.paths import REPOSITORY
 
 USED = re.compile(r"\$\{(GUANXI_[A-Z_]+)(?::-([^}]*))?\}")
 DOCUMENTED = re.compile(r"^#(GUANXI_[A-Z_]+)=(.*)$", re.MULTILINE)

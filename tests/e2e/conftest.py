@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.stack.backing import Backing
+from local.stack.backing import Backing
 from tests.conftest import _delete_topics
 from tests.e2e.world import World, a_world
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from guanxi.demo.stage import write_story
+from local.demo.stage import write_story
+from local.stack.paths import REPOSITORY
 
-INVOICES = Path(__file__).parents[2] / "data" / "online-retail" / "invoices.csv.gz"
+INVOICES = REPOSITORY / "data" / "online-retail" / "invoices.csv.gz"
 CUSTOMERS = int(os.environ.get("GUANXI_E2E_CUSTOMERS", "5000"))
 """How many of the 4,372 customers the end-to-end proofs take: all, unless told. A few hundred do for a quick look."""
 

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.importer.guess import guess_file
-from guanxi.stack.paths import REPOSITORY
+from local.stack.paths import REPOSITORY
+from services.ingest.doors.files.guess import guess_file
 from tests.e2e.conftest import MakeWorld
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PAGE = (REPOSITORY / "docs" / "import.md").read_text(encoding="utf-8")
-EXPORT = REPOSITORY / "tests" / "importer" / "exports" / "erpnext-sales-invoices.csv"
+EXPORT = REPOSITORY / "tests/services/ingest/doors/files/exports" / "erpnext-sales-invoices.csv"
 EXPORTS = EXPORT.parent
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 OTHERS = {
@@ -65,7 +65,7 @@ def test_from_the_export_to_explain(make_world: MakeWorld, portal: BlockingPorta
             return portal.call(lambda: command(*words, timeout_s=120.0)).read_text(encoding="utf-8")
 
         mapping.write_text(run(guess[: guess.index(">")]), encoding="utf-8")
-        assert "3  fit to be sent" in run(dry)
+        assert "3  ready to send" in run(dry)
         assert "3  admitted" in run(send)
         portal.call(world.settled)
         assert "CUST-0007" in run(explain)

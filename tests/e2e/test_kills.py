@@ -9,7 +9,8 @@ import anyio
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.stack.services import ALL
+from local.stack.services import ALL
+from services import SERVICES
 from tests.e2e.conftest import MakeWorld
 from tests.e2e.expected import assert_log_holds_each_once, assert_views_equal_oracle
 from tests.e2e.met import assert_contacts_equal_oracle
@@ -19,7 +20,12 @@ from tests.oracle.retail import File, load
 
 KILLS = 10
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.release("tests/faults kills 40 times in CI, and judges by the same oracles"),
+]
 
 
 async def import_and_kill(world: World, path: Path, last_on: date, victim: str, after_records: int) -> None:
@@ -52,5 +58,5 @@ def test_ten_kills_in_mid_stream_change_nothing(make_world: MakeWorld, portal: B
         log = portal.call(world.log)
         assert_log_holds_each_once(log, whole)
         assert_contacts_equal_oracle(world, log)
-        for service in ("tiering", "engagement"):
+        for service in SERVICES.folding:
             portal.call(world.rebuild, service)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.stack.errors import StackError
+from local.stack.errors import StackError
 from tests.e2e.conftest import MakeWorld
 from tests.e2e.expected import assert_log_holds_each_once, assert_views_equal_oracle, comparable
 from tests.e2e.met import assert_contacts_equal_oracle, assert_weeks_equal_oracle

@@ -12,10 +12,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
-from guanxi.reading.progress import progress
-from guanxi.stack.backing import Backing
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.services import Services
+from local.stack.backing import Backing
+from local.stack.paths import REPOSITORY
+from local.stack.services import Services
+from operations.status.progress import progress
 from shared.mongo import connect
 from shared.settings import Settings
 from shared.topics import LOG

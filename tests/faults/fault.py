@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from guanxi.stack.services import ALL
+from local.stack.services import ALL
 from tests.faults.servers import KafkaNode, MongoNodes, Servers
 from tests.faults.stand import Seen, Stand, a_stand
 from tests.faults.verdict import Verdict, judge

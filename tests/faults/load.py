@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
+from tests.events.wire import envelope
+
 SOURCE = "shop"
 CUSTOMERS = 40
 REPRESENTATIVES = 4
@@ -117,12 +119,5 @@ class Load:
 
     def _event(self, noun: str, key: str, name: str, data: Json) -> Json:
         at = self._now - timedelta(seconds=self._random.randrange(60, MAX_DAYS_AGO * 86_400))
-        return {
-            "specversion": "1.0",
-            "id": name,
-            "source": SOURCE,
-            "type": f"guanxi.{noun}.v1",
-            "subject": key.partition(":")[2],
-            "time": at.astimezone(UTC).isoformat(timespec="seconds"),
-            "data": data,
-        }
+        time = at.astimezone(UTC).isoformat(timespec="seconds")
+        return envelope(noun, data, id=name, source=SOURCE, subject=key.partition(":")[2], time=time)

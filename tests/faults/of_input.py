@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 from aiokafka import AIOKafkaProducer
 
-from guanxi.stack.errors import StackError
+from local.stack.errors import StackError
 from shared.kafka.connection import partition_of
 from shared.topics import INBOX, LOG, MAX_INBOX_RECORD_BYTES, Topic
+from tests.events.wire import event
 from tests.faults.fault import Fault
 from tests.faults.load import SOURCE
 from tests.faults.stand import Stand
@@ -41,8 +42,7 @@ async def put(stand: Stand, topic: Topic, records: Sequence[Raw]) -> None:
 
 def purchase(name: str, **more: object) -> dict[str, object]:
     data = {"purchase_id": name, "amount": "10.00", "currency": "GBP", **more}
-    said = {"specversion": "1.0", "id": name, "source": SOURCE, "type": "guanxi.purchase.recorded.v1"}
-    return {**said, "subject": "c1", "time": "2026-10-01T10:00:00Z", "data": data}
+    return event(data=data, id=name, source=SOURCE, subject="c1", time="2026-10-01T10:00:00Z")
 
 
 async def two_megabytes(stand: Stand) -> None:

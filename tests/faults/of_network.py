@@ -2,7 +2,7 @@
 
 import os
 
-from guanxi.stack.services import ALL
+from local.stack.services import ALL
 from tests.faults.fault import Fault
 from tests.faults.stand import Stand
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
 
-from guanxi.stack.services import ALL
+from local.stack.services import ALL
 from shared.topics import INBOX, LOG
 from tests.faults.fault import TWICE, Fault
 from tests.faults.stand import SESSION_MS, Stand

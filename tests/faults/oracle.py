@@ -14,7 +14,7 @@ from shared.events.codec import decode, type_and_position
 from shared.events.event import Event, LogPosition
 from shared.fold.domain import Domain
 from shared.fold.entity import Entity, new_entity
-from tests.anomalies.observed import Record, folded
+from tests.faults.anomalies.observed import Record, folded
 from tests.oracle.facts import Json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

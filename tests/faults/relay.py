@@ -1,4 +1,4 @@
-"""TCP relays between the processes and the servers, which can be cut, held up or slowed down like a network."""
+"""TCP relays between processes and servers, which can be cut, held up or slowed down like a network."""
 
 import asyncio
 import contextlib
@@ -8,14 +8,14 @@ CHUNK_BYTES = 65_536
 
 
 class Relay:
-    """Forwards `port` of this machine to `target`.
+    """Forwards `port` of this machine to `target` of `host`.
 
     cut: connections end, new ones are refused after they were made. hold: everything stays open and nothing gets
     through, as with a cable that is out. slow_seconds: what each chunk waits, on both ways.
     """
 
-    def __init__(self, port: int, target: int) -> None:
-        self.port, self.target = port, target
+    def __init__(self, port: int, target: int, host: str = "127.0.0.1") -> None:
+        self.port, self.target, self._host = port, target, host
         self.slow_seconds = 0.0
         self._open = asyncio.Event()
         self._open.set()
@@ -53,7 +53,7 @@ class Relay:
             writer.transport.abort()
             return
         try:
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
+            there_reader, there_writer = await asyncio.open_connection(self._host, self.target)
         except OSError:
             writer.transport.abort()
             return
@@ -74,12 +74,11 @@ class Relay:
 
 
 @contextlib.asynccontextmanager
-async def relays(*made: Relay) -> AsyncIterator[None]:
-    """Run relays for as long as a block."""
+async def relay(port: int, target: int, host: str) -> AsyncIterator[Relay]:
+    """A relay for as long as a block."""
+    made = Relay(port, target, host)
+    await made.start()
     try:
-        for one in made:
-            await one.start()
-        yield
+        yield made
     finally:
-        for one in made:
-            await one.stop()
+        await made.stop()

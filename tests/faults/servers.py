@@ -16,14 +16,14 @@ from typing import Any, Self
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from guanxi.stack import kafka, mongod
-from guanxi.stack.backing import Backing
-from guanxi.stack.jars import ensure_jars
-from guanxi.stack.paths import DEPLOY_KAFKA
-from guanxi.stack.ports import free_port
-from guanxi.stack.process import Process
-from guanxi.stack.server import Server
-from guanxi.stack.services import ALL
+from local.stack import kafka, mongod
+from local.stack.backing import Backing
+from local.stack.jars import ensure_jars
+from local.stack.paths import DEPLOY_KAFKA
+from local.stack.ports import free_port
+from local.stack.process import Process
+from local.stack.server import Server
+from local.stack.services import ALL
 from tests.faults.relay import Relay
 
 START_SECONDS = 60.0

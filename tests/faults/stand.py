@@ -16,10 +16,10 @@ from random import Random
 import httpx
 from pymongo.errors import PyMongoError
 
-from guanxi.reading.progress import progress
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.services import ALL, Services
-from services.ingest.keys_edit import create_key
+from local.stack.paths import REPOSITORY
+from local.stack.services import ALL, Services
+from operations.status.progress import progress
+from services.ingest.doors.http.keys_edit import create_key
 from shared.errors import GuanxiError
 from shared.mongo import connect
 from shared.settings import Settings

@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 from anyio.from_thread import BlockingPortal
 
-from guanxi.stack import kafka, mongod
+from local.stack import kafka, mongod
 from tests.conftest import _is_set
 from tests.faults import of_processes
 from tests.faults.__main__ import FAULTS
@@ -15,7 +15,7 @@ from tests.faults.fault import Fault, Report, run, shared_servers
 from tests.faults.servers import Servers
 from tests.faults.stand import Stand
 
-KILLS = 15
+KILLS = 40
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 

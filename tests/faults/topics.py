@@ -9,7 +9,7 @@ from pymongo.collection import Collection
 
 from shared.settings import Settings
 from shared.topics import Topic
-from tests.anomalies.observed import Reader, Record
+from tests.faults.anomalies.observed import Reader, Record
 from tests.oracle.facts import Json
 
 READ_SECONDS = 60.0

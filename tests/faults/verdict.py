@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.engagement.app import make_domain as make_engagement
+from services import SERVICES
 from services.engagement.store import SCHEMA as ENGAGEMENT
-from services.tiering.app import make_domain as make_tiering
 from services.tiering.domain import Tiering
 from services.tiering.policy_file import read_policy
 from services.tiering.store import SCHEMA as TIERING
@@ -17,10 +16,10 @@ from shared.mongo import connect
 from shared.mongo.schema import Schema
 from shared.mongo.states import freshness_collection
 from shared.topics import INBOX, LOG, REJECTED, TIERS
-from tests.anomalies.checks import find
-from tests.anomalies.observed import Observed, Record, folded, named
 from tests.e2e.met import by_key
 from tests.e2e.world import _log_record
+from tests.faults.anomalies.checks import find
+from tests.faults.anomalies.observed import Observed, Record, folded, named
 from tests.faults.oracle import Documents, canonical, differences, expected
 from tests.faults.stand import POLICY, Stand
 from tests.faults.topics import read_topic
@@ -83,8 +82,8 @@ async def judge(stand: Stand, *, frozen_allowed: int = 0) -> Verdict:
     database = connect(settings)
     try:
         domains: list[tuple[Domain[Any, Any], Sequence[str]]] = [
-            (await make_tiering(database, settings), _folded_by(TIERING)),
-            (await make_engagement(database, settings), _folded_by(ENGAGEMENT)),
+            (await SERVICES.folds("tiering").domain(database, settings), _folded_by(TIERING)),
+            (await SERVICES.folds("engagement").domain(database, settings), _folded_by(ENGAGEMENT)),
         ]
     finally:
         database.client.close()

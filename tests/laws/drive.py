@@ -15,6 +15,7 @@ from shared.events.facts import CustomerReviewed
 from shared.events.registry import DECISIONS, MODELS, REVIEWED
 from shared.fold.domain import Domain, S, T
 from shared.fold.entity import Entity, load_entity, new_entity
+from tests.events.log import event_of
 from tests.oracle.facts import VOIDED, Logged, identity, revision
 from tests.oracle.wire import CUSTOMER
 
@@ -123,4 +124,4 @@ def _through_the_codec(event: Event) -> Event:
 
 
 def _reviewed(event_id: str, at: datetime) -> Event:
-    return Event(REVIEWED, event_id, "guanxi", CUSTOMER, at, CustomerReviewed(), at, LogPosition(0, 0, 0))
+    return event_of(CustomerReviewed(), at, name=event_id, source="guanxi", subject=CUSTOMER)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 
 from services.engagement.domain import Engagement
+from services.engagement.views.in_python import whole
 from shared.events.decisions import ConcernOverdue
 from shared.policies.entitlements import make_entitlements
 from tests.generate import CONCERNS, GOALS, RELATIONS, Seeded, ends, history, watched_histories
@@ -21,7 +22,6 @@ from tests.oracle.concerns import Counts, concerns, deadlines, overdue
 from tests.oracle.engagement import DECISIONS, TierChange, tier_change
 from tests.oracle.facts import REVIEWED, Fact, Logged, business_day, standing
 from tests.oracle.relationship import relationship
-from tests.services.engagement.filled import filled
 
 pytestmark = pytest.mark.timeout(600)  # a failure is shrunk for up to five minutes
 EXAMPLES = max(5, settings.default.max_examples // 2) if settings.default else 10
@@ -93,7 +93,7 @@ def check_concerns(log: Sequence[Logged], as_of: Sequence[datetime]) -> None:
     for instant in as_of:
         driven.review(instant)
         counts = concerns(*known(log), instant, SHANGHAI)
-        row = filled(driven.document())["concerns"]
+        row = whole(driven.document())["concerns"]
         assert shown_counts(row) == expected_counts(counts)
         assert min(row["open"], row["open_overdue"], row["answered_in_time"], row["overdue"], row["reopened"]) >= 0
     said = [
@@ -110,7 +110,7 @@ def check_relationship(log: Sequence[Logged], as_of: Sequence[datetime]) -> None
         driven.review(instant)
         facts, _ = known(log)
         expected = relationship(facts, business_day(instant, SHANGHAI))
-        row = filled(driven.document())["relationship"]
+        row = whole(driven.document())["relationship"]
         assert row["persons_met_365d"] == len(expected.persons_met)
         assert row["departments_met_365d"] == sorted(expected.departments_met)
         assert row["key_relationship"] == (None if expected.kcr is None else float(round(expected.kcr, 2)))
@@ -126,14 +126,14 @@ def check_outcomes(log: Sequence[Logged], as_of: datetime) -> None:
     """A goal's outcome is what was shown of it at the end of its last day."""
     driven = drive(Engagement(ENTITLEMENTS, SHANGHAI), log)
     driven.review(as_of)
-    for goal in filled(driven.document())["goals"]:
+    for goal in whole(driven.document())["goals"]:
         ends_at = _end_of(date.fromisoformat(goal["due_on"]))
         if as_of <= ends_at:
             assert goal["outcome"] is None
             continue
         then = drive(Engagement(ENTITLEMENTS, SHANGHAI), _by(log, ends_at))
         then.review(ends_at)
-        shown = {one["metric"]: one for one in filled(then.document())["goals"]}.get(goal["metric"])
+        shown = {one["metric"]: one for one in whole(then.document())["goals"]}.get(goal["metric"])
         is_the_same = shown is not None and all(shown[name] == goal[name] for name in ("due_on", "target"))
         value = shown["value"] if shown is not None and is_the_same else None
         assert goal["outcome"] == value

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 
 from services.engagement.domain import Engagement
+from services.engagement.views.in_python import whole
 from shared.events.decisions import ContactLapsed, ContactResumed, Decision, SatisfactionDropped
 from shared.policies.entitlements import make_entitlements
 from tests.generate import ANSWERS, CONTACTS, Seeded, ends, history, watched_histories
@@ -19,7 +20,6 @@ from tests.laws.shown import expected_contact, expected_satisfaction, shown_cont
 from tests.oracle.engagement import Lapsed, Resumed, engagement
 from tests.oracle.facts import Logged
 from tests.oracle.satisfaction import Dropped
-from tests.services.engagement.filled import filled
 
 pytestmark = pytest.mark.timeout(600)  # a failure is shrunk for up to five minutes
 EXAMPLES = max(5, settings.default.max_examples // 2) if settings.default else 10
@@ -55,7 +55,7 @@ def check(log: Sequence[Logged], as_of: Sequence[datetime]) -> None:
     driven = drive(Engagement(ENTITLEMENTS, SHANGHAI), log)
     for instant in as_of:
         driven.review(instant)
-        expected, document = engagement(log, SHANGHAI, instant), filled(driven.document())
+        expected, document = engagement(log, SHANGHAI, instant), whole(driven.document())
         assert document["tier"] == expected.tier
         assert shown_contact(document["contact"]) == expected_contact(expected)
         assert told(driven.decisions) == expected.decisions

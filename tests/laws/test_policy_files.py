@@ -1,15 +1,15 @@
 """The policy files say what the design's tables say."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
+from local.stack.paths import REPOSITORY
 from services.tiering.policy_file import read_policy
 from tests.laws.policies import service_policies
 from tests.oracle.policies import default_cny, wholesale_gbp
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "policies"
+FOLDER = REPOSITORY / "deploy" / "policies"
 
 
 @pytest.mark.parametrize(("name", "table"), [("default-cny", default_cny), ("wholesale-gbp", wholesale_gbp)])

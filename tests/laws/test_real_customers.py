@@ -6,10 +6,10 @@ Every decision, tier, score and sum; without servers. GUANXI_REAL_CUSTOMERS says
 
 import os
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
+from local.stack.paths import REPOSITORY
 from services.tiering.domain import Tiering
 from tests.laws.drive import begin, events
 from tests.laws.policies import service_policies
@@ -20,7 +20,7 @@ from tests.oracle.retail import LONDON, File, Line, load
 from tests.oracle.test_retail import logged
 from tests.oracle.tiering import AT_THE_END, tierings
 
-PATH = Path(__file__).parents[2] / "data" / "online-retail" / "invoices.csv.gz"
+PATH = REPOSITORY / "data" / "online-retail" / "invoices.csv.gz"
 CUSTOMERS = int(os.environ.get("GUANXI_REAL_CUSTOMERS", "16"))
 LAST_ON = date(2026, 6, 14)
 DATES = [datetime(2025, 7, 1, 12, tzinfo=UTC) + timedelta(days) for days in range(0, 360, 38)]

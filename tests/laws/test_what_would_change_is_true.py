@@ -14,11 +14,11 @@ from hypothesis import assume, given, settings
 from services.tiering.domain import Tiering
 from services.tiering.policy import Policies
 from services.tiering.rules.changes import would_change
-from shared.events.event import Event, LogPosition
+from shared.events.event import LogPosition
 from shared.events.facts import AccountRated, Fact, InvoicePaid, PurchaseRecorded
-from shared.events.registry import NAMES
 from shared.events.types import TIERS
 from shared.fold.entity import load_entity
+from tests.events.log import event_of
 from tests.generate import PURCHASING, histories
 from tests.laws.drive import KEY, Driven, drive
 from tests.oracle.facts import Logged
@@ -50,8 +50,9 @@ def applied(driven: Driven[Any, Any], *facts: Fact, source: str = "law", revisio
     at = driven.state.clock
     for number, fact in enumerate(facts):
         position = LogPosition(0, 0, number)
-        name = NAMES[type(fact)]
-        twin.fold(Event(name, f"law-{number}", source, CUSTOMER, at, fact, at, position, revision=revision))
+        twin.fold(
+            event_of(fact, at, name=f"law-{number}", source=source, subject=CUSTOMER, log=position, revision=revision)
+        )
     return twin
 
 
@@ -118,7 +119,7 @@ def test_paying_all_that_is_overdue_leads_to_the_tier_told(history: History) -> 
 
 
 @given(histories())
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 2)
 def test_it_falls_on_the_day_told_and_not_before(history: History) -> None:
     check_fall(after(history, (CNY, replace(CNY, version=2, effective_on=date(2025, 3, 1), unknown=250))))
 

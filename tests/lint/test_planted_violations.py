@@ -1,5 +1,6 @@
 """Every rule that CI checks bites: a violation of each, planted in a copy of the tree, is found."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 _REPOSITORY = Path(__file__).parents[2]
 _BIN = Path(sys.executable).parent
-_COPIED = ("guanxi", "services", "shared", "tests/lint", "pyproject.toml")
+_COPIED = ("guanxi", "local", "operations", "services", "shared", "tests/lint", "pyproject.toml")
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,12 @@ _IMPORTS = [
     Planted("pure", "services/planted/domain.py", "import fastapi"),
     Planted("pure", "services/planted/domain.py", "import shared.settings"),
     Planted("pure", "services/planted/domain/deep/rule.py", "def f():\n    import pymongo"),
-    Planted("pure", "services/planted/projection.py", "import aiokafka"),
+    Planted("pure", "services/planted/rows.py", "import aiokafka"),
     Planted("pure", "services/planted/policy.py", "import time"),
     Planted("pure", "services/planted/rules.py", "from motor import motor_asyncio"),
     Planted("services", "services/planted/handlers.py", "import services.other.handlers"),
+    Planted("local", "guanxi/commands/planted.py", "from local.stack.errors import failed"),
+    Planted("layers", "operations/planted.py", "import guanxi.console"),
     Planted("layers", "services/planted/handlers.py", "import guanxi.cli"),
     Planted("layers", "shared/planted.py", "import services.planted"),
     Planted("events", "shared/events/planted.py", "import os"),
@@ -53,7 +56,7 @@ _IMPORTS = [
 
 _RUFF = [
     Planted("TID251", "services/planted/domain.py", "from datetime import UTC, datetime\n\nNOW = datetime.now(UTC)"),
-    Planted("TID251", "services/planted/projection.py", "from datetime import date\n\nTODAY = date.today()"),
+    Planted("TID251", "services/planted/rows.py", "from datetime import date\n\nTODAY = date.today()"),
     Planted("DTZ005", "shared/planted.py", "from datetime import datetime\n\nNOW = datetime.now()"),
     Planted("BLE001", "shared/planted.py", "try:\n    X = 1\nexcept Exception:\n    X = 2"),
     Planted("T201", "services/planted/app.py", "print('x')"),
@@ -64,6 +67,11 @@ _RUFF = [
 ]
 
 _MYPY = [
+    Planted(
+        "typeddict-unknown-key",  # what the processor keeps of a key and nobody has declared to be private
+        "shared/planted.py",
+        "from shared.fold.private import Bookkeeping\n\n\nkept: Bookkeeping = {}\nkept['planted'] = 1",
+    ),
     Planted("no-untyped-def", "shared/planted.py", "def f(x):\n    return x"),
     Planted("return-value", "shared/planted.py", "def f() -> int:\n    return 'x'"),
     Planted("type-arg", "shared/planted.py", "def f(x: list) -> None:\n    del x"),
@@ -142,18 +150,30 @@ def test_the_tree_as_it_is_keeps_every_import_contract(clean_tree: Path) -> None
     assert code == 0, said
 
 
-@pytest.mark.parametrize("planted", _IMPORTS, ids=lambda p: f"{p.rule}-{p.file}-{p.line.split()[-1]}")
-def test_an_import_against_the_rules_is_found(plant: Planter, planted: Planted) -> None:
-    plant(planted)
-    code, said = _lint_imports(plant.tree, planted.rule)
+@pytest.mark.parametrize("rule", sorted({planted.rule for planted in _IMPORTS}))
+def test_imports_against_the_rules_are_found(plant: Planter, rule: str) -> None:
+    """All of one contract in one run, which costs a second."""
+    lines: dict[str, list[str]] = {}
+    for planted in (one for one in _IMPORTS if one.rule == rule):
+        lines.setdefault(planted.file, []).append(planted.line)
+    for file, planted_lines in lines.items():
+        plant(Planted(rule, file, "\n".join(planted_lines)))
+    code, said = _lint_imports(plant.tree, rule)
     assert code == 1, said
-    assert "BROKEN" in said
+    broken = [line.split() for line in said.splitlines()]
+    for file, planted_lines in lines.items():
+        importer = file.removesuffix(".py").replace("/", ".")
+        for line in planted_lines:
+            imported = re.search(r"(?:from|import) ([\w.]+)", line)
+            assert imported is not None
+            names = {imported[1], imported[1].partition(".")[0]}  # other packages are known by their root
+            assert any(importer in words and names & set(words) for words in broken), f"{importer}: {line}\n{said}"
 
 
 def test_what_is_allowed_is_not_found(plant: Planter) -> None:
     pure = "from decimal import Decimal\n\nimport shared.events\nimport zoneinfo"
     plant(Planted("", "services/planted/domain.py", pure))
-    plant(Planted("", "services/planted/projection.py", "import services.planted.domain"))
+    plant(Planted("", "services/planted/rows.py", "import services.planted.domain"))
     plant(Planted("", "services/planted/store.py", "import pymongo"))
     plant(Planted("", "services/planted/app.py", "import faststream"))
     _, said = _lint_imports(plant.tree)

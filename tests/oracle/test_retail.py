@@ -3,18 +3,18 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 from random import Random
 
 import pytest
 
+from local.stack.paths import REPOSITORY
 from tests.oracle.facts import Logged
 from tests.oracle.policies import wholesale_gbp
 from tests.oracle.retail import LONDON, File, Line, customer, load
 from tests.oracle.tiering import tier_on, tiering
 from tests.oracle.wire import event
 
-PATH = Path(__file__).parents[2] / "data" / "online-retail" / "invoices.csv.gz"
+PATH = REPOSITORY / "data" / "online-retail" / "invoices.csv.gz"
 LAST_ON = date(2026, 6, 14)
 AS_OF = datetime(2026, 6, 15, 12, tzinfo=UTC)
 

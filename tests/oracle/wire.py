@@ -4,6 +4,7 @@ in; nothing is checked."""
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.events.wire import envelope
 from tests.oracle.facts import VOIDED, Json, Logged
 
 CUSTOMER = "C-1"
@@ -19,15 +20,8 @@ def event(
     noun: str, when: datetime, *, event_id: str, source: str = SOURCE, subject: str = CUSTOMER, **data: Any
 ) -> Json:
     """A first revision; `noun` is the type without "guanxi." and ".v1". Fields that are None are left out."""
-    return {
-        "specversion": "1.0",
-        "type": f"guanxi.{noun}.v1",
-        "id": event_id,
-        "source": source,
-        "subject": subject,
-        "time": when.isoformat(),
-        "data": {name: value for name, value in data.items() if value is not None},
-    }
+    said = {name: value for name, value in data.items() if value is not None}
+    return envelope(noun, said, id=event_id, source=source, subject=subject, time=when)
 
 
 def revised(former: Json, revision: int, **changes: Any) -> Json:

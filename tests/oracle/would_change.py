@@ -1,4 +1,4 @@
-"""What would change a customer's tier, by trying it out (domain.md, Tiering, "what would change it").
+"""What would change a customer's tier, by trying it out (domain.md, What would change it).
 
 All but `falls_on` is about the computed tier, with an approval taken as given.
 """

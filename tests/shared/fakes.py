@@ -10,11 +10,11 @@ from unittest import mock
 
 import shared.kafka.reader
 from shared.events.codec import encode
-from shared.events.event import Event, LogPosition, Position
+from shared.events.event import Event, Position
 from shared.events.facts import CustomerReviewed, PurchaseRecorded
-from shared.events.registry import NAMES
 from shared.kafka.batches import Outgoing
 from shared.mongo import Database
+from tests.events.log import event_of
 from tests.sim.chance import Chance
 from tests.sim.loop import SimLoop
 from tests.sim.mongo import SimDatabase, as_database
@@ -61,8 +61,7 @@ class LogRecord:
 
 def event(data: Any, *, name: str = "e1", subject: str = "c0", days_later: float = 0) -> Event:
     """A fact that was told when it happened."""
-    at = AT + timedelta(days=days_later)
-    return Event(NAMES[type(data)], name, "erp", subject, at, data, at, LogPosition(1, 0, 0))
+    return event_of(data, AT + timedelta(days=days_later), name=name, subject=subject)
 
 
 def purchase(amount: str, *, name: str = "p1", subject: str = "c0", days_later: float = 0, **data: Any) -> Event:

@@ -6,26 +6,29 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from guanxi.commands.setup import SCHEMAS, SetupSettings
-from services.engagement.store import SCHEMA as ENGAGEMENT
+from operations.setup.run import SetupSettings
+from services import SERVICES
+from services.engagement.service import SERVICE as ENGAGEMENT
 from services.ingest.settings import IngestSettings
 from shared.kafka.access import wanted_acls
 from shared.kafka.connection import client_options
 from shared.kafka.requests import Acl
 from shared.mongo.access import GENERATIONS_AHEAD, Role, is_between, role_of, wanted_roles
 from shared.mongo.applied import canonical
+from shared.mongo.schema import Schema
+from shared.service import Service
 from shared.settings import Settings
-from shared.topics import TOPICS
+from shared.topics import INBOX, TIERS, TOPICS
 
 UPSTREAMS, DOWNSTREAMS = ("erp", "shop"), ("bi",)
 
 
 def rights(settings: Settings | None = None) -> set[Acl]:
-    return wanted_acls(settings or Settings(), UPSTREAMS, DOWNSTREAMS)
+    return wanted_acls(settings or Settings(), SERVICES.values(), UPSTREAMS, DOWNSTREAMS)
 
 
 def roles(generation: int = 1) -> dict[str, Role]:
-    return {role.name: role for role in wanted_roles(SCHEMAS, {schema.service: generation for schema in SCHEMAS})}
+    return {role.name: role for role in wanted_roles([*SERVICES.values()], dict.fromkeys(SERVICES, generation))}
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
@@ -33,9 +36,9 @@ def test_an_upstream_has_one_right(upstream: str) -> None:
     assert [str(acl) for acl in rights() if acl.principal == upstream] == [f"{upstream}: WRITE topic guanxi.inbox"]
 
 
-def test_a_downstream_reads_the_public_tiers_with_groups_of_its_own() -> None:
+def test_a_downstream_reads_the_public_topics_with_groups_of_its_own() -> None:
     own = {str(acl) for acl in rights() if acl.principal == "bi"}
-    assert own == {"bi: READ topic guanxi.tiers", "bi: READ group bi-*"}
+    assert own == {"bi: READ topic guanxi.tiers", "bi: READ topic guanxi.changes", "bi: READ group bi-*"}
 
 
 def test_only_the_operator_has_all_rights_and_only_on_what_is_guanxis() -> None:
@@ -50,13 +53,14 @@ def test_rights_follow_the_prefix_of_the_topics() -> None:
 
 
 def test_every_reader_and_writer_of_a_topic_is_a_known_principal() -> None:
-    known = {"ingest", "tiering", "engagement", "operator", "upstream", "downstream"}
-    assert {who for topic in TOPICS for who in (*topic.readers, *topic.writers)} <= known
+    known = {*SERVICES, "operator", "upstream", "downstream"}
+    assert {who for topic in TOPICS for who in (*topic.outside_readers, *topic.outside_writers)} <= known
+    assert {topic for one in SERVICES.values() for topic in (*one.reads, *one.writes)} == {*TOPICS}
 
 
 def test_a_service_writes_its_own_collections_and_reads_no_other_services_states() -> None:
     all_roles = roles()
-    for schema in SCHEMAS:
+    for schema in (service.schema for service in SERVICES.values()):
         mine = all_roles[role_of(schema.service)].privileges
         written = {name for name, actions in mine.items() if "insert" in actions}
         own = {f"{name}_g{number}" for name in schema.collections for number in range(1, 2 + GENERATIONS_AHEAD)}
@@ -65,16 +69,42 @@ def test_a_service_writes_its_own_collections_and_reads_no_other_services_states
 
 
 def test_readers_have_views_only_and_confidential_ones_by_their_own_role() -> None:
-    views = {view.name for schema in SCHEMAS for view in schema.views}
+    views = {view.name for service in SERVICES.values() for view in service.schema.views}
     reader, confidential = (roles()[role_of(name)] for name in ("reader", "confidential"))
     for role in (reader, confidential):
         assert {name.partition(".")[0] for name in role.privileges} <= views
         assert set(role.privileges.values()) == {("find",)}
         assert not role.inherits
-    secret = {view.name for view in ENGAGEMENT.views if view.confidential}
+    secret = {view.name for view in ENGAGEMENT.schema.views if view.confidential}
     assert secret == {"key_persons", "relationship_assessments"}
     assert confidential.privileges.keys() - reader.privileges.keys() >= secret
     assert not {name for name in reader.privileges if name.partition(".")[0] in secret}
+
+
+def test_a_process_that_folds_nothing_has_the_topics_and_the_rights_that_it_names() -> None:
+    """Such as one that answers questions: it reads views of others, in every generation, and no state."""
+    asks = Service(
+        name="asks",
+        schema=Schema("asks", plain_collections=("jobs",)),
+        entry="asks.app:run",
+        reads=(TIERS,),
+        writes=(INBOX,),
+        rights={"engagement": ("find",), "key_persons": ("find",), "sessions": ("find", "insert")},
+    )
+    services = [*SERVICES.values(), asks]
+    (role,) = [
+        one for one in wanted_roles(services, dict.fromkeys((*SERVICES, "asks"), 1)) if one.name == "guanxi_asks"
+    ]
+    views = {f"{view}{number}" for view in ("engagement", "key_persons") for number in ("", ".g1", ".g2")}
+    assert views <= {name for name, actions in role.privileges.items() if actions == ("find",)}
+    assert {name for name, actions in role.privileges.items() if "insert" in actions} == {"jobs", "sessions"}
+    assert not {name for name in role.privileges if name.startswith("engagement_g")}
+    acls = {str(one) for one in wanted_acls(Settings(), services, (), ()) if one.principal == "asks"}
+    assert acls == {
+        "asks: READ topic guanxi.tiers",
+        "asks: WRITE topic guanxi.inbox",
+        "asks: READ group guanxi-asks",
+    }
 
 
 def test_rights_reach_the_generations_to_come() -> None:

@@ -8,10 +8,10 @@ import pytest
 from shared import metrics
 from shared.errors import Transient
 from shared.events.registry import MODELS
-from tests.services.ingest.events import event
-from tests.services.ingest.http.door import Door
+from tests.events.wire import event
+from tests.services.ingest.doors.http.door import Door
 from tests.shared.fakes import LogRecord, on_log, purchase
-from tests.shared.test_processor import World
+from tests.shared.fold.test_processor import World
 from tests.sim.toy import POISON
 
 PURCHASE = "guanxi.purchase.recorded.v1"

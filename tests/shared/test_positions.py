@@ -39,7 +39,7 @@ def test_the_largest_token_is_within_its_bound() -> None:
 
 @given(st.text(max_size=60))
 def test_garbage_is_refused(text: str) -> None:
-    with pytest.raises(Malformed, match="is no position"):
+    with pytest.raises(Malformed, match="is not a position"):
         decode(text)
 
 

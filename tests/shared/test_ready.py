@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from guanxi.stack.ports import free_port
+from local.stack.ports import free_port
 from shared import ready
 
 

@@ -1,5 +1,4 @@
-"""`guanxi-sim --seeds 2000` (or `python -m tests.sim`): run seeds, say which fail, make them small; or see what finds
-planted bugs.
+"""`python -m tests.sim --seeds 2000`: run seeds, say which fail, make them small; or see what finds planted bugs.
 
 A failing case is printed as one line of JSON, which `--case` replays exactly, with `--trace` step by step.
 """
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="guanxi-sim", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2000, help="how many seeds to run")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes to run them in")
@@ -62,6 +61,7 @@ def _show(outcome: Outcome) -> None:
 
 def _chunk(scenario: str, first: int, count: int, plant: str | None) -> list[Outcome]:
     parts = PLANTS[plant].parts if plant else None
+    scenario = PLANTS[plant].scenario if plant else scenario
     return [run(Case(seed, scenario), parts) for seed in range(first, first + count)]
 
 
@@ -111,7 +111,7 @@ def _report(outcome: Outcome, plant: str | None) -> None:
     smaller = shrink(outcome, PLANTS[plant].parts if plant else None, say=lambda line: print(f"  {line}"))
     print(f"  {smaller.details}")
     planted = f" --plant {plant}" if plant else ""
-    print(f"  replay: guanxi-sim{planted} --trace --case '{smaller.case.text()}'", flush=True)
+    print(f"  replay: python -m tests.sim{planted} --trace --case '{smaller.case.text()}'", flush=True)
 
 
 def _plants(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.events.codec import decode
-from shared.events.event import Event, LogPosition
+from shared.events.event import Event, LogPosition, Position
 from shared.events.facts import CustomerReviewed
 from shared.fold.domain import Domain
 from shared.fold.entity import Entity, new_entity
@@ -13,7 +13,7 @@ from tests.sim.arrivals import REVIEWED, LogEntry
 from tests.sim.checks import Aftermath, Broken
 from tests.sim.topics import GENERATION
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BY_FACTS_ALONE = frozenset({"tiering"})
 """Services that fold no decisions of others: theirs are the same without any review."""
 
@@ -27,7 +27,7 @@ def decisions_are_those_of_the_log(after: Aftermath) -> None:
     for service in after.world.scenario.services:
         domain = service.make(after.world.parts, after.world.plan.policies)
         for partition in after.log:
-            for key, entries in _by_key(partition).items():
+            for key, entries in by_key(partition).items():
                 accepted = _accepted(domain, entries)
                 expected = _expected(domain, key, entries, reviews=service.name not in _BY_FACTS_ALONE)
                 if accepted != expected:
@@ -45,7 +45,7 @@ def nothing_waits(after: Aftermath) -> None:
                 raise Broken(f"{document['_id']} waits in {service.name}: {document.get('pending')}, due {due_at}")
 
 
-def _by_key(partition: list[LogEntry]) -> dict[str, list[LogEntry]]:
+def by_key(partition: list[LogEntry]) -> dict[str, list[LogEntry]]:
     keys: dict[str, list[LogEntry]] = {}
     for entry in partition:
         assert entry.record.key is not None, "the log is keyed"
@@ -66,15 +66,15 @@ def _accepted(domain: Domain[Any, Any], entries: list[LogEntry]) -> list[str]:
 def _expected(domain: Domain[Any, Any], key: str, entries: list[LogEntry], *, reviews: bool) -> list[str]:
     entity = new_entity(domain, key)
     expected: list[str] = []
-    last = _EPOCH
+    last = EPOCH
     for entry in entries:
-        event = _event(entry)
+        event = event_of(entry)
         if event.type in domain.folds:
             if entry.position is not None:
                 last = max(last, event.recorded_at)
             if reviews or event.type != REVIEWED:
                 expected += _folded(entity, event)
-    if not reviews and last > _EPOCH:
+    if not reviews and last > EPOCH:
         # Time has passed up to the last record, whatever it was.
         review = Event(REVIEWED, "", "", entity.subject, last, CustomerReviewed(), last, LogPosition(0, 0, 0))
         expected += _folded(entity, review)
@@ -87,11 +87,13 @@ def _folded(entity: Entity[Any, Any], event: Event) -> Iterator[str]:
         yield decision.id
 
 
-def _event(entry: LogEntry) -> Event:
+def event_of(entry: LogEntry) -> Event:
     record = entry.record
     assert record.value is not None, "the log has no empty records"
-    recorded_at = _EPOCH + timedelta(milliseconds=record.timestamp)
-    return decode(record.value, recorded_at=recorded_at, log=LogPosition(GENERATION, record.partition, record.offset))
+    recorded_at = EPOCH + timedelta(milliseconds=record.timestamp)
+    position = None if entry.position is None else Position(*entry.position)
+    log = LogPosition(GENERATION, record.partition, record.offset)
+    return decode(record.value, recorded_at=recorded_at, log=log, inbox=position)
 
 
 CHECKS: tuple[Callable[[Aftermath], None], ...] = (decisions_are_those_of_the_log, nothing_waits)

@@ -25,10 +25,11 @@ _INGEST_POINTS: tuple[Point, ...] = (
 _KINDS: tuple[tuple[Kind, ...], ...] = (("crash",), ("pause", "cut"), ("crash", "pause", "cut"), ("slow",), ("lose",))
 
 
-def fold_points(service: str, documents: str) -> tuple[Point, ...]:
+def fold_points(service: str, documents: str, tells: str = "") -> tuple[Point, ...]:
     """Where a folding service may be harmed. Where the promises are made stands twice; where positions are looked up
-    stands last.
+    stands last. `tells`: the topic of one that decides nothing and writes no other.
     """
+    log, told = tells or "guanxi.log", tells or "guanxi.tiers"
     positions, states = f"{service}_positions", f"{documents}_g1"
     return (
         ("fetch", True),
@@ -36,41 +37,43 @@ def fold_points(service: str, documents: str) -> tuple[Point, ...]:
         (f"write:{positions}", False),
         (f"read:{states}", False),
         (f"read:{states}", True),
-        ("append:guanxi.log", False),
-        ("append:guanxi.log", True),
-        ("append:guanxi.log", True),
+        (f"append:{log}", False),
+        (f"append:{log}", True),
+        (f"append:{log}", True),
         (f"write:{states}", False),
         ("commit", False),
         ("commit", True),
-        ("append:guanxi.tiers", False),
+        (f"append:{told}", False),
         (f"read:{positions}", True),
         ("ends", True),
     )
 
 
-def _published(documents: str) -> tuple[Point, ...]:
+def _published(documents: str, tells: str) -> tuple[Point, ...]:
     """Points at which decisions have left and nothing else has."""
-    return ("append:guanxi.log", True), (f"write:{documents}_g1", False), ("commit", False)
+    return (f"append:{tells or 'guanxi.log'}", True), (f"write:{documents}_g1", False), ("commit", False)
 
 
 def draw_actions(
     random: Random,
-    folding: Sequence[tuple[str, str]],
+    folding: Sequence[tuple[str, str, str]],
     subjects: Sequence[str],
     jumps_seconds: Sequence[int],
     *,
     disagree: bool,
 ) -> list[Action]:
-    """`folding` are the folding services, each with its collection of documents."""
+    """`folding` are the folding services, each with its collection and the topic that it tells on, where it
+    writes no other.
+    """
     actions: list[Action] = []
     wanted = "fold" if disagree else random.choice(("ingest", "ingest", "fold", "fold", "both", "none"))
     if wanted in {"ingest", "both"}:
         actions += _harm(random, INGEST, _INGEST_POINTS, random.choice(_KINDS))
     if wanted in {"fold", "both"}:
-        service, documents = random.choice(folding)
-        points, kinds = fold_points(service, documents), random.choice(_KINDS)
+        service, documents, tells = random.choice(folding)
+        points, kinds = fold_points(service, documents, tells), random.choice(_KINDS)
         if disagree and random.random() < 0.7:
-            points, kinds = _published(documents), random.choice(_KINDS[:3])
+            points, kinds = _published(documents, tells), random.choice(_KINDS[:3])
         actions += _harm(random, service, points, kinds)
     for _ in range(_some(random, 5, 0.6)):
         actions.append(Action(_when(random), "jump", seconds=random.choice(jumps_seconds)))

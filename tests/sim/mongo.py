@@ -97,9 +97,9 @@ class SimCursor:
         self._order: list[tuple[str, int]] = []
         self._limit = 0
 
-    def sort(self, order: list[tuple[str, int]]) -> Self:
+    def sort(self, order: list[tuple[str, int]] | str, direction: int = 1) -> Self:
         """By one field, ascending, those without it in front; or as they come."""
-        self._order = order
+        self._order = [(order, direction)] if isinstance(order, str) else order
         return self
 
     def limit(self, limit: int) -> Self:
@@ -141,8 +141,8 @@ class SimCollection:
         """A query; the projection names top-level fields to be kept; batch sizes make no difference."""
         return SimCursor(self, wanted or {}, projection, session)
 
-    async def find_one(self, wanted: Mapping[str, Any]) -> Document | None:
-        """The first that matches."""
+    async def find_one(self, wanted: Mapping[str, Any], _projection: object = None) -> Document | None:
+        """The first that matches, whole."""
         found = await self.query(wanted, None)
         return found[0] if found else None
 

@@ -6,6 +6,7 @@ document; the server ends a transaction that is open too long, which is all that
 go through BSON, so what it does to values happens here too. Not modelled: rollback, several primaries.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,11 +127,12 @@ class MongoServer:
             condition = wanted["_id"]
             if isinstance(condition, dict) and "$in" in condition:
                 return dict.fromkeys(map(_key, condition["$in"]))
-            return (_key(condition),)
+            if not _is_condition(condition):
+                return (_key(condition),)
         keys = dict.fromkeys(self._collections.get(collection, {}))
         if transaction is not None:
             keys |= dict.fromkeys(key for name, key in transaction.writes if name == collection)
-        return keys
+        return [key for key in keys if _fits(key, wanted["_id"])] if "_id" in wanted else keys
 
     def _read(
         self,
@@ -240,15 +242,19 @@ def matches(document: Document, wanted: Mapping[str, Any]) -> bool:
     for name, condition in wanted.items():
         if name == "_id":
             continue
-        value = document.get(name)
-        if not _is_condition(condition):
-            if value != condition:
+        if name == "$or":
+            if not any(matches(document, one) for one in condition):
                 return False
-            continue
-        for operator, operand in condition.items():
-            if not _COMPARE[operator](value, operand):
+        elif _is_condition(condition):
+            if not _fits(document.get(name), condition):
                 return False
+        elif document.get(name) != condition:
+            return False
     return True
+
+
+def _fits(value: Any, condition: Mapping[str, Any]) -> bool:
+    return all(_COMPARE[operator](value, operand) for operator, operand in condition.items())
 
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -257,6 +263,8 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "$lt": lambda value, operand: value is not None and value < operand,
     "$lte": lambda value, operand: value is not None and value <= operand,
     "$gt": lambda value, operand: value is not None and value > operand,
+    "$exists": lambda value, operand: (value is not None) is operand,
+    "$regex": lambda value, operand: re.search(operand, value) is not None,
 }
 
 

@@ -7,16 +7,20 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import shared.fold.telling
 import shared.kafka.batches
 import shared.kafka.reader
 from services.ingest.admission import Admission
 from services.ingest.store import MongoStore
 from shared.fold.processor import LogProcessor
 from shared.fold.sweep import Sweep
+from shared.fold.telling import Telling
 from shared.kafka.batches import Appender
 from shared.kafka.reader import TopicReader
 from shared.mongo.states import StateStore
 from tests.sim.toy import Policy, Toy
+
+MARK_EVERY_RECORDS = 4
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -33,6 +37,7 @@ class Parts:
     processor: Callable[..., LogProcessor[Any, Any]] = LogProcessor
     states: Callable[..., StateStore] = StateStore
     sweep: Callable[..., Sweep] = Sweep
+    telling: Callable[..., Telling] = Telling
     domain: Callable[[Sequence[Policy]], Toy] = Toy
     patched: Callable[[], AbstractContextManager[object]] = nullcontext
 
@@ -46,6 +51,7 @@ def installed(world: "World") -> Iterator[None]:
 
     with (
         mock.patch.object(shared.kafka.batches, "make_producer", make),
+        mock.patch.object(shared.fold.telling, "MARK_EVERY_RECORDS", MARK_EVERY_RECORDS),
         mock.patch.object(shared.kafka.reader, "time", SimpleNamespace(monotonic=world.loop.time)),
         world.parts.patched(),
     ):

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
+import services.feed.domain as feed_module
 import services.ingest.admission as admission_module
 import shared.fold.processor as processor_module
 import shared.mongo.states as states_module
+from services.feed.domain import Feed
 from shared.fold.entity import Entity
 from shared.fold.kept import Kept
 from tests.sim import plants_admission as admission
+from tests.sim import plants_feed as feed
 from tests.sim import plants_fold as fold
 from tests.sim.parts import Parts
 
@@ -25,6 +28,7 @@ class Plant:
 
     breaks: str
     parts: Parts
+    scenario: str = "toy"
 
 
 def _patched(target: Any, **attributes: Any) -> Callable[[], AbstractContextManager[object]]:
@@ -121,4 +125,18 @@ PLANTS: dict[str, Plant] = {
     ),
     "piece-forgotten": Plant("5: a state holds what it touches", Parts(domain=fold.NeedsOnlyTheNewDay)),
     "half-folded": Plant("8: a failing record leaves no trace", Parts(processor=fold.FreezesHalfFolded)),
+    # What the feed tells.
+    "sequence-moved-first": Plant("a change leaves before the commit", Parts(processor=fold.TellsAfterCommit), "feed"),
+    "change-told-once": Plant("after a crash a change is told again", Parts(processor=feed.TellsOnce), "feed"),
+    "losers-told": Plant(
+        "6: only the decision that won is told", Parts(patched=_patched(Feed, accepts=feed.accepts_all)), "feed"
+    ),
+    "changes-coalesced": Plant("a change for each record", Parts(processor=feed.Coalesces), "feed"),
+    "batch-in-change": Plant("a change depends on no batch", Parts(processor=feed.TellsTheBatch), "feed"),
+    "reviews-told": Plant(
+        "a review is told where it moved the business day",
+        Parts(patched=_patched(feed_module, evolve=feed.evolve_telling_each_review)),
+        "feed",
+    ),
+    "marks-too-far": Plant("who starts at a mark misses nothing", Parts(telling=feed.MarksTooFar), "feed"),
 }

@@ -10,7 +10,7 @@ from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.ingest.admission import Admission, read
-from services.ingest.domain import Accepted, Candidate, Claim, judge
+from services.ingest.admit import Accepted, Candidate, Claim, judge
 from services.ingest.store import MongoStore, _claim, _document
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused

@@ -86,9 +86,9 @@ class TellsAfterCommit(LogProcessor[Any, Any]):
     async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
         self._untold: Any = {}
         await super().process(batches)
-        await super()._announce_accepted(self._untold)
+        await super()._tell(self._untold)
 
-    async def _announce_accepted(self, works: Any) -> None:
+    async def _tell(self, works: Any) -> None:
         self._untold = works
 
 
@@ -108,6 +108,7 @@ def arbitrating(*, check_version: bool = True, check_after: bool = True, drop: b
             return
         self.standing = self.domain.accept(self.standing, decision, event.id)
         self.accepted.append(event)
+        self.took = True
         row = self.domain.history(self.key, event)
         if row is not None:
             self.history.append(row)

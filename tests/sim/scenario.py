@@ -6,11 +6,12 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from shared.fold.domain import Domain
-from shared.fold.processor import Announce
+from shared.service import Announces
 from tests.sim.harm import draw_actions
 from tests.sim.net import Weather
 from tests.sim.parts import Parts
 from tests.sim.plan import Plan, Send
+from tests.sim.topics import CHANGES
 
 if TYPE_CHECKING:
     from tests.sim.checks import Aftermath
@@ -32,7 +33,12 @@ class Service:
     name: str
     documents: str
     make: Callable[[Parts, Sequence[Any]], Domain[Any, Any]]
-    announce: Announce | None = None
+    announces: Announces | None = None
+
+    @property
+    def tells(self) -> str:
+        """The topic of one that decides nothing."""
+        return CHANGES if self.announces is not None and self.announces.topic.name == CHANGES else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class Scenario:
             kafka_faults=random.choice((0.0, 0.0, 0.0, 0.02, 0.2)),
             mongo_faults=random.choice((0.0, 0.0, 0.0, 0.02, 0.1)),
         )
-        folding = [(service.name, service.documents) for service in self.services]
+        folding = [(service.name, service.documents, service.tells) for service in self.services]
         actions = draw_actions(random, folding, self.subjects, self.jumps_seconds, disagree=disagree)
         kinds = {action.kind for action in actions}
         records: Sequence[int] = (1, 2, 3, 5, 8, 20)

@@ -1,10 +1,23 @@
 """The scenarios by name: a toy domain with an oracle of its own, and guanxi's own services."""
 
+from dataclasses import replace
+from typing import Any
+
 from pydantic_core import to_json
 
-from tests.sim import checks, checks_services, services, toy_checks, toy_upstream
+from shared.events.event import Event
+from shared.fold.entity import Entity
+from shared.service import Announces
+from shared.topics import TIERS
+from tests.sim import checks, checks_feed, checks_services, services, toy_checks, toy_upstream
 from tests.sim.scenario import Scenario, Service
-from tests.sim.toy import LEVELS
+from tests.sim.toy import LEVELS, STEPPED
+
+
+def _tell(entity: Entity[Any, Any], event: Event) -> bytes | None:
+    """The toy's public topic: its accepted decisions."""
+    return to_json({"key": entity.key, "version": event.data.version}) if event.type == STEPPED else None
+
 
 TOY = Scenario(
     "toy",
@@ -13,7 +26,7 @@ TOY = Scenario(
             "toy",
             LEVELS,
             lambda parts, policies: parts.domain(policies),
-            lambda key, event: to_json({"key": key, "version": event.data.version}),
+            Announces(TIERS, _tell, lambda entity: entity.standing.version),
         ),
     ),
     subjects=toy_upstream.SUBJECTS,
@@ -35,4 +48,10 @@ SERVICES = Scenario(
     batch_bytes=(6_000, 100_000),
     keeps_policy=True,
 )
-SCENARIOS = {scenario.name: scenario for scenario in (TOY, SERVICES)}
+FEED = replace(
+    SERVICES,
+    name="feed",
+    services=(services.FOLDING[0], services.FEED),
+    checks=(*checks.CHECKS, *checks_services.CHECKS, *checks_feed.CHECKS, checks.rebuild_equals_live),
+)
+SCENARIOS = {scenario.name: scenario for scenario in (TOY, SERVICES, FEED)}

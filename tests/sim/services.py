@@ -3,28 +3,32 @@
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
 
+from local.stack.paths import REPOSITORY
 from services.engagement.domain import CUSTOMERS as ENGAGEMENT
 from services.engagement.domain import Engagement
+from services.feed.changes import ANNOUNCES as CHANGES
+from services.feed.domain import CUSTOMERS as FEED_CUSTOMERS
+from services.feed.domain import Feed
 from services.tiering.domain import CUSTOMERS as TIERING
 from services.tiering.domain import Tiering
-from services.tiering.handlers import announce
+from services.tiering.handlers import ANNOUNCES
 from services.tiering.policy_file import read_policy
 from shared.kafka.connection import partition_of
 from shared.policies.entitlements import make_entitlements
+from tests.events.wire import envelope
 from tests.sim.parts import Parts
 from tests.sim.plan import PARTITIONS, SENDING_SECONDS, START, Send
 from tests.sim.scenario import Service
 
 SUBJECTS = ("c0", "d2", "客户$.1")
 _REPRESENTATIVES = ("r1", "r2")
-_POLICY = Path(__file__).parents[2] / "deploy" / "policies" / "wholesale-gbp.yaml"
+_POLICY = REPOSITORY / "deploy" / "policies" / "wholesale-gbp.yaml"
 _ZONE = ZoneInfo("Asia/Shanghai")
 _AMOUNTS = ("120.00", "900.00", "5200.00", "48000.00", "150000.00")
 
@@ -66,12 +70,22 @@ def _make_tiering(_: Parts, files: Sequence[PolicyFile]) -> Tiering:
     return _tiering(tuple(files))
 
 
+@cache
+def _feed() -> Feed:
+    return Feed(_ZONE)
+
+
+def _make_feed(_: Parts, files: Sequence[PolicyFile]) -> Feed:
+    return _feed()
+
+
 def _make_engagement(_: Parts, files: Sequence[PolicyFile]) -> Engagement:
     return _engagement(tuple(files))
 
 
+FEED = Service("feed", FEED_CUSTOMERS, _make_feed, CHANGES)
 FOLDING = (
-    Service("tiering", TIERING, _make_tiering, announce),
+    Service("tiering", TIERING, _make_tiering, ANNOUNCES),
     Service("engagement", ENGAGEMENT, _make_engagement),
 )
 
@@ -287,18 +301,8 @@ class _Upstream:
     def _document(
         key: str, noun: str, event_id: str, data: dict[str, Any], occurred: datetime, revision: int
     ) -> dict[str, Any]:
-        document: dict[str, Any] = {
-            "specversion": "1.0",
-            "id": event_id,
-            "source": "erp",
-            "type": f"guanxi.{noun}.v1",
-            "subject": key.partition(":")[2],
-            "time": occurred.isoformat(),
-            "data": data,
-        }
-        if revision > 1:
-            document["revision"] = revision
-        return document
+        more = {"revision": revision} if revision > 1 else {}
+        return envelope(noun, data, id=event_id, subject=key.partition(":")[2], time=occurred, **more)
 
     def _send(self, at: float, key: str, document: dict[str, Any]) -> Send:
         if self._random.random() < self._keyed:

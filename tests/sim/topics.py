@@ -1,4 +1,5 @@
 """Names of the topics and the one generation of everything in a simulated system."""
 
-INBOX, LOG, REJECTED, TIERS = "guanxi.inbox", "guanxi.log", "guanxi.rejected", "guanxi.tiers"
+INBOX, LOG, REJECTED = "guanxi.inbox", "guanxi.log", "guanxi.rejected"
+TIERS, CHANGES = "guanxi.tiers", "guanxi.changes"
 GENERATION = 1

@@ -102,6 +102,7 @@ class Toy:
     )
     decides = frozenset({STEPPED})
     decides_history = True
+    counts_told = False
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         self._policies = policies

@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from shared.kafka.connection import partition_of
+from tests.events.wire import envelope
 from tests.sim.plan import PARTITIONS, SENDING_SECONDS, START, Send
 from tests.sim.toy import POISON, Policy
 
@@ -94,17 +95,8 @@ class ToyUpstream:
         if random.random() < self._early:
             occurred = START + timedelta(minutes=8)  # refused until the clock has come near
         self._ids += 1
-        document: dict[str, Any] = {
-            "specversion": "1.0",
-            "id": f"e{self._ids}",
-            "source": "erp",
-            "type": name,
-            "subject": subject,
-            "time": occurred.isoformat(),
-            "data": data,
-        }
-        if revision > 1:
-            document["revision"] = revision
+        more = {"revision": revision} if revision > 1 else {}
+        document = envelope("", data, type=name, id=f"e{self._ids}", subject=subject, time=occurred, **more)
         if name.startswith("guanxi.purchase") and random.random() < 0.3:
             data["occurred_on"] = (occurred + timedelta(days=random.choice((-2, 0, 3)))).date().isoformat()
         key = f"customer:{subject}"

@@ -10,16 +10,17 @@ from pydantic_core import to_json
 
 from shared.events.codec import CONTENT_TYPE, decision_id, encode, format_instant
 from shared.events.decisions import TierProposed
-from shared.events.event import Event, LogPosition
 from shared.events.registry import REVIEWED
 from shared.events.types import TIERS
 from shared.kafka.connection import partition_of
+from tests.events.log import event_of
+from tests.events.wire import envelope
 from tests.sim.kafka import Item
 from tests.sim.loop import Hold
 from tests.sim.member import Group, Member
 from tests.sim.plan import PARTITIONS, Action
 from tests.sim.topics import GENERATION, INBOX, LOG, REJECTED
-from tests.sim.toy import LEVELS, STEPPED
+from tests.sim.toy import LEVELS
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -33,15 +34,8 @@ ZOMBIE_SECONDS = 4.0
 def review(world: "World", subject: str) -> None:
     """A review, as a sweep sends them."""
     key = f"customer:{subject}".encode()
-    event = {
-        "specversion": "1.0",
-        "id": f"review-{world.loop.time()}",
-        "source": "guanxi/toy",
-        "type": REVIEWED,
-        "subject": subject,
-        "time": format_instant(world.wall()),
-        "data": {},
-    }
+    at, name = format_instant(world.wall()), f"review-{world.loop.time()}"
+    event = envelope("", {}, type=REVIEWED, id=name, source="guanxi/toy", subject=subject, time=at)
     world.kafka.append(INBOX, partition_of(key, PARTITIONS), [Item(key, to_json(event), [CONTENT_TYPE])])
 
 
@@ -140,16 +134,8 @@ class Trouble:
                 policy_version=1,
             )
             subject = document["_id"]
-            event = Event(
-                type=STEPPED,
-                id=decision_id(subject, decision),
-                source="guanxi/toy",
-                subject=subject,
-                time=self._world.wall(),
-                data=decision,
-                recorded_at=self._world.wall(),
-                log=LogPosition(0, 0, 0),
-            )
+            name = decision_id(subject, decision)
+            event = event_of(decision, self._world.wall(), name=name, source="guanxi/toy", subject=subject)
             value, headers = encode(event)
             key = f"customer:{subject}".encode()
             self._world.kafka.append(LOG, partition_of(key, PARTITIONS), [Item(key, value, headers)])

@@ -15,9 +15,12 @@ from aiokafka.errors import KafkaError
 
 from services.ingest.admission import Place
 from shared.events.codec import CONTENT_TYPE
+from shared.fold.telling import Telling
+from shared.kafka.batches import Appender
 from shared.kafka.reader import Processor
 from shared.mongo.due import BackfillMarks, DueDocuments
 from shared.mongo.states import StateStore
+from shared.service import Announces
 from shared.settings import Settings
 from tests.sim.chance import Chance
 from tests.sim.kafka import END_OF_TRANSACTION, Item, SimKafka, request_timed_out
@@ -29,7 +32,7 @@ from tests.sim.net import Net
 from tests.sim.parts import Parts
 from tests.sim.plan import INGEST, MEMBERS, PARTITIONS, SENDING_SECONDS, START, Plan, Send
 from tests.sim.scenario import Scenario
-from tests.sim.topics import GENERATION, INBOX, LOG, REJECTED, TIERS
+from tests.sim.topics import GENERATION, INBOX, LOG, REJECTED
 from tests.sim.trouble import Trouble, review
 
 MAX_STEPS = 100_000
@@ -168,15 +171,26 @@ class World:
             policies = policies[:1]
         service = self.services[member.service]
         member.store = self.parts.states(self.database, service.name, GENERATION, GENERATION)
+        appender = self.parts.appender(self.settings)
         return self.parts.processor(
             service.make(self.parts, policies),
             member.store,
-            self.parts.appender(self.settings),
+            appender,
             LOG,
             now=self.wall,
-            announce=service.announce,
-            announce_topic=TIERS,
+            telling=self._telling(service.announces, appender),
         )
+
+    def _telling(self, announces: Announces | None, appender: Appender) -> Telling | None:
+        if announces is None:
+            return None
+        topic = announces.topic.name
+
+        async def ends() -> dict[int, int]:
+            held = self.kafka.partitions(topic)
+            return {partition: len(records) for partition, records in enumerate(held)}
+
+        return self.parts.telling(announces, topic, PARTITIONS, appender, ends if announces.marks else None)
 
     async def _sweep(self, member: Member) -> None:
         store = member.store

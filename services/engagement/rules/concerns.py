@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
-from services.engagement.rules.days import HOUR_MICROS, BusinessTime, first_kept_day, to_micros
+from services.engagement.rules.days import HOUR_MICROS, BusinessTime, first_kept_day
 from services.engagement.rules.tiers import POTENTIAL, Tiers
 from shared.events.event import Event
 from shared.events.facts import ConcernConfirmed, ConcernRaised, ConcernResolved, RecordVoided
+from shared.facts.days import to_micros
 from shared.policies.entitlements import Entitlements
 
 SEVERITIES = ("critical", "major", "minor")
@@ -18,7 +19,7 @@ KINDS: tuple[str, ...] = get_args(ConcernRaised.model_fields["kind"].annotation)
 VOID = -1
 ANSWERED, ACCEPTED, REFUSED = range(3)
 LOOP_DAYS = 14
-"""A concern accepted within so many calendar days is a closed loop; younger ones are not judged yet."""
+"""A concern accepted within this many calendar days is a closed loop; younger ones are not judged yet."""
 MAX_ABOUT_CHARS = 300
 
 Ref = tuple[str, str]
@@ -116,23 +117,23 @@ def loop_of(concern: Concern, answer_micros: int | None) -> Loop:
 class Concerns:
     """All concerns that state keeps: open ones, and those raised in the last 800 days."""
 
-    __slots__ = ("_records",)
+    __slots__ = ("records",)
 
     def __init__(self, records: dict[Ref, Concern] | None = None) -> None:
-        self._records = records or {}
+        self.records = records or {}
 
     def __bool__(self) -> bool:
-        return bool(self._records)
+        return bool(self.records)
 
     def refs(self) -> AbstractSet[Ref]:
         """Source and id of each that is known."""
-        return self._records.keys()
+        return self.records.keys()
 
     def fold(self, event: Event, time: BusinessTime) -> None:
         """Fold a fact about a concern; the halves may come either way round."""
         fact = event.data
         is_void = isinstance(fact, RecordVoided)
-        concern = self._records.setdefault((event.source, fact.record_id if is_void else fact.concern_id), Concern())
+        concern = self.records.setdefault((event.source, fact.record_id if is_void else fact.concern_id), Concern())
         at = to_micros(event.time)
         if isinstance(fact, ConcernResolved | ConcernConfirmed):
             what = ANSWERED if isinstance(fact, ConcernResolved) else ACCEPTED if fact.accepted else REFUSED
@@ -147,7 +148,7 @@ class Concerns:
 
     def standing(self, tiers: Tiers, entitlements: Entitlements) -> Iterator[tuple[Ref, Raised, int, Loop]]:
         """The concerns that stand, with the rank of the customer's tier at raising and how far they have come."""
-        for ref, concern in self._records.items():
+        for ref, concern in self.records.items():
             raised = concern.raised
             if raised is not None and raised.kind != VOID:
                 rank = tiers.at(raised.day)
@@ -167,27 +168,10 @@ class Concerns:
     def prune(self, today: int, time: BusinessTime) -> None:
         """Forget what lies too far back and is closed."""
         first = first_kept_day(today)
-        for ref, concern in list(self._records.items()):
+        for ref, concern in list(self.records.items()):
             day = concern.raised.day if concern.raised is not None else time.day_at(concern.steps[-1].time)
             if day < first and (not concern.stands or loop_of(concern, None).closed_at is not None):
-                del self._records[ref]
-
-    def dump(self) -> list[list[Any]]:
-        """For storage."""
-        return [
-            [*ref, None if concern.raised is None else list(concern.raised), *map(list, concern.steps)]
-            for ref, concern in sorted(self._records.items())
-        ]
-
-    @classmethod
-    def load(cls, stored: list[list[Any]]) -> "Concerns":
-        """The inverse of `dump`."""
-        return cls(
-            {
-                (source, id_): Concern(None if raised is None else Raised(*raised), [Step(*step) for step in steps])
-                for source, id_, raised, *steps in stored
-            }
-        )
+                del self.records[ref]
 
 
 def _answer_micros(raised: Raised, rank: int, entitlements: Entitlements) -> int | None:

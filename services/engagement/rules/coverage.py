@@ -15,8 +15,8 @@ from typing import Any
 
 from services.engagement.rules import day_sets
 from services.engagement.rules.day_sets import Days
-from services.engagement.rules.days import BusinessTime, iso, monday_of, to_instant, to_micros, week_name
-from services.engagement.rules.owners import Owners
+from services.engagement.rules.days import BusinessTime, monday_of, week_name
+from services.engagement.rules.owners import general_spans, named_from
 from services.engagement.rules.tiers import GENERAL, Tiers
 from services.engagement.rules.visits import (
     CHANNELS,
@@ -30,6 +30,8 @@ from services.engagement.rules.visits import (
     in_order,
 )
 from shared.events.types import TIERS
+from shared.facts.days import iso, to_instant, to_micros
+from shared.facts.owners import Owners
 from shared.fold.domain import Row
 
 VISIT_ROWS = "visit_rows"
@@ -180,8 +182,8 @@ def account_rows(
     if not touched:
         return []
     roles = {role for role, _ in touched}
-    spans = {role: owners.general_spans(role, tiers) for role in roles}
-    closed = {role: owners.general_spans(role, tiers, closed=True) for role in roles}
+    spans = {role: general_spans(owners, role, tiers) for role in roles}
+    closed = {role: general_spans(owners, role, tiers, closed=True) for role in roles}
     general = tiers.spans(GENERAL)
     rows = []
     for role, representative in sorted(touched):
@@ -189,8 +191,8 @@ def account_rows(
             "customer": customer,
             "representative": representative,
             "role": role,
-            "named_from": owners.named_from(role, representative),
-            "closed_named_from": owners.named_from(role, representative, closed=True),
+            "named_from": named_from(owners, role, representative),
+            "closed_named_from": named_from(owners, role, representative, closed=True),
             "spans": [span._asdict() for span in spans[role].get(representative, ())],
             "closed_spans": [span._asdict() for span in closed[role].get(representative, ())],
             "visited": [

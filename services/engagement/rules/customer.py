@@ -8,7 +8,7 @@ the instants on which time alone changes it, so that `advance` in one step or in
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 from typing import Literal, NamedTuple
 
 from services.engagement.rules.concerns import Concerns
@@ -23,14 +23,17 @@ from services.engagement.rules.contact import (
 )
 from services.engagement.rules.coverage import AccountKey
 from services.engagement.rules.day_sets import Days, first_after, last_until, listed, with_day
-from services.engagement.rules.days import NEVER, BusinessTime, monday_of
-from services.engagement.rules.fields import Fields
-from services.engagement.rules.goals import ADHERENCE, Goals
+from services.engagement.rules.days import BusinessTime, monday_of
+from services.engagement.rules.goals import ADHERENCE, settled, settled_again
 from services.engagement.rules.history import Visits
-from services.engagement.rules.owners import OWNING_ROLES, Owners
+from services.engagement.rules.owners import named
 from services.engagement.rules.relationship import KeyPersons, key_relationship
 from services.engagement.rules.satisfaction import INSTRUMENTS, Answers
 from services.engagement.rules.tiers import Tiers
+from shared.facts.days import NEVER
+from shared.facts.goals import NO_GOALS, Goals, last_days
+from shared.facts.latest import NOTHING, Latest
+from shared.facts.owners import NOBODY, OWNING_ROLES, Owners
 from shared.policies.entitlements import Entitlements
 
 MILLISECOND = 1000
@@ -84,14 +87,14 @@ class Customer:
     id: str
     clock: int | None = None
     today: int = 0
-    profile: Fields = field(default_factory=Fields)
+    profile: Latest = NOTHING
     tiers: Tiers = field(default_factory=Tiers)
-    owners: Owners = field(default_factory=Owners)
+    owners: Owners = NOBODY
     visits: Visits = field(default_factory=Visits)
     answers: Answers = field(default_factory=Answers)
     concerns: Concerns = field(default_factory=Concerns)
     persons: KeyPersons = field(default_factory=KeyPersons)
-    goals: Goals = field(default_factory=Goals)
+    goals: Goals = field(default_factory=lambda: NO_GOALS)
     lapse: Lapse | None = None
     resumption: Resumption | None = None
     known_steps: KnownSteps | None = field(default=None, compare=False)
@@ -103,7 +106,7 @@ class Customer:
 
     def named(self) -> set[AccountKey]:
         """All who were ever named an owner."""
-        return {(role, representative) for role in OWNING_ROLES for representative in self.owners.named(role)}
+        return {(role, representative) for role in OWNING_ROLES for representative in named(self.owners, role)}
 
     def touch_accounts(self, keys: Iterable[AccountKey], *, stood: bool = True) -> None:
         """Their rows are to be written again."""
@@ -193,7 +196,7 @@ class CustomerRules:
             steps = self._steps_at(customer, self.time.start_of(day + 1) - 1, day)
             return self.adherence(steps, reduce(with_day, contacts, 0), day)
 
-        customer.goals.settle_again(changed_on, adhered)
+        customer.goals = settled_again(customer.goals, changed_on, adhered)
 
     def key_relationship(self, customer: Customer, today: int) -> Fraction | None:
         """KCR as of a day."""
@@ -223,11 +226,11 @@ class CustomerRules:
         contact = self.contact(customer)
         if self._lapse(contact) != customer.lapse:
             stops.append(clock + MILLISECOND)  # fold version 2 noted tier changes when the clock came to them
-        days = [*status_days(contact, today), *customer.owners.begins_after(today)]
+        days = [*status_days(contact, today), *(begin for begin in customer.owners.begins() if begin > today)]
         if customer.answers:
             days += customer.answers.change_days(today)
         if customer.goals:
-            days += [due_on + 1 for due_on in customer.goals.due_days(today)]
+            days += [due_on + 1 for due_on in last_days(customer.goals, today)]
         contact_on = first_after(customer.visits.contacts, today)
         if contact_on is not None:
             days.append(contact_on)
@@ -272,15 +275,11 @@ class CustomerRules:
 
     def _settle_goals(self, customer: Customer, new_day: int) -> None:
         """At the end of the last days of goals between the clock and a new day."""
-        for day in sorted(customer.goals.due_days(customer.today)):
-            if day < new_day:
-                end = self.time.start_of(day + 1) - 1
-                customer.goals.settle(
-                    day,
-                    lambda metric: self.measure(customer, metric, end, day),  # noqa: B023
-                    listed(customer.visits.contacts),
-                )
-                customer.changed()
+        for day in last_days(customer.goals, customer.today, new_day):
+            end, contacts = self.time.start_of(day + 1) - 1, listed(customer.visits.contacts)
+            measure = partial(self.measure, customer, clock=end, today=day)
+            customer.goals = settled(customer.goals, day, measure, contacts)
+            customer.changed()
 
     def note(self, customer: Customer) -> None:
         """Note what the status and the trends are, where deciding will need to know it later."""

@@ -1,47 +1,20 @@
-"""Days, weeks and instants as whole numbers: business days are ordinals (`date.toordinal`), instants microseconds
-since 1970 in UTC. Stored states stay small and exact with them; readers get ISO days and instants.
-"""
+"""Weeks of the business calendar, and when records became known to them."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared.events.decisions import Decision
 from shared.events.event import Event
+from shared.facts.days import EPOCH, KNOWN_DAYS, Days, to_micros
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 HOUR_MICROS = 3_600_000_000
-NEVER = date.max.toordinal()
-"""A day after all others, for spans without an end."""
 _DAY_MICROS = 24 * HOUR_MICROS
 _EPOCH_DAY = EPOCH.toordinal()
-_CACHED = 4096
 KEPT_WEEKS = 115
 """State keeps what lies within 800 days (domain.md); whole weeks, so that no week is ever half known."""
 _CLOSING_DAYS = 9
 """Days from a week's Monday to the following Wednesday, on which it closes at noon."""
-
-
-def to_micros(instant: datetime) -> int:
-    """Microseconds since 1970 of an aware instant."""
-    return (instant - EPOCH) // MICROSECOND
-
-
-def to_instant(micros: int) -> datetime:
-    """The aware instant of microseconds since 1970."""
-    return EPOCH + timedelta(microseconds=micros)
-
-
-@lru_cache(maxsize=4096)
-def iso(day: int) -> str:
-    """A day as readers see it, such as "2026-03-01"."""
-    return date.fromordinal(day).isoformat()
-
-
-def iso_or_none(day: int | None) -> str | None:
-    """As `iso`; None stays."""
-    return None if day is None else iso(day)
 
 
 def monday_of(day: int) -> int:
@@ -61,14 +34,14 @@ def first_kept_day(today: int) -> int:
     return monday_of(today) - 7 * KEPT_WEEKS
 
 
-class BusinessTime:
-    """Business days and weeks of one time zone."""
+class BusinessTime(Days):
+    """Business days and weeks of one time zone, with instants in microseconds: the rules add hours and compare."""
 
     def __init__(self, zone: ZoneInfo) -> None:
-        self.zone = zone
+        super().__init__(zone)
         # Few days are asked for again and again, and what a time zone says of one costs a microsecond.
-        self.start_of = lru_cache(maxsize=_CACHED)(self._start_of)
-        self.closes_at = lru_cache(maxsize=_CACHED)(self._closes_at)
+        self.start_of = lru_cache(KNOWN_DAYS)(self._start_of)
+        self.closes_at = lru_cache(KNOWN_DAYS)(self._closes_at)
 
     def day_at(self, micros: int) -> int:
         """The business day of an instant."""
@@ -78,13 +51,12 @@ class BusinessTime:
         return day + 1 if micros >= self.start_of(day + 1) else day
 
     def day_of(self, event: Event) -> int:
-        """The business day on which an event's fact counts: `occurred_on`, else the day of its time."""
-        on: date | None = event.data.occurred_on
-        return event.time.astimezone(self.zone).toordinal() if on is None else on.toordinal()
+        """The business day on which an event's fact counts."""
+        return self.counts_on(event.data, event.time)
 
     def _start_of(self, day: int) -> int:
         """The instant at which a business day begins."""
-        return to_micros(datetime.combine(date.fromordinal(day), time(0), self.zone).astimezone(UTC))
+        return to_micros(self.start(day))
 
     def _closes_at(self, monday: int) -> int:
         """The instant at which the week of a Monday closes: noon of the following Wednesday."""
@@ -97,6 +69,10 @@ class BusinessTime:
         """
         monday = monday_of(self.day_at(known)) - 7
         return monday if known <= self.closes_at(monday) else monday + 7
+
+    def known_from(self, event: Event) -> int:
+        """The Monday of the first week that knows an event when it closes."""
+        return self.open_week(known_at(event))
 
 
 def known_at(event: Event) -> int:

@@ -8,12 +8,12 @@ from typing import Any
 
 from services.engagement.rules.concerns import SEVERITIES
 from services.engagement.rules.customer import Customer, CustomerRules, Resumption
-from services.engagement.rules.days import to_instant
 from services.engagement.rules.figures import text
 from services.engagement.rules.satisfaction import INSTRUMENTS
 from shared.events.codec import decision_id, format_instant
 from shared.events.decisions import ConcernOverdue, ContactLapsed, ContactResumed, Decision, SatisfactionDropped
 from shared.events.types import TIERS
+from shared.facts.days import to_instant
 
 MAX_DUE_DAYS_KEPT = 64
 """ContactLapsed comes once per due day; so many of the last due days are remembered."""
@@ -51,34 +51,7 @@ class Standing:
             return replace(standing, turns=tuple(sorted(turns.items())))
         if isinstance(decision, SatisfactionDropped):
             return replace(standing, low=self.low | {(decision.survey_source or "", decision.survey_id or "")})
-        raise TypeError(f"{type(decision).__name__} is no decision of engagement")
-
-    def dump(self, customer: Customer) -> dict[str, Any]:
-        """For storage. What is about records that the customer's state has forgotten is left out: it can't come up
-        again.
-        """
-        answers, concerns = customer.answers.refs(), customer.concerns.refs()
-        kept = {
-            "lapsed": self.lapsed,
-            "resumed": self.resumed,
-            "turns": self.turns,
-            "low": [ref for ref in sorted(self.low) if ref in answers],
-            "overdue": [entry for entry in sorted(self.overdue) if entry[:2] in concerns],
-        }
-        return {"version": self.version, "last": self.last_id} | {name: part for name, part in kept.items() if part}
-
-    @classmethod
-    def load(cls, stored: dict[str, Any]) -> "Standing":
-        """The inverse of `dump`."""
-        return cls(
-            stored["version"],
-            stored["last"],
-            tuple(stored.get("lapsed", ())),
-            stored.get("resumed", 0),
-            tuple((instrument, turn) for instrument, turn in stored.get("turns", ())),
-            frozenset((source, id_) for source, id_ in stored.get("low", ())),
-            frozenset((source, id_, number) for source, id_, number in stored.get("overdue", ())),
-        )
+        raise TypeError(f"{type(decision).__name__} is not a decision of engagement")
 
 
 def decide(customer: Customer, standing: Standing, rules: CustomerRules) -> list[Decision]:

@@ -1,13 +1,30 @@
 """Folding one event into a customer's state."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from services.engagement.rules.coverage import visit_keys
 from services.engagement.rules.customer import PROFILE_FIELDS, Customer, CustomerRules
-from services.engagement.rules.fields import stamp_of
-from shared.events.decisions import TierChanged
+from shared.events.decisions import Decision, TierChanged, TierProposed
 from shared.events.event import Event
-from shared.events.facts import RecordVoided, VisitLogged
+from shared.events.facts import (
+    AccountAssigned,
+    AccountRated,
+    ConcernConfirmed,
+    ConcernRaised,
+    ConcernResolved,
+    CustomerRegistered,
+    CustomerReviewed,
+    Fact,
+    GoalSet,
+    KeyPersonAssessed,
+    RecordVoided,
+    SatisfactionSurveyed,
+    VisitLogged,
+)
+from shared.facts import goals
+from shared.facts.latest import ALWAYS, Entry, order_of
+from shared.facts.owners import assignment_of
 
 RATING_DAYS = 365
 """A rating counts through its day + 364 (domain.md, Tiering)."""
@@ -15,7 +32,7 @@ RATING_DAYS = 365
 
 def fold(rules: CustomerRules, customer: Customer, event: Event) -> None:
     """Fold one fact, or a decision of tiering, to whose instant the clock has been advanced."""
-    _FOLDS[event.type](rules, customer, event)
+    _FOLDS[type(event.data)](rules, customer, event)
     rules.note(customer)
 
 
@@ -35,21 +52,25 @@ def weeks_needed(rules: CustomerRules, customer: Customer, events: Iterable[Even
 
 
 def _registered(_: CustomerRules, customer: Customer, event: Event) -> None:
-    customer.profile.put(event, PROFILE_FIELDS)
-    customer.changed()
+    fact: CustomerRegistered = event.data
+    _say(customer, event, {name: getattr(fact, name) for name in PROFILE_FIELDS if name in fact.model_fields_set})
 
 
 def _rated(rules: CustomerRules, customer: Customer, event: Event) -> None:
     until = rules.time.day_of(event) + RATING_DAYS - 1
     if event.data.valid_until is not None:
         until = min(until, event.data.valid_until.toordinal())
-    customer.profile.put_value(stamp_of(event), "rated_until", until)
+    _say(customer, event, {"rated_until": until})
+
+
+def _say(customer: Customer, event: Event, fields: dict[str, Any]) -> None:
+    customer.profile = customer.profile.put(Entry(order_of(event), ALWAYS, fields), ALWAYS)
     customer.changed()
 
 
 def _assigned(rules: CustomerRules, customer: Customer, event: Event) -> None:
     named = customer.named()
-    customer.owners.fold(event, rules.time)
+    customer.owners = customer.owners.put(assignment_of(event, rules.time.known_from(event)))
     customer.touch_accounts(named)
     customer.touch_accounts(customer.named() - named, stood=False)
     customer.changed()
@@ -91,36 +112,40 @@ def _person(rules: CustomerRules, customer: Customer, event: Event) -> None:
 
 
 def _goal(_: CustomerRules, customer: Customer, event: Event) -> None:
-    customer.goals.fold(event)
-    if customer.clock is not None:
-        customer.goals.settle(customer.today - 1, lambda _: None)
+    customer.goals = goals.put(customer.goals, event, customer.today)
     customer.changed()
 
 
 def _void(rules: CustomerRules, customer: Customer, event: Event) -> None:
-    kinds = {"visit": _visit, "survey": _answer, "concern": _concern}
-    if event.data.kind in kinds:
-        kinds[event.data.kind](rules, customer, event)
+    fold_void = _VOIDS.get(event.data.kind)
+    if fold_void is not None:
+        fold_void(rules, customer, event)
 
 
 def _review(_: CustomerRules, customer: Customer, event: Event) -> None:
     """A review moves the clock, nothing else."""
 
 
-_FOLDS: dict[str, Callable[[CustomerRules, Customer, Event], None]] = {
-    "guanxi.customer.registered.v1": _registered,
-    "guanxi.account.rated.v1": _rated,
-    "guanxi.account.assigned.v1": _assigned,
-    "guanxi.visit.logged.v1": _visit,
-    "guanxi.satisfaction.surveyed.v1": _answer,
-    "guanxi.concern.raised.v1": _concern,
-    "guanxi.concern.resolved.v1": _concern,
-    "guanxi.concern.confirmed.v1": _concern,
-    "guanxi.key_person.assessed.v1": _person,
-    "guanxi.goal.set.v1": _goal,
-    "guanxi.record.voided.v1": _void,
-    "guanxi.tier.changed.v1": _tier,
-    "guanxi.tier.proposed.v1": _tier,
-    "guanxi.customer.reviewed.v1": _review,
+_VOIDS: dict[str, Callable[[CustomerRules, Customer, Event], None]] = {
+    "visit": _visit,
+    "survey": _answer,
+    "concern": _concern,
 }
-CUSTOMER_FOLDS = frozenset(_FOLDS)
+_FOLDS: dict[type[Fact | Decision], Callable[[CustomerRules, Customer, Event], None]] = {
+    CustomerRegistered: _registered,
+    AccountRated: _rated,
+    AccountAssigned: _assigned,
+    VisitLogged: _visit,
+    SatisfactionSurveyed: _answer,
+    ConcernRaised: _concern,
+    ConcernResolved: _concern,
+    ConcernConfirmed: _concern,
+    KeyPersonAssessed: _person,
+    GoalSet: _goal,
+    RecordVoided: _void,
+    TierChanged: _tier,
+    TierProposed: _tier,
+    CustomerReviewed: _review,
+}
+FOLDED: frozenset[type[Fact | Decision]] = frozenset(_FOLDS)
+"""The facts that engagement folds of customers, and the decisions of tiering."""

@@ -23,7 +23,6 @@ from services.engagement.rules.visits import (
     Revision,
     day_of,
     in_order,
-    load_piece,
     ref_of,
     replaced_day,
     revision_of,
@@ -126,7 +125,7 @@ class Visits:
     def counts(self, span: int, today: int) -> tuple[list[int], list[int]]:
         """Visits by kind and by channel over one of SPANS, given by its place."""
         if self.summed_on != today:
-            self._sum_up(today)
+            self.sum_up(today)
         at = span * _SUMS
         return self.sums[at : at + len(KINDS)], self.sums[at + len(KINDS) : at + _SUMS]
 
@@ -177,9 +176,9 @@ class Visits:
         """The weeks that are known with a day after this one."""
         return [monday for monday in self.weeks.mondays() if monday + 6 > day]
 
-    def attach(self, monday: int, stored: dict[str, Any]) -> None:
-        """Take a stored piece."""
-        self.held[monday] = load_piece(stored)
+    def attach(self, monday: int, piece: Piece) -> None:
+        """Take the visits of a week."""
+        self.held[monday] = piece
 
     def keep_last(self) -> None:
         """Let go of all weeks but the last one held. To be called when everything has been stored."""
@@ -259,7 +258,7 @@ class Visits:
         if self.weeks.first() >= first:
             return
         old = [monday for monday in self.weeks.mondays() if monday < first]
-        self._sum_up(today)
+        self.sum_up(today)
         with_contact = [monday for monday in old if day_sets.bits(self.contacts, monday, monday + 6)]
         for monday in old:
             if monday not in with_contact[-1:]:
@@ -337,7 +336,7 @@ class Visits:
             _set_weeks(sets, monday, days_of)
         return {name for name, _ in _set_weeks(self.countable, monday, counted.countable)}
 
-    def _sum_up(self, today: int) -> None:
+    def sum_up(self, today: int) -> None:
         """Other visits lie in the spans than on the day of the sums."""
         before, weeks = self.summed_on, self.weeks
         self.summed_on = today
@@ -421,50 +420,6 @@ class Visits:
 
     # ------------------------------------------------------------------------------------------------------- storing
 
-    def dump(self, today: int) -> dict[str, Any]:
-        """What moves with a visit, for storage; sorted, so that equal contents are stored equally. The weeks' counts
-        are stored besides (WeekCounts), and so are the pieces.
-        """
-        if self.summed_on != today:
-            self._sum_up(today)
-        stored: dict[str, Any] = {"sums": self.sums}
-        if self.contacts:
-            stored["contacts"] = day_sets.dump(self.contacts)
-        if self.noted:
-            stored["noted"] = day_sets.dump(self.noted)
-        for name in _SETS:
-            if sets := getattr(self, name):
-                stored[name] = {key: day_sets.dump(sets[key]) for key in sorted(sets)}
-        if self.countable:
-            countable = self.countable
-            stored["countable"] = [[*key, day_sets.dump(countable[key])] for key in sorted(countable)]
-        if self.spread:
-            stored["spread"] = [[*ref, *self.spread[ref]] for ref in sorted(self.spread)]
-        if self.shown:
-            stored["shown"] = [[one.day, one.time, *one.ref, *one.notes] for one in self.shown]
-        if self.met_before:
-            stored["met_before"] = sorted(self.met_before.items())
-        return stored
-
-    @classmethod
-    def load(cls, stored: dict[str, Any], before: str, recent: str, today: int) -> "Visits":
-        """The inverse of `dump`, without any piece."""
-        visits = cls()
-        visits.weeks = WeekCounts(before, recent, today)
-        visits.sums, visits.summed_on = stored["sums"], today
-        visits.contacts = day_sets.load(stored.get("contacts", "0"))
-        visits.noted = day_sets.load(stored.get("noted", "0"))
-        for name in _SETS:
-            if name in stored:
-                setattr(visits, name, {key: day_sets.load(days) for key, days in stored[name].items()})
-        visits.countable = {(name, role): day_sets.load(days) for name, role, days in stored.get("countable", ())}
-        visits.spread = {(source, id_): tuple(weeks) for source, id_, *weeks in stored.get("spread", ())}
-        visits.shown = tuple(
-            Noted(day, time, (source, id_), notes) for day, time, source, id_, *notes in stored.get("shown", ())
-        )
-        visits.met_before = dict(stored.get("met_before", ()))
-        return visits
-
     @classmethod
     def of_all(cls, whole: Piece, met_before: dict[str, int], today: int) -> "Visits":
         """Of all visits, each with its revisions, as fold version 2 stored them in one text: no piece stands yet, the
@@ -484,9 +439,6 @@ class Visits:
         visits.touched_owners.clear()
         visits.prune(today)
         return visits
-
-
-_SETS = ("persons", "departments", "seen")
 
 
 class _Counted:

@@ -5,8 +5,9 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from services.engagement.rules.days import BusinessTime
-from services.engagement.rules.fields import Fields, stamp_of
 from shared.events.event import Event
+from shared.events.facts import KeyPersonAssessed
+from shared.facts.latest import ALWAYS, NOTHING, Entry, Latest, order_of
 
 ATTITUDE_DAYS = 365
 MET_DAYS = 90
@@ -29,20 +30,22 @@ class KeyPerson(NamedTuple):
 class KeyPersons:
     """What was assessed of each key person, field by field."""
 
-    __slots__ = ("_people",)
+    __slots__ = ("by_id",)
 
-    def __init__(self, people: dict[str, Fields] | None = None) -> None:
-        self._people = people or {}
+    def __init__(self, by_id: dict[str, Latest] | None = None) -> None:
+        self.by_id = by_id or {}
 
     def __bool__(self) -> bool:
-        return bool(self._people)
+        return bool(self.by_id)
 
     def fold(self, event: Event, time: BusinessTime) -> None:
         """Fold a KeyPersonAssessed."""
-        fields = self._people.setdefault(event.data.person_id, Fields())
-        fields.put(event, _FIELDS)
-        if "attitude" in event.data.model_fields_set:
-            fields.put_value(stamp_of(event), "attitude", [event.data.attitude, time.day_of(event)])
+        fact: KeyPersonAssessed = event.data
+        said: dict[str, Any] = {name: getattr(fact, name) for name in _FIELDS if name in fact.model_fields_set}
+        if "attitude" in fact.model_fields_set:
+            said["attitude"] = [fact.attitude, time.day_of(event)]
+        known = self.by_id.get(fact.person_id, NOTHING)
+        self.by_id[fact.person_id] = known.put(Entry(order_of(event), ALWAYS, said), ALWAYS)
 
     def present(self, today: int, last_met: Callable[[str], int | None]) -> list[KeyPerson]:
         """Those who have not left, by id. `last_met`: the last day on which a person attended a visit, exhibitions and
@@ -51,23 +54,14 @@ class KeyPersons:
         return [
             KeyPerson(
                 person_id,
-                fields.get("decision_role"),
+                fields["decision_role"],
                 fields.get("department"),
                 _attitude(fields.get("attitude"), today),
                 last_met(person_id),
             )
-            for person_id, fields in sorted(self._people.items())
-            if fields.get("left") is not True
+            for person_id, latest in sorted(self.by_id.items())
+            if (fields := latest.values(ALWAYS)).get("left") is not True
         ]
-
-    def dump(self) -> list[list[Any]]:
-        """For storage."""
-        return [[person_id, self._people[person_id].dump()] for person_id in sorted(self._people)]
-
-    @classmethod
-    def load(cls, stored: list[list[Any]]) -> "KeyPersons":
-        """The inverse of `dump`."""
-        return cls({person_id: Fields.load(fields) for person_id, fields in stored})
 
 
 def _attitude(assessed: list[Any] | None, today: int) -> int | None:

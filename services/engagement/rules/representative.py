@@ -3,16 +3,20 @@ week). Nothing is decided about representatives.
 """
 
 from bisect import insort
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from services.engagement.rules.days import NEVER, BusinessTime, first_kept_day, known_at, monday_of, to_micros
-from services.engagement.rules.goals import Goals
+from services.engagement.rules.days import BusinessTime, first_kept_day, monday_of
 from shared.events.event import Event
-from shared.events.facts import RecordVoided
+from shared.events.facts import Fact, GoalSet, RecordVoided, RepresentativeAbsent, RepresentativeRegistered
+from shared.facts import goals
+from shared.facts.days import NEVER
+from shared.facts.goals import NO_GOALS, Goals
+from shared.facts.latest import order_of
 
 FIELDS = ("role", "team", "manager", "fte", "active_from", "active_until")
 WHOLE = 100
@@ -60,7 +64,7 @@ class Representative:
     today: int = 0
     registrations: list[Registration] = field(default_factory=list)
     absences: dict[Ref, list[Absence]] = field(default_factory=dict)
-    goals: Goals = field(default_factory=Goals)
+    goals: Goals = field(default_factory=lambda: NO_GOALS)
 
     def as_of(self, day: int, *, known_by: int = NEVER) -> dict[str, Any]:
         """The registered fields as of a day: of each the latest, None where it was cleared. `known_by`: by what the
@@ -166,70 +170,69 @@ class RepresentativeRules:
         before, today = representative.today, self.time.day_at(clock)
         representative.clock, representative.today = clock, today
         if monday_of(before) != monday_of(today):
-            self._prune(representative)
-
-    @staticmethod
-    def _prune(representative: Representative) -> None:
-        first = first_kept_day(representative.today)
-        for ref, revisions in list(representative.absences.items()):
-            if all(revision.to_on is None or revision.to_on < first for revision in revisions):
-                del representative.absences[ref]
+            _prune(representative)
 
     def evolve(self, representative: Representative, event: Event) -> None:
         """Fold one fact."""
-        name = event.type
-        if name == "guanxi.representative.registered.v1":
-            self._fold_registered(representative, event)
-        elif name == "guanxi.representative.absent.v1" or (
-            isinstance(event.data, RecordVoided) and event.data.kind == "absence"
-        ):
-            self._fold_absent(representative, event)
-        elif name == "guanxi.goal.set.v1":
-            representative.goals.fold(event)
-
-    def _fold_registered(self, representative: Representative, event: Event) -> None:
-        fact = event.data
-        fields: dict[str, Any] = {}
-        for name in FIELDS:
-            if name not in fact.model_fields_set:
-                continue
-            value = getattr(fact, name)
-            if isinstance(value, Decimal):
-                value = int(value.scaleb(2))
-            elif isinstance(value, date):
-                value = value.toordinal()
-            fields[name] = value
-        entry = Registration(
-            to_micros(event.time),
-            event.id,
-            event.source,
-            self.time.day_of(event),
-            self.time.open_week(known_at(event)),
-            fields,
-        )
-        insort(representative.registrations, entry, key=lambda registration: registration[:3])
-
-    def _fold_absent(self, representative: Representative, event: Event) -> None:
-        fact = event.data
-        known_from = self.time.open_week(known_at(event))
-        if isinstance(fact, RecordVoided):
-            ref, absence = (event.source, fact.record_id), Absence(event.revision, known_from, None, None)
-        else:
-            ref = (event.source, fact.absence_id)
-            part = WHOLE if fact.part is None else int(fact.part.scaleb(2))
-            absence = Absence(event.revision, known_from, fact.from_on.toordinal(), fact.to_on.toordinal(), part)
-        revisions = representative.absences.setdefault(ref, [])
-        if all(known.revision != absence.revision for known in revisions):
-            insort(revisions, absence, key=lambda known: known.revision)
-        if representative.clock is not None:
-            self._prune(representative)
+        _FOLDS[type(event.data)](self, representative, event)
 
 
-REPRESENTATIVE_FOLDS = frozenset(
-    {
-        "guanxi.representative.registered.v1",
-        "guanxi.representative.absent.v1",
-        "guanxi.goal.set.v1",
-        "guanxi.record.voided.v1",
-    }
-)
+def _prune(representative: Representative) -> None:
+    first = first_kept_day(representative.today)
+    for ref, revisions in list(representative.absences.items()):
+        if all(revision.to_on is None or revision.to_on < first for revision in revisions):
+            del representative.absences[ref]
+
+
+def _registered(rules: RepresentativeRules, representative: Representative, event: Event) -> None:
+    fact = event.data
+    fields: dict[str, Any] = {}
+    for name in FIELDS:
+        if name not in fact.model_fields_set:
+            continue
+        value = getattr(fact, name)
+        if isinstance(value, Decimal):
+            value = int(value.scaleb(2))
+        elif isinstance(value, date):
+            value = value.toordinal()
+        fields[name] = value
+    entry = Registration(
+        *order_of(event), day=rules.time.day_of(event), known_from=rules.time.known_from(event), fields=fields
+    )
+    insort(representative.registrations, entry, key=lambda registration: registration[:3])
+
+
+def _absent(rules: RepresentativeRules, representative: Representative, event: Event) -> None:
+    fact = event.data
+    known_from = rules.time.known_from(event)
+    if isinstance(fact, RecordVoided):
+        ref, absence = (event.source, fact.record_id), Absence(event.revision, known_from, None, None)
+    else:
+        ref = (event.source, fact.absence_id)
+        part = WHOLE if fact.part is None else int(fact.part.scaleb(2))
+        absence = Absence(event.revision, known_from, fact.from_on.toordinal(), fact.to_on.toordinal(), part)
+    revisions = representative.absences.setdefault(ref, [])
+    if all(known.revision != absence.revision for known in revisions):
+        insort(revisions, absence, key=lambda known: known.revision)
+    if representative.clock is not None:
+        _prune(representative)
+
+
+def _goal(_: RepresentativeRules, representative: Representative, event: Event) -> None:
+    """What comes of it, the view `goals` reads from the weeks."""
+    representative.goals = goals.put(representative.goals, event, 0)
+
+
+def _void(rules: RepresentativeRules, representative: Representative, event: Event) -> None:
+    if event.data.kind == "absence":
+        _absent(rules, representative, event)
+
+
+_FOLDS: dict[type[Fact], Callable[[RepresentativeRules, Representative, Event], None]] = {
+    RepresentativeRegistered: _registered,
+    RepresentativeAbsent: _absent,
+    GoalSet: _goal,
+    RecordVoided: _void,
+}
+FOLDED: frozenset[type[Fact]] = frozenset(_FOLDS)
+"""The facts that engagement folds of representatives."""

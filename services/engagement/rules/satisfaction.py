@@ -4,11 +4,12 @@ from bisect import insort
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from services.engagement.rules.days import NEVER, BusinessTime, first_kept_day, to_micros
+from services.engagement.rules.days import BusinessTime, first_kept_day
 from shared.events.event import Event
 from shared.events.facts import RecordVoided
+from shared.facts.days import NEVER, to_micros
 
 INSTRUMENTS = ("nps", "csat", "ces")
 YEAR_DAYS = 365
@@ -66,19 +67,19 @@ class Answers:
     and the clock only.
     """
 
-    __slots__ = ("_records", "_same_until", "turns")
+    __slots__ = ("_same_until", "records", "turns")
 
     def __init__(self, records: dict[Ref, list[Answer]] | None = None, turns: dict[str, Turn] | None = None) -> None:
-        self._records = records or {}
+        self.records = records or {}
         self.turns = turns or {}
         self._same_until = 0
 
     def __bool__(self) -> bool:
-        return bool(self._records or self.turns)
+        return bool(self.records or self.turns)
 
     def refs(self) -> AbstractSet[Ref]:
         """Source and id of each that is known."""
-        return self._records.keys()
+        return self.records.keys()
 
     def fold(self, event: Event, time: BusinessTime) -> bool:
         """Fold a SatisfactionSurveyed or the void of one; whether anything changed."""
@@ -97,7 +98,7 @@ class Answers:
                 fact.expectation,
                 fact.touchpoint,
             )
-        revisions = self._records.setdefault(ref, [])
+        revisions = self.records.setdefault(ref, [])
         if any(known.revision == answer.revision for known in revisions):
             return False
         self._same_until = 0
@@ -107,7 +108,7 @@ class Answers:
 
     def standing(self) -> Iterator[tuple[Ref, Answer]]:
         """The answers as they stand now."""
-        return ((ref, revisions[-1]) for ref, revisions in self._records.items() if revisions[-1].instrument != VOID)
+        return ((ref, revisions[-1]) for ref, revisions in self.records.items() if revisions[-1].instrument != VOID)
 
     def knows(self, instrument: str) -> bool:
         """Whether there is any answer by this instrument."""
@@ -166,7 +167,7 @@ class Answers:
         """Note where the trend of an instrument turned down, as of a day. To be called on every day of `change_days`
         and after each fold.
         """
-        if not self._records or today < self._same_until:
+        if not self.records or today < self._same_until:
             return
         self._same_until = min(self.change_days(today), default=NEVER)
         for instrument in INSTRUMENTS:
@@ -184,28 +185,13 @@ class Answers:
     def prune(self, today: int) -> None:
         """Forget what lies too far back."""
         first = first_kept_day(today)
-        old = [ref for ref, revisions in self._records.items() if revisions[-1].day < first]
+        old = [ref for ref, revisions in self.records.items() if revisions[-1].day < first]
         if not old:
             return
         kept = self.last(first - 1)
         for ref in old:
             if kept is None or ref != kept[0]:
-                del self._records[ref]
-
-    def dump(self) -> dict[str, Any]:
-        """For storage."""
-        return {
-            "answers": [[*ref, *self._records[ref][-1]] for ref in sorted(self._records)],
-            "turns": [[instrument, *self.turns[instrument]] for instrument in sorted(self.turns)],
-        }
-
-    @classmethod
-    def load(cls, stored: dict[str, Any]) -> "Answers":
-        """The inverse of `dump`."""
-        return cls(
-            {(source, id_): [Answer(*answer)] for source, id_, *answer in stored["answers"]},
-            {instrument: Turn(times, down) for instrument, times, down in stored["turns"]},
-        )
+                del self.records[ref]
 
 
 def _worth(instrument: str, score: int) -> int:

@@ -1,12 +1,13 @@
 """The tier timeline of a customer, from tiering's decisions on the log (domain.md, Engagement)."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from services.engagement.rules.days import NEVER, BusinessTime, known_at, to_micros
+from services.engagement.rules.days import BusinessTime
 from shared.events.decisions import Decision, TierChanged
 from shared.events.event import Event
 from shared.events.types import TIERS, Tier
+from shared.facts.days import NEVER, to_micros
 
 POTENTIAL, GENERAL, PRIORITY, PARTNER, STRATEGIC = range(5)
 
@@ -90,16 +91,7 @@ class Tiers:
                 decision.effective_on.toordinal(),
                 TIERS.index(decision.to_tier),
                 to_micros(event.time),
-                time.open_week(known_at(event)),
+                time.known_from(event),
             )
         )
         return True
-
-    def dump(self) -> dict[str, Any]:
-        """For storage."""
-        return {"version": self.version, "last": self.last_id, "steps": [list(step) for step in self.steps]}
-
-    @classmethod
-    def load(cls, stored: dict[str, Any]) -> "Tiers":
-        """The inverse of `dump`."""
-        return cls([TierStep(*step) for step in stored["steps"]], stored["version"], stored["last"])

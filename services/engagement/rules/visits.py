@@ -1,14 +1,12 @@
-"""A visit's revisions, as its facts on the log say them, and how the visits of one week are stored (domain.md,
-Identity).
-"""
+"""A visit's revisions, as its facts on the log say them (domain.md, Identity)."""
 
 from collections.abc import Iterator, Sequence
-from operator import add, sub
 from typing import Any, NamedTuple, get_args
 
-from services.engagement.rules.days import BusinessTime, known_at, to_micros
+from services.engagement.rules.days import BusinessTime, known_at
 from shared.events.event import Event
 from shared.events.facts import Channel, RecordVoided, Role, VisitKind, VisitLogged
+from shared.facts.days import to_micros
 
 KINDS: tuple[str, ...] = get_args(VisitKind)
 CHANNELS: tuple[str, ...] = get_args(Channel)
@@ -87,63 +85,6 @@ def with_revision(revisions: Sequence[Revision], revision: Revision) -> list[Rev
     return several
 
 
-def dump_piece(piece: Piece) -> dict[str, Any]:
-    """For storage: a column for each field, one entry a revision, so that packing and unpacking many visits costs
-    little. `known` counts from `time`, whose distance is short. Sources, participants and attendees repeat, so they
-    stand in lists of their own and the columns point to them.
-    """
-    return _dump([(source, name, *one) for (source, name), revisions in in_order(piece) for one in revisions])
-
-
-def _dump(flat: list[tuple[Any, ...]]) -> dict[str, Any]:
-    columns = zip(*flat, strict=True)
-    sources, ids, revision, known, time, day, kind, channel, outcome, backfill, parts, met, notes, follows = columns
-    dumped: dict[str, Any] = {
-        "ids": ids,
-        "revision": revision,
-        "known": list(map(sub, known, time)),
-        "time": time,
-        "day": day,
-        "kind": kind,
-        "channel": channel,
-        "flags": [one + 2 * two + 4 * three for one, two, three in zip(outcome, backfill, follows, strict=True)],
-        "notes": [(index, noted) for index, noted in enumerate(notes) if noted],
-    }
-    for name, column in (("source", sources), ("participants", parts), ("attendees", met)):
-        seen: dict[Any, int] = {}
-        dumped[name] = [seen.setdefault(one, len(seen)) for one in column]
-        dumped[f"{name}_seen"] = list(seen)
-    return dumped
-
-
-def load_piece(stored: dict[str, Any]) -> Piece:
-    """The inverse of `dump_piece`."""
-    parts, met = (list(map(tuple, stored[f"{name}_seen"])) for name in ("participants", "attendees"))
-    notes: list[Sequence[str | None]] = [()] * len(stored["ids"])
-    for index, noted in stored["notes"]:
-        notes[index] = noted
-    flags = stored["flags"]
-    columns = (
-        stored["revision"],
-        map(add, stored["known"], stored["time"]),
-        stored["time"],
-        stored["day"],
-        stored["kind"],
-        stored["channel"],
-        (bool(flag & 1) for flag in flags),
-        (bool(flag & 2) for flag in flags),
-        map(parts.__getitem__, stored["participants"]),
-        map(met.__getitem__, stored["attendees"]),
-        notes,
-        (bool(flag & 4) for flag in flags),
-    )
-    piece: Piece = {}
-    refs = zip(map(stored["source_seen"].__getitem__, stored["source"]), stored["ids"], strict=True)
-    for ref, revision in zip(refs, map(Revision._make, zip(*columns, strict=True)), strict=True):
-        piece.setdefault(ref, []).append(revision)
-    return piece
-
-
 def _place(entry: tuple[Ref, list[Revision]]) -> tuple[int, int, Ref]:
     ref, (*_, visit) = entry
     return visit.day, visit.time, ref
@@ -160,8 +101,7 @@ def replaced_day(event: Event, time: BusinessTime) -> int | None:
     replaced = event.replaces
     if replaced is None or replaced.fact is None:
         return None
-    on = replaced.fact.occurred_on
-    return time.day_at(to_micros(replaced.time)) if on is None else on.toordinal()
+    return time.counts_on(replaced.fact, replaced.time)
 
 
 def day_of(event: Event, time: BusinessTime) -> int:

@@ -8,21 +8,6 @@ from services.engagement.rules.satisfaction import INSTRUMENTS
 from services.engagement.views.filled import HELPERS, filled, or_else, owners
 
 Stage = dict[str, Any]
-PRIVATE = (
-    "fold",
-    "fold_facts",
-    "fold_visits",
-    "fold_weeks",
-    "fold_weeks_before",
-    "pending",
-    "marked_due",
-    "behind",
-    "due_at",
-    "review_at",
-    "live",
-    "fold_version",
-    "partition",
-)
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation", "incomplete_since")
 STATUSES = ["on_track", "due_soon", "lapsed"]
 
@@ -30,7 +15,7 @@ STATUSES = ["on_track", "due_soon", "lapsed"]
 def engagement() -> list[Stage]:
     """All public fields of a customer; the persons of its decision chain are in `key_persons`."""
     confidential = ["relationship.key_persons", "relationship.deciders_never_met"]
-    return [filled(), {"$unset": [*PRIVATE, *HELPERS, *confidential]}]
+    return [filled(), {"$unset": [*HELPERS, *confidential]}]
 
 
 def contact_plan() -> list[Stage]:

@@ -7,8 +7,12 @@ Expression = Any
 
 def ratio(numerator: Expression, denominator: Expression) -> Expression:
     """A ratio as it is shown: half-even to 2 places, in decimals, since 0.615 is no half in binary."""
-    exact = {"$divide": [{"$toDecimal": numerator}, {"$toDecimal": denominator}]}
-    return {"$toDouble": {"$round": [exact, 2]}}
+    return rounded({"$divide": [{"$toDecimal": numerator}, {"$toDecimal": denominator}]})
+
+
+def rounded(exact: Expression) -> Expression:
+    """A decimal as it is shown; what a sum of thirds lacks in the 34th place makes no half less than one."""
+    return {"$toDouble": {"$round": [{"$round": [exact, 20]}, 2]}}
 
 
 def first_where(entries: Expression, condition: Expression) -> Expression:

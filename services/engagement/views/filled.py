@@ -7,9 +7,9 @@ can, as those are renamed only. Lists are therefore made from the rows as stored
 from typing import Any
 
 from services.engagement.rules.customer import PROFILE_FIELDS
-from services.engagement.rules.owners import OWNING_ROLES
 from services.engagement.rules.shown import NO_ANSWERS, NO_CONCERNS, NO_RELATIONSHIP, NO_VISITS
 from services.engagement.views.expressions import Expression
+from shared.facts.owners import OWNING_ROLES
 
 HELPERS = ["status", "due_on", "cadence_days", "has"]
 """Fields that stand at the top for the indexes' sake."""

@@ -1,6 +1,6 @@
 """How fresh a view is that many rows make up: the latest clock of them all, and their last event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from shared.mongo.states import freshness_collection
@@ -26,3 +26,9 @@ def of_customers(name: Callable[[str], str]) -> list[dict[str, Any]]:
         {"$replaceWith": {"$mergeObjects": ["$$ROOT", {"$first": "$latest"}]}},
         {"$unset": "latest"},
     ]
+
+
+def newest(fresh: Iterable[dict[str, Any]], *of: str) -> dict[str, Any]:
+    """What `latest` finds of the rows of some collections, in Python; None where nothing was noted."""
+    noted = [one for one in fresh if one["_id"].partition("/")[0] in of]
+    return {field: max((one[field] for one in noted), default=None) for field in FIELDS}

@@ -1,12 +1,13 @@
 """Which visits of a representative's week count, and why the others don't (domain.md, Per representative and ISO
-week). The reasons that a customer's rows can't know are found here.
+week), as rules/counting.py says in Python. The reasons that a customer's rows can't know are found here.
 """
 
+from datetime import timedelta
+
+from services.engagement.rules.counting import BURST, BURST_VISITS, CAP_CUSTOMERS_A_DAY
 from services.engagement.views.expressions import Expression
 
-CAP_CUSTOMERS_A_DAY = 6
-BURST_VISITS = 5
-BURST_MS = 10 * 60_000
+BURST_MS = BURST // timedelta(milliseconds=1)
 
 
 def judged(visits: Expression, profile: str) -> Expression:

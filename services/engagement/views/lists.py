@@ -13,13 +13,13 @@ from services.engagement.views.filled import or_else, owners
 from services.engagement.views.freshness import latest
 
 Stage = dict[str, Any]
-_OF_TIERING = ["score", "net_365d"]
+OF_TIERING = ["score", "net_365d"]
 """Goal metrics that tiering knows; they are read from its view."""
-_OF_WEEKS = ["counted", "coverage_90d"]
+OF_WEEKS = ["counted", "coverage_90d"]
 """Goal metrics of representatives; they are read from rep_weeks."""
 
 
-_CONCERN = (
+CONCERN_FIELDS = (
     "source",
     "concern_id",
     "kind",
@@ -32,7 +32,7 @@ _CONCERN = (
     "reopened",
     "tier",
 )
-_KEY_PERSON = ("person_id", "decision_role", "department", "attitude", "last_met_on")
+KEY_PERSON_FIELDS = ("person_id", "decision_role", "department", "attitude", "last_met_on")
 
 
 def concerns() -> list[Stage]:
@@ -40,7 +40,7 @@ def concerns() -> list[Stage]:
     return [
         {"$match": {"has": "concerns", "concerns.open": {"$gt": 0}}},
         {"$unwind": "$concerns.list"},
-        {"$project": {"_id": 0, **{field: f"$concerns.list.{field}" for field in _CONCERN}, **_customer()}},
+        {"$project": {"_id": 0, **{field: f"$concerns.list.{field}" for field in CONCERN_FIELDS}, **_customer()}},
     ]
 
 
@@ -50,7 +50,7 @@ def key_persons() -> list[Stage]:
     return [
         {"$match": {"has": "key_persons"}},
         {"$unwind": f"${path}"},
-        {"$project": {"_id": 0, **{field: f"${path}.{field}" for field in _KEY_PERSON}, **_customer()}},
+        {"$project": {"_id": 0, **{field: f"${path}.{field}" for field in KEY_PERSON_FIELDS}, **_customer()}},
     ]
 
 
@@ -87,7 +87,7 @@ def goals(name: Callable[[str], str]) -> list[Stage]:
                                 "case": {"$eq": ["$metric", metric]},
                                 "then": {"$toDouble": {"$ifNull": [{"$first": f"$tiering.{metric}"}, None]}},
                             }
-                            for metric in _OF_TIERING
+                            for metric in OF_TIERING
                         ],
                         "default": "$value",
                     }
@@ -119,7 +119,7 @@ def _outcome_of_tiering() -> Expression:
 
 
 def _unwound(scope: str) -> list[Stage]:
-    tiering_id = {"$cond": [{"$in": ["$goals.metric", _OF_TIERING]}, "$_id", None]}
+    tiering_id = {"$cond": [{"$in": ["$goals.metric", OF_TIERING]}, "$_id", None]}
     subject = {"subject": "$_id", "scope": scope, "tiering_id": tiering_id}
     return [
         {"$unwind": "$goals"},
@@ -171,7 +171,7 @@ def _row_of(which: str) -> Stage:
             "let": {"subject": "$subject"},
             "pipeline": [
                 {"$match": {"$expr": {"$eq": ["$representative", "$$subject"]}}},
-                {"$project": dict.fromkeys(_OF_WEEKS, 1)},
+                {"$project": dict.fromkeys(OF_WEEKS, 1)},
             ],
             "as": which,
         }
@@ -183,7 +183,7 @@ def _of_week(which: str) -> Expression:
         "$switch": {
             "branches": [
                 {"case": {"$eq": ["$metric", metric]}, "then": {"$ifNull": [{"$first": f"${which}.{metric}"}, None]}}
-                for metric in _OF_WEEKS
+                for metric in OF_WEEKS
             ],
             "default": None,
         }

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from services.engagement.rules.concerns import SEVERITIES
+from services.engagement.rules.counting import OWING_ROLES, VISITS_A_WEEK
 from services.engagement.rules.satisfaction import INSTRUMENTS
 from services.engagement.views import freshness
-from services.engagement.views.expressions import Expression, ratio
+from services.engagement.views.expressions import Expression, ratio, rounded
 from shared.events.types import TIERS
 
 Stage = dict[str, Any]
-VISITS_A_WEEK = 5
-_OWING_ROLES = ["account_manager", "product_manager"]
+_OWING_ROLES = [*OWING_ROLES]
 _BELOW_GENERAL = len(TIERS) - 1
-_YEARS = ("this_year", "last_year")
-_COUNTED = ("open", "open_overdue", "answered_in_time", "overdue", "reopened")
+YEARS = ("this_year", "last_year")
+COUNTED = ("open", "open_overdue", "answered_in_time", "overdue", "reopened")
 
 
 def tier_care(name: Callable[[str], str]) -> list[Stage]:
@@ -24,10 +24,10 @@ def tier_care(name: Callable[[str], str]) -> list[Stage]:
     tallies = {
         f"{instrument}_{year}_{part}": f"$satisfaction.{instrument}.{year}.{part}"
         for instrument in INSTRUMENTS
-        for year in _YEARS
+        for year in YEARS
         for part in ("n", "sum")
     }
-    tallies |= {counted: f"$concerns.{counted}" for counted in _COUNTED}
+    tallies |= {counted: f"$concerns.{counted}" for counted in COUNTED}
     tallies |= {severity: f"$concerns.open_by_severity.{severity}" for severity in SEVERITIES}
     tallies |= {part: f"$concerns.loop.{part}" for part in ("judged", "closed")}
     customers = [
@@ -47,11 +47,11 @@ def tier_care(name: Callable[[str], str]) -> list[Stage]:
                 "tier": _tier("$_id"),
                 "customers": 1,
                 **{
-                    instrument: {year: _pooled(instrument, f"{instrument}_{year}") for year in _YEARS}
+                    instrument: {year: _pooled(instrument, f"{instrument}_{year}") for year in YEARS}
                     for instrument in INSTRUMENTS
                 },
                 "concerns": {
-                    **{counted: f"${counted}" for counted in _COUNTED},
+                    **{counted: f"${counted}" for counted in COUNTED},
                     "open_by_severity": {severity: f"${severity}" for severity in SEVERITIES},
                     "loop_rate": _ratio("$closed", "$judged"),
                 },
@@ -82,9 +82,10 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
         {"$match": {"fold.spans.role": {"$in": _OWING_ROLES}, "role": {"$in": _OWING_ROLES}}},
         {"$match": {"$expr": {"$lte": ["$active_from", "$$today"]}}},
         {"$match": {"$expr": {"$gte": [{"$ifNull": ["$active_until", "9999"]}, "$$today"]}}},
-        {"$group": {"_id": None, "representatives": {"$sum": 1}, "fte": {"$sum": "$fte"}}},
+        {"$group": {"_id": None, "representatives": {"$sum": 1}, "fte": {"$sum": {"$toDecimal": "$fte"}}}},
     ]
-    can = {"$multiply": [VISITS_A_WEEK, {"$ifNull": [{"$first": "$roster.fte"}, 0]}]}
+    fte = {"$toDecimal": {"$ifNull": [{"$first": "$roster.fte"}, 0]}}
+    can = {"$multiply": [VISITS_A_WEEK, fte]}
     return [
         {"$match": {"tier_order": {"$lt": _BELOW_GENERAL}, "cadence_days": {"$gt": 0}}},
         {"$group": {"_id": {"tier": "$tier_order", "cadence": "$cadence_days"}, "customers": {"$sum": 1}}},
@@ -92,7 +93,7 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
             "$group": {
                 "_id": "$_id.tier",
                 "customers": {"$sum": "$customers"},
-                "asked": {"$sum": {"$divide": [{"$multiply": [7, "$customers"]}, "$_id.cadence"]}},
+                "asked": {"$sum": {"$divide": [{"$toDecimal": {"$multiply": [7, "$customers"]}}, "$_id.cadence"]}},
             }
         },
         {"$sort": {"_id": 1}},
@@ -105,7 +106,7 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
                     "$push": {
                         "tier": _tier("$_id"),
                         "customers": "$customers",
-                        "asked_per_week": {"$round": ["$asked", 2]},
+                        "asked_per_week": rounded("$asked"),
                     }
                 },
             }
@@ -124,11 +125,11 @@ def staffing(name: Callable[[str], str]) -> list[Stage]:
             "$project": {
                 "customers": 1,
                 "tiers": 1,
-                "asked_per_week": {"$round": ["$asked_per_week", 2]},
+                "asked_per_week": rounded("$asked_per_week"),
                 "representatives": {"$ifNull": [{"$first": "$roster.representatives"}, 0]},
-                "fte": {"$round": [{"$ifNull": [{"$first": "$roster.fte"}, 0]}, 2]},
-                "can_per_week": {"$round": [can, 2]},
-                "short_per_week": {"$round": [{"$max": [0, {"$subtract": ["$asked_per_week", can]}]}, 2]},
+                "fte": rounded(fte),
+                "can_per_week": rounded(can),
+                "short_per_week": rounded({"$max": [0, {"$subtract": ["$asked_per_week", can]}]}),
                 **dict.fromkeys(freshness.FIELDS, 1),
             }
         },

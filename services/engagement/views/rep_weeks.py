@@ -8,7 +8,9 @@ before anything costly, so that a match on `representative` takes effect there. 
 from collections.abc import Callable
 from typing import Any
 
+from services.engagement.rules.counting import COVERAGE_DAYS, OWING_ROLES, VISITS_A_WEEK
 from services.engagement.rules.days import KEPT_WEEKS
+from services.engagement.rules.representative import WHOLE
 from services.engagement.views.expressions import (
     Expression,
     any_where,
@@ -21,10 +23,11 @@ from services.engagement.views.freshness import FIELDS as _FRESHNESS
 from services.engagement.views.freshness import latest
 from services.engagement.views.judging import burst, judged, near
 
-OWING_ROLES = ["account_manager", "product_manager"]
-COVERAGE_DAYS = 90
-_KEPT_MS = (KEPT_WEEKS - 1) * 7 * 86_400_000
+KEPT_MS = (KEPT_WEEKS - 1) * 7 * 86_400_000
+_OWING = [*OWING_ROLES]
 Stage = dict[str, Any]
+VISIT_FIELDS = ("day", "at", "customer", "source", "visit_id", "kind", "channel", "tier", "reason", "late", "logged_at")
+"""The fields of a visit."""
 
 
 def rep_weeks(name: Callable[[str], str]) -> list[Stage]:
@@ -78,7 +81,7 @@ def _clock(name: Callable[[str], str]) -> list[Stage]:
                 "$expr": {
                     "$and": [
                         {"$lte": ["$begins_at", "$as_of"]},
-                        {"$gt": ["$closes_at", {"$subtract": ["$as_of", _KEPT_MS]}]},
+                        {"$gt": ["$closes_at", {"$subtract": ["$as_of", KEPT_MS]}]},
                     ]
                 }
             }
@@ -93,7 +96,7 @@ def _representatives(name: Callable[[str], str]) -> list[Stage]:
         {
             "$lookup": {
                 "from": name("representatives"),
-                "pipeline": [{"$match": {"fold.spans.role": {"$in": OWING_ROLES}}}, {"$project": fields}],
+                "pipeline": [{"$match": {"fold.spans.role": {"$in": _OWING}}}, {"$project": fields}],
                 "as": "known",
             }
         },
@@ -105,7 +108,7 @@ def _representatives(name: Callable[[str], str]) -> list[Stage]:
                 "closed": first_where("$known.fold.closed_spans", holds_on("$monday")),
             }
         },
-        {"$match": {"profile.role": {"$in": OWING_ROLES}}},
+        {"$match": {"profile.role": {"$in": _OWING}}},
         {
             "$set": {
                 name: {"$ifNull": [f"${profile}.reference", "$monday"]}
@@ -242,7 +245,7 @@ def _aim(profile: str, days: str, prefix: str) -> Expression:
     """
     named = {"$gt": [{"$ifNull": [f"$accounts.{prefix}named", 0]}, 0]}
     owned = {"$ifNull": [f"$accounts.{prefix}owned", 0]}
-    share = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [500, days]}]}
+    share = {"$multiply": [f"{profile}.fte_hundredths", {"$min": [VISITS_A_WEEK * WHOLE, days]}]}
     asked: Expression = {"$max": [1, {"$toInt": {"$floor": {"$divide": [{"$add": [share, 5000]}, 10_000]}}}]}
     exempt = {
         "$switch": {
@@ -264,7 +267,7 @@ def _aim(profile: str, days: str, prefix: str) -> Expression:
 
 def _closed_row() -> Expression:
     """What the row was when the week closed; null until then, and where the representative was not known then."""
-    is_closed = {"$and": ["$is_closed", {"$in": ["$closed.role", OWING_ROLES]}]}
+    is_closed = {"$and": ["$is_closed", {"$in": ["$closed.role", _OWING]}]}
     row = {
         "counted": {"$size": "$then.counted"},
         "customers": {"$setUnion": ["$then.counted", []]},
@@ -274,8 +277,11 @@ def _closed_row() -> Expression:
     return {"$cond": [is_closed, row, None]}
 
 
+def _visit() -> Expression:
+    return {field: f"$$this.{field}" for field in VISIT_FIELDS}
+
+
 def _row() -> Stage:
-    shown = ("day", "at", "customer", "source", "visit_id", "kind", "channel", "tier", "reason", "late", "logged_at")
     counted = {"$size": "$now.counted"}
     same_as_closed = {
         "$and": [
@@ -307,7 +313,9 @@ def _row() -> Stage:
         "counted": counted,
         "customers": {"$setUnion": ["$now.counted", []]},
         "met": {"$cond": [{"$eq": ["$aim.exempt", None]}, {"$gte": [counted, "$aim.target"]}, None]},
-        "visits": {"$map": {"input": "$now.visits", "as": "this", "in": {field: f"$$this.{field}" for field in shown}}},
+        "visits": {
+            "$map": {"input": "$now.visits", "as": "this", "in": {field: f"$$this.{field}" for field in VISIT_FIELDS}}
+        },
         "uncounted": count_where("$now.visits", {"$ne": ["$$this.reason", None]}),
         "flags": {"late": count_where("$now.visits", "$$this.late"), "burst": burst("$now.visits", "$others")},
         "coverage_90d": {

@@ -7,7 +7,7 @@ answer gets a number, and a proposal carries the number of the last one that cam
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from services.tiering.rules.days import NEVER
+from shared.facts.days import NEVER
 
 MAX_ANSWERS = 64
 """Answers kept per customer, the latest; a proposal gets one or two."""

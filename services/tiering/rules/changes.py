@@ -18,7 +18,6 @@ from services.tiering.policy import (
     in_force,
     next_effective,
 )
-from services.tiering.rules.days import NEVER, iso
 from services.tiering.rules.factors import Assessment, Payment, score
 from services.tiering.rules.lifts import Above, bought, least_lift, least_points, rank_with, tiers_above
 from services.tiering.rules.outcome import Outcome, find_outcome, foresee, is_declined
@@ -28,6 +27,7 @@ from services.tiering.rules.state import State
 from services.tiering.rules.tiers import failing_gates, judge, net_holds
 from shared.events.money import format_minor
 from shared.events.types import TIERS
+from shared.facts.days import NEVER, iso
 
 TOP_TIMES = 10
 """The purchase looked for is at most ten times the volume of the policy's top point."""

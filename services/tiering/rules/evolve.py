@@ -6,14 +6,11 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from services.tiering.policy import RATED
-from services.tiering.rules import goals
 from services.tiering.rules.factors import FIELDS, MILLION
 from services.tiering.rules.invoices import ISSUED, PAID, Money, Place
-from services.tiering.rules.latest import Entry, Order, microseconds
-from services.tiering.rules.owners import Assignment
 from services.tiering.rules.rounding import hundredths
 from services.tiering.rules.standing import RANKS
-from services.tiering.rules.state import State
+from services.tiering.rules.state import OWNERS_KEPT_DAYS, State
 from shared.events.event import Event
 from shared.events.facts import (
     MAX_OVERRIDE_DAYS,
@@ -36,9 +33,16 @@ from shared.events.facts import (
     TierOverrideLifted,
 )
 from shared.events.money import canonical_minor
+from shared.facts import goals
+from shared.facts.latest import Entry, order_of
+from shared.facts.owners import OWNING_ROLES, assignment_of
 
 MASTER_DATA = ("name", "industry", "country", "region", "group_id")
-ROLES = ("account_manager", "product_manager")
+ROLES = OWNING_ROLES
+GOALS = ("score", "net_365d")
+"""The metrics that tiering alone knows. Which goal holds and how far it is, engagement says (its view `goals`); here is
+only noted what was measured when the last day ended, since nobody can know that later.
+"""
 
 
 def evolve(state: State, event: Event) -> State:
@@ -47,20 +51,14 @@ def evolve(state: State, event: Event) -> State:
     return state
 
 
-def _day(state: State, fact: Fact, event: Event) -> int:
-    return state.days.day(event.time) if fact.occurred_on is None else fact.occurred_on.toordinal()
-
-
 def _money(state: State, event: Event) -> None:
     """Purchases, refunds and their voids: add what the fact says, take away what it replaces."""
     fact = event.data
     if not isinstance(fact, RecordVoided):
-        _sell(state, fact, _day(state, fact, event), 1)
+        _sell(state, fact, state.days.counts_on(fact, event.time), 1)
     replaced = event.replaces
     if replaced is not None and replaced.fact is not None:
-        old = replaced.fact
-        day = state.days.day(replaced.time) if old.occurred_on is None else old.occurred_on.toordinal()
-        _sell(state, old, day, -1)
+        _sell(state, replaced.fact, state.days.counts_on(replaced.fact, replaced.time), -1)
 
 
 def _sell(state: State, fact: Fact, day: int, sign: int) -> None:
@@ -125,8 +123,7 @@ def _voided(state: State, event: Event) -> None:
 
 
 def _entry(state: State, event: Event, fields: dict[str, Any]) -> Entry:
-    order = Order(microseconds(event.time), event.id, event.source)
-    return Entry(order, _day(state, event.data, event), fields)
+    return Entry(order_of(event), state.days.counts_on(event.data, event.time), fields)
 
 
 def _registered(state: State, event: Event) -> None:
@@ -137,10 +134,7 @@ def _registered(state: State, event: Event) -> None:
 
 
 def _assigned(state: State, event: Event) -> None:
-    fact: AccountAssigned = event.data
-    roles = {role: getattr(fact, role) for role in ROLES if role in fact.model_fields_set}
-    order = Order(microseconds(event.time), event.id, event.source)
-    state.owners = state.owners.put(Assignment(fact.from_on.toordinal(), order, roles), state.today)
+    state.owners = state.owners.put(assignment_of(event)).settled(state.today - OWNERS_KEPT_DAYS)
     state.hear()
 
 
@@ -169,7 +163,7 @@ def _credit(state: State, event: Event) -> None:
 
 def _overridden(state: State, event: Event) -> None:
     fact: TierOverridden = event.data
-    until = min(fact.expires_on.toordinal(), _day(state, fact, event) + MAX_OVERRIDE_DAYS)
+    until = min(fact.expires_on.toordinal(), state.days.counts_on(fact, event.time) + MAX_OVERRIDE_DAYS)
     said = {"override": [RANKS[fact.tier], until]}
     state.override = state.override.put(_entry(state, event, said), state.today)
     state.notice()
@@ -183,7 +177,7 @@ def _lifted(state: State, event: Event) -> None:
 def _approved(state: State, event: Event) -> None:
     """An approval by the account manager of its day counts for nothing, whoever is asked later."""
     fact: TierApproved = event.data
-    given_on = _day(state, fact, event)
+    given_on = state.days.counts_on(fact, event.time)
     counts = fact.approved_by != state.owners.on("account_manager", given_on)
     day = max(given_on, state.today)
     state.answers = state.answers.put(fact.proposal_version, day, approves=True, counts=counts)
@@ -192,14 +186,16 @@ def _approved(state: State, event: Event) -> None:
 
 def _declined(state: State, event: Event) -> None:
     fact: TierDeclined = event.data
-    day = max(_day(state, fact, event), state.today)
+    day = max(state.days.counts_on(fact, event.time), state.today)
     state.answers = state.answers.put(fact.proposal_version, day, approves=False, counts=True)
     state.notice()
 
 
 def _goal(state: State, event: Event) -> None:
-    state.goals = goals.put(state.goals, event, state.today)
-    state.hear()
+    fact: GoalSet = event.data
+    if fact.scope == "customer" and fact.metric in GOALS:
+        state.goals = goals.put(state.goals, event, state.today)
+        state.hear()
 
 
 def _reviewed(state: State, event: Event) -> None:

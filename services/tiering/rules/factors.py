@@ -1,4 +1,4 @@
-"""The seven factors and the score of a customer on a day, in whole numbers (domain.md, the table of factors)."""
+"""The seven factors and the score of a customer on a day, in whole numbers (domain.md, Factors)."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple

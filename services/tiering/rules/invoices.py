@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from services.tiering.rules.days import NEVER
+from shared.facts.days import NEVER
 
 LATE_FROM = (1, 31, 61, 91)
 """Days after due_on at which a class of lateness begins: on time, 1-30, 31-60, 61-90, more."""

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from operator import add
 
 from services.tiering.rules.blocks import Blocks
-from services.tiering.rules.days import NEVER
+from shared.facts.days import NEVER
 
 BORDERS = (0, 90, 180, 365, 455, 730)
 """Ages in days at which a bucket enters or leaves a window: the day itself, then the ends of the segments."""
@@ -48,7 +48,7 @@ class Book(Blocks):
         self.due = NEVER
 
     def add(self, today: int, day: int, amounts: Amounts) -> None:
-        """Count amounts on a day; negative ones undo. A day outside every window for ever changes nothing."""
+        """Count amounts on a day; negative ones undo. A day outside every window forever changes nothing."""
         age = today - day
         if age >= KEPT_DAYS or not any(amounts):
             return
@@ -146,7 +146,7 @@ class Book(Blocks):
 
 
 class Bought(Blocks):
-    """How many purchases stand on each day, for ever: voiding the first one makes the next one the first. Counts below
+    """How many purchases stand on each day, forever: voiding the first one makes the next one the first. Counts below
     zero stand while revisions cross.
 
     earliest, latest: of the days on which any stands; NEVER and 0 where there is none.

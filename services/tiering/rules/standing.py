@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from services.tiering.policy import POTENTIAL, STRATEGIC
-from services.tiering.rules.days import NEVER
 from shared.events.decisions import Decision, TierChanged, TierProposed
 from shared.events.types import TIERS
+from shared.facts.days import NEVER
 
 RANKS: dict[str, int] = {tier: rank for rank, tier in enumerate(TIERS)}
 

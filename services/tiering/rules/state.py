@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from services.tiering.rules.answers import UNANSWERED, Answers
-from services.tiering.rules.days import NEVER, Days
-from services.tiering.rules.goals import NO_GOALS, Goals
 from services.tiering.rules.invoices import Invoices, Sums
-from services.tiering.rules.latest import NOTHING, Latest
-from services.tiering.rules.owners import NOBODY, Owners
 from services.tiering.rules.sales import KEPT_DAYS, Amounts, Book, Bought
 from services.tiering.rules.standing import Standing
+from shared.facts.days import NEVER, Days
+from shared.facts.goals import NO_GOALS, Goals
+from shared.facts.latest import NOTHING, Latest
+from shared.facts.owners import NOBODY, Owners
 
 RATING_DAYS = 365
 """A rating counts through its day + 364."""
+OWNERS_KEPT_DAYS = 800
+"""How far back an owner can be asked for; an approval is no older than the age limit of facts, 760 days."""
 
 _EMPTY_BYTES, _BOOK_BYTES, _BLOCK_BYTES, _SUMS_BYTES, _PAIR_BYTES, _SAID_BYTES = 1000, 800, 100, 700, 1500, 8
 """A state without anything; a book, a block without its text; sums of invoices in a currency, an open invoice; a byte
@@ -104,7 +106,7 @@ class State:
         self.forget()
 
     def forget(self) -> None:
-        """Facts other than money have changed, or a day has come that changes them: work everything out anew."""
+        """Facts other than money have changed, or a day has come that changes them: compute everything again."""
         self.terms: Any = None
         self.assessed: Any = None
         self.decided: Any = None
@@ -157,19 +159,25 @@ class State:
         today = self.today
         self.registered, self.ratings = self.registered.settled(today), self.ratings.settled(today)
         self.credit, self.override = self.credit.settled(today), self.override.settled(today)
-        self.owners = self.owners.settled(today)
+        self.owners = self.owners.settled(today - OWNERS_KEPT_DAYS)
         self.hear()
 
     def hear(self) -> None:
         """Facts other than money and invoices have changed, or their day has come: what is stored and shown of them is
-        made anew.
+        made again.
         """
         self.facts_text = self.shown = None
         today = self.today
-        self.settles_on = self.owners.next_day(today) if self.owners.assignments else NEVER
+        self.settles_on = self._owners_settle_on() if self.owners.assignments else NEVER
         for latest in (self.registered, self.ratings, self.credit, self.override):
             if latest.entries:
                 self.settles_on = min(self.settles_on, latest.next_day(today))
+
+    def _owners_settle_on(self) -> int:
+        """The next day on which the owner may be another one, or an assignment be dropped."""
+        begins = self.owners.begins()
+        days = [*begins, *(begin + OWNERS_KEPT_DAYS for begin in begins[1:])]
+        return min((day for day in days if day > self.today), default=NEVER)
 
     def notice(self) -> None:
         """Facts that a tier depends on have changed, money aside, or their day has come: forget what was worked out of

@@ -1,9 +1,14 @@
-"""Which tier holds: scores, gates and the net test (domain.md, the table of tiers)."""
+"""Which tier holds: scores, gates and the net test (domain.md, Tiers)."""
 
 from typing import NamedTuple
 
 from services.tiering.policy import FACTORS, GENERAL, POTENTIAL, Rung
 from services.tiering.rules.factors import Assessment
+
+KEY_PERSON_WORK = ("priority", "partner", "strategic")
+"""Tiers that owe key-person work (domain.md, what each tier owes and gets)."""
+ORGANISATIONAL = ("partner", "strategic")
+"""Tiers that owe a relationship assessment and a group plan."""
 
 
 class Verdict(NamedTuple):

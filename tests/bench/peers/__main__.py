@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from itertools import chain
 
-from guanxi.stack.errors import StackError
+from local.stack.errors import StackError
 from tests.bench import load, throughput
 from tests.bench.arena import Arena, arena
 from tests.bench.load import Load

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from guanxi.stack.errors import StackError
-from guanxi.stack.paths import REPOSITORY
+from local.stack.errors import StackError
+from local.stack.paths import REPOSITORY
 from tests.bench.trees import BUILD, done
 
 REQUIREMENTS = REPOSITORY / "requirements" / "peers.txt"

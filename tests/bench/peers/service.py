@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from guanxi.stack.errors import failed
-from guanxi.stack.paths import REPOSITORY
-from guanxi.stack.process import Process
+from local.stack.errors import failed
+from local.stack.paths import REPOSITORY
+from local.stack.process import Process
 from tests.bench import load
 from tests.bench.arena import Arena
 from tests.bench.load import Load

@@ -3,8 +3,8 @@
 from fractions import Fraction
 from typing import Any
 
-from services.engagement.rules.goals import Goals
 from services.engagement.rules.representative import Absence, Registration
+from services.engagement.stored import dump_goals, load_goals
 from tests.services.engagement.world import REP, World, day
 
 
@@ -13,9 +13,9 @@ def test_a_goal_of_before_has_no_contacts() -> None:
         ["adherence", 1, "g", "crm", 0, 100, 739_000, True, [23, 63]],
         ["nps", 1, "n", "crm", 0, 50, 7, False, None],
     ]
-    goals = Goals.load(stored)
-    assert goals.by_metric["adherence"].outcome_value == Fraction(23, 63)
-    assert goals.dump() == [[*one[:8], None if one[8] is None else tuple(one[8])] for one in stored]
+    goals = load_goals(stored)
+    assert goals["adherence"].outcome == Fraction(23, 63)
+    assert dump_goals(goals) == [[*one[:8], None if one[8] is None else tuple(one[8])] for one in stored]
 
 
 def test_an_absence_of_before_is_of_whole_days_and_a_registration_says_its_fte() -> None:

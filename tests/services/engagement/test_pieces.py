@@ -8,12 +8,12 @@ import bson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic_core import from_json
 
-from services.engagement.domain import VISITS, Engagement
+from services.engagement.domain import Engagement
 from services.engagement.rules import day_sets
 from services.engagement.rules.history import NotHeldError, Visits
 from services.engagement.rules.week_counts import WeekCounts
+from services.engagement.stored_visits import VISITS, attach_piece, dump_visits
 from shared.events.event import Event
 from shared.fold.domain import Row
 from shared.fold.entity import Entity, load_entity, new_entity
@@ -63,7 +63,7 @@ class Stored:
 
     def _write(self, row: Row) -> None:
         address = (row.collection, row.id)
-        assert not row.new or address not in self.rows, f"{row.id} stands already"
+        assert not row.new or address not in self.rows, f"{row.id} already exists"
         if row.collection == VISITS and row.document is not None:
             assert row.new == (address not in self.rows), "what does not stand is inserted"
         self.rows.pop(address, None)
@@ -144,11 +144,11 @@ def test_what_is_known_of_all_visits_is_what_the_weeks_say(history: list[tuple[s
     again.met_before, again.spread, again.noted = state.visits.met_before, state.visits.spread, state.visits.noted
     pieces = [document for (name, _), document in world.rows.items() if name == VISITS]
     for document in pieces:
-        again.attach(document["monday"], from_json(document["visits"]))
+        attach_piece(again, document)
         again.weeks.put(document["monday"], {})
     for document in pieces:
         again._recount(document["monday"], state.today)
-    assert again.dump(state.today) == state.visits.dump(state.today)
+    assert dump_visits(again, state.today) == dump_visits(state.visits, state.today)
     assert (again.weeks.before, again.weeks.recent) == (state.visits.weeks.before, state.visits.weeks.recent)
 
 

@@ -11,10 +11,9 @@ from services.engagement.rules.visits import (
     VOID,
     Ref,
     Revision,
-    dump_piece,
     in_order,
-    load_piece,
 )
+from services.engagement.stored_visits import dump_piece, load_piece
 
 NAMES = st.sampled_from(("R-1", "R-2", "李", '"', ""))
 MAYBE = st.one_of(st.none(), NAMES)

@@ -13,17 +13,19 @@ from zoneinfo import ZoneInfo
 import bson
 from pydantic_core import from_json
 
-from services.engagement.domain import VISITS, Engagement
-from services.engagement.rules.days import iso
-from services.engagement.rules.visits import Piece, Ref, Revision, in_order, load_piece
+from services.engagement.domain import Engagement
+from services.engagement.rules.visits import Piece, Ref, Revision, in_order
+from services.engagement.stored_visits import VISITS, load_piece
+from services.engagement.views.in_python import whole
 from shared.events import decisions, facts
 from shared.events.codec import decision_id
 from shared.events.event import Event, LogPosition, Replaced
-from shared.events.registry import NAMES, VOIDED
+from shared.events.registry import VOIDED
 from shared.events.types import TIERS
+from shared.facts.days import iso
 from shared.fold.entity import Entity, load_entity, new_entity
 from shared.policies.entitlements import Entitlements, make_entitlements
-from tests.services.engagement.filled import filled
+from tests.events.log import event_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 LONDON = ZoneInfo("Europe/London")
@@ -117,15 +119,13 @@ class World:
         record: tuple[str, str] | None = None,
     ) -> Event:
         """One fact; by default it is logged when it happens. A revision replaces the record's last one."""
-        event = Event(
-            NAMES[type(data)],
-            event_id or f"e{next(iter(self.numbers)):05}",
-            source,
-            subject,
-            self.at(on),
+        event = event_of(
             data,
-            self.at(logged or on),
-            LogPosition(0, 0, 0),
+            self.at(on),
+            name=event_id or f"e{next(iter(self.numbers)):05}",
+            source=source,
+            subject=subject,
+            recorded_at=self.at(logged or on),
             revision=revision,
             backfill=backfill,
         )
@@ -212,7 +212,9 @@ class World:
         self.tier_chain[customer] = (version + 1, name)
         at = self.at(on)
         log, came_at = LogPosition(0, 0, 0), self.at(logged or on)
-        event = Event(NAMES[type(decision)], name, "guanxi/tiering", customer, at, decision, came_at, log)
+        event = event_of(
+            decision, at, name=name, source="guanxi/tiering", subject=customer, recorded_at=came_at, log=log
+        )
         event.backfill = backfill
         self.fold(f"customer:{customer}", event)
 
@@ -277,7 +279,7 @@ class World:
 
     def row(self, customer: str = CUSTOMER) -> dict[str, Any]:
         """A customer's document, as readers see it and with its private part."""
-        return filled(self.entities[f"customer:{customer}"].document())
+        return whole(self.entities[f"customer:{customer}"].document())
 
     def contact(self) -> dict[str, Any]:
         contact: dict[str, Any] = self.row()["contact"]

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.ingest.admission import Admission, Named, Person, Place
-from services.ingest.domain import Claim
+from services.ingest.admit import Claim
+from services.ingest.refusals.publish import REASON
 from shared.events.codec import decode, type_and_position
 from shared.events.event import Event, LogPosition, Position
 from shared.kafka.batches import Outgoing
-from tests.services.ingest.events import NOW, ZONE
+from tests.services.ingest.judging import NOW, ZONE
 
 PARTITIONS = 3
 PLACE = Place(zone=ZONE, generation=1, partitions=PARTITIONS, log="log", rejected="rejected")
@@ -109,6 +110,18 @@ class World:
             if not queues[partition]:
                 del queues[partition]
         await self.step()
+
+    def logged(self) -> list[Outgoing]:
+        """All that is on the log."""
+        return [record for partition in self.topics["log"] for record in partition]
+
+    def folded(self) -> list[tuple[Position, Event]]:
+        """What readers of the log fold, with the position that each has from the inbox."""
+        return [kept for partition in read_log(self.topics["log"]) for kept in partition]
+
+    def reasons(self, partition: int = 0) -> list[bytes]:
+        """Why records of an inbox partition were refused, in order."""
+        return [dict(record.headers)[REASON] or b"" for record in self.topics["rejected"][partition]]
 
     async def run(self, inbox: Mapping[int, Sequence[InboxRecord]], batch: int = 3) -> None:
         """A new process reads on from the stored positions to the end."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.ingest.admission import Admission, Place
+from services.ingest.admit import Claim
 from services.ingest.app import prepare_admission
-from services.ingest.domain import Claim
 from services.ingest.settings import IngestSettings
 from services.ingest.store import SCHEMA, MongoStore
 from shared.kafka.admin import make_topics
@@ -21,7 +21,7 @@ from shared.mongo.generations import begin_generations
 from shared.mongo.schema import apply
 from shared.process import Process
 from shared.topics import INBOX, LOG, MAX_INBOX_RECORD_BYTES, REJECTED, Topic
-from tests.services.ingest.events import ZONE
+from tests.services.ingest.judging import ZONE
 
 WAIT_SECONDS = 60.0
 PARTITIONS = 3

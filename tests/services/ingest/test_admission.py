@@ -11,13 +11,13 @@ import pytest
 
 from services.ingest import admission
 from services.ingest.admission import MAX_CLAIM_ROUNDS, MAX_ERRORS_PER_BATCH
-from services.ingest.domain import read_quickly
-from services.ingest.rejected import FIELD, HINT, KEY_DROPPED, MAX_VALUE_BYTES, POSITION, REASON, VALUE_BYTES
+from services.ingest.admit import read_quickly
+from services.ingest.refusals.publish import FIELD, HINT, KEY_DROPPED, MAX_VALUE_BYTES, POSITION, REASON, VALUE_BYTES
 from shared.errors import Stop, Transient
 from shared.events.codec import dump_replaced
 from shared.events.event import Position
 from shared.kafka.connection import partition_of
-from tests.services.ingest.events import DATA, event, raw
+from tests.events.wire import DATA, event, raw
 from tests.services.ingest.fakes import PARTITIONS, PLACE, Crashed, InboxRecord, World, crashing, interleaving, read_log
 
 Inbox = dict[int, list[InboxRecord]]
@@ -70,7 +70,7 @@ async def test_a_batch_goes_to_the_log_under_its_own_keys_and_the_position_moves
     world = World()
     inbox = inbox_of([purchase("p1"), purchase("p2", subject="c-2"), purchase("p1")])
     await world.run(inbox)
-    records = [record for partition in world.topics["log"] for record in partition]
+    records = world.logged()
     assert {record.key for record in records} == {b"customer:c-1", b"customer:c-2"}
     for record in records:
         assert record.partition == partition_of(record.key or b"", PARTITIONS)
@@ -82,8 +82,8 @@ async def test_one_bad_record_of_a_batch_is_refused_and_the_others_go_through() 
     inbox = inbox_of([purchase("p1"), b"junk", InboxRecord(0, 2, None), purchase("p2", amount="0"), purchase("p3")])
     door = world.admission()
     await door.process(inbox)
-    assert len([r for partition in world.topics["log"] for r in partition]) == 2
-    reasons = [dict(record.headers)[REASON] for record in world.topics["rejected"][0]]
+    assert len(world.logged()) == 2
+    reasons = world.reasons()
     assert reasons == [b"not_json", b"empty", b"invalid_amount"]
     assert door.counts == {
         "accepted": 2,
@@ -123,18 +123,18 @@ async def test_a_wrong_key_of_our_own_form_is_refused_and_any_other_is_fine() ->
     keys = (b"customer:c-2", b"customer:c-1", b"\xff", None)
     records = [InboxRecord(0, n, raw(purchase(f"p{n}")), key) for n, key in enumerate(keys)]
     await world.run({0: records})
-    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"key_mismatch"]
-    assert len([r for partition in world.topics["log"] for r in partition]) == 3
+    assert world.reasons() == [b"key_mismatch"]
+    assert len(world.logged()) == 3
 
 
 async def test_history_is_marked_by_the_importers_header() -> None:
     world = World()
     old = event(time="2019-03-01T00:00:00Z")
     await world.run({0: [InboxRecord(0, 0, raw(old), None, [("backfill", b"1")]), InboxRecord(0, 1, raw(old))]})
-    ((_, admitted),) = [kept for partition in read_log(world.topics["log"]) for kept in partition]
+    ((_, admitted),) = world.folded()
     assert admitted.backfill is True
     assert admitted.clock.year == 2019
-    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"too_old"]
+    assert world.reasons() == [b"too_old"]
 
 
 async def test_a_producer_that_does_not_know_the_token_cannot_write_history() -> None:
@@ -143,9 +143,9 @@ async def test_a_producer_that_does_not_know_the_token_cannot_write_history() ->
     guesses = (b"1", b"true", b"", None, b"a secret of the deploymenT")
     records = [InboxRecord(0, n, old, None, [("backfill", guess)]) for n, guess in enumerate(guesses)]
     await world.run({0: [*records, InboxRecord(0, 9, old, None, [("backfill", b"a secret of the deployment")])]})
-    ((_, admitted),) = [kept for partition in read_log(world.topics["log"]) for kept in partition]
+    ((_, admitted),) = world.folded()
     assert admitted.backfill is True
-    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"too_old"] * len(guesses)
+    assert world.reasons() == [b"too_old"] * len(guesses)
 
 
 async def test_ids_of_persons_on_the_log_are_made_with_the_deployments_key() -> None:
@@ -153,7 +153,7 @@ async def test_ids_of_persons_on_the_log_are_made_with_the_deployments_key() -> 
     for person_key in (b"", b"key of a deployment", b"key of another one"):
         world = World(place=replace(PLACE, person_key=person_key))
         await world.run({0: [InboxRecord(0, 0, raw(event("visit.logged")))]})
-        ((_, admitted),) = [kept for partition in read_log(world.topics["log"]) for kept in partition]
+        ((_, admitted),) = world.folded()
         ids.add(admitted.data.attendees[0].person_id)
         assert [person_id for _, person_id in world.people] == [admitted.data.attendees[0].person_id]
     assert len(ids) == 3
@@ -164,7 +164,7 @@ async def test_revisions_within_one_batch_replace_one_another_in_order() -> None
     await world.run(inbox_of([purchase("p1"), purchase("p1", 3, "3.00"), void("p1", 4), purchase("p1", 2)]), batch=10)
     (kept,) = [partition for partition in read_log(world.topics["log"]) if partition]
     assert [(e.revision, e.replaces and e.replaces.revision) for _, e in kept] == [(1, None), (3, 1), (4, 3)]
-    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"superseded"]
+    assert world.reasons() == [b"superseded"]
     assert kept[2][1].replaces is not None
     assert dump_replaced(kept[2][1].replaces)["data"]["amount"] == "3.00"
 
@@ -177,7 +177,7 @@ async def test_the_latest_name_wins_and_none_is_on_the_log() -> None:
     world = World()
     await world.run(inbox_of([assessed("新名", "e-2", second=1), assessed("旧名")]))
     assert world.people["customer:00042", "p-7"][1] == {"name": "新名", "title": "采购总监"}
-    assert not any("名".encode() in (r.value or b"") for partition in world.topics["log"] for r in partition)
+    assert not any("名".encode() in (r.value or b"") for r in world.logged())
 
 
 class Order(World):
@@ -234,7 +234,7 @@ async def test_a_refused_record_leaves_no_name(batch: int) -> None:
         ("customer:00042", "p-1"): "王小明",
         ("customer:00042", "p-7"): "张敏",
     }
-    reasons = [dict(record.headers)[REASON] for record in world.topics["rejected"][0]]
+    reasons = world.reasons()
     assert reasons == [b"conflicting_repeat", b"superseded", b"conflicting_repeat"]
 
 
@@ -242,7 +242,7 @@ async def test_a_refused_record_leaves_no_name(batch: int) -> None:
 async def test_every_type_reaches_the_log_and_is_read_back(noun: str) -> None:
     world = World()
     await world.run(inbox_of([event(noun)]))
-    ((position, admitted),) = [kept for partition in read_log(world.topics["log"]) for kept in partition]
+    ((position, admitted),) = world.folded()
     assert position == Position(1, 0, 0, 0)
     assert admitted.type == f"guanxi.{noun}.v1"
 
@@ -344,8 +344,8 @@ async def test_an_error_of_ours_refuses_its_record_and_many_stop_admission(monke
     cursed = [purchase(f"x{n}", subject="cursed") for n in range(MAX_ERRORS_PER_BATCH + 1)]
     world = World()
     await world.run(inbox_of([purchase("p1"), cursed[0], purchase("p2")]))
-    assert len([r for partition in world.topics["log"] for r in partition]) == 2
-    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"internal_error"]
+    assert len(world.logged()) == 2
+    assert world.reasons() == [b"internal_error"]
     world = World()
     with pytest.raises(Stop):
         await world.run(inbox_of(cursed), batch=100)
@@ -356,4 +356,4 @@ async def test_a_timestamp_outside_the_calendar_harms_nobody() -> None:
     world = World()
     odd = [InboxRecord(0, 0, raw(event()), timestamp=2**62), InboxRecord(0, 1, raw(event()), timestamp=-1)]
     await world.run({0: odd})
-    assert [dict(record.headers)[REASON] for record in world.topics["rejected"][0]] == [b"too_old", b"in_future"]
+    assert world.reasons() == [b"too_old", b"in_future"]

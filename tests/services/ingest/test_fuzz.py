@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from services.ingest.admission import log_record
-from services.ingest.domain import Candidate, admit
-from services.ingest.wire import MAX_EXPONENT
+from services.ingest.admit import Candidate, admit
+from services.ingest.doors.kafka.wire import MAX_EXPONENT
 from shared.events.codec import decode
 from shared.events.event import LogPosition, Position
 from shared.events.refusal import Refused
-from tests.services.ingest.events import DATA, NOW, ZONE, event, judged, raw
+from tests.events.wire import DATA, event, raw
+from tests.services.ingest.judging import NOW, ZONE, judged
 
 SCALARS = (
     st.none()

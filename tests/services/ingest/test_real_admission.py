@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from services.ingest.admission import Admission
-from services.ingest.rejected import REASON
+from services.ingest.refusals.publish import REASON
 from shared.kafka.batches import Outgoing
 from shared.topics import INBOX, LOG, REJECTED
-from tests.services.ingest.events import event, raw
+from tests.events.wire import event, raw
 from tests.services.ingest.fakes import Crashed, InboxRecord, World, read_log
 from tests.services.ingest.real import Servers, servers_of, until
 from tests.services.ingest.test_admission import mixed, purchase, shown, void

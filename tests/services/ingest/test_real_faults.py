@@ -14,13 +14,13 @@ from typing import Any
 import httpx
 import pytest
 
-from guanxi.stack.ports import free_port
-from services.ingest.keys_edit import create_key
+from local.stack.ports import free_port
+from services.ingest.doors.http.keys_edit import create_key
 from shared.topics import LOG
-from tests.services.ingest.events import raw
+from tests.events.wire import raw
+from tests.faults.relay import relay
 from tests.services.ingest.fakes import read_log
 from tests.services.ingest.real import PARTITIONS, Servers, servers_of, until
-from tests.services.ingest.relay import relay
 from tests.services.ingest.test_admission import purchase
 from tests.services.ingest.test_real_admission import YESTERDAY, outgoing
 
@@ -84,7 +84,7 @@ async def test_without_mongodb_the_door_is_open_and_nothing_is_lost(
     keys_file = tmp_path / "keys.yaml"
     _, token = create_key(keys_file, ["erp"], now=datetime.now(UTC))
     http_port = str(free_port())
-    async with servers_of(stack_settings) as servers, relay(host, int(port)) as cable:
+    async with servers_of(stack_settings) as servers, relay(free_port(), int(port), host) as cable:
         environment = {
             **stack_settings,
             "GUANXI_MONGO_URI": f"mongodb://127.0.0.1:{cable.port}/?directConnection=true",
@@ -114,11 +114,11 @@ async def test_without_mongodb_the_door_is_open_and_nothing_is_lost(
             assert (await send(0))["status"] == "accepted"
             await until(servers.admitted_all)
             assert (await send(0))["status"] == "duplicate"
-            await cable.cut()
+            cable.cut()
             for number in range(20):
                 assert (await send(number))["status"] == "accepted"
             await until(lambda: ready(wanted=False))
-            await cable.mend()
+            cable.mend()
             await until(servers.admitted_all)
             await until(lambda: ready(wanted=True))
             assert process.returncode is None

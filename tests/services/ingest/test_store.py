@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from services.ingest.admission import Named, Store
-from services.ingest.domain import Accepted, Claim, PersonName, judge
+from services.ingest.admit import Accepted, Claim, PersonName, judge
 from shared.events.event import Position
-from tests.services.ingest.events import candidate, event
+from tests.events.wire import event
 from tests.services.ingest.fakes import World
+from tests.services.ingest.judging import candidate
 from tests.services.ingest.real import servers_of
 
 

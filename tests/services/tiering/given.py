@@ -7,12 +7,12 @@ at once, unless `recorded_on` says when. Decisions are read back at once, as by 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic_core import from_json
 
+from local.stack.paths import REPOSITORY
 from services.tiering.domain import Tiering
 from services.tiering.policy import Policies, Policy
 from services.tiering.policy_file import read_policy
@@ -22,10 +22,10 @@ from shared.events.decisions import Decision, TierChanged, TierProposed
 from shared.events.event import Event, LogPosition, Replaced
 from shared.events.facts import Fact, RecordKind
 from shared.events.money import format_minor, parse_amount
-from shared.events.registry import NAMES
 from shared.fold.entity import Entity, new_entity
+from tests.events.log import event_of
 
-POLICY_FILES = Path(__file__).parents[3] / "deploy" / "policies"
+POLICY_FILES = REPOSITORY / "deploy" / "policies"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -185,13 +185,12 @@ class Given:
         self.folded += 1
         later = timedelta(seconds=self.folded, minutes=one.after_minutes)
         former = one.replaces
-        return Event(
-            type=NAMES[type(one.fact)],
-            id=one.id or f"e{self.folded}",
+        return event_of(
+            one.fact,
+            self._noon(one.on) + later,
+            name=one.id or f"e{self.folded}",
             source=one.source,
             subject="c",
-            time=self._noon(one.on) + later,
-            data=one.fact,
             recorded_at=self._noon(one.recorded_on) + later,
             log=LogPosition(1, 0, self.folded),
             revision=one.revision,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.tiering.rules import blocks
-from services.tiering.rules.days import NEVER
 from services.tiering.rules.sales import BORDERS, KEPT_DAYS, Book, Bought
+from shared.facts.days import NEVER
 
 TODAY = 739_700
 AMOUNTS = st.tuples(*[st.sampled_from((0, 0, 1, 5, -5, 10**21))] * 4)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from services.tiering.projection import history
+from services.tiering.rows import history
 from shared.events.codec import decision_id, decode, dump_decision, encode
 from shared.events.decisions import ContactLapsed, Decision, Grace, TierChanged
 from tests.services.tiering.given import approved, best, given, overridden, pounds, registered, wholesale

@@ -8,10 +8,11 @@ import pytest
 
 from services.tiering.domain import CUSTOMERS, OTHERS, Tiering
 from services.tiering.rules.sales import Book, Bought
-from services.tiering.store import SCHEMA, SHOWN
-from shared.events.event import Event, LogPosition
+from services.tiering.store import SCHEMA
+from services.tiering.views.customers import SHOWN
 from shared.events.facts import RecordVoided
 from shared.fold.entity import new_entity
+from tests.events.log import event_of
 from tests.services.tiering.given import (
     CNY,
     GBP,
@@ -126,7 +127,7 @@ def test_a_representative_leaves_no_customer() -> None:
     entity = new_entity(domain, "representative:r")
     at = datetime(2026, 1, 1, tzinfo=UTC)
     fact = RecordVoided(kind="absence", record_id="a", reason="x")
-    event = Event("guanxi.record.voided.v1", "e", "hr", "r", at, fact, at, LogPosition(1, 0, 1))
+    event = event_of(fact, at, name="e", source="hr", subject="r")
     assert not [*entity.fold(event, deciding=True)]
     assert {OTHERS, CUSTOMERS} <= set(SCHEMA.collections)
 

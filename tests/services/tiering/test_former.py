@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.tiering.rules.document import FOLD_VERSION
+from services.tiering.stored import FOLD_VERSION
 from shared.fold.entity import as_now
 from tests.services.tiering.given import given, purchase, voided
 from tests.services.tiering.stories import STORIES

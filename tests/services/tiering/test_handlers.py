@@ -12,6 +12,9 @@ PUBLIC = {"version", "from", "to", "effective_on"}
 ENVELOPE = {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data"}
 
 
+ENTITY = new_entity(wholesale().domain, "customer:c")
+
+
 def decided(one: Given, *news: Said) -> list[Event]:
     """The decisions that facts set off, as they stand on the log."""
     entity = new_entity(one.domain, "customer:c")
@@ -19,7 +22,7 @@ def decided(one: Given, *news: Said) -> list[Event]:
 
 
 def told(events: list[Event]) -> list[dict[str, Any]]:
-    records = [announce("customer:c", event) for event in events]
+    records = [announce(ENTITY, event) for event in events]
     return [json.loads(record) for record in records if record is not None]
 
 

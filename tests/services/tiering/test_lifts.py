@@ -118,12 +118,14 @@ def test_a_line_asked_the_other_way_round(one: Line, points: int, denominator: i
     assert least == low or one.points(least - 1, denominator) < points
 
 
+STEPS = log_steps(((1000, 0), (30000, 400), (10**8, 1000)))
+
+
 @given(st.integers(-10, 1010), st.integers(-(10**6), 10**12))
 def test_steps_asked_the_other_way_round(points: int, low: int) -> None:
-    steps = log_steps(((1000, 0), (30000, 400), (10**8, 1000)))
-    least = steps.least(points, low)
+    least = STEPS.least(points, low)
     if least is None:
-        assert points > steps.highest == steps.points(10**30)
+        assert points > STEPS.highest == STEPS.points(10**30)
         return
-    assert steps.points(least) >= points
-    assert least == low or steps.points(least - 1) < points
+    assert STEPS.points(least) >= points
+    assert least == low or STEPS.points(least - 1) < points

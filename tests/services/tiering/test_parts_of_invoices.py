@@ -1,4 +1,4 @@
-"""Payments in part and credits (domain.md, Exactly: A rating counts ...)."""
+"""Payments in part and credits (domain.md, Payment parts and credits)."""
 
 import json
 from dataclasses import replace
@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.tiering.rules.days import Days
-from services.tiering.rules.document import INVOICES, dump, load
 from services.tiering.rules.invoices import MAX_PARTS
 from services.tiering.rules.standing import Standing
+from services.tiering.stored import INVOICES, dump, load
 from shared.events import facts
+from shared.facts.days import Days
 from tests.services.tiering.given import (
     SHANGHAI,
     Given,

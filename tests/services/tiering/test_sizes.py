@@ -9,12 +9,12 @@ from hypothesis import given as generated
 from hypothesis import settings
 
 from services.tiering.domain import Tiering
-from services.tiering.projection import _NOTHING
+from services.tiering.rows import _NOTHING
 from services.tiering.rules.answers import UNANSWERED
-from services.tiering.rules.goals import NO_GOALS
-from services.tiering.rules.latest import NOTHING
-from services.tiering.rules.owners import NOBODY
 from services.tiering.rules.state import NO_INVOICES, State
+from shared.facts.goals import NO_GOALS
+from shared.facts.latest import NOTHING
+from shared.facts.owners import NOBODY
 from tests.generate import histories
 from tests.laws.drive import drive
 from tests.services.tiering.given import CNY, SHANGHAI, Given, Said, given, invoice, purchase

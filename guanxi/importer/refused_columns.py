@@ -1,3 +1,0 @@
-"""The columns that a file of refused rows has behind those of the rows."""
-
-REASONS = ("refused_reason", "refused_field", "refused_hint", "refused_file", "refused_line", "refused_text")

@@ -1,1 +1,0 @@
-"""The work behind `guanxi policy`: reading files, comparing versions, adopting, deciding again over the log."""

@@ -1,1 +1,0 @@
-"""Building a service's views anew from the log: what `rebuild`, `relog` and `restore` share."""

@@ -1,0 +1,1 @@
+"""The stack without Docker, and the demo. Never in an image."""

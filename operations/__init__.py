@@ -1,0 +1,1 @@
+"""What operators run: rebuild, relog, backup, verify, doctor. Progress is a parameter."""

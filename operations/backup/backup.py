@@ -1,0 +1,140 @@
+"""Takes a backup while the services keep running.
+
+The order makes it consistent: earlier parts may be behind later ones, never ahead of them:
+
+1. the positions: of admission on the inbox, of the services on the log;
+2. the log, up to its ends of then: so everything admitted before the position of 1 is on it;
+3. claims, names of persons, policies: so the claim of each record on that log is among them;
+4. the inbox, from the position of 1 to its ends of now: so everything claimed that is not on that log is on it.
+
+Resuming from a backup is like resuming after a crash at the positions of 1: records already on the log are admitted
+again with the same verdict and position, and readers skip them. The backup has no states or views: they are the fold of
+the log, are folded again at a restore, and would need a moment without changes.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from operations.backup.files import Folder, Manifest, Offsets
+from operations.progress import Steps
+from operations.rebuild.run import now
+from services import SERVICES
+from shared.kafka.connection import Record
+from shared.kafka.follow import Follower
+from shared.kafka.scan import bounds
+from shared.mongo import Database
+from shared.mongo.dump import count, read_all, stored_collections
+from shared.mongo.generations import current_generation, log_generation
+from shared.settings import Settings
+from shared.topics import INBOX, LOG, REJECTED, TIERS, Topic
+
+CHUNK = 1_000
+WAITING = {"$or": [{"pending": {"$exists": True}}, {"marked_due": True}]}
+"""Documents that a restore marks due: a decision may be pending that is not on the log yet."""
+_NOT_KEPT = re.compile(r"_(g\d+|marks)$|^(generations|setup|backfills)$")
+
+
+async def back_up(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
+    """Write a backup to a new folder. Raises Stop if it is not empty, Transient if a server does not answer."""
+    await log_generation(database, settings)
+    folder = Folder(path)
+    manifest = await _positions(settings, database)
+    with Steps(note) as steps:
+        held = await bounds(settings, LOG.full_name(settings))
+        manifest.ends = {str(partition): end for partition, end in held.ends.items()}
+        await _topic(settings, folder, steps, LOG, held.begins, held.ends)
+        for service in SERVICES.folding:
+            await _waiting(database, folder, service)
+        made_anew = _made_anew()
+        for collection in await stored_collections(database):
+            if not _NOT_KEPT.search(collection) and collection not in made_anew:
+                await _collection(database, folder, steps, collection)
+        for topic in (REJECTED, TIERS):
+            held = await bounds(settings, topic.full_name(settings))
+            await _topic(settings, folder, steps, topic, held.begins, held.ends)
+        held = await bounds(settings, INBOX.full_name(settings))
+        admitted = {partition: manifest.admitted.get(str(partition), 0) for partition in held.ends}
+        start = {partition: max(held.begins[partition], offset) for partition, offset in admitted.items()}
+        await _topic(settings, folder, steps, INBOX, start, held.ends)
+    folder.finish(manifest)
+    return manifest
+
+
+async def _positions(settings: Settings, database: Database) -> Manifest:
+    inbox = await current_generation(database, "inbox")
+    generations = {service: await current_generation(database, service) for service in SERVICES.folding}
+    return Manifest(
+        made_at=now().isoformat(timespec="seconds"),
+        partitions=settings.partitions,
+        time_zone=settings.time_zone,
+        log_generation=settings.log_generation,
+        inbox_generation=inbox,
+        generations=generations,
+        admitted=await _stored(database, SERVICES.door.name, inbox),
+        folded={service: await _stored(database, service, number) for service, number in generations.items()},
+    )
+
+
+async def _stored(database: Database, service: str, generation: int) -> Offsets:
+    stored = await SERVICES.positions[service].stored(database, generation)
+    return {str(partition): offset for partition, offset in stored.items()}
+
+
+def _made_anew() -> set[str]:
+    """What a restore makes anew. Positions are those that were read first, and stand in the manifest: read later, they
+    would be ahead of the log.
+    """
+    positions = {one.collection for one in SERVICES.positions.values()}
+    return positions | {f"{service}_quarantine" for service in SERVICES.folding}
+
+
+async def _topic(
+    settings: Settings,
+    folder: Folder,
+    steps: Steps,
+    topic: Topic,
+    start: Mapping[int, int],
+    end: Mapping[int, int],
+) -> None:
+    step = steps.step(f"topic {topic.name}", sum(end[p] - start[p] for p in end))
+    for partition in sorted(end):
+        with folder.part(f"kafka/{topic.name}/{partition}") as part:
+            if start[partition] == end[partition]:
+                continue  # aiokafka's consumer does not take being stopped before it has read anything
+            async with Follower(settings, topic.full_name(settings)) as follower:
+                follower.seek(partition, start[partition])
+                async for records in follower.read(end[partition]):
+                    step.add(part.add(_document(record) for record in records))
+
+
+def _document(record: Record) -> dict[str, Any]:
+    headers = [[name, value] for name, value in record.headers]
+    return {"o": record.offset, "t": record.timestamp, "k": record.key, "v": record.value, "h": headers}
+
+
+async def _collection(database: Database, folder: Folder, steps: Steps, collection: str) -> None:
+    step = steps.step(f"collection {collection}", await count(database, collection))
+    with folder.part(f"mongo/{collection}") as part:
+        async for some in _chunks(read_all(database, collection)):
+            step.add(part.add(some))
+
+
+async def _waiting(database: Database, folder: Folder, service: str) -> None:
+    generation = await current_generation(database, service)
+    with folder.part(f"waiting/{service}") as part:
+        for name in SERVICES.folds(service).schema.collections:
+            async for document in read_all(database, f"{name}_g{generation}", WAITING):
+                part.add([{"collection": name, "id": document["_id"]}])
+
+
+async def _chunks(documents: AsyncIterator[dict[str, Any]]) -> AsyncIterator[list[dict[str, Any]]]:
+    held: list[dict[str, Any]] = []
+    async for document in documents:
+        held.append(document)
+        if len(held) == CHUNK:
+            yield held
+            held = []
+    if held:
+        yield held

@@ -1,0 +1,227 @@
+"""Restores a backup into an empty system.
+
+The log and the inbox keep their offsets, so that positions, claims, and what readers skip stay true. Placeholders
+before the backup's first inbox record are written and deleted at once. Then each service's views are folded from the
+log up to the service's position, where the service continues when it starts.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from operations.backup.files import Manifest, Part, check_part, documents_of, read_manifest
+from operations.progress import Step, Steps
+from operations.rebuild.run import now
+from operations.relog.run import refuse_running
+from services import SERVICES
+from shared.errors import Stop
+from shared.fold.rebuild import Rebuild, clean
+from shared.kafka.alter import COPYING, TopicAdmin
+from shared.kafka.batches import Appender, Dated
+from shared.kafka.scan import bounds
+from shared.mongo import Database, transaction, transient_errors
+from shared.mongo.dump import insert_all, stored_collections
+from shared.mongo.generations import KEPT_FOR, raise_log_epoch
+from shared.mongo.restores import begin_restore, end_restore, restore_under_way, set_generations, set_positions
+from shared.mongo.schema import apply, point
+from shared.settings import Settings
+from shared.topics import INBOX, LOG, TOPICS, Topic
+
+CHUNK = 2_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAY_HOLD = frozenset({"setup", "generations", "backfills"})
+"""Collections that hold something in a system that is empty otherwise, with those that set-up fills for services."""
+
+
+async def restore(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
+    """Restore a backup. Raises Stop if the system is not empty, or if the backup is damaged or has other settings."""
+    manifest = read_manifest(path)
+    _refuse_settings(settings, manifest)
+    with Steps(note) as steps:
+        step = steps.step("checking files", sum(part.size_bytes for part in manifest.parts))
+        for part in manifest.parts:
+            check_part(path, part)
+            step.add(part.size_bytes)
+        async with TopicAdmin(settings) as admin:
+            await refuse_running(settings, admin)
+            await _emptied(settings, database, admin, manifest, note)
+            for topic in TOPICS:
+                await _topic(settings, admin, steps, path, manifest, topic)
+        for part in _parts(manifest, "mongo/"):
+            await _collection(database, steps, path, part)
+        admitted = [{"_id": f"{manifest.inbox_generation}/{p}", "offset": o} for p, o in manifest.admitted.items()]
+        if admitted:
+            await insert_all(database, SERVICES.positions[SERVICES.door.name].collection, admitted)
+        await _fold(settings, database, steps, path, manifest)
+    return manifest
+
+
+def _refuse_settings(settings: Settings, manifest: Manifest) -> None:
+    for name in ("partitions", "time_zone", "log_generation"):
+        wanted = getattr(manifest, name)
+        if getattr(settings, name) != wanted:
+            raise Stop(
+                f"the backup was taken with GUANXI_{name.upper()}={wanted}: use the same setting for the restore"
+            )
+
+
+async def _emptied(
+    settings: Settings, database: Database, admin: TopicAdmin, manifest: Manifest, note: Callable[[str], None]
+) -> None:
+    """Ensure an empty system; removes the remains of an unfinished restore of the same backup. Raises Stop
+    otherwise.
+    """
+    begun = await restore_under_way(database)
+    if begun is None:
+        await _refuse_data(settings, database, admin)
+    elif begun != manifest.made_at:
+        raise Stop(f"a restore of another backup, {begun}, is unfinished here")
+    else:
+        note("removing the remains of an interrupted restore")
+    await begin_restore(database, manifest.made_at)
+    for topic in TOPICS:
+        if await admin.partitions(topic.full_name(settings)):
+            await admin.delete(topic.full_name(settings))
+    for name in await stored_collections(database):
+        if name != "generations":
+            async with transient_errors():
+                await database[name].drop()
+
+
+async def _refuse_data(settings: Settings, database: Database, admin: TopicAdmin) -> None:
+    for topic in TOPICS:
+        name = topic.full_name(settings)
+        if await admin.partitions(name) and any((await bounds(settings, name)).ends.values()):
+            raise Stop(f"the topic {name} is not empty: a restore overwrites nothing")
+    may_hold = MAY_HOLD.union(*(service.schema.filled for service in SERVICES.values()))
+    for name in await stored_collections(database):
+        async with transient_errors():
+            if name not in may_hold and await database[name].find_one({}, {"_id": 1}) is not None:
+                raise Stop(f"the collection {name} is not empty: a restore overwrites nothing")
+
+
+async def _topic(
+    settings: Settings, admin: TopicAdmin, steps: Steps, path: Path, manifest: Manifest, topic: Topic
+) -> None:
+    name = topic.full_name(settings)
+    await admin.make(name, topic.own_partitions or manifest.partitions, topic.config() | COPYING)
+    parts = _parts(manifest, f"kafka/{topic.name}/")
+    begins = {int(p): offset for p, offset in manifest.admitted.items()} if topic is INBOX else {}
+    step = steps.step(f"topic {topic.name}", sum(part.documents for part in parts) + sum(begins.values()))
+    appender = Appender(settings, max_record_bytes=topic.max_record_bytes)
+    try:
+        for part in parts:
+            partition = int(part.path.split("/")[-1].partition(".")[0])
+            records = documents_of(path, part)
+            filled = _filled(records, begins.get(partition, 0)) if topic is INBOX else records
+            await _append(appender, name, partition, filled, step)
+    finally:
+        await appender.close()
+    if topic is LOG:
+        ends = {str(partition): end for partition, end in (await bounds(settings, name)).ends.items()}
+        if ends != manifest.ends or step.done != sum(manifest.ends.values()):
+            raise Stop(f"{name} ends at {ends}, the backup's log at {manifest.ends}")
+    if begins:
+        await admin.delete_before(name, begins)
+    await admin.configure(name, topic.config())
+
+
+async def _append(appender: Appender, name: str, partition: int, records: Iterable[dict[str, Any]], step: Step) -> None:
+    for some in _in_chunks(records):
+        await appender.append(
+            name, [Dated(partition, one["k"], one["v"], [(n, v) for n, v in one["h"]], one["t"]) for one in some]
+        )
+        step.add(len(some))
+
+
+def _filled(records: Iterable[dict[str, Any]], begin: int) -> Iterator[dict[str, Any]]:
+    """The records at the offsets that they had, from 0 on: empty ones stand for those before `begin`, which are deleted
+    afterwards, and for the ends of foreign transactions, which admission refuses as what they are: no event.
+    """
+    offset = 0
+    at = int(now().timestamp() * 1000)
+    for record in records:
+        for _ in range(offset, record["o"]):
+            yield {"k": None, "v": None, "h": [], "t": at}
+        yield record
+        offset = record["o"] + 1
+    for _ in range(offset, begin):
+        yield {"k": None, "v": None, "h": [], "t": at}
+
+
+async def _collection(database: Database, steps: Steps, path: Path, part: Part) -> None:
+    name = part.path.removeprefix("mongo/").removesuffix(".bson.gz")
+    step = steps.step(f"collection {name}", part.documents)
+    for some in _in_chunks(documents_of(path, part)):
+        await insert_all(database, name, some)
+        step.add(len(some))
+
+
+async def _fold(settings: Settings, database: Database, steps: Steps, path: Path, manifest: Manifest) -> None:
+    """Fold each service's views beside an empty generation that stands where the service had come."""
+    generations = {"inbox": manifest.inbox_generation, "log": manifest.log_generation, **manifest.generations}
+    await set_generations(database, generations)
+    await raise_log_epoch(database, now())
+    folding = SERVICES.folding
+    for service in SERVICES.values():
+        if service.name not in folding:
+            await apply(database, service.schema, 1)
+    async with AsyncExitStack() as stack:
+        done = []
+        for name, one in folding.items():
+            await apply(database, one.schema, manifest.generations[name], with_views=False)
+            offsets = {p: manifest.folded[name].get(str(p), 0) for p in range(manifest.partitions)}
+            await set_positions(database, name, manifest.generations[name], manifest.log_generation, offsets)
+            rebuild = Rebuild(
+                settings,
+                database,
+                one.schema,
+                await one.domain(database, settings),
+                token=manifest.made_at,
+                now=now,
+            )
+            await stack.enter_async_context(rebuild)
+            step = steps.step(f"folding {name}", sum(offsets.values()))
+            async for count in rebuild.fold(offsets):
+                step.add(count)
+            await _mark_due(database, rebuild, path, manifest)
+            done.append((rebuild, offsets))
+        for rebuild, _ in done:
+            await rebuild.generations.close(rebuild.live, rebuild.target, rebuild.token, now())
+        async with transaction(database) as session:
+            for rebuild, offsets in done:
+                await rebuild.generations.hand_over(
+                    session, rebuild.live, rebuild.target, rebuild.token, now() + KEPT_FOR, offsets=offsets
+                )
+            await end_restore(database, session)
+        for rebuild, _ in done:
+            await point(database, rebuild.schema, rebuild.target)
+            await clean(database, rebuild.schema, now(), all_of_them=True)
+
+
+async def _mark_due(database: Database, rebuild: Rebuild, path: Path, manifest: Manifest) -> None:
+    """Those of whom a decision was waiting: the sweep has them reviewed."""
+    for part in _parts(manifest, f"waiting/{rebuild.domain.service}."):
+        for some in _in_chunks(documents_of(path, part)):
+            for one in some:
+                collection = database[f"{one['collection']}_g{rebuild.target}"]
+                async with transient_errors():
+                    due = {"marked_due": True, "due_at": EPOCH, "review_at": EPOCH}
+                    await collection.update_one({"_id": one["id"], "fold": {"$exists": True}}, {"$set": due})
+
+
+def _parts(manifest: Manifest, prefix: str) -> list[Part]:
+    return [part for part in manifest.parts if part.path.startswith(prefix)]
+
+
+def _in_chunks(documents: Iterable[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    held: list[dict[str, Any]] = []
+    for document in documents:
+        held.append(document)
+        if len(held) == CHUNK:
+            yield held
+            held = []
+    if held:
+        yield held

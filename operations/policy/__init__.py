@@ -1,0 +1,1 @@
+"""The work behind `guanxi policy`: read files, compare versions, adopt, decide again over the log."""

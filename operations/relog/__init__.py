@@ -1,0 +1,1 @@
+"""Copies the log in order into a new generation with more partitions, and folds everything from it again."""

@@ -1,0 +1,1 @@
+"""How far each reader is, and the state of each service."""

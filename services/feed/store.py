@@ -1,0 +1,49 @@
+"""What the feed keeps in MongoDB: collections, indexes, and the views that readers are granted. Declarations only."""
+
+from typing import Any
+
+from services.feed.domain import CUSTOMERS, OTHERS
+from services.feed.rules.state import MOVEMENTS, TIMELINE
+from shared.mongo.schema import Index, Name, Schema, View
+from shared.mongo.states import freshness_collection, marks_collection
+
+Json = dict[str, Any]
+MARKS_KEPT_SECONDS = 31 * 86_400
+"""A day longer than guanxi.changes keeps what they lead to."""
+FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation", "incomplete_since")
+
+
+def search_pipeline(name: Name) -> list[Json]:
+    """What a customer is found by, and how much has been told of it."""
+    del name
+    shown = {"customer": "$_id", "partition": 1, "sequence": 1}
+    return [{"$project": {"name": 1, "terms": 1, **shown, **dict.fromkeys(FRESHNESS, 1)}}]
+
+
+def whole(name: Name) -> list[Json]:
+    """All of a row: it holds nothing private."""
+    del name
+    return []
+
+
+SCHEMA = Schema(
+    service="feed",
+    collections=(CUSTOMERS, OTHERS, TIMELINE, MOVEMENTS, freshness_collection("feed")),
+    plain_collections=("feed_positions", "feed_quarantine", marks_collection("feed")),
+    indexes=(
+        Index(CUSTOMERS, ("partition", "review_at")),
+        Index(CUSTOMERS, ("terms",)),
+        Index(TIMELINE, ("customer", "offset"), unique=True),
+        Index(MOVEMENTS, ("customer", "version"), unique=True),
+        Index(MOVEMENTS, ("from_on", "to_on", "_id")),
+        Index(MOVEMENTS, ("to_on", "_id")),
+        Index(MOVEMENTS, ("recorded_at", "_id")),
+        Index(marks_collection("feed"), ("log_generation", "partition", "offset"), unique=True, generational=False),
+        Index(marks_collection("feed"), ("at",), expire_after_seconds=MARKS_KEPT_SECONDS, generational=False),
+    ),
+    views=(
+        View("search", CUSTOMERS, search_pipeline),
+        View("timeline", TIMELINE, whole),
+        View("movements", MOVEMENTS, whole),
+    ),
+)

@@ -1,0 +1,1 @@
+"""The queries over the feed's rows."""

@@ -1,0 +1,29 @@
+"""The rules of ingest, pure: which events are admitted, and which revision of a record holds.
+
+`admit` judges an event by itself, the same at every door; `judge` judges it against earlier events; both return
+refusals as values. The stages of `admit`: the envelope (`envelope`), the data by its type's model (`content`), rules
+across fields (`rules`), names of persons taken out (`people`). `read_quickly` does the same for most events in one
+pass.
+"""
+
+from services.ingest.admit.admit import admit, refuse_key
+from services.ingest.admit.candidate import Candidate, PersonName
+from services.ingest.admit.claims import MAX_REVISIONS, Accepted, Claim, Duplicate, Entry, judge
+from services.ingest.admit.hints import by_headers, known_as
+from services.ingest.admit.quick import read_quickly
+
+__all__ = [
+    "MAX_REVISIONS",
+    "Accepted",
+    "Candidate",
+    "Claim",
+    "Duplicate",
+    "Entry",
+    "PersonName",
+    "admit",
+    "by_headers",
+    "judge",
+    "known_as",
+    "read_quickly",
+    "refuse_key",
+]

@@ -1,0 +1,59 @@
+"""The result of the doors' rules for an event: everything that admission needs to claim it and write it to the log."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+
+class PersonName(NamedTuple):
+    """A person's name; kept in `people`, never on the log (domain.md, People).
+
+    key: the log key that the person belongs to; person_id: as on the log, the subject's own id for a representative;
+    fields: `name`, and `title` if the event has it.
+    """
+
+    key: str
+    person_id: str
+    fields: dict[str, str | None]
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An event that passes every rule that needs no earlier events.
+
+    time: UTC; data: the log's form, canonical JSON values;
+    key: "customer:<id>" or "representative:<id>";
+    identity: 16 bytes, the same for all revisions of a record (domain.md, Identity);
+    content: 16 bytes, the same for the same content;
+    undo: what the log shows as `replaces` when a later revision arrives, None if no revision is possible;
+    void: whether it is a RecordVoided;
+    names: persons named in it, in order;
+    ignored: dotted paths of unknown attributes and fields, a bounded number;
+    expires_at: when its claim may be forgotten, None for never;
+    actor: who entered it upstream, according to that system;
+    claimed: False for events that change nothing however often they arrive (reviews);
+    former: the content as hashed by version 2b2bfed, where that differs, so that its claims still detect a repeat.
+    """
+
+    type: str
+    id: str
+    source: str
+    subject: str
+    time: datetime
+    revision: int
+    data: dict[str, Any]
+    traceparent: str | None
+    backfill: bool
+    key: str
+    identity: bytes
+    content: bytes
+    undo: dict[str, Any] | None
+    void: bool
+    names: tuple[PersonName, ...]
+    ignored: tuple[str, ...]
+    expires_at: datetime | None
+    claimed: bool
+    actor: str | None = None
+    key_id: str | None = None
+    """The API key that sent it, if the HTTP door vouches for it."""
+    former: bytes | None = None

@@ -1,0 +1,1 @@
+"""Real-world files: what a file is, its text or sheets, its header and rows."""

@@ -1,0 +1,1 @@
+"""Inbox records, as Kafka clients write them: CloudEvents in binary or structured mode."""

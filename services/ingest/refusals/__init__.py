@@ -1,0 +1,1 @@
+"""Refused records: published with the reason, read back, fixed and replayed."""

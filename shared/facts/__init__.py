@@ -1,0 +1,1 @@
+"""What several services fold alike: which fact holds, who owns a customer, goals, business days. Pure."""

@@ -1,0 +1,113 @@
+"""`guanxi backup` and `guanxi restore` on real servers: taken amid events, restored elsewhere, and gone on with."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack.backing import Backing
+from operations.backup import restore as restoring
+from operations.backup.backup import back_up
+from operations.backup.restore import restore
+from shared.errors import Stop
+from shared.kafka.scan import bounds
+from shared.mongo import connect
+from shared.settings import Settings
+from shared.topics import INBOX, LOG
+from tests.operations.rebuild.world import a_world, drop, environment_of, first_purchases, settings_of, until
+
+AMID = 100
+"""Events sent since the system was at rest, when the backup begins."""
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+async def test_taken_amid_events_restored_and_gone_on_with(
+    stack: Backing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = environment_of(stack, tmp_path), environment_of(stack, tmp_path)
+    folder = tmp_path / "backup"
+    async with a_world(stack, tmp_path, here) as world:
+        await world.send(first_purchases())
+        await world.send_mixed(300, seed=2)
+        await world.settled()
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as together:
+            together.create_task(world.trickle(stop, seed=1_000))
+            settled = len(world.sent)
+
+            async def goes_on() -> bool:
+                return len(world.sent) >= settled + AMID
+
+            await until(goes_on)
+            before = list(world.sent)
+            manifest = await back_up(world.settings, world.database, folder, note=print)
+            stop.set()
+        sent = list(world.sent)
+        assert len(before) < len(sent)
+        with pytest.raises(Stop, match="overwrites nothing"):
+            await back_up(world.settings, world.database, folder, note=print)
+        with pytest.raises(Stop, match="still runs"):
+            await restore(world.settings, world.database, folder, note=print)
+    drop(world.settings)
+
+    await _refusals(settings_of(there), folder, tmp_path)
+    await _interrupted(settings_of(there), folder, monkeypatch)
+    database = connect(settings_of(there))
+    await restore(settings_of(there), database, folder, note=print)
+    topic = LOG.full_name(settings_of(there))
+    assert {str(p): end for p, end in (await bounds(settings_of(there), topic)).ends.items()} == manifest.ends
+    inbox = await bounds(settings_of(there), INBOX.full_name(settings_of(there)))
+    assert {str(p): begin for p, begin in inbox.begins.items()} == manifest.admitted
+    with pytest.raises(Stop, match="is not empty: a restore overwrites nothing"):
+        await restore(settings_of(there), database, folder, note=print)
+    database.client.close()
+
+    async with a_world(stack, tmp_path, there) as world:
+        await world.settled()
+        names = await world.database["claims"].count_documents({})
+        assert names >= len(before), "whatever was admitted is known"
+        await world.send(before)
+        await world.settled()
+        assert await world.database["claims"].count_documents({}) == names, "every record was a repeat"
+        world.sent.clear()
+        await world.send(sent)
+        await world.check_all()
+        await world.send_mixed(100, seed=9)
+        await world.check_all()
+    drop(world.settings)
+
+
+async def _refusals(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    database = connect(settings)
+    with pytest.raises(Stop, match=r"holds no manifest\.json"):
+        await restore(settings, database, tmp_path / "nothing", note=print)
+    other = settings.model_copy(update={"partitions": 8})
+    with pytest.raises(Stop, match="was taken with GUANXI_PARTITIONS=4"):
+        await restore(other, database, folder, note=print)
+    some = max((folder / "kafka" / LOG.name).iterdir(), key=lambda path: path.stat().st_size)
+    whole = some.read_bytes()
+    some.write_bytes(whole[:100] + b"x" + whole[101:])
+    with pytest.raises(Stop, match="is damaged"):
+        await restore(settings, database, folder, note=print)
+    some.write_bytes(whole)
+    document = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert {Path(part["path"]).parts[0] for part in document["parts"]} == {"kafka", "mongo", "waiting"}
+    assert oct((folder / "mongo" / "people.bson.gz").stat().st_mode)[-3:] == "600"
+    database.client.close()
+
+
+async def _interrupted(settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class CrashError(Exception):
+        pass
+
+    async def dies(*_: Any) -> None:
+        raise CrashError
+
+    database = connect(settings)
+    with monkeypatch.context() as patched:
+        patched.setattr(restoring, "_fold", dies)
+        with pytest.raises(CrashError):
+            await restore(settings, database, folder, note=print)
+    database.client.close()
