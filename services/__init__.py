@@ -68,4 +68,4 @@ def _name(package: str) -> str:
     return package.rpartition(".")[2]
 
 
-SERVICES = Services("services.ingest", "services.tiering", "services.engagement", "services.feed")
+SERVICES = Services("services.ingest", "services.tiering", "services.engagement", "services.feed", "services.query")

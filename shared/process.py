@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from pydantic import ValidationError
@@ -23,7 +23,7 @@ from shared.connections import IDLE_SECONDS, MAX_METRICS_CONNECTIONS, Places, th
 from shared.errors import GuanxiError, in_short
 from shared.health import Health
 from shared.http_server import Server, raise_open_files
-from shared.kafka.connection import DRAIN_SECONDS, Broker
+from shared.kafka.connection import DRAIN_SECONDS
 from shared.service import Service
 from shared.serving import make_app
 from shared.settings import Settings
@@ -41,7 +41,19 @@ EXIT_MISCONFIGURED = 2
 log = logging.getLogger(__name__)
 
 Task = Callable[[], Coroutine[Any, Any, None]]
-Prepare = Callable[["Process"], Coroutine[Any, Any, Broker]]
+
+
+class Started(Protocol):
+    """What runs while the process does: the broker with the service's readers."""
+
+    async def start(self) -> object:
+        """Start it; raises if that is not possible yet."""
+
+    async def stop(self) -> object:
+        """Drain it and stop."""
+
+
+Prepare = Callable[["Process"], Coroutine[Any, Any, Started]]
 """Creates what the service needs, and registers its readers on the broker that it returns, not started yet."""
 
 
@@ -128,7 +140,7 @@ class Process:
         self.closing.clear()
         self.health.clear()
 
-    async def _prepared(self, prepare: Prepare) -> Broker | None:
+    async def _prepared(self, prepare: Prepare) -> Started | None:
         """The started broker; None when it can't be had within the time for retries, or at all."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.settings.retry_for_seconds

@@ -105,7 +105,8 @@ class Service:
     writes: tuple[Topic, ...] = ()
     rights: Privileges = field(default_factory=dict)
     """What it may do in MongoDB beyond writing its own collections and reading policies, by collection; or less than
-    that. The name of a view, of whichever service, stands for the view in every generation.
+    that. The name of a view, of whichever service, stands for the view in every generation; so does that of a
+    collection that is no view's.
     """
     positions: Positions | None = None
     """How far it has come on the topic that it reads, where it stores that."""

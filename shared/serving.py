@@ -49,7 +49,24 @@ def make_app(
             kept[content_type] = now, text
         return Response(text, headers={"content-type": content_type})
 
-    return Measured(Starlette(routes=[*health.routes(), Route(METRICS_PATH, show_metrics), *routes], lifespan=lifespan))
+    app = Starlette(routes=[*health.routes(), Route(METRICS_PATH, show_metrics), *routes], lifespan=lifespan)
+    return Measured(RawPath(app))
+
+
+class RawPath:
+    """Routes by the path as sent: an id may hold a slash (%2F), and no character, such as a line's end, makes a path
+    that no route sees.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] == "http":
+            # In place: routing leaves there who answers, for the metrics.
+            scope["path"] = scope["raw_path"].partition(b"?")[0].decode("ascii", "replace")
+        await self._app(scope, receive, send)
 
 
 class Measured:

@@ -1,4 +1,4 @@
-"""API keys of the HTTP door: create, list, revoke. Changes apply from the next request."""
+"""API keys: create, list, revoke. Changes apply from the next request."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from guanxi.console import fail, say
-from services.ingest.doors.http.keys import ApiKey, read_keys
-from services.ingest.doors.http.keys_edit import create_key, revoke_key
 from services.ingest.settings import IngestSettings
 from shared.errors import Malformed
+from shared.keys import EVERYTHING, ApiKey, Scope, read_keys
+from shared.keys.edit import create_key, revoke_key
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -30,8 +30,16 @@ def _path(file: Path | None) -> Path:
 @app.command()
 def create(
     source: Annotated[
-        list[str], typer.Option(help="A source that the key may send; erp/* for all that start with erp/. Repeatable.")
-    ],
+        list[str] | None,
+        typer.Option(help="A source that the key may send; erp/* for all that start with erp/. Repeatable."),
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help=f"What the key may do: {', '.join(Scope)}. Repeatable [default: {Scope.EVENTS_WRITE}]."),
+    ] = None,
+    rows: Annotated[
+        str, typer.Option(help="Whose customers it may read: all, own:REPRESENTATIVE or team:TEAM.")
+    ] = EVERYTHING,
     expires: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) on which the key is no longer valid."),
@@ -50,10 +58,19 @@ def create(
         return
     until = expires.replace(tzinfo=UTC) if expires else None
     try:
-        key, token = create_key(path, source, now=datetime.now(UTC), expires=until, events_per_second=rate)
+        key, token = create_key(
+            path,
+            source or (),
+            now=datetime.now(UTC),
+            expires=until,
+            events_per_second=rate,
+            scopes=scope or (Scope.EVENTS_WRITE,),
+            rows=rows,
+        )
     except Malformed as error:
         fail(str(error))
-    typer.echo(f"Key {key.id} for {', '.join(key.sources)}, in {path}. The token is shown only once:", err=True)
+    may = ", ".join((*key.sources, *_reads(key)))
+    typer.echo(f"Key {key.id} for {may}, in {path}. The token is shown only once:", err=True)
     say(token)
 
 
@@ -69,13 +86,20 @@ def list_(file: File = None) -> None:
         say(f"no keys in {path}")
         return
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("id", "sources", "a second", "created", "state"):
+    for column in ("id", "may", "a second", "created", "state"):
         table.add_column(column)
     now = datetime.now(UTC)
     for key in keys:
         rate = f"{key.events_per_second:g}" if key.events_per_second else "as all"
-        table.add_row(key.id, Text(", ".join(key.sources)), rate, f"{key.created:%Y-%m-%d}", _state(key, now))
+        may = Text(", ".join((*key.sources, *_reads(key))))
+        table.add_row(key.id, may, rate, f"{key.created:%Y-%m-%d}", _state(key, now))
     Console().print(table)
+
+
+def _reads(key: ApiKey) -> list[str]:
+    """The scopes beyond sending events, and whose rows."""
+    scopes = [str(scope) for scope in key.scopes if scope is not Scope.EVENTS_WRITE]
+    return [*scopes, *([f"rows {key.rows}"] if scopes and key.rows != EVERYTHING else [])]
 
 
 def _state(key: ApiKey, now: datetime) -> str:

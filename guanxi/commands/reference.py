@@ -9,7 +9,7 @@ import typer
 
 from guanxi.console import fail, say
 from guanxi.reference.asyncapi import asyncapi
-from guanxi.reference.openapi import openapi
+from guanxi.reference.openapi import api, openapi
 from guanxi.reference.schemas import event_schema
 from shared.events.registry import DECISIONS, FACTS
 
@@ -20,6 +20,7 @@ def references() -> Iterator[tuple[Path, str]]:
     """Every generated file: path below docs/reference, and text."""
     yield Path("asyncapi.json"), _text(asyncapi())
     yield Path("openapi.json"), _text(openapi())
+    yield Path("api.json"), _text(api())
     for name, entry in FACTS.items():
         if not entry.internal:
             yield Path("schemas/door") / f"{name}.json", _text(event_schema(name, "door"))

@@ -16,7 +16,7 @@ from local.stack.errors import StackError
 from local.stack.paths import REPOSITORY
 from local.stack.services import Services
 from local.stack.supervise import keep_running
-from services.ingest.doors.http.keys_edit import create_key
+from shared.keys.edit import create_key
 
 app = typer.Typer(add_completion=False)
 

@@ -22,8 +22,8 @@ from local.stack.backing import Backing, backing
 from local.stack.errors import StackError
 from local.stack.services import Services
 from services.engagement.questions import EngagementQuestions
-from services.ingest.doors.http.keys_edit import create_key
 from services.tiering.questions import TierQuestions
+from shared.keys.edit import create_key
 from shared.mongo import Database, connect
 from shared.settings import Settings
 

@@ -18,7 +18,7 @@ from services.engagement.views.freshness import FRESHNESS
 from services.engagement.views.rep_weeks import rep_weeks
 from shared.facts.days import iso, to_instant
 from shared.mongo import Database, transient_errors
-from shared.mongo.schema import Index, Schema, View
+from shared.mongo.schema import Index, Schema, View, keys
 
 WEEKS = "weeks"
 MAX_WEEKS = 10_000
@@ -32,10 +32,10 @@ SCHEMA = Schema(
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
         # Each index costs every write; those below only where their field is there, and one serves all lists.
-        Index(CUSTOMERS, ("tier_order", "cadence_days")),
+        Index(CUSTOMERS, ("tier_order", "cadence_days", "_id")),
         Index(CUSTOMERS, ("status", "tier_order", "due_on", "_id"), partial={"status": {"$gt": ""}}),
         Index(CUSTOMERS, ("owned_by", "tier_order", "due_on", "_id"), partial={"owned_by": {"$gt": ""}}),
-        Index(CUSTOMERS, ("has",), sparse=True),
+        Index(CUSTOMERS, ("has", "_id"), partial={"has": {"$gt": ""}}),
         Index(REPRESENTATIVES, ("fold.spans.role",)),
         Index(REPRESENTATIVES, ("goals.metric",), sparse=True),
         Index(VISIT_ROWS, ("representative", "monday")),
@@ -48,6 +48,8 @@ SCHEMA = Schema(
         Index(WEEKS, ("begins_at",), generational=False),
     ),
     dropped=(
+        Index(CUSTOMERS, ("tier_order", "cadence_days")),
+        Index(CUSTOMERS, ("has",)),
         Index(CUSTOMERS, ("partition", "due_at")),
         Index(CUSTOMERS, ("as_of", "partition")),
         Index(REPRESENTATIVES, ("as_of",)),
@@ -62,6 +64,12 @@ SCHEMA = Schema(
         View("staffing", CUSTOMERS, overviews.staffing),
         View("rep_weeks", WEEKS, rep_weeks, generational=False),
         View("goals", CUSTOMERS, lists.goals),
+        View("owned_keys", CUSTOMERS, keys({}, "owned_by")),
+        View("plan_keys", CUSTOMERS, keys(plan.ORDER, "status", "owned_by", among=plan.OWED)),
+        View("concern_keys", CUSTOMERS, keys({"_id": 1}, "owned_by", among=lists.WITH_CONCERNS)),
+        View("key_person_keys", CUSTOMERS, keys({"_id": 1}, among=lists.WITH_PERSONS), confidential=True),
+        View("assessment_keys", CUSTOMERS, keys(lists.BY_TIER, among=lists.ASSESSED), confidential=True),
+        View("representative_keys", REPRESENTATIVES, keys({"_id": 1}, "team", "role")),
     ),
     filled=(WEEKS,),
     private=PRIVATE_FIELDS,

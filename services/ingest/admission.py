@@ -39,7 +39,8 @@ from shared.errors import Stop, Transient
 from shared.events.codec import encode_data
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
-from shared.kafka.batches import Outgoing
+from shared.events.types import MAX_ID_CHARS
+from shared.kafka.batches import Outgoing, ends_of
 from shared.kafka.connection import Record, partition_of
 from shared.topics import INBOX
 
@@ -52,6 +53,9 @@ MAX_ERRORS_PER_BATCH = 10
 """Records of a batch that may raise an internal error. Each is refused and can be replayed after a fix, so that one
 bad record does not block a partition. More than this many means that the records are not the cause, and admission
 stops."""
+MAX_FATES = 500
+"""Refused events and duplicates of one batch whose fate is kept for whoever asks. A file sent twice brings thousands of
+duplicates, and they must not cost as much as admitting them did; only the topic of refusals has the rest."""
 BACKFILL_HEADER = "backfill"
 """Set by `guanxi import --backfill` to the deployment's backfill token: history, decided as of its own time. With any
 other value a record counts as live, so that permission to write the inbox does not include writing the past.
@@ -85,6 +89,16 @@ class Named(NamedTuple):
         return self.person[:2]
 
 
+class Fate(NamedTuple):
+    """Why an event was not admitted: refused, or for None a duplicate."""
+
+    source: str
+    id: str
+    position: Position
+    at: datetime
+    refused: Refused | None
+
+
 class Store(Protocol):
     """What admission stores in MongoDB. All methods raise Transient when it does not answer."""
 
@@ -112,15 +126,21 @@ class Store(Protocol):
         """The next offset to admit, by inbox partition; 0 where nothing was admitted."""
         ...
 
-    async def move(self, positions: Mapping[int, int]) -> None:
-        """Raise the positions; never lowers one."""
+    async def move(self, positions: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        """Raise the positions, and beside each the ends of the log's partitions by then; never lowers one."""
+        ...
+
+    async def tell(self, fates: Collection[Fate]) -> None:
+        """Keep what became of events that were not admitted, for a bounded time."""
         ...
 
 
 class Log(Protocol):
-    """Appends to a topic: each partition's records in order, all acknowledged; else raises Transient."""
+    """Appends to a topic: each partition's records in order, all acknowledged; else raises Transient. Returns
+    (partition, offset) of each record.
+    """
 
-    async def append(self, topic: str, records: Iterable[Outgoing], /) -> object: ...
+    async def append(self, topic: str, records: Iterable[Outgoing], /) -> Sequence[tuple[int, int]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +176,7 @@ class Verdicts:
 
     accepted: list[tuple[Candidate, Position, dict[str, Any] | None]] = field(default_factory=list)
     refused: list[tuple[Arrived, Refused]] = field(default_factory=list)
-    duplicates: list[Candidate] = field(default_factory=list)
+    duplicates: list[tuple[Arrived, Candidate]] = field(default_factory=list)
     changed: dict[bytes, Claim] = field(default_factory=dict)
 
 
@@ -201,19 +221,24 @@ class Admission:
         watch.step("judge")
         verdicts = await self._claim(arrived)
         watch.step("claim")
-        await self._append(verdicts)
+        ends = await self._append(verdicts)
+        if fates := fates_of(verdicts):
+            await self._store.tell(fates)
         watch.step("append")
         await self._moved()
         moves = {partition: records[-1].offset + 1 for partition, records in batches.items() if records}
-        self._moving = asyncio.create_task(self._store.move(moves))
+        self._moving = asyncio.create_task(self._store.move(moves, ends))
         watch.step("position")
         self._count(verdicts)
 
-    async def _append(self, verdicts: Verdicts) -> None:
+    async def _append(self, verdicts: Verdicts) -> dict[int, int]:
+        """Gives the ends on the log of what was accepted."""
+        ends: dict[int, int] = {}
         if verdicts.accepted:
-            await self._log.append(self._place.log, await self._encode(verdicts.accepted))
+            ends = ends_of(await self._log.append(self._place.log, await self._encode(verdicts.accepted)))
         if verdicts.refused:
             await self._log.append(self._place.rejected, [_rejected(one, why) for one, why in verdicts.refused])
+        return ends
 
     async def _moved(self) -> None:
         """Wait until the previous batch's positions are stored. At most one such write is in flight, beside the next
@@ -300,7 +325,7 @@ class Admission:
         self.counts["accepted"] += len(verdicts.accepted)
         self.counts["duplicate"] += len(verdicts.duplicates)
         seen = Counter((candidate.type, "accepted") for candidate, _, _ in verdicts.accepted)
-        seen.update((candidate.type, "duplicate") for candidate in verdicts.duplicates)
+        seen.update((candidate.type, "duplicate") for _, candidate in verdicts.duplicates)
         for one, refused in verdicts.refused:
             self.counts[f"refused:{refused.reason}"] += 1
             seen[one.judged.type if isinstance(one.judged, Candidate) else metrics.UNREAD, "refused"] += 1
@@ -345,10 +370,29 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdict
             if verdict.claim is not None:
                 claims[candidate.identity] = verdicts.changed[candidate.identity] = verdict.claim
         elif isinstance(verdict, Duplicate):
-            verdicts.duplicates.append(candidate)
+            verdicts.duplicates.append((one, candidate))
         else:
             verdicts.refused.append((one, verdict))
     return verdicts
+
+
+def fates_of(verdicts: Verdicts) -> list[Fate]:
+    """What is told of the events of a batch that were not admitted, as far as they have a source and an id."""
+    fates: list[Fate] = []
+    for one, refused in verdicts.refused[:MAX_FATES]:
+        event: Any = one.judged
+        if isinstance(event, Refused):
+            document = from_kafka(one.record.value, one.record.headers)
+            named = {} if isinstance(document, Refused) else document
+            source, name = named.get("source"), named.get("id")
+            if not (isinstance(source, str) and isinstance(name, str) and max(len(source), len(name)) <= MAX_ID_CHARS):
+                continue
+        else:
+            source, name = event.source, event.id
+        fates.append(Fate(source, name, one.position, one.appended_at, refused))
+    for one, candidate in verdicts.duplicates[:MAX_FATES]:
+        fates.append(Fate(candidate.source, candidate.id, one.position, one.appended_at, None))
+    return fates
 
 
 def log_record(candidate: Candidate, position: Position, replaces: dict[str, Any] | None, partitions: int) -> Outgoing:

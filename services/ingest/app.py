@@ -8,7 +8,6 @@ from starlette.routing import BaseRoute, Mount
 
 from services.ingest.admission import Admission, Place
 from services.ingest.doors.http.door import create_door
-from services.ingest.doors.http.keys import ApiKeys
 from services.ingest.handlers import KafkaInbox
 from services.ingest.limits import DoorLimits
 from services.ingest.service import SERVICE
@@ -19,6 +18,7 @@ from shared.kafka.batches import Appender
 from shared.kafka.connection import Broker, make_broker
 from shared.kafka.odd_headers import read_odd_headers
 from shared.kafka.reader import TopicReader
+from shared.keys import ApiKeys
 from shared.mongo import Database, connect
 from shared.mongo.generations import current_generation, log_generation
 from shared.mongo.ping import mongo_check
@@ -82,7 +82,7 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
     await check_person_key(database, person_key)
     appender = Appender(settings)
     admission = Admission(
-        MongoStore(database, generation),
+        MongoStore(database, generation, settings.log_generation),
         appender,
         Place(
             zone=settings.zone,

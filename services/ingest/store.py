@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from services.ingest.admission import Named, Person
+from services.ingest.admission import Fate, Named, Person
 from services.ingest.admit import Claim, Entry
 from shared.errors import Stop
 from shared.events.codec import encode_json
@@ -22,13 +22,17 @@ from shared.mongo import MAJORITY, Database, Document, transient_errors
 from shared.mongo.applied import last_applied, note_applied
 from shared.mongo.schema import Index, Schema
 
-CLAIMS, PEOPLE, POSITIONS = "claims", "people", "admission_positions"
+CLAIMS, PEOPLE, POSITIONS, FATES = "claims", "people", "admission_positions", "fates"
+FATES_KEPT_SECONDS = 30 * 86_400
+"""As long as `guanxi.rejected` keeps what was refused."""
 SCHEMA = Schema(
     "ingest",
-    plain_collections=(CLAIMS, PEOPLE, POSITIONS),
+    plain_collections=(CLAIMS, PEOPLE, POSITIONS, FATES),
     indexes=(
         Index(CLAIMS, ("expires_at",), expire_after_seconds=0, sparse=True, generational=False),
         Index(PEOPLE, ("key",), generational=False),
+        Index(FATES, ("at",), expire_after_seconds=FATES_KEPT_SECONDS, generational=False),
+        Index(FATES, ("position",), generational=False),
     ),
     validators={
         POSITIONS: {
@@ -108,11 +112,12 @@ class MongoClaims:
 
 
 class MongoStore(MongoClaims):
-    """`services.ingest.admission.Store` for one generation of the inbox."""
+    """`services.ingest.admission.Store` for one generation of the inbox; log_generation: of the log that is written."""
 
-    def __init__(self, database: Database, generation: int) -> None:
+    def __init__(self, database: Database, generation: int, log_generation: int = 1) -> None:
         super().__init__(database)
-        self._generation = generation
+        self._generation, self._log_generation = generation, log_generation
+        self._fates = database.get_collection(FATES, write_concern=WriteConcern(w=1))
         self._people = database.get_collection(PEOPLE, write_concern=MAJORITY)
         self._positions = database.get_collection(POSITIONS, write_concern=WriteConcern(w=1))
 
@@ -161,18 +166,38 @@ class MongoStore(MongoClaims):
                 stored[ids[document["_id"]]] = document["offset"]
         return stored
 
-    async def move(self, positions: Mapping[int, int]) -> None:
-        """Raise the positions; never lowers one."""
+    async def move(self, positions: Mapping[int, int], ends: Mapping[int, int]) -> None:
+        """Raise the positions, and beside each the ends of the log's partitions by then; never lowers one."""
+        on_log = {f"ends.{self._log_generation}.{partition}": end for partition, end in ends.items()}
         operations = [
-            UpdateOne({"_id": self._position_id(partition)}, {"$max": {"offset": offset}}, upsert=True)
+            UpdateOne({"_id": self._position_id(partition)}, {"$max": {"offset": offset, **on_log}}, upsert=True)
             for partition, offset in positions.items()
         ]
         if operations:
             async with transient_errors():
                 await self._positions.bulk_write(operations, ordered=False)
 
+    async def tell(self, fates: Collection[Fate]) -> None:
+        """Keep what became of events that were not admitted, for `FATES_KEPT_SECONDS`; the last word stays."""
+        if fates:
+            async with transient_errors():
+                await self._fates.bulk_write([_fate(fate) for fate in fates], ordered=False)
+
     def _position_id(self, partition: int) -> str:
         return f"{self._generation}/{partition}"
+
+
+def fate_id(source: str, event_id: str) -> bytes:
+    """Under which an event's fate is kept: 16 bytes."""
+    return blake2b(f"fate\0{source}\0{event_id}".encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _fate(fate: Fate) -> ReplaceOne[Document]:
+    document: Document = {"position": "/".join(map(str, fate.position[:3])), "at": fate.at, "status": "duplicate"}
+    if fate.refused is not None:
+        document |= {"status": "refused", "code": str(fate.refused.reason)}
+        document |= {"field": fate.refused.field, "hint": fate.refused.hint}
+    return ReplaceOne({"_id": fate_id(fate.source, fate.id)}, document, upsert=True)
 
 
 def _document(claim: Claim) -> Document:

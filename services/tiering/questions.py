@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from services.tiering.domain import CUSTOMERS
-from services.tiering.policy import Policy
+from services.tiering.policy import Policy, in_force
 from services.tiering.policy_file import read_policies
 from services.tiering.rules.changes import would_change
 from services.tiering.service import SERVICE
@@ -140,3 +140,9 @@ def _entitled(change: Document, on: str) -> tuple[str, str | None]:
     ]
     rank, until = max(running, default=(shown, None))
     return TIERS[rank], until
+
+
+async def base_currency(database: Database, settings: Settings) -> str:
+    """In which money is shown today, by the policy in force. Raises Transient while none is adopted."""
+    domain = await SERVICE.domain(database, settings)
+    return in_force(domain.policies, datetime.now(settings.zone).date().toordinal()).base_currency

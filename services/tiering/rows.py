@@ -105,9 +105,11 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
         before += book.net[1] * scale
         earlier += book.net[3] * scale
     base = earlier if earlier > 0 else before
+    net = policy.money(money.net)
     public: Json = {
         "net_730d": policy.money(money.net + money.previous),
-        "net_365d": policy.money(money.net),
+        "net_365d": net,
+        "net_order": net_order(net),
         "net_90d": policy.money(recent),
         "currency": policy.base_currency,
     }
@@ -125,6 +127,14 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
     if flags:
         public["flags"] = flags
     return public
+
+
+_MOST = 2**63 - 1
+
+
+def net_order(net: str) -> int:
+    """By what customers are sorted by net, since money is text: minor units, as large as MongoDB's whole numbers go."""
+    return max(-_MOST, min(int(net.replace(".", "")), _MOST))
 
 
 MAX_FLAGGED = 20

@@ -6,7 +6,8 @@ from services.tiering.domain import CUSTOMERS, HISTORY, OTHERS
 from services.tiering.views.customers import customers_pipeline
 from services.tiering.views.history import history_pipeline
 from services.tiering.views.quality import quality_pipeline
-from shared.mongo.schema import Index, Schema, View
+from services.tiering.views.totals import totals_pipeline
+from shared.mongo.schema import Index, Schema, View, keys
 from shared.mongo.states import freshness_collection
 
 Json = dict[str, Any]
@@ -30,15 +31,24 @@ SCHEMA = Schema(
     plain_collections=("tiering_positions", "tiering_quarantine", "policies"),
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
-        Index(CUSTOMERS, ("tier",)),
-        Index(CUSTOMERS, ("account_manager",)),
+        Index(CUSTOMERS, ("tier", "net_order", "_id")),
+        Index(CUSTOMERS, ("account_manager", "_id")),
         Index(HISTORY, ("customer", "effective_on", "version"), unique=True),
     ),
-    dropped=(Index(CUSTOMERS, ("partition", "due_at")), Index(CUSTOMERS, ("partition", "as_of"))),
+    dropped=(
+        Index(CUSTOMERS, ("partition", "due_at")),
+        Index(CUSTOMERS, ("partition", "as_of")),
+        Index(CUSTOMERS, ("tier",)),
+        Index(CUSTOMERS, ("account_manager",)),
+    ),
     views=(
         View("customers", CUSTOMERS, customers_pipeline),
         View("tier_history", HISTORY, history_pipeline),
         View("data_quality", CUSTOMERS, quality_pipeline),
+        View("tier_totals", CUSTOMERS, totals_pipeline),
+        View("customer_keys", CUSTOMERS, keys({"_id": 1}, "account_manager")),
+        View("customer_keys_by_net", CUSTOMERS, keys({"net_order": -1, "_id": -1}, "tier")),
+        View("decision_keys", HISTORY, keys({"customer": 1, "effective_on": 1, "version": 1})),
     ),
     validators={"policies": POLICY_SHAPE},
     filled=("policies",),

@@ -28,7 +28,7 @@ from shared.fold.kept import Fingerprint, Kept, difference
 from shared.fold.pace import Pace, cut, live
 from shared.fold.repair import Refolded, Reread, is_marker, parts, refold
 from shared.fold.telling import Telling
-from shared.kafka.batches import Appender, Outgoing
+from shared.kafka.batches import Appender, Outgoing, ends_of
 from shared.kafka.connection import Record
 from shared.mongo.states import Fresh, Move, Progress, Quarantined, StateSession, StateStore, Unexpected, Writes
 from shared.topics import LOG
@@ -188,7 +188,7 @@ class LogProcessor(Generic[S, T]):
                 left = self._write(works, writes, whole=whole)
                 watch.step("fold")
                 if decisions:
-                    await self._publish(decisions)
+                    writes.decided = await self._publish(decisions)
                     watch.step("publish")
                 await self._tell(works)
                 watch.step("announce")
@@ -470,12 +470,14 @@ class LogProcessor(Generic[S, T]):
                 f"the last one: {key}: {reason}"
             )
 
-    async def _publish(self, decisions: Sequence[tuple[Record, Event]]) -> None:
+    async def _publish(self, decisions: Sequence[tuple[Record, Event]]) -> dict[int, int]:
+        """Put decisions on the log; gives their end by partition."""
         records = []
         for cause, decision in decisions:
             value, headers = encode(decision)
             records.append(Outgoing(cause.partition, cause.key, value, headers))
-        await self._appender.append(self._log_topic, records)
+        appended = await self._appender.append(self._log_topic, records)
+        return ends_of(appended)
 
     async def _tell(self, works: dict[str, _Work[S, T]]) -> None:
         """Tell the public topic before the commit: after it, a crash would leave it untold. Whoever folds these records

@@ -45,6 +45,14 @@ Queues = dict[int, list[tuple[int, Outgoing | Dated]]]
 """By partition, records with their places in what was given."""
 
 
+def ends_of(appended: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """By partition, the offset behind the last of what was appended."""
+    ends: dict[int, int] = {}
+    for partition, offset in appended:
+        ends[partition] = max(ends.get(partition, 0), offset + 1)
+    return ends
+
+
 class Appender:
     """Appends records to partitions of a topic, each partition's in the order given; makes its producer when needed."""
 

@@ -24,7 +24,7 @@ POOL_SIZE = 4
 MAJORITY = WriteConcern(w="majority", j=True)
 
 
-def connect(settings: Settings) -> Database:
+def connect(settings: Settings, *, pool_size: int = POOL_SIZE) -> Database:
     """The database of the settings; connects at first use. Times are aware and in UTC; writes are acknowledged by a
     journalled majority. retryWrites is off, since each write here is fenced or idempotent and retried as a whole.
     """
@@ -43,7 +43,7 @@ def connect(settings: Settings) -> Database:
         retryWrites=False,
         serverSelectionTimeoutMS=SERVER_SELECTION_MS,
         socketTimeoutMS=SOCKET_TIMEOUT_MS,
-        maxPoolSize=POOL_SIZE,
+        maxPoolSize=pool_size,
         appname="guanxi",
         w="majority",
         journal=True,

@@ -50,7 +50,12 @@ def wanted_roles(services: Sequence[Service], generations: Mapping[str, int]) ->
         for view in service.schema.views
     }
     views = {name: view.confidential for view, names in shown.items() for name in names}
-    by_name = {view.name: names for view, names in shown.items()}
+    by_name = {
+        collection: tuple(f"{collection}_g{number}" for number in spans[service.name])
+        for service in services
+        for collection in service.schema.collections
+    }
+    by_name |= {view.name: names for view, names in shown.items()}
     return [
         *(_service_role(service, spans[service.name], by_name) for service in services),
         Role(role_of(READER), {name: READ for name, confidential in views.items() if not confidential}),

@@ -58,6 +58,19 @@ class View:
     confidential: bool = False
 
 
+def keys(
+    order: Mapping[str, int], *fields: str, among: dict[str, Any] | None = None
+) -> Callable[[Name], list[dict[str, Any]]]:
+    """The pipeline of a view of ids in an order that an index has (1 ascending, -1 descending), with further fields to
+    filter by: for who pages through another view. An order asked for behind a view's projection would sort all rows.
+    among: which documents.
+    """
+    match = [] if among is None else [{"$match": among}]
+    sort = [{"$sort": dict(order)}] if order else []
+    shown = {"$project": dict.fromkeys(("_id", *order, *fields), 1)}
+    return lambda _: [*match, *sort, shown]
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """Everything of one service. `collections` are made beforehand, since a transaction should not have to.

@@ -92,6 +92,9 @@ class Writes:
     fresh: dict[tuple[str, int], Fresh] = field(default_factory=dict)
     projected_at: datetime | None = None
     quarantined: list[Quarantined] = field(default_factory=list)
+    decided: Mapping[int, int] = field(default_factory=dict)
+    """By partition, the end of the decisions that were put on the log: until this service has folded those, it does not
+    show all that the batch brought about."""
     repaired: list[str] = field(default_factory=list)
     """Keys whose records in quarantine have been folded after all."""
     marks: list[Mark] = field(default_factory=list)
@@ -187,6 +190,14 @@ class StateStore:
         """The collection of records that could not be folded."""
         return self._quarantine
 
+    async def note_decided(self, generation: int, ends: Mapping[int, int], session: Session) -> None:
+        """Keep the end of the decisions on each partition beside its position."""
+        await self._positions.bulk_write(
+            [UpdateOne({"_id": f"g{generation}/{p}"}, {"$max": {"decided": end}}) for p, end in ends.items()],
+            ordered=False,
+            session=session,
+        )
+
     def _position_id(self, partition: int) -> str:
         return f"g{self.generation}/{partition}"
 
@@ -236,6 +247,8 @@ class StateSession:
                 ordered=False,
                 session=self._session,
             )
+        if writes.decided:
+            await self._store.note_decided(self._generation, writes.decided, self._session)
         if writes.quarantined:
             await self._store.quarantine.bulk_write(
                 [self._quarantine(q) for q in writes.quarantined], ordered=False, session=self._session

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local.stack.backing import backing
 from local.stack.paths import REPOSITORY
-from services.ingest.doors.http.keys_edit import create_key
+from shared.keys.edit import create_key
 from tests.attacks.attacker import ATTACKS
 from tests.attacks.stand import Stand
 from tests.services.ingest.doors.http.door import OLD_KEY_DAY

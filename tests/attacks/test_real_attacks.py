@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from services.ingest.doors.http.keys_edit import create_key
 from services.ingest.limits import MAX_IN_FLIGHT_PER_KEY
 from shared.connections import MAX_CONNECTIONS_PER_ADDRESS, Why
+from shared.keys.edit import create_key
 from tests.attacks.attacker import BODIES, DEAF, MANY
 from tests.attacks.stand import CLIENTS, Stand
 from tests.services.ingest.doors.http.door import OLD_KEY_DAY

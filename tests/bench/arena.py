@@ -13,9 +13,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from local.stack.backing import Backing, backing
 from local.stack.paths import REPOSITORY
 from local.stack.services import ALL, Services
-from services.ingest.doors.http.keys_edit import create_key
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import client_options, make_consumer, partition_of
+from shared.keys.edit import create_key
 from shared.mongo import Database, connect
 from shared.settings import Settings
 from shared.topics import INBOX, LOG

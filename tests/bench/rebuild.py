@@ -23,7 +23,6 @@ from local.stack.services import Services
 from operations.rebuild.fast import fast_process
 from operations.rebuild.run import Asked, Outcome, run
 from services import SERVICES
-from services.ingest.doors.http.keys_edit import create_key
 from shared.events.codec import encode
 from shared.events.event import Event, LogPosition, Position
 from shared.events.facts import PurchaseRecorded
@@ -31,6 +30,7 @@ from shared.events.registry import NAMES
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import partition_of
 from shared.kafka.scan import bounds
+from shared.keys.edit import create_key
 from shared.mongo import Database, connect
 from shared.mongo.generations import current_generation
 from shared.mongo.states import StateStore

@@ -19,7 +19,7 @@ from local.stack.paths import REPOSITORY
 from local.stack.process import Process
 from local.stack.server import Ask, Server
 from local.stack.services import Services
-from services.ingest.doors.http.keys_edit import create_key
+from shared.keys.edit import create_key
 from tests.events.wire import event
 from tests.services.ingest.doors.http.door import OLD_KEY_DAY
 

@@ -19,8 +19,8 @@ from pymongo.errors import PyMongoError
 from local.stack.paths import REPOSITORY
 from local.stack.services import ALL, Services
 from operations.status.progress import progress
-from services.ingest.doors.http.keys_edit import create_key
 from shared.errors import GuanxiError
+from shared.keys.edit import create_key
 from shared.mongo import connect
 from shared.settings import Settings
 from tests.faults.load import SOURCE, Load

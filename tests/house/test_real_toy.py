@@ -44,7 +44,7 @@ async def verified(settings: Settings, database: Database, *checks: str) -> Repo
 async def settled(settings: Settings, database: Database) -> None:
     async def quiet() -> bool:
         found = await progress(settings, database)
-        assert {one.reader for one in found} == {*SERVICES}
+        assert {one.reader for one in found} == {*SERVICES.positions}
         return not any(one.behind for one in found)
 
     await until(quiet, in_a_row=2)

@@ -1,5 +1,6 @@
 """Rights as they are declared: each principal has what its work needs, and no more."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,15 @@ def test_every_reader_and_writer_of_a_topic_is_a_known_principal() -> None:
 
 def test_a_service_writes_its_own_collections_and_reads_no_other_services_states() -> None:
     all_roles = roles()
-    for schema in (service.schema for service in SERVICES.values()):
+    for service in SERVICES.values():
+        schema = service.schema
         mine = all_roles[role_of(schema.service)].privileges
         written = {name for name, actions in mine.items() if "insert" in actions}
         own = {f"{name}_g{number}" for name in schema.collections for number in range(1, 2 + GENERATIONS_AHEAD)}
         assert written == (own | {*schema.plain_collections}) - {"policies"}
-        assert {name for name in mine if name not in written} <= {"policies", "backfills", "generations", "setup"}
+        read = {re.sub(r"(\.g|_g)\d+$", "", name) for name in mine if name not in written}
+        assert read <= {"policies", "backfills", "generations", "setup", *service.rights}
+        assert not {f"{one.customers}_g1" for one in SERVICES.folding.values() if one is not service} & {*mine}
 
 
 def test_readers_have_views_only_and_confidential_ones_by_their_own_role() -> None:
@@ -76,7 +80,7 @@ def test_readers_have_views_only_and_confidential_ones_by_their_own_role() -> No
         assert set(role.privileges.values()) == {("find",)}
         assert not role.inherits
     secret = {view.name for view in ENGAGEMENT.schema.views if view.confidential}
-    assert secret == {"key_persons", "relationship_assessments"}
+    assert secret == {"key_persons", "relationship_assessments", "key_person_keys", "assessment_keys"}
     assert confidential.privileges.keys() - reader.privileges.keys() >= secret
     assert not {name for name in reader.privileges if name.partition(".")[0] in secret}
 

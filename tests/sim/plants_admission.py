@@ -22,7 +22,7 @@ from tests.sim.loop import SimLoop
 
 class MovesFirst(Admission):
     async def process(self, batches: Mapping[int, Sequence[Record]]) -> None:
-        await self._store.move({partition: batch[-1].offset + 1 for partition, batch in batches.items()})
+        await self._store.move({partition: batch[-1].offset + 1 for partition, batch in batches.items()}, {})
         await super().process(batches)
 
 
@@ -121,7 +121,7 @@ class InsertPerRevision(MongoStore):
 
 
 class LowersPositions(MongoStore):
-    async def move(self, positions: Mapping[int, int]) -> None:
+    async def move(self, positions: Mapping[int, int], ends: Mapping[int, int]) -> None:
         operations = [
             UpdateOne({"_id": self._position_id(partition)}, {"$set": {"offset": offset}}, upsert=True)
             for partition, offset in positions.items()

@@ -78,8 +78,9 @@ class PublishesAfterCommit(LogProcessor[Any, Any]):
         if self._held:
             await super()._publish(self._held)
 
-    async def _publish(self, decisions: Any) -> None:
+    async def _publish(self, decisions: Any) -> dict[int, int]:
         self._held = list(decisions)
+        return {}
 
 
 class TellsAfterCommit(LogProcessor[Any, Any]):

@@ -10,6 +10,9 @@ from services.engagement.views.filled import HELPERS, filled, or_else, owners
 Stage = dict[str, Any]
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation", "incomplete_since")
 STATUSES = ["on_track", "due_soon", "lapsed"]
+OWED: Stage = {"status": {"$in": STATUSES}}
+"""Whom a contact is owed to."""
+ORDER = {"tier_order": 1, "due_on": 1, "_id": 1}
 
 
 def engagement() -> list[Stage]:
@@ -32,8 +35,8 @@ def contact_plan() -> list[Stage]:
         "cadence": {"$eq": ["$status", "on_track"]},
     }
     return [
-        {"$match": {"status": {"$in": STATUSES}}},
-        {"$sort": {"tier_order": 1, "due_on": 1, "_id": 1}},
+        {"$match": OWED},
+        {"$sort": ORDER},
         {
             "$project": {
                 "id": "$_id",

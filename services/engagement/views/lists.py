@@ -18,6 +18,11 @@ OF_TIERING = ["score", "net_365d"]
 OF_WEEKS = ["counted", "coverage_90d"]
 """Goal metrics of representatives; they are read from rep_weeks."""
 
+WITH_CONCERNS: Stage = {"has": "concerns", "concerns.open": {"$gt": 0}}
+WITH_PERSONS: Stage = {"has": "key_persons"}
+ASSESSED: Stage = {"tier_order": {"$lte": STRATEGIC - PARTNER}}
+BY_TIER = {"tier_order": 1, "cadence_days": 1, "_id": 1}
+"""As the index has it."""
 
 CONCERN_FIELDS = (
     "source",
@@ -38,7 +43,7 @@ KEY_PERSON_FIELDS = ("person_id", "decision_role", "department", "attitude", "la
 def concerns() -> list[Stage]:
     """One row for each open concern."""
     return [
-        {"$match": {"has": "concerns", "concerns.open": {"$gt": 0}}},
+        {"$match": WITH_CONCERNS},
         {"$unwind": "$concerns.list"},
         {"$project": {"_id": 0, **{field: f"$concerns.list.{field}" for field in CONCERN_FIELDS}, **_customer()}},
     ]
@@ -48,7 +53,7 @@ def key_persons() -> list[Stage]:
     """One row for each present key person of a customer. Confidential."""
     path = "relationship.key_persons"
     return [
-        {"$match": {"has": "key_persons"}},
+        {"$match": WITH_PERSONS},
         {"$unwind": f"${path}"},
         {"$project": {"_id": 0, **{field: f"${path}.{field}" for field in KEY_PERSON_FIELDS}, **_customer()}},
     ]
@@ -62,7 +67,7 @@ def relationship_assessments() -> list[Stage]:
         if field != "assessment_due"
     }
     return [
-        {"$match": {"tier_order": {"$lte": STRATEGIC - PARTNER}}},
+        {"$match": ASSESSED},
         {"$sort": {"tier_order": 1, "_id": 1}},
         {"$project": {**assessed, **_customer()}},
     ]

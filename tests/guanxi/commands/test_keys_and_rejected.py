@@ -8,12 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from guanxi.cli import app
-from services.ingest.doors.http.keys import ApiKey, ApiKeys, Denied
 from services.ingest.refusals.publish import MAX_VALUE_BYTES, rejected
 from services.ingest.refusals.read import parse, parse_position, safe_text
 from shared.errors import Malformed
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
+from shared.keys import ApiKey, ApiKeys, Denied
 from tests.services.ingest.fakes import InboxRecord
 from tests.services.ingest.judging import NOW
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.ingest.admission import Admission, Named, Person, Place
+from services.ingest.admission import Admission, Fate, Named, Person, Place
 from services.ingest.admit import Claim
 from services.ingest.refusals.publish import REASON
 from shared.events.codec import decode, type_and_position
@@ -45,6 +45,8 @@ class World:
     claims: dict[bytes, Claim] = field(default_factory=dict)
     people: dict[Person, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     stored: dict[int, int] = field(default_factory=dict)
+    ends: dict[int, dict[int, int]] = field(default_factory=dict)
+    fates: dict[tuple[str, str], Fate] = field(default_factory=dict)
     topics: dict[str, list[list[Outgoing]]] = field(
         default_factory=lambda: {name: [[] for _ in range(PARTITIONS)] for name in ("log", "rejected")}
     )
@@ -90,15 +92,23 @@ class World:
         await self.step()
         return {partition: self.stored.get(partition, 0) for partition in partitions}
 
-    async def move(self, positions: Mapping[int, int]) -> None:
+    async def tell(self, fates: Collection[Fate]) -> None:
+        await self.step()
+        self.fates |= {(fate.source, fate.id): fate for fate in fates}
+        await self.step()
+
+    async def move(self, positions: Mapping[int, int], ends: Mapping[int, int]) -> None:
         await self.step()
         for partition, offset in positions.items():
             self.stored[partition] = max(offset, self.stored.get(partition, 0))
+            of_log = self.ends.setdefault(partition, {})
+            of_log |= {at: max(end, of_log.get(at, 0)) for at, end in ends.items()}
         await self.step()
 
-    async def append(self, topic: str, records: Iterable[Outgoing], /) -> None:
+    async def append(self, topic: str, records: Iterable[Outgoing], /) -> list[tuple[int, int]]:
         """Each partition's records in order; where a crash comes between, any prefix of each is there."""
         queues: dict[int, list[Outgoing]] = {}
+        ends: dict[int, int] = {}
         for record in records:
             queues.setdefault(record.partition % PARTITIONS, []).append(record)
         while queues:
@@ -107,9 +117,11 @@ class World:
             count = self.chance.randint(1, len(queues[partition]))
             self.topics[topic][partition] += queues[partition][:count]
             del queues[partition][:count]
+            ends[partition] = len(self.topics[topic][partition])
             if not queues[partition]:
                 del queues[partition]
         await self.step()
+        return [(partition, end - 1) for partition, end in ends.items()]
 
     def logged(self) -> list[Outgoing]:
         """All that is on the log."""

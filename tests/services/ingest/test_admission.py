@@ -191,9 +191,9 @@ class Order(World):
         await super().name(names, known)
         self.effects.append("named")
 
-    async def append(self, topic: str, records: Any) -> None:
+    async def append(self, topic: str, records: Any) -> list[tuple[int, int]]:
         self.effects.append(topic)
-        await super().append(topic, records)
+        return await super().append(topic, records)
 
 
 async def test_names_are_stored_before_the_log_speaks_of_them() -> None:

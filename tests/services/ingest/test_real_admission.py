@@ -188,7 +188,7 @@ async def test_two_members_share_the_partitions_and_no_record_is_lost_or_twice(s
 
 async def test_a_position_beyond_the_inbox_stops_admission_loudly(servers: Servers) -> None:
     await servers.send([outgoing(event())])
-    await servers.store().move({0: 99})
+    await servers.store().move({0: 99}, {})
     async with servers.service() as process:
 
         async def stopped() -> bool:

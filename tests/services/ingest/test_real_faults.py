@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from local.stack.ports import free_port
-from services.ingest.doors.http.keys_edit import create_key
+from shared.keys.edit import create_key
 from shared.topics import LOG
 from tests.events.wire import raw
 from tests.faults.relay import relay

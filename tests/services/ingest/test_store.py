@@ -68,8 +68,8 @@ async def test_a_claim_changes_only_from_the_version_that_was_read(store: Store)
 
 async def test_positions_only_rise_and_start_at_zero(store: Store) -> None:
     assert await store.positions([0, 7]) == {0: 0, 7: 0}
-    await store.move({0: 5, 7: 1})
-    await store.move({0: 3})
+    await store.move({0: 5, 7: 1}, {})
+    await store.move({0: 3}, {})
     assert await store.positions([0, 1, 7]) == {0: 5, 1: 0, 7: 1}
 
 

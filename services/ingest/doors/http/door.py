@@ -27,7 +27,6 @@ from services.ingest.doors.http.events import (
     position_of,
     records_of,
 )
-from services.ingest.doors.http.keys import ApiKey, ApiKeys, Denied
 from services.ingest.doors.http.openapi import EVENTS_PATH, OPENAPI_PATH, openapi
 from services.ingest.doors.kafka.split import split_body
 from services.ingest.inbox import Appended, InboxWriter, SeenClaims
@@ -36,12 +35,12 @@ from services.ingest.limits import (
     RETRY_AFTER_BUSY_SECONDS,
     RETRY_AFTER_UNAVAILABLE_SECONDS,
     DoorLimits,
-    RateLimit,
-    WorkPlaces,
 )
 from shared import metrics
 from shared.errors import Transient
 from shared.events.refusal import Reason, Refused
+from shared.keys import ApiKey, ApiKeys, Denied, Scope
+from shared.limits import RateLimit, WorkPlaces
 from shared.problems import Problem, retry_after
 from shared.tracing import TRACEPARENT, current_traceparent, valid_traceparent
 
@@ -67,6 +66,9 @@ _NO_KEY = Problem(
     "unauthorized",
     "send a valid API key: Authorization: Bearer gx_<id>_<secret>",
     {"WWW-Authenticate": "Bearer"},
+)
+_MAY_NOT_SEND = Problem(
+    HTTPStatus.FORBIDDEN, "scope_missing", f"this API key may not send events: it lacks the scope {Scope.EVENTS_WRITE}"
 )
 _INTERNAL = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an internal error, logged; send the request again")
 
@@ -132,6 +134,8 @@ class Door:
         if isinstance(key, Denied):
             _tell_denied(key, request)
             return _NO_KEY.response()
+        if not key.may(Scope.EVENTS_WRITE):
+            return _MAY_NOT_SEND.response()
         busy = self._busy(key)
         if busy is not None:
             return busy.response()

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.admit import Candidate, Claim, Duplicate, admit, by_headers, judge, known_as, read_quickly
-from services.ingest.doors.http.keys import ApiKey
 from services.ingest.doors.http.vouching import vouch
 from services.ingest.doors.kafka.wire import MAX_EVENT_BYTES, from_kafka, is_plain
 from services.ingest.inbox import Appended, InboxRecord, SeenClaims
@@ -18,6 +17,7 @@ from shared.errors import Transient
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import FACTS
+from shared.keys import ApiKey
 from shared.metrics import UNREAD
 from shared.positions import Mark, Of, encode
 from shared.tracing import TRACEPARENT

@@ -11,12 +11,12 @@ import httpx
 
 from services.ingest.admit import Accepted, Claim, judge
 from services.ingest.doors.http.door import create_door
-from services.ingest.doors.http.keys import ApiKeys
-from services.ingest.doors.http.keys_edit import create_key
 from services.ingest.inbox import Appended, InboxRecord
 from services.ingest.limits import DoorLimits
 from shared.errors import Transient
 from shared.events.event import Position
+from shared.keys import ApiKeys
+from shared.keys.edit import create_key
 from tests.events.wire import event, raw
 from tests.services.ingest.judging import NOW, ZONE, candidate
 

@@ -14,7 +14,7 @@ import httpx
 from local.stack.paths import REPOSITORY
 from local.stack.ports import free_port
 from local.stack.process import Process
-from services.ingest.doors.http.keys_edit import create_key
+from shared.keys.edit import create_key
 from tests.services.ingest.doors.http.door import OLD_KEY_DAY
 from tests.services.ingest.real import PARTITIONS
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.doors.http.keys import ApiKeys, Denied, read_keys
-from services.ingest.doors.http.keys_edit import create_key, revoke_key
 from shared import metrics
 from shared.errors import Malformed
+from shared.keys import ApiKeys, Denied, Scope, read_keys
+from shared.keys.edit import create_key, revoke_key
 from shared.logs import REPEATING
 from shared.repeats import OnceInAWhile
 from tests.events.wire import event
@@ -157,3 +157,35 @@ def test_denials_are_logged_once_in_a_while() -> None:
     heard = OnceInAWhile(REPEATING, clock=lambda: 0.0)
     record = logging.LogRecord("services.ingest.denied", logging.WARNING, "", 0, "denied %s", ("a",), None)
     assert [heard.filter(record) for _ in range(3)] == [True, False, False]
+
+
+async def test_a_key_without_the_scope_to_send_sends_nothing(door: Door) -> None:
+    _, door.token = create_key(door.keys_file, ["erp"], now=NOW, scopes=["customers:read"])
+    assert is_problem(await door.post(purchases("a")), 403, "scope_missing")
+
+
+def test_a_file_of_before_scopes_still_sends(tmp_path: Path) -> None:
+    file = tmp_path / "keys.yaml"
+    key, _ = create_key(file, ["erp"], now=NOW)
+    text = "\n".join(
+        line for line in file.read_text().splitlines() if not line.startswith(("  scopes", "  - events", "  rows"))
+    )
+    file.write_text(text, encoding="utf-8")
+    assert "scopes" not in text
+    (read,) = read_keys(file)
+    assert read == key
+    assert read.may(Scope.EVENTS_WRITE)
+    assert read.rows == "all"
+
+
+@pytest.mark.parametrize(
+    ("sources", "scopes", "rows"),
+    [([], ["events:write"], "all"), (["erp"], ["reports:read"], "all"), (["erp"], ["events:write"], "none"),
+     (["erp"], ["events:write"], "own:"), (["erp"], [], "all")],
+)  # fmt: skip
+def test_a_key_that_makes_no_sense_is_not_made(
+    sources: list[str], scopes: list[str], rows: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Malformed):
+        create_key(tmp_path / "keys.yaml", sources, now=NOW, scopes=scopes, rows=rows)
+    assert not (tmp_path / "keys.yaml").exists()

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.ingest.limits import MAX_BODY_BYTES, MAX_BUCKETS, DoorLimits, RateLimit
+from services.ingest.limits import MAX_BODY_BYTES, DoorLimits
+from shared.limits import MAX_BUCKETS, RateLimit
 from tests.events.wire import raw
 from tests.services.ingest.doors.http.door import Door, is_problem, purchases
 

@@ -9,11 +9,11 @@ import pytest
 from local.stack.paths import REPOSITORY
 from services.ingest.doors.http.door import create_door
 from services.ingest.doors.http.examples import ONE_ACCEPTED
-from services.ingest.doors.http.keys import ApiKeys
-from services.ingest.doors.http.keys_edit import create_key
 from services.ingest.doors.http.openapi import openapi
 from shared.events.refusal import Reason
 from shared.events.registry import FACTS
+from shared.keys import ApiKeys
+from shared.keys.edit import create_key
 from tests.services.ingest.doors.http.door import Door
 from tests.services.ingest.judging import NOW, ZONE
 

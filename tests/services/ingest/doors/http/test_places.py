@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from services.ingest.doors.http import body as http_body
-from services.ingest.doors.http.keys_edit import create_key
-from services.ingest.limits import MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_KEY, DoorLimits, WorkPlaces
+from services.ingest.limits import MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_KEY, DoorLimits
+from shared.keys.edit import create_key
+from shared.limits import WorkPlaces
 from tests.events.wire import raw
 from tests.services.ingest.doors.http.door import OLD_KEY_DAY, Door, is_problem, purchases
 

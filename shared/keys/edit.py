@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from services.ingest.doors.http.keys import ApiKey, dump_keys, hash_secret, read_keys
 from shared.errors import Malformed
+from shared.keys import EVERYTHING, ApiKey, Scope, dump_keys, hash_secret, read_keys
 
 _ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Letters and digits that are not confused when read aloud."""
@@ -28,8 +28,13 @@ def create_key(
     now: datetime,
     expires: datetime | None = None,
     events_per_second: float | None = None,
+    scopes: Sequence[str] = (Scope.EVENTS_WRITE,),
+    rows: str = EVERYTHING,
 ) -> tuple[ApiKey, str]:
-    """Add a key; returns it and its token, which is not stored. Raises Malformed for a bad source or file."""
+    """Add a key; returns it and its token, which is not stored. Raises Malformed for a bad source, scope or file."""
+    unknown = next((scope for scope in scopes if scope not in set(Scope)), None)
+    if unknown is not None:
+        raise Malformed(f"no scope {unknown!r}; there are {', '.join(Scope)}")
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     name = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_CHARS))
     try:
@@ -40,10 +45,13 @@ def create_key(
             created=now.replace(microsecond=0),
             expires=expires,
             events_per_second=events_per_second,
+            scopes=tuple(Scope(scope) for scope in scopes),
+            rows=rows,
         )
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise Malformed(f"{first['loc'][0]}: {first['msg']}") from None
+        where = f"{first['loc'][0]}: " if first["loc"] else ""
+        raise Malformed(f"{where}{first['msg']}") from None
     _edit(path, lambda keys: (*keys, key))
     return key, f"gx_{name}_{secret}"
 

@@ -1,4 +1,4 @@
-"""API keys of the HTTP door: who may send, and for which sources.
+"""API keys: who may send events and of which sources, who may read what, and whose rows.
 
 The file contains only hashes. A secret is 32 random bytes, so one round of SHA-256 protects it: nothing can be guessed
 that a slow hash would protect, and every request can afford it.
@@ -11,12 +11,22 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from shared.errors import Malformed
 from shared.yaml_lines import load, read_text
@@ -27,24 +37,44 @@ MAX_KEYS = 1000
 MAX_KEYS_FILE_BYTES = 1024 * 1024
 MAX_KEYS_FILE_PARTS = 200_000
 """More than so many bytes can hold without aliases."""
+EVERYTHING, OWN, TEAM = "all", "own", "team"
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    EVENTS_WRITE = "events:write"
+    CUSTOMERS_READ = "customers:read"
+    CONFIDENTIAL_READ = "confidential:read"
+    NAMES_READ = "names:read"
+    EXPORTS_READ = "exports:read"
+    SUBSCRIPTIONS_MANAGE = "subscriptions:manage"
+    OPS_READ = "ops:read"
+    OPS_WRITE = "ops:write"
+
+
 _TOKEN = re.compile(r"gx_([a-z0-9]{4,32})_([A-Za-z0-9_-]{20,128})")
 _NOBODY = "sha256:" + "0" * 64
 """The hash compared when the id is unknown, so that timing does not reveal which ids exist."""
 
 
 class ApiKey(BaseModel):
-    """One key in the file. `sources`: each exact, or a prefix followed by `*`; `"*"` alone allows all."""
+    """One key in the file. `sources`: each exact, or a prefix followed by `*`; `"*"` alone allows all. `rows`: whose
+    customers it reads: `all`, those of one representative (`own:R-001`), or those of a team (`team:east`).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{4,32}$")]
     hash: Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-    sources: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(min_length=1)]
+    sources: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
     created: AwareDatetime
     expires: AwareDatetime | None = None
     revoked: AwareDatetime | None = None
     events_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] | None = None
     """Its own limit; None: the common limit (GUANXI_EVENTS_PER_SECOND)."""
+    scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = (Scope.EVENTS_WRITE,)
+    rows: Annotated[str, StringConstraints(pattern=r"^(all|(own|team):[^\p{C}\p{Z}][^\p{C}]{0,127})$")] = EVERYTHING
 
     @field_validator("sources")
     @classmethod
@@ -53,6 +83,16 @@ class ApiKey(BaseModel):
             if "*" in source[:-1]:
                 raise ValueError(f"{source!r}: a * is allowed only at the end")
         return sources
+
+    @model_validator(mode="after")
+    def _has_sources(self) -> Self:
+        if Scope.EVENTS_WRITE in self.scopes and not self.sources:
+            raise ValueError("a key that may send events (events:write) names the sources that it may send")
+        return self
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the key has a scope."""
+        return scope in self.scopes
 
     def may_send(self, source: str) -> bool:
         """Whether this key may send events of this source."""
@@ -95,7 +135,7 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
 def dump_keys(keys: Iterable[ApiKey]) -> str:
     """The text of a key file."""
     rows = [key.model_dump(mode="json", exclude_none=True) for key in keys]
-    head = "# API keys of guanxi's HTTP door; change it with `guanxi keys`. It contains hashes, not secrets.\n"
+    head = "# API keys of guanxi; change it with `guanxi keys`. It contains hashes, not secrets.\n"
     return head + yaml.safe_dump({"keys": rows}, sort_keys=False, allow_unicode=True)
 
 
@@ -127,10 +167,7 @@ class ApiKeys:
         self._seen = self._look()
         self._keys = _by_id(read_keys(path))
         if not self._keys:
-            log.warning(
-                "%s: no API keys, so the HTTP door answers 401 to every request; create one with `guanxi keys create`",
-                path,
-            )
+            log.warning("%s: no API keys, so every request is answered 401; create one with `guanxi keys create`", path)
 
     def find(self, authorization: str | None, now: datetime) -> "ApiKey | Denied":
         """The active key in an Authorization header, or what is wrong with it. Compares in constant time."""

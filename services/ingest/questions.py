@@ -1,0 +1,44 @@
+"""What became of an event, for who sent it: from its claim, or from what is kept of those that were not admitted."""
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from services.ingest.admit.admit import identity_of
+from services.ingest.store import FATES, MongoClaims, fate_id
+from shared.events.event import Position
+from shared.mongo import Database, transient_errors
+
+Document = dict[str, Any]
+
+
+class Found(NamedTuple):
+    """status: accepted, refused or duplicate; position: on the inbox; told: what is kept of a refusal."""
+
+    status: str
+    position: Position
+    told: Document
+
+
+async def fate_of(database: Database, source: str, event_id: str) -> Found | None:
+    """Of the event of this source and id. A record (a purchase, a visit) is claimed under its own id, not the event's:
+    of it only what was not admitted is found here. Raises Transient.
+    """
+    async with transient_errors():
+        told = await database[FATES].find_one({"_id": fate_id(source, event_id)})
+    identity = identity_of(source, event_id, None)
+    claim = (await MongoClaims(database).find([identity])).get(identity)
+    if claim is not None:  # whatever else was sent under this id
+        return Found("accepted", claim.entries[-1].position, {})
+    return None if told is None else Found(told["status"], _position(told["position"]), told)
+
+
+async def verdicts_at(database: Database, positions: Collection[Position]) -> list[str]:
+    """Of the records at these places of the inbox, the verdicts on those that were not admitted. Raises Transient."""
+    names = ["/".join(map(str, position[:3])) for position in positions]
+    async with transient_errors():
+        found = await database[FATES].find({"position": {"$in": names}}, {"status": 1}).to_list(len(names))
+    return [one["status"] for one in found]
+
+
+def _position(text: str) -> Position:
+    return Position(*map(int, text.split("/")))

@@ -1,0 +1,291 @@
+"""The API's reference, OpenAPI 3.1, made from the same declarations that answer requests."""
+
+from functools import cache
+from typing import Any
+
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from services.query.api import rows
+from services.query.api.problems import CODES
+from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Filter, Kind, Resource, Table, fields_of
+from services.query.limits import DEFAULT_SIZE, MAX_SIZE, MAX_WAIT_SECONDS
+from shared.events.types import MAX_ID_CHARS, TIERS
+from shared.problems import MEDIA_TYPE
+
+Json = dict[str, Any]
+VERSION = "1.0.0"
+_REF = "#/components/schemas/{model}"
+_ABOUT = """\
+Reads what guanxi has made of the events. Every answer is `{data, page, freshness}`; its headers say up to which
+position of the log it shows everything (`Guanxi-Position`), when that was (`Guanxi-As-Of`) and how many records are not
+in it yet (`Guanxi-Behind`).
+
+Pages: ask again with `cursor` set to `page.next` until that is null, which alone is the end; a page may be short
+before.
+A row that does not change meanwhile comes exactly once, even when the views are rebuilt and swapped.
+
+Read your writes: give the `position` of the HTTP door's answer as `after`, with `Prefer: wait=5`.
+
+Money is a decimal string, days are YYYY-MM-DD in the business time zone, instants are UTC. A slash in an id is %2F.
+"""
+_KINDS: dict[Kind, Json] = {
+    Kind.ID: {"type": "string", "minLength": 1, "maxLength": MAX_ID_CHARS},
+    Kind.TIER: {"enum": list(TIERS)},
+    Kind.STATUS: {"enum": ["on_track", "due_soon", "lapsed"]},
+    Kind.DAY: {"type": "string", "format": "date"},
+    Kind.INSTANT: {"type": "string", "format": "date-time"},
+    Kind.MONEY: {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,4})?$"},
+    Kind.WEEK: {"type": "string", "pattern": r"^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$"},
+}
+_STRING: Json = {"type": "string"}
+_TEXT_OR_NULL: Json = {"type": ["string", "null"]}
+
+
+@cache
+def openapi() -> Json:
+    """The whole document."""
+    paths: Json = {}
+    for resource in RESOURCES:
+        paths[resource.path] = {"get": _list(resource)}
+    for table in TABLES:
+        paths[table.path] = {"get": _table(table)}
+    paths["/v1/customers/{id}"] = {"get": _customer()}
+    paths["/v1/customers/{id}/explanation"] = {"get": _explanation()}
+    paths["/v1/events/{source}/{id}"] = {"get": _fate()}
+    paths["/v1/status"] = {"get": _status()}
+    paths["/v1/openapi.json"] = {
+        "get": {
+            "operationId": "getOpenapi",
+            "summary": "This document",
+            "security": [],
+            "responses": {"200": {"description": "OpenAPI 3.1", "content": {"application/json": {}}}},
+        }
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "guanxi: the read API", "version": VERSION, "description": _ABOUT},
+        "security": [{"apiKey": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "gx_<id>_<secret>",
+                    "description": "made with `guanxi keys create --scope customers:read`",
+                }
+            },
+            "headers": {name: {"schema": _STRING, "description": about} for name, about in _HEADERS.items()},
+            "responses": _errors(),
+            "schemas": _schemas(),
+        },
+    }
+
+
+def _list(resource: Resource) -> Json:
+    parameters = [
+        _query(
+            "size", {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE}, "rows of a page"
+        ),
+        _query("cursor", _STRING, "`page.next` of the page before, with the same filters and sort"),
+        _query("sort", {"enum": [order.name for order in resource.orders]}, _orders(resource)),
+        *(_filter(name, one) for name, one in resource.filters.items()),
+        *_always(resource.fields),
+    ]
+    page = {"$ref": _REF.format(model="Page")}
+    data = {"type": "array", "items": _some_of(resource.row)}
+    needs = f" Needs the scope {resource.scope}."
+    return _operation(_name(resource.name), resource.about + needs, parameters, data, page)
+
+
+def _orders(resource: Resource) -> str:
+    return "; ".join(f"{one.name}, with the filters {', '.join(one.filters)}" for one in resource.orders)
+
+
+def _table(table: Table) -> Json:
+    parameters = [
+        *(_filter(name, one, required=name in table.needed) for name, one in table.parameters.items()),
+        *_always(table.fields),
+    ]
+    needs = f" Needs the scope {table.scope}{' and all rows' if table.all_rows else ''}."
+    data = {"type": "array", "items": _some_of(table.row)}
+    return _operation(_name(table.name), table.about + needs, parameters, data)
+
+
+def _customer() -> Json:
+    include = _query(
+        "include", {"type": "string"}, f"separated by commas: {', '.join(INCLUDES)} (history: the latest 100 decisions)"
+    )
+    data = _some_of(rows.Customer)
+    parts: Json = {}
+    for name, row in INCLUDES.items():
+        part = {"$ref": _REF.format(model=row.__name__)}
+        many = name in {"history", "concerns", "goals"}
+        parts[name] = {"type": "array", "items": part} if many else {"oneOf": [part, {"type": "null"}]}
+    data = {"allOf": [{**data, "unevaluatedProperties": True}], "properties": parts}
+    return _operation("getCustomer", "One customer.", [_path("id"), include, *_always(fields_of(rows.Customer))], data)
+
+
+def _explanation() -> Json:
+    parameters = [
+        _path("id"),
+        _query("on", _KINDS[Kind.DAY], "what held on this day instead of now"),
+        _query("known_at", _KINDS[Kind.INSTANT], "by the decisions that were on the log by then"),
+        *_always(fields_of(rows.Explanation)),
+    ]
+    return _operation("getExplanation", "Why a customer has its tier.", parameters, _some_of(rows.Explanation))
+
+
+def _fate() -> Json:
+    about = (
+        "What became of an event, for keys that may send its source. Refusals and duplicates are kept for 30 days; an "
+        "accepted record with an id of its own (a purchase, a visit) is not found here."
+    )
+    parameters = [_path("source"), _path("id"), *_always(())]
+    return _operation("getFate", about, parameters, {"$ref": _REF.format(model="Fate")})
+
+
+def _status() -> Json:
+    service = {
+        "type": "object",
+        "required": ["service", "generation", "as_of", "behind"],
+        "properties": {
+            "service": _STRING,
+            "generation": {"type": "integer"},
+            "as_of": _TEXT_OR_NULL,
+            "behind": {"type": "integer", "description": "records of the log that it does not show yet"},
+        },
+    }
+    properties = {
+        "services": {"type": "array", "items": service},
+        "log_generation": {"type": "integer"},
+        "inbox_generation": {"type": "integer"},
+        "policies": {"type": "array", "items": _STRING},
+    }
+    data = {"type": "object", "required": list(properties), "properties": properties}
+    return _operation("getStatus", "How far everybody has come. Needs the scope ops:read.", [*_always(())], data)
+
+
+def _operation(name: str, about: str, parameters: list[Json], data: Json, page: Json | None = None) -> Json:
+    body = {
+        "type": "object",
+        "required": ["data", "page", "freshness"],
+        "properties": {
+            "data": data,
+            "page": page or {"type": "null"},
+            "freshness": {"$ref": _REF.format(model="Freshness")},
+        },
+    }
+    headers = {header: {"$ref": f"#/components/headers/{header}"} for header in _HEADERS}
+    answers: Json = {
+        "200": {"description": "The answer", "headers": headers, "content": {"application/json": {"schema": body}}},
+        "304": {"description": "The answer that If-None-Match names is still right"},
+    }
+    answers |= {status: {"$ref": f"#/components/responses/{status}"} for status in _errors()}
+    return {"operationId": name, "summary": about, "parameters": parameters, "responses": answers}
+
+
+_HEADERS = {
+    "Guanxi-Position": "token of the log: everything up to there is in the answer",
+    "Guanxi-As-Of": "up to when the rows tell; missing while there are none",
+    "Guanxi-Behind": "records known to be on the log that are not in the answer",
+    "Guanxi-Waited-For": "with after= of the door: admitted, refused or duplicate",
+    "ETag": "for If-None-Match; missing on confidential answers",
+    "RateLimit": "units left, and seconds until all are back",
+    "RateLimit-Policy": "units of a key and window",
+}
+
+
+def _errors() -> Json:
+    """The error answers by status."""
+    found: Json = {}
+    for status in sorted({code.status for code in CODES.values()}):
+        said = [f"`{name}`: {code.means}" for name, code in CODES.items() if code.status == status]
+        schema = {"$ref": _REF.format(model="Problem")}
+        found[str(int(status))] = {"description": "; ".join(said), "content": {MEDIA_TYPE: {"schema": schema}}}
+    return found
+
+
+def _always(fields: tuple[str, ...]) -> list[Json]:
+    chosen = [_query("fields", _STRING, f"separated by commas, of {', '.join(fields)}")] if fields else []
+    if not fields:
+        chosen = [_query("fields", _STRING, "not taken here, passed over")]
+    wait = f"wait=N: wait up to N seconds ({MAX_WAIT_SECONDS} at most) for the position of `after`"
+    return [
+        *chosen,
+        _query("after", _STRING, "a position: of the door's answer, or Guanxi-Position of an earlier one"),
+        {"name": "Prefer", "in": "header", "schema": _STRING, "description": wait},
+        {"name": "If-None-Match", "in": "header", "schema": _STRING, "description": "ETag of an earlier answer"},
+    ]
+
+
+def _filter(name: str, one: Filter, *, required: bool = False) -> Json:
+    about = one.about or {"$gt": "later", "$lt": "earlier", "$gte": "at least", "$lte": "at most"}.get(one.op, "equal")
+    if one.beside is not None:
+        about += f"; together with {one.beside}"
+    schema = _KINDS[one.kind]
+    if one.many:
+        schema = {"type": "array", "items": schema, "maxItems": 100}
+    return _query(name, schema, about, required=required)
+
+
+def _query(name: str, schema: Json, about: str, *, required: bool = False) -> Json:
+    found = {"name": name, "in": "query", "schema": schema, "description": about}
+    return found | ({"required": True} if required else {})
+
+
+def _path(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": _KINDS[Kind.ID]}
+
+
+def _name(path: str) -> str:
+    return "list" + "".join(word.capitalize() for word in path.replace("/", "-").split("-"))
+
+
+def _some_of(row: type[rows.Row]) -> Json:
+    """A row of which `fields` may have left some."""
+    return {"$ref": _REF.format(model=f"{row.__name__}Fields")}
+
+
+def _schemas() -> Json:
+    models = {one for one in vars(rows).values() if isinstance(one, type) and issubclass(one, rows.Row)} - {rows.Row}
+    asked: list[tuple[type[rows.Row], JsonSchemaMode]] = [
+        (one, "serialization") for one in sorted(models, key=lambda one: one.__name__)
+    ]
+    _, definitions = models_json_schema(asked, ref_template=_REF)
+    schemas: Json = dict(definitions["$defs"])
+    shown: set[type[rows.Row]] = {one.row for one in RESOURCES} | {one.row for one in TABLES} | {rows.Explanation}
+    for row in shown:
+        some = {name: value for name, value in schemas[row.__name__].items() if name != "required"}
+        schemas[f"{row.__name__}Fields"] = {**some, "title": f"{row.__name__}Fields"}
+    schemas["CustomerFields"].pop("additionalProperties")  # include adds to it
+    schemas["Page"] = {
+        "type": "object",
+        "required": ["size", "next"],
+        "properties": {
+            "size": {"type": "integer"},
+            "next": {**_TEXT_OR_NULL, "description": "cursor of the next page; null, and only that, is the end"},
+        },
+    }
+    schemas["Freshness"] = {
+        "type": "object",
+        "required": ["position", "as_of", "behind", "generations"],
+        "properties": {
+            "position": _STRING,
+            "as_of": _TEXT_OR_NULL,
+            "behind": {"type": "integer"},
+            "generations": {"type": "object", "additionalProperties": {"type": "integer"}},
+        },
+    }
+    schemas["Problem"] = {
+        "type": "object",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": _STRING,
+            "title": _STRING,
+            "status": {"type": "integer"},
+            "code": {"enum": sorted(CODES), "description": "for machines"},
+            "detail": {"type": "string", "description": "what was wrong, and what to do"},
+        },
+    }
+    return dict(sorted(schemas.items()))

@@ -1,0 +1,169 @@
+"""The answers that are no page of a list: one customer and what belongs to it, boards, explanations, fates."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from services.ingest.questions import fate_of, verdicts_at
+from services.query.limits import MAX_HISTORY
+from services.query.standing import FOLDING, Standing, Wait
+from services.query.store import Reader
+from services.tiering.questions import as_of_day, base_currency, policies_by_version
+from shared.events.event import Position
+from shared.events.money import exponents, format_minor
+from shared.events.types import TIERS
+from shared.mongo import Database
+from shared.positions import Mark, Of, encode
+from shared.settings import Settings
+
+Document = dict[str, Any]
+Generations = Mapping[str, int]
+_NOTHING_YET = dict.fromkeys(
+    ("since", "before", "cause", "entitled_until", "entitlements", "decision", "proposed_tier")
+)
+
+
+class Questions:
+    """What is asked of MongoDB beyond pages. All methods raise Transient while it is away."""
+
+    def __init__(self, database: Database, settings: Settings, reader: Reader) -> None:
+        self._database, self._settings, self._reader = database, settings, reader
+
+    async def places(self) -> int:
+        """How many decimal places the money has by which customers are sorted."""
+        return exponents()[await base_currency(self._database, self._settings)]
+
+    async def customer(self, customer: str, generations: Generations) -> Document | None:
+        """A customer's row."""
+        found = await self._reader.read("customers", generations["tiering"], [{"_id": customer}])
+        return found[0] if found else None
+
+    async def part(self, name: str, customer: str, generations: Generations) -> Any:
+        """What `include` adds to a customer: a document or None, or a list."""
+        tiering, engagement = generations["tiering"], generations["engagement"]
+        match name:
+            case "history":
+                return (await self._history(customer, tiering))[-MAX_HISTORY:]
+            case "concerns":
+                found = await self._reader.read("concerns", engagement, [{"customer": customer}])
+                return sorted(found, key=lambda one: (one["source"], one["concern_id"]))
+            case "goals":
+                return await self._goals(customer, engagement)
+        view = {"engagement": "engagement", "plan": "contact_plan"}[name]
+        found = await self._reader.read(view, engagement, [{"_id": customer}])
+        return found[0] if found else None
+
+    async def _history(self, customer: str, generation: int) -> list[Document]:
+        found = await self._reader.read("tier_history", generation, [{"customer": customer}])
+        return sorted(found, key=lambda one: one["version"])
+
+    async def _goals(self, subject: str, generation: int) -> list[Document]:
+        found = await self._reader.read("goals", generation, [{"subject": subject}])
+        return sorted(found, key=lambda one: (one["scope"], one["metric"]))
+
+    async def table(self, name: str, generations: Generations, values: Mapping[str, Any]) -> list[Document]:
+        """The rows of a table (resources.TABLES)."""
+        engagement = generations["engagement"]
+        match name:
+            case "goals":
+                return await self._goals(values["subject"], engagement)
+            case "boards/tiers":
+                return await self._tiers(generations["tiering"])
+            case "boards/coverage":
+                return await self._coverage(engagement, values["week"])
+        view = {"staffing": "staffing", "boards/satisfaction": "tier_care"}[name]
+        return await self._reader.read(view, engagement, [])
+
+    async def _tiers(self, generation: int) -> list[Document]:
+        found = {one["_id"]: one for one in await self._reader.read("tier_totals", generation, [])}
+        currency = await base_currency(self._database, self._settings)
+        return [
+            {
+                "tier": tier,
+                "customers": found[tier]["customers"] if tier in found else 0,
+                "net_365d": format_minor(int(found[tier]["net_order"]) if tier in found else 0, currency),
+                "currency": currency,
+            }
+            for tier in reversed(TIERS)
+        ]
+
+    async def _coverage(self, generation: int, week: str) -> list[Document]:
+        count: Document = {
+            "_id": "$week",
+            "representatives": {"$sum": 1},
+            "exempt": {"$sum": {"$cond": [{"$eq": ["$exempt", None]}, 0, 1]}},
+            "met": {"$sum": {"$cond": ["$met", 1, 0]}},
+            "target": {"$sum": "$target"},
+            "counted": {"$sum": "$counted"},
+        }
+        pipeline = [{"$match": {"week": week}}, {"$group": count}]
+        found = await self._reader.group("rep_weeks", generation, pipeline)
+        return [{"week": one["_id"], **one} for one in found]
+
+    async def explanation(
+        self, customer: str, generations: Generations, on: date | None, known_at: datetime | None
+    ) -> Document | None:
+        """Why a customer has its tier now, or what held on a day by the decisions on the log by `known_at`; None where
+        nothing was ever heard of it.
+        """
+        row, history = await asyncio.gather(
+            self.customer(customer, generations), self._history(customer, generations["tiering"])
+        )
+        if row is None:
+            return None
+        if on is None:
+            change = next((one for one in reversed(history) if one["kind"] == "changed"), None)
+            shown = next(
+                (one for one in reversed(history) if one["kind"] == "changed" and one["from"] != one["to"]), None
+            )
+            return {
+                **row,
+                "on": None,
+                "known_at": None,
+                "since": row["tier_since"],
+                "before": shown and shown["from"],
+                "decision": change and _plain(change),
+                "would_change": row["changes"],
+                "would_change_as_of": row["changes_as_of"],
+            }
+        known = [one for one in history if known_at is None or one["recorded_at"] <= known_at]
+        held = as_of_day(known, on.isoformat(), await policies_by_version(self._database))
+        decision = held["decision"] and _plain(held["decision"])
+        return {**_NOTHING_YET, **held, "customer": customer, "known_at": known_at, "decision": decision}
+
+    async def fate(self, source: str, event: str, standing: Standing) -> Document | None:
+        """What became of an event, None where nothing is kept of it."""
+        found = await fate_of(self._database, source, event)
+        if found is None:
+            return None
+        told, position = found.told, found.position
+        here = position.generation == standing.generations["inbox"]
+        mark = Mark(Of.INBOX, position.generation, {position.partition: position.offset + 1})
+        shows = [name for name in FOLDING if not here or Wait(mark, (name,)).passed(standing)]
+        return {
+            "source": source,
+            "id": event,
+            "status": found.status,
+            "accepted_at": encode(mark) if found.status == "accepted" else None,
+            "code": told.get("code"),
+            "field": told.get("field"),
+            "hint": told.get("hint"),
+            "judged_at": told.get("at"),
+            "folded_by": shows if found.status == "accepted" else [],
+        }
+
+    async def verdict(self, mark: Mark) -> str:
+        """What admission said of the last records that a position of the inbox speaks of."""
+        last = [Position(mark.generation, partition, end - 1) for partition, end in mark.ends.items() if end > 0]
+        verdicts: Sequence[str] = await verdicts_at(self._database, last)
+        return "refused" if "refused" in verdicts else "duplicate" if "duplicate" in verdicts else "admitted"
+
+
+def _plain(decision: Document) -> Document:
+    """A decision without where it is stored."""
+    return {
+        name: value
+        for name, value in decision.items()
+        if name not in {"_id", "log", "projected_at", "generation", "as_of"}
+    }

@@ -1,0 +1,315 @@
+"""What may be read: each resource with its view, orders, filters, scope and whose rows it holds. Declarations only.
+
+A page is read in two steps, each by an index: the ids of a view of keys, which has the resource's order, then the rows
+of those ids. An id may have several rows (a customer's concerns) or none; `leaf` is their order beneath it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from services.query.api import rows
+from shared.events.types import TIERS
+from shared.keys import Scope
+
+Document = dict[str, Any]
+
+
+class Kind(Enum):
+    """What a filter's value looks like."""
+
+    ID = "id"
+    TIER = "tier"
+    STATUS = "status"
+    DAY = "day"
+    INSTANT = "instant"
+    MONEY = "money"
+    WEEK = "week"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One query parameter. field: of the view of keys, or with `of_row` of the rows; op: MongoDB's comparison; beside:
+    a filter that must be given too, since its index leads to this one; many: may be repeated, any of the values.
+    """
+
+    field: str
+    kind: Kind = Kind.ID
+    op: str = "$eq"
+    beside: str | None = None
+    of_row: bool = False
+    many: bool = False
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A way to page. name: as `sort` has it; keys: the view of ids, in this order; sort: its fields, the last of them
+    unique among the ids; `needed`: what the index leads with, where no filter says.
+    """
+
+    name: str
+    keys: str
+    sort: Mapping[str, int]
+    filters: Mapping[str, Filter] = field(default_factory=dict)
+    needed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A list under /v1. services: whose generations its rows belong to, the one that pages first; parent: the field of
+    a row that names its id among the keys; rows_of: whether ids are customers or representatives, for keys that read
+    their own; one_of: filters of which one is asked for.
+    """
+
+    name: str
+    about: str
+    row: type[rows.Row]
+    view: str
+    services: tuple[str, ...]
+    orders: tuple[Order, ...]
+    parent: str = "_id"
+    leaf: tuple[str, ...] = ()
+    rows_of: str = "customer"
+    owner_key: str = "_id"
+    """The field of the view of keys that is the customer or representative by whom rows are someone's."""
+    scope: Scope = Scope.CUSTOMERS_READ
+    confidential: bool = False
+    one_of: tuple[str, ...] = ()
+    leads: tuple[str, ...] = ()
+    """Fields of a row that hold a text and lead to the index by which rows are found: said to be some, where no filter
+    says which."""
+    cost: float = 2.0
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return f"/v1/{self.name}"
+
+    @property
+    def filters(self) -> dict[str, Filter]:
+        """Of all its orders."""
+        return {name: one for order in self.orders for name, one in order.filters.items()}
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Of a row, as they are called outside."""
+        return fields_of(self.row)
+
+
+def fields_of(row: type[rows.Row]) -> tuple[str, ...]:
+    """The names of a row's fields, as they are called outside."""
+    return tuple(one.alias or name for name, one in row.model_fields.items())
+
+
+_ID = {"_id": 1}
+_CUSTOMER = Filter("_id", about="the customer's id; repeat it for several", many=True)
+_OWNED_BY = Filter("owned_by", about="an account or product manager's id")
+
+RESOURCES = (
+    Resource(
+        "customers",
+        "Customers: tier, what it rests on, owners.",
+        rows.Customer,
+        "customers",
+        ("tiering",),
+        (
+            Order(
+                "customer",
+                "customer_keys",
+                _ID,
+                {"customer": _CUSTOMER, "account_manager": Filter("account_manager")},
+            ),
+            Order(
+                "-net_365d",
+                "customer_keys_by_net",
+                {"net_order": -1, "_id": -1},
+                {
+                    "tier": Filter("tier", Kind.TIER),
+                    "net_365d_min": Filter("net_order", Kind.MONEY, "$gte"),
+                    "net_365d_max": Filter("net_order", Kind.MONEY, "$lte"),
+                },
+                needed={"tier": {"$in": list(TIERS)}},
+            ),
+        ),
+    ),
+    Resource(
+        "tier-history",
+        "Every change of a tier, and every proposal of one.",
+        rows.Decision,
+        "tier_history",
+        ("tiering",),
+        (
+            Order(
+                "customer",
+                "decision_keys",
+                {"customer": 1, "effective_on": 1, "version": 1},
+                {
+                    "customer": Filter("customer"),
+                    "effective_on_after": Filter("effective_on", Kind.DAY, "$gt", beside="customer"),
+                    "effective_on_before": Filter("effective_on", Kind.DAY, "$lt", beside="customer"),
+                    "known_at": Filter(
+                        "recorded_at",
+                        Kind.INSTANT,
+                        "$lte",
+                        beside="customer",
+                        of_row=True,
+                        about="only decisions on the log by then",
+                    ),
+                },
+            ),
+        ),
+        owner_key="customer",
+    ),
+    Resource(
+        "contact-plan",
+        "Whom to meet next and why: by tier, then earliest due, then id.",
+        rows.Planned,
+        "contact_plan",
+        ("engagement",),
+        (
+            Order(
+                "due",
+                "plan_keys",
+                {"tier_order": 1, "due_on": 1, "_id": 1},
+                {
+                    "owned_by": _OWNED_BY,
+                    "status": Filter("status", Kind.STATUS),
+                    "tier": Filter("tier_order", Kind.TIER),
+                    "due_on_before": Filter("due_on", Kind.DAY, "$lt", beside="owned_by"),
+                    "due_on_after": Filter("due_on", Kind.DAY, "$gt", beside="owned_by"),
+                },
+            ),
+        ),
+    ),
+    Resource(
+        "concerns",
+        "Open concerns, by customer.",
+        rows.Concern,
+        "concerns",
+        ("engagement",),
+        (Order("customer", "concern_keys", _ID, {"customer": _CUSTOMER, "owned_by": _OWNED_BY}),),
+        parent="customer",
+        leaf=("source", "concern_id"),
+    ),
+    Resource(
+        "key-persons",
+        "Present key persons, by customer. Confidential.",
+        rows.KeyPerson,
+        "key_persons",
+        ("engagement",),
+        (Order("customer", "key_person_keys", _ID, {"customer": _CUSTOMER}),),
+        parent="customer",
+        leaf=("person_id",),
+        scope=Scope.CONFIDENTIAL_READ,
+        confidential=True,
+    ),
+    Resource(
+        "relationship-assessments",
+        "The relationship with each strategic and partner customer. Confidential.",
+        rows.Assessment,
+        "relationship_assessments",
+        ("engagement",),
+        (
+            Order(
+                "tier",
+                "assessment_keys",
+                {"tier_order": 1, "cadence_days": 1, "_id": 1},
+                {"customer": _CUSTOMER, "tier": Filter("tier_order", Kind.TIER)},
+            ),
+        ),
+        parent="customer",
+        scope=Scope.CONFIDENTIAL_READ,
+        confidential=True,
+    ),
+    Resource(
+        "rep-weeks",
+        "Representatives' ISO weeks: what was owed, what counted, and why the rest did not.",
+        rows.RepWeek,
+        "rep_weeks",
+        ("engagement",),
+        (
+            Order(
+                "representative",
+                "representative_keys",
+                _ID,
+                {
+                    "representative": Filter("_id"),
+                    "team": Filter("team"),
+                    "week": Filter("week", Kind.WEEK, of_row=True),
+                    "week_min": Filter("week", Kind.WEEK, "$gte", beside="representative", of_row=True),
+                    "week_max": Filter("week", Kind.WEEK, "$lte", beside="representative", of_row=True),
+                },
+            ),
+        ),
+        parent="representative",
+        leaf=("week",),
+        rows_of="representative",
+        one_of=("week", "representative"),
+        leads=("week",),
+        cost=10.0,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A small answer without pages: all its rows at once, over all customers or of one subject."""
+
+    name: str
+    about: str
+    row: type[rows.Row]
+    services: tuple[str, ...]
+    parameters: Mapping[str, Filter] = field(default_factory=dict)
+    needed: tuple[str, ...] = ()
+    all_rows: bool = True
+    """Whether it is a figure over all customers, for keys that may read them all."""
+    scope: Scope = Scope.CUSTOMERS_READ
+    cost: float = 20.0
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return f"/v1/{self.name}"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Of a row, as they are called outside."""
+        return fields_of(self.row)
+
+
+TABLES = (
+    Table(
+        "goals",
+        "The goals of a customer or a representative, by metric.",
+        rows.Goal,
+        ("engagement", "tiering"),
+        {"subject": Filter("subject", about="the id of the customer or representative")},
+        needed=("subject",),
+        all_rows=False,
+        cost=5.0,
+    ),
+    Table(
+        "staffing", "Visits a week that tiers ask for, against what the roster can do.", rows.Staffing, ("engagement",)
+    ),
+    Table("boards/tiers", "Customers and net by tier.", rows.TierTotal, ("tiering",)),
+    Table("boards/satisfaction", "Satisfaction and concerns by tier.", rows.TierCare, ("engagement",)),
+    Table(
+        "boards/coverage",
+        "An ISO week of all representatives together.",
+        rows.Coverage,
+        ("engagement",),
+        {"week": Filter("week", Kind.WEEK)},
+        needed=("week",),
+        cost=50.0,
+    ),
+)
+INCLUDES: Mapping[str, type[rows.Row]] = {
+    "engagement": rows.Engagement,
+    "history": rows.Decision,
+    "concerns": rows.Concern,
+    "goals": rows.Goal,
+    "plan": rows.Planned,
+}
+"""What `customers/{id}?include=` adds."""

@@ -1,0 +1,400 @@
+"""The API as an ASGI application: who asks, what it costs, what is asked, the answer. Nothing is kept between requests
+but what limits them.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from pydantic_core import to_json
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from services.query.api import rights
+from services.query.api.answers import WAITED_FOR, Seen, answer, shown, unchanged
+from services.query.api.cursors import Cursor, Seals
+from services.query.api.openapi import openapi
+from services.query.api.paging import Place, read_page
+from services.query.api.parameters import (
+    ALWAYS,
+    Given,
+    check_names,
+    day,
+    fields,
+    given,
+    instant,
+    one,
+    path_id,
+    read_list,
+    value_of,
+    wait_seconds,
+)
+from services.query.api.problems import CODES, Refusal, refusal
+from services.query.api.questions import Questions
+from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Resource, Table, fields_of
+from services.query.api.rows import Customer, Explanation, Fate
+from services.query.limits import BURST_SECONDS, MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_KEY, UNITS_PER_SECOND
+from services.query.standing import FOLDING, Standing, Wait, beyond
+from services.query.store import Reader, TooSlow
+from services.query.waiting import TooManyWaiting, Waiting
+from shared.errors import Malformed, Transient
+from shared.keys import ApiKey, ApiKeys, Denied
+from shared.keys import Scope as May
+from shared.limits import RateLimit, WorkPlaces
+from shared.positions import Of, decode
+from shared.problems import Problem, retry_after
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/v1"
+OPENAPI_PATH = f"{PREFIX}/openapi.json"
+RETRY_SECONDS = 1
+Document = dict[str, Any]
+Answered = Callable[["Asking"], Awaitable[Response]]
+
+
+@dataclass(slots=True)
+class Asking:
+    """A request on its way to its answer."""
+
+    request: Request
+    key: ApiKey
+    asked: Given
+    standing: Standing
+    rows: rights.Rows
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Api:
+    """What answers. reader, confidential: of the views, each with its user; zone: of business days; now: the wall
+    clock, in UTC.
+    """
+
+    keys: ApiKeys
+    seals: Seals
+    reader: Reader
+    confidential: Reader
+    waiting: Waiting
+    questions: Questions
+    zone: ZoneInfo
+    now: Callable[[], datetime]
+    units_per_second: float = UNITS_PER_SECOND
+    in_work: WorkPlaces = field(default_factory=lambda: WorkPlaces(MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_KEY))
+    rate: RateLimit = field(default_factory=lambda: RateLimit(BURST_SECONDS))
+
+    def app(self) -> Starlette:
+        """The application."""
+        document = to_json(openapi(), indent=2)
+
+        async def serve_openapi(_: Request) -> Response:
+            return Response(document, media_type="application/json")
+
+        routes = [Route(OPENAPI_PATH, serve_openapi, methods=["GET"])]
+        routes += [self._route(one.path, partial(self._list, one), one.scope, one.cost) for one in RESOURCES]
+        routes += [self._route(one.path, partial(self._table, one), one.scope, one.cost) for one in TABLES]
+        routes += [
+            self._route(f"{PREFIX}/customers/{{id}}", self._customer, May.CUSTOMERS_READ, 1.0),
+            self._route(f"{PREFIX}/customers/{{id}}/explanation", self._explanation, May.CUSTOMERS_READ, 3.0),
+            self._route(f"{PREFIX}/status", self._status, May.OPS_READ, 1.0),
+            self._route(f"{PREFIX}/events/{{source}}/{{id}}", self._fate, May.EVENTS_WRITE, 1.0),
+        ]
+        handlers: Mapping[Any, Any] = {HTTPException: _http_problem, Exception: _internal_problem}
+        app = Starlette(routes=routes, exception_handlers=handlers)
+        app.router.redirect_slashes = False
+        return app
+
+    def _route(self, path: str, work: Answered, scope: May, cost: float) -> Route:
+        async def answered(request: Request) -> Response:
+            return await self._answered(request, work, scope, cost)
+
+        name = path.removeprefix(f"{PREFIX}/").replace("/", "_").replace("{", "").replace("}", "").replace("-", "_")
+        answered.__name__ = f"get_{name}"  # as the metrics call it
+        return Route(path, answered, methods=["GET"])
+
+    async def _answered(self, request: Request, work: Answered, scope: May, cost: float) -> Response:
+        key = self.keys.find(request.headers.get("authorization"), self.now())
+        if isinstance(key, Denied):
+            return rights.NO_KEY.response()
+        limited, headers = self._limits(key, cost)
+        if limited is not None:
+            return limited.response()
+        with self.in_work.one(key.id):
+            try:
+                response = await self._work(request, key, work, scope)
+            except Refusal as error:
+                response = error.problem.response()
+            except TooSlow:
+                response = refusal(
+                    "too_slow", "the query took too long; ask for fewer rows, or with a filter"
+                ).problem.response()
+            except Transient as error:
+                log.warning("a query was not answered: %s", error)
+                response = _unavailable("unavailable", "MongoDB does not answer now; ask again").problem.response()
+        response.headers.update(headers)
+        return response
+
+    def _limits(self, key: ApiKey, cost: float) -> tuple[Problem | None, dict[str, str]]:
+        """Refused for what is over a limit; else charged, with what the headers say of it."""
+        seconds = time.monotonic()
+        most = self.units_per_second * BURST_SECONDS
+        if not self.in_work.free_for(key.id):
+            hint = f"{self.in_work.of_key[key.id]} requests of this key are being processed; ask again later"
+            return refusal("too_many_requests", hint, retry_after(RETRY_SECONDS)).problem, {}
+        wait = self.rate.wait_seconds(key.id, self.units_per_second, seconds)
+        policy = {"RateLimit-Policy": f'"units";q={most:.0f};w={BURST_SECONDS:.0f}'}
+        if wait > 0:
+            hint = f"this key asks for more than {self.units_per_second:g} units a second; this request costs {cost:g}"
+            said = {**policy, "RateLimit": f'"units";r=0;t={wait + 0.5:.0f}'}
+            return refusal("too_many_requests", hint, {**retry_after(wait), **said}).problem, {}
+        self.rate.charge(key.id, self.units_per_second, cost, seconds)
+        left = max(0.0, self.rate.left(key.id, self.units_per_second, seconds))
+        reset = (most - left) / self.units_per_second
+        return None, {**policy, "RateLimit": f'"units";r={left:.0f};t={reset:.0f}'}
+
+    async def _work(self, request: Request, key: ApiKey, work: Answered, scope: May) -> Response:
+        rights.check_scope(key, scope)
+        asked = given(request.scope["query_string"])
+        for name in ALWAYS:
+            if len(asked.get(name, ())) > 1:
+                raise refusal("repeated_parameter", f"{name} is given several times; give it once")
+        standing, headers = await self._waited(asked, request)
+        rows = await rights.rows_of(key, self.reader, standing.generations)
+        return await work(Asking(request, key, asked, standing, rows, headers))
+
+    async def _waited(self, asked: Given, request: Request) -> tuple[Standing, dict[str, str]]:
+        """Where everybody stands, once the position that is asked for is passed."""
+        token = one(asked, "after")
+        seconds = wait_seconds(request.headers.get("prefer"))
+        if token is None:
+            return await self.waiting.standing(), {}
+        try:
+            mark = decode(token)
+        except Malformed as error:
+            raise refusal("bad_position", str(error), parameter="after") from None
+        standing = await self.waiting.standing()
+        if mark.of is Of.CHANGES:
+            raise refusal("bad_position", "this is a position among the changes; give one of the inbox or the log")
+        current = standing.generations[mark.of.value]
+        if mark.generation < current:
+            raise refusal("position_expired", f"the {mark.of.value} has begun anew since; read without after")
+        if mark.generation > current or beyond(mark, await self.waiting.fresh()):
+            raise refusal("bad_position", f"this system's {mark.of.value} has not come to there; is it another one's?")
+        try:
+            passed = await self.waiting.passed(Wait(mark), seconds)
+        except TooManyWaiting:
+            raise _unavailable("too_many_waiting", "too many requests wait for positions; ask again") from None
+        if passed is None:
+            raise _unavailable("not_yet", "not all of that position shows yet; ask again, or with Prefer: wait=5")
+        said = {"Preference-Applied": f"wait={seconds}"} if seconds else {}
+        if mark.of is Of.INBOX:
+            said[WAITED_FOR] = await self.questions.verdict(mark)
+        return passed, said
+
+    def _seen(self, asking: Asking, services: tuple[str, ...], *, confidential: bool = False) -> Seen:
+        today = self.now().astimezone(self.zone).date()
+        rows = repr(asking.rows)
+        generations = asking.standing.generations
+        return Seen(asking.standing, services, generations, asking.key, rows, today, confidential)
+
+    async def _list(self, resource: Resource, asking: Asking) -> Response:
+        asked = read_list(resource, asking.asked, await self.questions.places())
+        seen = self._seen(asking, resource.services, confidential=resource.confidential)
+        place, generations = self._begin(asked.cursor, asked.query, asking, resource)
+        seen = replace(seen, generations={**seen.generations, **generations})
+        if place is None and (same := unchanged(asking.request, seen)):
+            return same
+        only: list[Document] = []
+        if asking.rows.representatives is not None:
+            theirs: Sequence[str] = asking.rows.representatives
+            if resource.rows_of == "customer":
+                theirs = await rights.owned(asking.rows, self.reader, asking.standing.generations)
+            only = [{resource.owner_key: {"$in": list(theirs)}}]
+        reader = self.confidential if resource.confidential else self.reader
+        generation = generations[resource.services[0]]
+        page = await read_page(reader, resource, asked, generation, place, only)
+        await self._check_there(generations)
+        token = None
+        if page.next is not None:
+            token = self.seals.seal(Cursor(asked.query, asking.key.id, generations, page.next.after, page.next.leaf))
+            query = [
+                (name, value)
+                for name, values in asking.asked.items()
+                for value in values
+                if name not in {"cursor", "after"}
+            ]
+            asking.headers["Link"] = f'<{resource.path}?{urlencode([*query, ("cursor", token)])}>; rel="next"'
+        data = [shown(row, asked.fields) for row in page.rows]
+        return answer(asking.request, seen, data, {"size": asked.size, "next": token}, asking.headers)
+
+    def _begin(
+        self, token: str | None, query: str, asking: Asking, resource: Resource
+    ) -> tuple[Place | None, dict[str, int]]:
+        """Where the page begins, and in which generations."""
+        current = {service: asking.standing.generations[service] for service in resource.services}
+        if token is None:
+            return None, current
+        try:
+            cursor = self.seals.open(token)
+        except Malformed as error:
+            raise refusal("bad_cursor", str(error)) from None
+        if cursor.query != query:
+            raise refusal(
+                "cursor_mismatch", "this cursor belongs to another query; keep its filters and sort, or leave it"
+            )
+        if cursor.api_key != asking.key.id:
+            raise refusal("cursor_mismatch", "this cursor was given to another API key; begin again without it")
+        for service, generation in cursor.generations.items():
+            if not asking.standing.readable(service, generation, self.now()):
+                raise _expired()
+        return Place(cursor.after, cursor.leaf), dict(cursor.generations)
+
+    async def _check_there(self, generations: Mapping[str, int]) -> None:
+        """A view whose collection has just been removed is empty: that must not look like the end."""
+        standing = await self.waiting.standing()
+        if any(standing.generations[name] != generation for name, generation in generations.items()):
+            standing = await self.waiting.fresh()
+            if not all(standing.readable(name, generation, self.now()) for name, generation in generations.items()):
+                raise _expired()
+
+    async def _table(self, table: Table, asking: Asking) -> Response:
+        check_names(asking.asked, {*table.parameters, *ALWAYS})
+        wanted = fields(one(asking.asked, "fields"), table.fields)
+        for name in table.needed:
+            if name not in asking.asked:
+                raise refusal("filter_missing", f"{table.name} is read by {name}; give it")
+        if table.all_rows:
+            rights.check_all(asking.rows)
+        values = {
+            name: value_of(name, table.parameters[name], values[0])
+            for name, values in asking.asked.items()
+            if name in table.parameters
+        }
+        if not table.all_rows:
+            await self._check_subject(values["subject"], asking)
+        seen = self._seen(asking, table.services)
+        if same := unchanged(asking.request, seen):
+            return same
+        found = await self.questions.table(table.name, asking.standing.generations, values)
+        return answer(asking.request, seen, [shown(row, wanted) for row in found], None, asking.headers)
+
+    async def _check_subject(self, subject: str, asking: Asking) -> None:
+        representatives = asking.rows.representatives
+        if representatives is not None and subject not in representatives:
+            await rights.check_customer(subject, asking.rows, self.reader, asking.standing.generations)
+
+    async def _customer(self, asking: Asking) -> Response:
+        customer = path_id(asking.request.path_params["id"])
+        check_names(asking.asked, {"include", *ALWAYS})
+        wanted = fields(one(asking.asked, "fields"), fields_of(Customer))
+        include = one(asking.asked, "include")
+        includes = fields(include, tuple(INCLUDES), "include") if include is not None else ()
+        await rights.check_customer(customer, asking.rows, self.reader, asking.standing.generations)
+        seen = self._seen(asking, ("tiering", "engagement") if includes else ("tiering",))
+        if same := unchanged(asking.request, seen):
+            return same
+        row, *parts = await asyncio.gather(
+            self.questions.customer(customer, asking.standing.generations),
+            *(self.questions.part(name, customer, asking.standing.generations) for name in includes),
+        )
+        if row is None:
+            raise rights.not_found()
+        data = shown(row, wanted)
+        for name, part in zip(includes, parts, strict=True):
+            names = fields_of(INCLUDES[name])
+            data[name] = [shown(one, names) for one in part] if isinstance(part, list) else part and shown(part, names)
+        return answer(asking.request, seen, data, None, asking.headers)
+
+    async def _explanation(self, asking: Asking) -> Response:
+        customer = path_id(asking.request.path_params["id"])
+        check_names(asking.asked, {"on", "known_at", *ALWAYS})
+        wanted = fields(one(asking.asked, "fields"), fields_of(Explanation))
+        now = self.now()
+        known_at, on = one(asking.asked, "known_at"), one(asking.asked, "on")
+        known = None if known_at is None else instant("known_at", known_at)
+        if known is not None and known > now:
+            raise refusal("on_in_future", "known_at has not come yet; leave it out for what is known now")
+        held = None if on is None else day("on", on)
+        if held is None and known is not None:
+            held = known.astimezone(self.zone).date()
+        if held is not None and held > now.astimezone(self.zone).date():
+            raise refusal("on_in_future", f"{held} has not come yet; without on it says what holds now")
+        await rights.check_customer(customer, asking.rows, self.reader, asking.standing.generations)
+        seen = self._seen(asking, ("tiering",))
+        if same := unchanged(asking.request, seen):
+            return same
+        found = await self.questions.explanation(customer, asking.standing.generations, held, known)
+        if found is None:
+            raise rights.not_found()
+        return answer(asking.request, seen, shown(found, wanted), None, asking.headers)
+
+    async def _status(self, asking: Asking) -> Response:
+        check_names(asking.asked, ALWAYS)
+        standing = asking.standing
+        data = {
+            "services": [
+                {
+                    "service": name,
+                    "generation": standing.generations[name],
+                    "as_of": standing.fresh.get(name),
+                    "behind": standing.behind((name,)),
+                }
+                for name in FOLDING
+            ],
+            "log_generation": standing.generations["log"],
+            "inbox_generation": standing.generations["inbox"],
+            "policies": list(standing.policies),
+        }
+        return answer(asking.request, self._seen(asking, FOLDING), data, None, asking.headers)
+
+    async def _fate(self, asking: Asking) -> Response:
+        source, event = (path_id(asking.request.path_params[name]) for name in ("source", "id"))
+        check_names(asking.asked, ALWAYS)
+        if not asking.key.may_send(source):
+            raise rights.not_found()
+        found = await self.questions.fate(source, event, asking.standing)
+        if found is None:
+            hint = (
+                "no fate of this event is kept: it never came, or came as a record with an id of its own, or was "
+                "refused over 30 days ago"
+            )
+            raise refusal("not_found", hint)
+        seen = self._seen(asking, FOLDING)
+        return answer(asking.request, seen, shown(found, fields_of(Fate)), None, asking.headers)
+
+
+def _unavailable(code: str, hint: str) -> Refusal:
+    return refusal(code, hint, retry_after(RETRY_SECONDS))
+
+
+def _expired() -> Refusal:
+    return refusal("cursor_expired", "the rows that this cursor pages through are gone; begin again without it")
+
+
+async def _http_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "Starlette looks the handler up by the error's class"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"Allow": "GET"}
+        return refusal("method_not_allowed", "the API is read with GET", headers).problem.response()
+    return refusal("not_found", f"there is nothing at this path; {OPENAPI_PATH} lists what there is").problem.response()
+
+
+async def _internal_problem(request: Request, error: Exception) -> Response:
+    log.error("GET %s failed", request.scope.get("path"), exc_info=error)
+    return Problem(CODES["internal"].status, "internal", "an error on our side, logged; ask again").response()
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)

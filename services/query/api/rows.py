@@ -1,0 +1,345 @@
+"""What each resource's rows hold: the fields that leave this service, and nothing else does (docs/reference). The views
+are described in docs/readers.md and docs/engagement.md.
+
+Money and shares that must be exact are decimal strings, days are YYYY-MM-DD in the business time zone, instants UTC.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.events.types import Tier
+
+Money = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["1234.50"])]
+Json = dict[str, Any]
+Severity = Literal["critical", "major", "minor"]
+Status = Literal["on_track", "due_soon", "lapsed"]
+
+
+class Row(BaseModel):
+    """What all rows have in common."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+
+
+class Fresh(Row):
+    """How fresh a row is."""
+
+    as_of: Annotated[datetime | None, Field(description="everything on the log up to then is in the row")]
+    recorded_at: Annotated[datetime | None, Field(description="when the last event in it came to the log")]
+
+
+class Frozen(Fresh):
+    """How fresh a customer's row is."""
+
+    incomplete_since: Annotated[
+        str | None, Field(description="position of a record that could not be folded; the row stands still since")
+    ]
+
+
+class Factor(Row):
+    """One factor of the score."""
+
+    value: Annotated[str | None, Field(description="as measured; null when unknown")]
+    points: Annotated[float, Field(ge=0, le=10)]
+    weight: int
+    known: bool
+
+
+class Customer(Frozen):
+    """A customer's tier, what it rests on, and who owns it."""
+
+    customer: str
+    name: str | None
+    registered: bool
+    tier: Tier
+    computed_tier: Tier
+    tier_since: date | None
+    version: Annotated[int, Field(description="of the last decision")]
+    cause: str | None
+    changes: Annotated[Json | None, Field(description="what would change the tier, as of changes_as_of")]
+    changes_as_of: date | None
+    entitled_tier: Tier
+    entitled_until: date | None
+    entitlements: Json | None
+    proposed_tier: Tier | None
+    overridden_until: date | None
+    dormant: bool
+    score: float
+    known_weight: int
+    factors: dict[str, Factor]
+    policy: str
+    policy_version: int
+    net_365d: Money
+    net_730d: Money
+    net_90d: Money
+    currency: str
+    at_risk: bool
+    first_purchase_on: date | None
+    last_purchase_on: date | None
+    ratings_lapse_on: date | None
+    goal_outcomes: list[Json] | None
+    flags: dict[str, list[str]]
+    account_manager: str | None
+    product_manager: str | None
+    group_id: str | None
+    industry: str | None
+    country: str | None
+    region: str | None
+
+
+class Decision(Row):
+    """A change of tier, or a proposal of one."""
+
+    customer: str
+    version: int
+    kind: Literal["changed", "proposed"]
+    effective_on: date
+    from_tier: Annotated[Tier | None, Field(alias="from")]
+    to_tier: Annotated[Tier | None, Field(alias="to")]
+    cause: str | None
+    computed_tier: Tier | None
+    proposed_tier: Tier | None
+    dormant: bool | None
+    score: str
+    known_weight: int | None
+    factors: Json | None
+    policy: str
+    policy_version: int
+    set_off_by: Annotated[str | None, Field(description="id of the event; null when a day came")]
+    entitled_tier: Tier | None
+    entitled_until: date | None
+    graces: list[Json] | None
+    would_change: Json | None
+    event_id: str
+    decided_as_of: datetime
+    recorded_at: datetime
+
+
+class Owners(Row):
+    """Who owns a customer."""
+
+    account_manager: str | None
+    product_manager: str | None
+
+
+class Engagement(Frozen):
+    """A customer's contact, relationship, satisfaction, concerns and goals."""
+
+    id: str
+    name: str | None
+    registered: bool
+    rated: bool
+    tier: Tier
+    tier_version: int
+    owners: Owners
+    owned_by: list[str] | None
+    contact: Json
+    last_visit: Json | None
+    relationship: Json
+    satisfaction: Json
+    concerns: Json
+    goals: list[Json]
+    group_id: str | None
+    industry: str | None
+    country: str | None
+    region: str | None
+
+
+class Planned(Frozen):
+    """A customer that a contact is owed to, and why."""
+
+    id: str
+    name: str | None
+    tier: Tier
+    status: Status
+    due_on: date
+    last_on: date | None
+    cadence_days: int
+    adherence: float | None
+    reasons: list[str]
+    owners: Owners
+    owned_by: list[str] | None
+    unowned: bool
+    unrated: bool
+    registered: bool
+    last_visit_on: date | None
+    last_consensus: str | None
+    follow_ups: list[str]
+    open_concerns: int
+    concerns: list[Json]
+
+
+class Concern(Frozen):
+    """An open concern."""
+
+    customer: str
+    name: str | None
+    customer_tier: Tier
+    source: str
+    concern_id: str
+    kind: str
+    severity: Severity
+    about: str | None
+    raised_on: date
+    deadline: datetime | None
+    answered_at: datetime | None
+    overdue: bool
+    reopened: int
+    tier: Annotated[Tier, Field(description="of the customer when the concern was raised")]
+    owners: Owners
+    owned_by: list[str] | None
+
+
+class KeyPerson(Frozen):
+    """A present key person of a customer. Confidential."""
+
+    customer: str
+    name: Annotated[str | None, Field(description="of the customer")]
+    customer_tier: Tier
+    person_id: str
+    decision_role: str | None
+    department: str | None
+    attitude: int | None
+    last_met_on: date | None
+    owners: Owners
+    owned_by: list[str] | None
+
+
+class Assessment(Frozen):
+    """The relationship with a strategic or partner customer. Confidential."""
+
+    customer: str
+    name: str | None
+    customer_tier: Tier
+    persons_met_365d: int
+    departments_met_365d: list[str]
+    key_relationship: float | None
+    deciders: int
+    deciders_met_90d: int
+    deciders_never_met: list[str]
+    executive_meetings_365d: int
+    executive_meetings_owed: int
+    company_tours_365d: int
+    key_persons: list[Json]
+    owners: Owners
+    owned_by: list[str] | None
+
+
+class Goal(Frozen):
+    """A goal of a customer or a representative."""
+
+    subject: str
+    scope: Literal["customer", "representative"]
+    metric: str
+    baseline: float
+    target: float
+    due_on: date
+    value: float | None
+    progress: float | None
+    outcome: float | None
+    outcome_progress: float | None
+
+
+class RepWeek(Fresh):
+    """A representative's ISO week."""
+
+    week: Annotated[str, Field(examples=["2026-W47"])]
+    from_on: date
+    to_on: date
+    representative: str
+    team: str | None
+    role: Literal["account_manager", "product_manager"]
+    fte: float
+    days_worked: float
+    owned_general: int | None
+    target: int | None
+    exempt: Literal["no_days", "none_owned"] | None
+    counted: int
+    met: bool | None
+    customers: list[str]
+    visits: list[Json]
+    uncounted: int
+    flags: Json
+    coverage_90d: float | None
+    covered_90d: int
+    closed: Json | None
+    restated: bool
+
+
+class Staffing(Fresh):
+    """Visits a week that the tiers ask for, and what the roster can do."""
+
+    customers: int
+    tiers: list[Json]
+    asked_per_week: float
+    representatives: int
+    fte: float
+    can_per_week: float
+    short_per_week: float
+
+
+class TierTotal(Row):
+    """How many customers a tier has."""
+
+    tier: Tier
+    customers: int
+    net_365d: Money
+    currency: str
+
+
+class TierCare(Fresh):
+    """Satisfaction and concerns of a tier's customers."""
+
+    tier: Tier
+    customers: int
+    nps: Json
+    csat: Json
+    ces: Json
+    concerns: Json
+
+
+class Coverage(Row):
+    """An ISO week of all representatives together."""
+
+    week: str
+    representatives: int
+    exempt: int
+    met: int
+    target: int
+    counted: int
+
+
+class Fate(Row):
+    """What became of an event."""
+
+    source: str
+    id: str
+    status: Literal["accepted", "refused", "duplicate"]
+    accepted_at: Annotated[str | None, Field(description="token of where it stands on the inbox; wait with after=")]
+    code: Annotated[str | None, Field(description="why it was refused")]
+    field: Annotated[str | None, Field(description="dotted path of what was wrong")]
+    hint: str | None
+    judged_at: datetime | None
+    folded_by: Annotated[list[str], Field(description="services that show it already")]
+
+
+class Explanation(Row):
+    """Why a customer has its tier: now, or what held on a day by what had been decided by then."""
+
+    customer: str
+    on: date | None
+    known_at: datetime | None
+    tier: Tier
+    computed_tier: Tier
+    since: date | None
+    before: Tier | None
+    cause: str | None
+    proposed_tier: Tier | None
+    entitled_tier: Tier
+    entitled_until: date | None
+    entitlements: Json | None
+    decision: Annotated[Json | None, Field(description="the last change up to then; null before the first one")]
+    would_change: Annotated[Json | None, Field(description="what would change the tier; null for a past day")]
+    would_change_as_of: Annotated[date | None, Field(description="the day by which that was worked out")]

@@ -1,0 +1,25 @@
+"""Query as a value: the read API over the views of the others."""
+
+from services.query.settings import QuerySettings
+from shared.mongo.schema import Schema
+from shared.service import Service
+
+READ = ("find",)
+_VIEWS = (
+    *("customers", "tier_history", "tier_totals", "customer_keys", "customer_keys_by_net", "decision_keys"),
+    *("engagement", "contact_plan", "concerns", "tier_care", "staffing", "rep_weeks", "goals"),
+    *("owned_keys", "plan_keys", "concern_keys", "representative_keys"),
+)
+_STANDING = (
+    *("admission_positions", "tiering_positions", "engagement_positions", "feed_positions"),
+    *("tiering_fresh", "engagement_fresh", "feed_fresh", "claims", "fates"),
+)
+"""How far everybody has come, how fresh the rows are, and what became of events."""
+
+SERVICE = Service(
+    name="query",
+    schema=Schema("query"),
+    entry="services.query.app:run",
+    settings=QuerySettings,
+    rights=dict.fromkeys((*_VIEWS, *_STANDING), READ),
+)

@@ -1,0 +1,129 @@
+"""What query reads of MongoDB: pages of views, and where everybody stands. Every query has an end in time.
+
+The confidential views have a reader of their own, with its own user: no bug of a filter can show them to the other.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import ExecutionTimeout
+
+from services import SERVICES
+from services.query.limits import MAX_QUERY_MS
+from services.query.standing import FOLDING, Admitted, Reached, Standing
+from shared.errors import Transient
+from shared.mongo import Database, Document, transient_errors
+from shared.mongo.generations import COLLECTION as GENERATIONS
+from shared.mongo.generations import FIRST
+from shared.mongo.policies import COLLECTION as POLICIES
+from shared.mongo.schema import pinned
+from shared.mongo.states import freshness_collection
+
+CLOCKS = {name: service.customers for name, service in SERVICES.folding.items()}
+"""By service, the collection of customers whose clock says up to when its rows tell."""
+
+
+class TooSlow(Transient):
+    """A query did not end in its time."""
+
+
+class Reader:
+    """Reads views of one generation. All methods raise Transient while MongoDB is away, TooSlow out of time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(
+        self, view: str, generation: int, conditions: Sequence[Document], limit: int | None = None
+    ) -> list[Document]:
+        """The documents of a view that meet all conditions, in the view's own order."""
+        pipeline: list[Document] = [{"$match": {"$and": list(conditions)}}] if conditions else []
+        if limit is not None:
+            pipeline.append({"$limit": limit})
+        async with _in_time():
+            cursor = self._database[pinned(view, generation)].aggregate(pipeline, maxTimeMS=MAX_QUERY_MS)
+            return await cursor.to_list(None)
+
+    async def group(self, view: str, generation: int, pipeline: Sequence[Document]) -> list[Document]:
+        """What a pipeline makes of a view."""
+        async with _in_time():
+            cursor = self._database[pinned(view, generation)].aggregate(list(pipeline), maxTimeMS=MAX_QUERY_MS)
+            return await cursor.to_list(None)
+
+
+class Look:
+    """Looks where everybody stands; those who ask at the same time share a look."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def standing(self) -> Standing:
+        """One look. Raises Transient."""
+        async with _in_time():
+            documents = await self._all(GENERATIONS, {})
+        current = {one["_id"]: int(one["current"]) for one in documents}
+        generations = {name: current.get(name, FIRST) for name in ("inbox", "log", *FOLDING)}
+        kept = {one["_id"]: {k["generation"]: k["until"] for k in one.get("kept", ())} for one in documents}
+        async with _in_time():
+            # Services before admission: what is behind is never told too small for having been read too late.
+            reached, fresh, policies = await asyncio.gather(
+                asyncio.gather(*(self._reached(name, generations[name]) for name in FOLDING)),
+                asyncio.gather(*(self._clock(name, generations[name]) for name in FOLDING)),
+                self._all(POLICIES, {}, {"_id": 1}),
+            )
+            admitted = await self._admitted(generations["inbox"], generations["log"])
+        return Standing(
+            generations,
+            kept,
+            admitted,
+            dict(zip(FOLDING, reached, strict=True)),
+            tuple(sorted(one["_id"] for one in policies)),
+            dict(zip(FOLDING, fresh, strict=True)),
+        )
+
+    async def _reached(self, service: str, generation: int) -> dict[int, Reached]:
+        prefix = f"g{generation}/"
+        shown = {"offset": 1, "decided": 1}
+        found = await self._all(f"{service}_positions", {"_id": {"$regex": f"^{prefix}"}}, shown)
+        return {
+            int(one["_id"].removeprefix(prefix)): Reached(int(one["offset"]), int(one.get("decided", 0)))
+            for one in found
+        }
+
+    async def _admitted(self, inbox: int, log: int) -> dict[int, Admitted]:
+        prefix = f"{inbox}/"
+        found = await self._all("admission_positions", {"_id": {"$regex": f"^{prefix}"}})
+        return {
+            int(one["_id"].removeprefix(prefix)): Admitted(
+                int(one["offset"]), {int(p): int(end) for p, end in one.get("ends", {}).get(str(log), {}).items()}
+            )
+            for one in found
+        }
+
+    async def _clock(self, service: str, generation: int) -> datetime | None:
+        of = CLOCKS[service]
+        name = f"{freshness_collection(service)}_g{generation}"
+        found = await self._all(name, {"_id": {"$gte": f"{of}/", "$lt": f"{of}0"}}, {"as_of": 1})
+        clocks: list[datetime] = [one["as_of"] for one in found if one.get("as_of") is not None]
+        return max(clocks, default=None)
+
+    async def _all(self, name: str, query: Document, shown: Mapping[str, int] | None = None) -> list[Document]:
+        found: list[Document] = await self._database[name].find(query, shown).max_time_ms(MAX_QUERY_MS).to_list(None)
+        return found
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    async with transient_errors():
+        try:
+            yield
+        except ExecutionTimeout as error:
+            raise TooSlow("the query did not end in time") from error
+
+
+def is_owner(reps: Sequence[str]) -> dict[str, Any]:
+    """The condition that one of these representatives owns a customer."""
+    return {"owned_by": {"$in": list(reps)}}

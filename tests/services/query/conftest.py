@@ -1,0 +1,25 @@
+"""One running world for all that only read it."""
+
+from collections.abc import Iterator
+
+import pytest
+from anyio.from_thread import BlockingPortal
+
+from local.stack.backing import Backing
+from tests.conftest import _delete_topics
+from tests.services.query.stand import Stand, history, standing
+
+
+@pytest.fixture(scope="package")
+def stand(stack: Backing, portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    """The services with the API, fed with a small history, all of which shows."""
+    with portal.wrap_async_context_manager(standing(stack, tmp_path_factory.mktemp("query"))) as made:
+        events = history()
+        for begin in range(0, len(events), 200):
+            answer = made.post(events[begin : begin + 200])
+            assert not answer["refused"], [one for one in answer["events"] if one["status"] == "refused"][:3]
+            made.positions.append(answer["position"])
+        for position in made.positions:
+            made.settle({"position": position})
+        yield made
+    portal.call(_delete_topics, stack.kafka_bootstrap, made.environment["GUANXI_TOPIC_PREFIX"])
