@@ -1,4 +1,4 @@
-"""What is told on guanxi.changes: a CloudEvent for each record folded (reading.md, Changes and Exactly 1, 2, 6).
+"""What is told on guanxi.changes: a CloudEvent for each record folded (docs/changes.md).
 
 A fact is told thin: which sections it touches. An accepted decision is told with its public fields. All of it follows
 from the log's prefix: no clock, no batch, nothing of the process.

@@ -1,5 +1,5 @@
 """The feed as the log processor sees it: it folds all facts of customers and the accepted decisions of every service,
-and decides nothing (reading.md, Changes).
+and decides nothing (docs/changes.md).
 
 What is told of a record is made of the state right after it (changes.py). Rows: a line of the timeline for each record,
 a movement for each change of the tier shown; what a customer is found by stands in its own document.

@@ -1,4 +1,4 @@
-"""Planted bugs of what is told of the records folded (reading.md, Exactly 1 to 6)."""
+"""Planted bugs of what is told of the records folded (docs/changes.md)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

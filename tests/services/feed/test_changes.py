@@ -1,4 +1,4 @@
-"""What is told on guanxi.changes (reading.md, Exactly 1, 2, 5, 6)."""
+"""What is told on guanxi.changes (docs/changes.md)."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

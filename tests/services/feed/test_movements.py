@@ -1,4 +1,4 @@
-"""Movements between tiers: which held on a day, and which of them was known when (reading.md, Exactly 7)."""
+"""Movements between tiers: which held on a day, and which of them was known when (docs/changes.md)."""
 
 from datetime import date, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The 202 says where on the inbox a request's events stand (reading.md: read your writes)."""
+"""The 202 says where on the inbox a request's events stand (docs/readers.md: read your writes)."""
 
 from pathlib import Path
 
