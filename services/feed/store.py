@@ -4,12 +4,14 @@ from typing import Any
 
 from services.feed.domain import CUSTOMERS, OTHERS
 from services.feed.rules.state import MOVEMENTS, TIMELINE
-from shared.mongo.schema import Index, Name, Schema, View
+from shared.mongo.schema import Index, Name, Schema, View, keys
 from shared.mongo.states import freshness_collection, marks_collection
 
 Json = dict[str, Any]
 MARKS_KEPT_SECONDS = 31 * 86_400
 """A day longer than guanxi.changes keeps what they lead to."""
+KNOWN = ("from_on", "recorded_at", "ended_at")
+"""What says on which days a movement held, and since when that is known."""
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation", "incomplete_since")
 
 
@@ -45,5 +47,9 @@ SCHEMA = Schema(
         View("search", CUSTOMERS, search_pipeline),
         View("timeline", TIMELINE, whole),
         View("movements", MOVEMENTS, whole),
+        View("timeline_keys", TIMELINE, keys({"customer": -1, "offset": -1})),
+        View("movement_keys", MOVEMENTS, keys({"customer": 1, "version": 1})),
+        View("movement_keys_by_day", MOVEMENTS, keys({"from_on": 1, "to_on": 1, "_id": 1}, "customer")),
+        View("movement_keys_by_end", MOVEMENTS, keys({"to_on": -1, "_id": -1}, "customer", *KNOWN)),
     ),
 )

@@ -5,6 +5,10 @@ MAX_SIZE = 500
 DEFAULT_SIZE = 50
 MAX_IDS = 100
 """Ids that one request may name: each is a look-up, and the head of a request has 16 KiB."""
+MAX_TEXT_CHARS = 100
+"""Of a text that is looked for."""
+MAX_LINES = 50
+"""Lines of the timeline shown with a customer, the latest; all of them are in timeline."""
 MAX_PARENTS = 2_000
 """Ids that one page looks through for rows: a page may end before it is full, never before it says where to go on."""
 MAX_OWNED = 20_000

@@ -8,7 +8,9 @@ READ = ("find",)
 _VIEWS = (
     *("customers", "tier_history", "tier_totals", "customer_keys", "customer_keys_by_net", "decision_keys"),
     *("engagement", "contact_plan", "concerns", "tier_care", "staffing", "rep_weeks", "goals"),
-    *("owned_keys", "plan_keys", "concern_keys", "representative_keys"),
+    *("owned_keys", "plan_keys", "concern_keys", "representative_keys", "proposal_keys"),
+    *("timeline", "movements", "search"),
+    *("timeline_keys", "movement_keys", "movement_keys_by_day", "movement_keys_by_end"),
 )
 _STANDING = (
     *("admission_positions", "tiering_positions", "engagement_positions", "feed_positions"),

@@ -7,6 +7,7 @@ from services.tiering.views.customers import customers_pipeline
 from services.tiering.views.history import history_pipeline
 from services.tiering.views.quality import quality_pipeline
 from services.tiering.views.totals import totals_pipeline
+from shared.events.types import TIERS
 from shared.mongo.schema import Index, Schema, View, keys
 from shared.mongo.states import freshness_collection
 
@@ -25,6 +26,9 @@ POLICY_SHAPE: Json = {
 }
 """Every process decides by what stands there, so what is no policy must not come in."""
 
+PROPOSED = {"proposed_tier": TIERS[-1]}
+"""No other tier is ever proposed (domain.md, Proposals)."""
+
 SCHEMA = Schema(
     service="tiering",
     collections=(CUSTOMERS, OTHERS, HISTORY, freshness_collection("tiering")),
@@ -33,6 +37,7 @@ SCHEMA = Schema(
         Index(CUSTOMERS, ("partition", "review_at")),
         Index(CUSTOMERS, ("tier", "net_order", "_id")),
         Index(CUSTOMERS, ("account_manager", "_id")),
+        Index(CUSTOMERS, ("proposed_tier", "_id"), partial={"proposed_tier": {"$gt": ""}}),
         Index(HISTORY, ("customer", "effective_on", "version"), unique=True),
     ),
     dropped=(
@@ -48,6 +53,7 @@ SCHEMA = Schema(
         View("tier_totals", CUSTOMERS, totals_pipeline),
         View("customer_keys", CUSTOMERS, keys({"_id": 1}, "account_manager")),
         View("customer_keys_by_net", CUSTOMERS, keys({"net_order": -1, "_id": -1}, "tier")),
+        View("proposal_keys", CUSTOMERS, keys({"_id": 1}, "account_manager", among=PROPOSED)),
         View("decision_keys", HISTORY, keys({"customer": 1, "effective_on": 1, "version": 1})),
     ),
     validators={"policies": POLICY_SHAPE},

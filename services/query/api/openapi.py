@@ -8,7 +8,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from services.query.api import rows
 from services.query.api.problems import CODES
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Filter, Kind, Resource, Table, fields_of
-from services.query.limits import DEFAULT_SIZE, MAX_SIZE, MAX_WAIT_SECONDS
+from services.query.limits import DEFAULT_SIZE, MAX_SIZE, MAX_TEXT_CHARS, MAX_WAIT_SECONDS
 from shared.events.types import MAX_ID_CHARS, TIERS
 from shared.problems import MEDIA_TYPE
 
@@ -35,6 +35,7 @@ _KINDS: dict[Kind, Json] = {
     Kind.DAY: {"type": "string", "format": "date"},
     Kind.INSTANT: {"type": "string", "format": "date-time"},
     Kind.MONEY: {"type": "string", "pattern": r"^-?[0-9]{1,18}(\.[0-9]{1,4})?$"},
+    Kind.TEXT: {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_CHARS},
     Kind.WEEK: {"type": "string", "pattern": r"^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$"},
 }
 _STRING: Json = {"type": "string"}
@@ -120,7 +121,7 @@ def _customer() -> Json:
     parts: Json = {}
     for name, row in INCLUDES.items():
         part = {"$ref": _REF.format(model=row.__name__)}
-        many = name in {"history", "concerns", "goals"}
+        many = name in {"history", "concerns", "goals", "timeline"}
         parts[name] = {"type": "array", "items": part} if many else {"oneOf": [part, {"type": "null"}]}
     data = {"allOf": [{**data, "unevaluatedProperties": True}], "properties": parts}
     return _operation("getCustomer", "One customer.", [_path("id"), include, *_always(fields_of(rows.Customer))], data)

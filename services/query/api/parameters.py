@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from services.query.api.problems import refusal
 from services.query.api.resources import Filter, Kind, Order, Resource
-from services.query.limits import DEFAULT_SIZE, MAX_IDS, MAX_SIZE, MAX_WAIT_SECONDS
+from services.query.limits import DEFAULT_SIZE, MAX_IDS, MAX_SIZE, MAX_TEXT_CHARS, MAX_WAIT_SECONDS
 from shared.events.nearest import nearest
 from shared.events.types import MAX_ID_CHARS, TIERS
 
@@ -94,14 +94,17 @@ def read_list(resource: Resource, asked: Given, places: int = 2) -> Asked:
     keys: Document = dict(order.needed)
     of_rows: Document = {name: {"$gt": ""} for name in resource.leads}
     conditions: list[Document] = []
-    for name, values in filtered.items():
+    read = {name: _read(name, order.filters[name], values, places) for name, values in filtered.items()}
+    for name, value in read.items():
         filter_ = order.filters[name]
         if filter_.beside is not None and filter_.beside not in filtered:
             raise refusal(
                 "filter_not_indexed", f"{name} is served by an index together with {filter_.beside} only; add it"
             )
-        condition = _condition(name, filter_, values, places)
-        if filter_.of_row:
+        condition = {"$in": value} if filter_.many else {filter_.op: value}
+        if filter_.meets is not None:
+            conditions.append(filter_.meets(read))
+        elif filter_.of_row:
             of_rows.setdefault(filter_.field, {}).update(condition)
         else:
             keys.pop(filter_.field, None)
@@ -137,11 +140,11 @@ def _order(resource: Resource, sort: str | None, filtered: Given) -> Order:
     raise refusal("filter_not_indexed", f"no index serves {', '.join(filtered)} in this order; possible are {possible}")
 
 
-def _condition(name: str, filter_: Filter, values: Sequence[str], places: int) -> Document:
+def _read(name: str, filter_: Filter, values: Sequence[str], places: int) -> Any:
     if len(values) > MAX_IDS:
         raise refusal("bad_value", f"{name} is given {len(values)} times; {MAX_IDS} at most", parameter=name)
     read = [value_of(name, filter_, value, places) for value in values]
-    return {"$in": read} if filter_.many else {filter_.op: read[0]}
+    return read if filter_.many else read[0]
 
 
 def value_of(name: str, filter_: Filter, text: str, places: int = 2) -> Any:
@@ -167,6 +170,7 @@ _TEXTS: Mapping[Kind, tuple[Callable[[str], object], str]] = {
     Kind.TIER: (TIERS.__contains__, f"one of {', '.join(TIERS)}"),
     Kind.STATUS: (_STATUSES.__contains__, f"one of {', '.join(_STATUSES)}"),
     Kind.MONEY: (_MONEY.fullmatch, "an amount such as 1234.50"),
+    Kind.TEXT: (lambda text: 0 < len(text) <= MAX_TEXT_CHARS, f"a text of 1 to {MAX_TEXT_CHARS} characters"),
     Kind.WEEK: (_WEEK.fullmatch, "an ISO week such as 2026-W47"),
 }
 """Whether a text is of a kind, and what is."""

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
+from services.feed.views.search import MAX_FOUND, search_filter
 from services.ingest.questions import fate_of, verdicts_at
-from services.query.limits import MAX_HISTORY
+from services.query.api.resources import line_in_full
+from services.query.limits import MAX_HISTORY, MAX_LINES
 from services.query.standing import FOLDING, Standing, Wait
 from services.query.store import Reader
 from services.tiering.questions import as_of_day, base_currency, policies_by_version
@@ -50,6 +53,8 @@ class Questions:
                 return sorted(found, key=lambda one: (one["source"], one["concern_id"]))
             case "goals":
                 return await self._goals(customer, engagement)
+            case "timeline":
+                return await self._timeline(customer, generations["feed"])
         view = {"engagement": "engagement", "plan": "contact_plan"}[name]
         found = await self._reader.read(view, engagement, [{"_id": customer}])
         return found[0] if found else None
@@ -62,14 +67,29 @@ class Questions:
         found = await self._reader.read("goals", generation, [{"subject": subject}])
         return sorted(found, key=lambda one: (one["scope"], one["metric"]))
 
-    async def table(self, name: str, generations: Generations, values: Mapping[str, Any]) -> list[Document]:
-        """The rows of a table (resources.TABLES)."""
+    async def _timeline(self, customer: str, generation: int) -> list[Document]:
+        conditions = [{"customer": customer}]
+        found = await self._reader.read("timeline_keys", generation, conditions, MAX_LINES)
+        lines = await self._reader.read("timeline", generation, [{"_id": {"$in": [one["_id"] for one in found]}}])
+        return [line_in_full(one) for one in sorted(lines, key=lambda one: one["offset"], reverse=True)]
+
+    async def table(
+        self, name: str, generations: Generations, values: Mapping[str, Any], only: Sequence[Document]
+    ) -> list[Document]:
+        """The rows of a table (resources.TABLES); only: conditions on the customers of one that is not of all rows."""
         engagement = generations["engagement"]
         match name:
             case "goals":
                 return await self._goals(values["subject"], engagement)
             case "boards/tiers":
                 return await self._tiers(generations["tiering"])
+            case "boards/movements":
+                return await self._flows(generations["feed"], values["from_on_after"], values["from_on_before"])
+            case "search":
+                looked_for = search_filter(values["q"])
+                if looked_for is None:
+                    return []
+                return await self._reader.read("search", generations["feed"], [looked_for, *only], MAX_FOUND)
             case "boards/coverage":
                 return await self._coverage(engagement, values["week"])
         view = {"staffing": "staffing", "boards/satisfaction": "tier_care"}[name]
@@ -87,6 +107,26 @@ class Questions:
             }
             for tier in reversed(TIERS)
         ]
+
+    async def _flows(self, generation: int, after: str, before: str) -> list[Document]:
+        """Rows by tiers, the highest that was left first."""
+        pipeline: list[Document] = [
+            {"$match": {"from_on": {"$gt": after, "$lt": before}}},
+            {
+                "$group": {
+                    "_id": {"from": "$from", "to": "$to"},
+                    "customers": {"$sum": 1},
+                    "net": {"$sum": {"$toDecimal": "$net_365d"}},
+                }
+            },
+        ]
+        unit = Decimal(1).scaleb(-await self.places())
+        found = await self._reader.group("movements", generation, pipeline)
+        rows = [
+            {**one["_id"], "customers": one["customers"], "net_365d": str(Decimal(str(one["net"])).quantize(unit))}
+            for one in found
+        ]
+        return sorted(rows, key=lambda one: (-TIERS.index(one["from"]), -TIERS.index(one["to"])))
 
     async def _coverage(self, generation: int, week: str) -> list[Document]:
         count: Document = {

@@ -4,11 +4,12 @@ A page is read in two steps, each by an index: the ids of a view of keys, which 
 of those ids. An id may have several rows (a customer's concerns) or none; `leaf` is their order beneath it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from services.feed.rules.lines import OPEN
 from services.query.api import rows
 from shared.events.types import TIERS
 from shared.keys import Scope
@@ -24,6 +25,7 @@ class Kind(Enum):
     STATUS = "status"
     DAY = "day"
     INSTANT = "instant"
+    TEXT = "text"
     MONEY = "money"
     WEEK = "week"
 
@@ -32,6 +34,7 @@ class Kind(Enum):
 class Filter:
     """One query parameter. field: of the view of keys, or with `of_row` of the rows; op: MongoDB's comparison; beside:
     a filter that must be given too, since its index leads to this one; many: may be repeated, any of the values.
+    meets: in place of field and op, the condition that the values of all the filters given make.
     """
 
     field: str
@@ -41,6 +44,7 @@ class Filter:
     of_row: bool = False
     many: bool = False
     about: str = ""
+    meets: Callable[[Mapping[str, Any]], Document] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class Resource:
     """Fields of a row that hold a text and lead to the index by which rows are found: said to be some, where no filter
     says which."""
     cost: float = 2.0
+    written_out: Callable[[Document], Document] = dict
+    """A row in full, from one that is stored small."""
 
     @property
     def path(self) -> str:
@@ -106,6 +112,34 @@ def fields_of(row: type[rows.Row]) -> tuple[str, ...]:
 _ID = {"_id": 1}
 _CUSTOMER = Filter("_id", about="the customer's id; repeat it for several", many=True)
 _OWNED_BY = Filter("owned_by", about="an account or product manager's id")
+_KNOWN_AT = Filter("recorded_at", Kind.INSTANT, "$lte", of_row=True, about="only what was on the log by then")
+
+
+def _held(values: Mapping[str, Any]) -> Document:
+    """Of each customer the movement that held on the day `on`; with `known_at`, by what was on the log by then: an end
+    that came later was not known, and the movement held on.
+    """
+    begun = {"from_on": {"$lte": values["on"]}}
+    if "known_at" not in values:
+        return {**begun, "to_on": {"$gte": values["on"]}}
+    known = values["known_at"]
+    runs = [{"to_on": {"$gte": values["on"]}}, {"ended_at": {"$gt": known}}]
+    return {**begun, "recorded_at": {"$lte": known}, "$or": runs}
+
+
+def line_in_full(row: Document) -> Document:
+    """A line of the timeline with what its absent fields mean."""
+    return {"revision": 1, "backfill": False, **row}
+
+
+def _movement_in_full(row: Document) -> Document:
+    return {**row, "to_on": None if row["to_on"] == OPEN else row["to_on"]}
+
+
+def _nothing_more(_: Mapping[str, Any]) -> Document:
+    """For what another filter's condition holds already."""
+    return {}
+
 
 RESOURCES = (
     Resource(
@@ -149,18 +183,77 @@ RESOURCES = (
                     "customer": Filter("customer"),
                     "effective_on_after": Filter("effective_on", Kind.DAY, "$gt", beside="customer"),
                     "effective_on_before": Filter("effective_on", Kind.DAY, "$lt", beside="customer"),
+                    "known_at": replace(_KNOWN_AT, beside="customer"),
+                },
+            ),
+        ),
+        owner_key="customer",
+    ),
+    Resource(
+        "proposals",
+        "Customers that await an approval for strategic.",
+        rows.Customer,
+        "customers",
+        ("tiering",),
+        (Order("customer", "proposal_keys", _ID, {"account_manager": Filter("account_manager")}),),
+    ),
+    Resource(
+        "timeline",
+        "What happened to a customer, the latest first: facts and decisions.",
+        rows.Line,
+        "timeline",
+        ("feed",),
+        (
+            Order(
+                "-customer",
+                "timeline_keys",
+                {"customer": -1, "offset": -1},
+                {
+                    "customer": Filter("customer"),
+                    "kind": Filter("kind", Kind.TEXT, beside="customer", of_row=True, about="such as visit.logged"),
+                    "known_at": replace(_KNOWN_AT, beside="customer"),
+                },
+            ),
+        ),
+        owner_key="customer",
+        one_of=("customer",),
+        written_out=line_in_full,
+    ),
+    Resource(
+        "movements",
+        "Changes of the tier shown, each with the days on which it held; with `on`, each customer's on that day.",
+        rows.Movement,
+        "movements",
+        ("feed",),
+        (
+            Order("customer", "movement_keys", {"customer": 1, "version": 1}, {"customer": Filter("customer")}),
+            Order(
+                "from_on",
+                "movement_keys_by_day",
+                {"from_on": 1, "to_on": 1, "_id": 1},
+                {
+                    "from_on_after": Filter("from_on", Kind.DAY, "$gt"),
+                    "from_on_before": Filter("from_on", Kind.DAY, "$lt"),
+                },
+            ),
+            Order(
+                "-to_on",
+                "movement_keys_by_end",
+                {"to_on": -1, "_id": -1},
+                {
+                    "on": Filter("to_on", Kind.DAY, meets=_held, about="the movement that held on this day"),
                     "known_at": Filter(
                         "recorded_at",
                         Kind.INSTANT,
-                        "$lte",
-                        beside="customer",
-                        of_row=True,
-                        about="only decisions on the log by then",
+                        beside="on",
+                        meets=_nothing_more,
+                        about="by the decisions that were on the log by then",
                     ),
                 },
             ),
         ),
         owner_key="customer",
+        written_out=_movement_in_full,
     ),
     Resource(
         "contact-plan",
@@ -265,6 +358,8 @@ class Table:
     needed: tuple[str, ...] = ()
     all_rows: bool = True
     """Whether it is a figure over all customers, for keys that may read them all."""
+    subject: str | None = None
+    """The parameter that names a customer or representative, who must be one of the key's."""
     scope: Scope = Scope.CUSTOMERS_READ
     cost: float = 20.0
 
@@ -288,7 +383,29 @@ TABLES = (
         {"subject": Filter("subject", about="the id of the customer or representative")},
         needed=("subject",),
         all_rows=False,
+        subject="subject",
         cost=5.0,
+    ),
+    Table(
+        "search",
+        "Customers of whose name each word of the question begins a word, or whose id begins with it; 50 at most.",
+        rows.Found,
+        ("feed",),
+        {"q": Filter("q", Kind.TEXT, about="some words, or the beginning of an id")},
+        needed=("q",),
+        all_rows=False,
+        cost=2.0,
+    ),
+    Table(
+        "boards/movements",
+        "Changes of the tier shown that took effect after one day and before another, by the tiers.",
+        rows.Flow,
+        ("feed", "tiering"),
+        {
+            "from_on_after": Filter("from_on", Kind.DAY, "$gt"),
+            "from_on_before": Filter("from_on", Kind.DAY, "$lt"),
+        },
+        needed=("from_on_after", "from_on_before"),
     ),
     Table(
         "staffing", "Visits a week that tiers ask for, against what the roster can do.", rows.Staffing, ("engagement",)
@@ -311,5 +428,6 @@ INCLUDES: Mapping[str, type[rows.Row]] = {
     "concerns": rows.Concern,
     "goals": rows.Goal,
     "plan": rows.Planned,
+    "timeline": rows.Line,
 }
 """What `customers/{id}?include=` adds."""

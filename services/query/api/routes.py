@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -210,17 +210,13 @@ class Api:
 
     async def _list(self, resource: Resource, asking: Asking) -> Response:
         asked = read_list(resource, asking.asked, await self.questions.places())
+        self._times(asking.asked)
         seen = self._seen(asking, resource.services, confidential=resource.confidential)
         place, generations = self._begin(asked.cursor, asked.query, asking, resource)
         seen = replace(seen, generations={**seen.generations, **generations})
         if place is None and (same := unchanged(asking.request, seen)):
             return same
-        only: list[Document] = []
-        if asking.rows.representatives is not None:
-            theirs: Sequence[str] = asking.rows.representatives
-            if resource.rows_of == "customer":
-                theirs = await rights.owned(asking.rows, self.reader, asking.standing.generations)
-            only = [{resource.owner_key: {"$in": list(theirs)}}]
+        only = await self._only(resource.owner_key, asking, resource.rows_of)
         reader = self.confidential if resource.confidential else self.reader
         generation = generations[resource.services[0]]
         page = await read_page(reader, resource, asked, generation, place, only)
@@ -235,8 +231,17 @@ class Api:
                 if name not in {"cursor", "after"}
             ]
             asking.headers["Link"] = f'<{resource.path}?{urlencode([*query, ("cursor", token)])}>; rel="next"'
-        data = [shown(row, asked.fields) for row in page.rows]
+        data = [shown(resource.written_out(row), asked.fields) for row in page.rows]
         return answer(asking.request, seen, data, {"size": asked.size, "next": token}, asking.headers)
+
+    async def _only(self, owner_key: str, asking: Asking, rows_of: str = "customer") -> list[Document]:
+        """The condition that a row is the key's own, where it may not read all."""
+        theirs: Sequence[str] | None = asking.rows.representatives
+        if theirs is None:
+            return []
+        if rows_of == "customer":
+            theirs = await rights.owned(asking.rows, self.reader, asking.standing.generations)
+        return [{owner_key: {"$in": list(theirs)}}]
 
     def _begin(
         self, token: str | None, query: str, asking: Asking, resource: Resource
@@ -281,12 +286,13 @@ class Api:
             for name, values in asking.asked.items()
             if name in table.parameters
         }
-        if not table.all_rows:
-            await self._check_subject(values["subject"], asking)
+        if table.subject is not None:
+            await self._check_subject(values[table.subject], asking)
         seen = self._seen(asking, table.services)
         if same := unchanged(asking.request, seen):
             return same
-        found = await self.questions.table(table.name, asking.standing.generations, values)
+        only = await self._only("_id", asking) if table.subject is None else []
+        found = await self.questions.table(table.name, asking.standing.generations, values, only)
         return answer(asking.request, seen, [shown(row, wanted) for row in found], None, asking.headers)
 
     async def _check_subject(self, subject: str, asking: Asking) -> None:
@@ -301,7 +307,7 @@ class Api:
         include = one(asking.asked, "include")
         includes = fields(include, tuple(INCLUDES), "include") if include is not None else ()
         await rights.check_customer(customer, asking.rows, self.reader, asking.standing.generations)
-        seen = self._seen(asking, ("tiering", "engagement") if includes else ("tiering",))
+        seen = self._seen(asking, FOLDING if includes else ("tiering",))
         if same := unchanged(asking.request, seen):
             return same
         row, *parts = await asyncio.gather(
@@ -316,20 +322,24 @@ class Api:
             data[name] = [shown(one, names) for one in part] if isinstance(part, list) else part and shown(part, names)
         return answer(asking.request, seen, data, None, asking.headers)
 
-    async def _explanation(self, asking: Asking) -> Response:
-        customer = path_id(asking.request.path_params["id"])
-        check_names(asking.asked, {"on", "known_at", *ALWAYS})
-        wanted = fields(one(asking.asked, "fields"), fields_of(Explanation))
-        now = self.now()
-        known_at, on = one(asking.asked, "known_at"), one(asking.asked, "on")
+    def _times(self, asked: Given) -> tuple[date | None, datetime | None]:
+        """`on` and `known_at`, neither of which may be to come."""
+        now, on, known_at = self.now(), one(asked, "on"), one(asked, "known_at")
         known = None if known_at is None else instant("known_at", known_at)
         if known is not None and known > now:
             raise refusal("on_in_future", "known_at has not come yet; leave it out for what is known now")
         held = None if on is None else day("on", on)
-        if held is None and known is not None:
-            held = known.astimezone(self.zone).date()
         if held is not None and held > now.astimezone(self.zone).date():
             raise refusal("on_in_future", f"{held} has not come yet; without on it says what holds now")
+        return held, known
+
+    async def _explanation(self, asking: Asking) -> Response:
+        customer = path_id(asking.request.path_params["id"])
+        check_names(asking.asked, {"on", "known_at", *ALWAYS})
+        wanted = fields(one(asking.asked, "fields"), fields_of(Explanation))
+        held, known = self._times(asking.asked)
+        if held is None and known is not None:
+            held = known.astimezone(self.zone).date()
         await rights.check_customer(customer, asking.rows, self.reader, asking.standing.generations)
         seen = self._seen(asking, ("tiering",))
         if same := unchanged(asking.request, seen):

@@ -117,6 +117,61 @@ class Decision(Row):
     recorded_at: datetime
 
 
+class Line(Row):
+    """A line of a customer's timeline: a fact or a decision, in no language (docs/changes.md)."""
+
+    customer: str
+    kind: Annotated[str, Field(description="its type without guanxi. and .v1", examples=["visit.logged"])]
+    occurred_at: datetime
+    recorded_at: Annotated[datetime, Field(description="when it came to the log")]
+    offset: Annotated[int, Field(description="where on the customer's partition of the log it stands")]
+    source: str
+    event: str
+    record: Annotated[list[str] | None, Field(description="the business id of its record, where it has one")]
+    revision: int
+    replaces: Annotated[Json | None, Field(description="the revision that it replaces, and where that stands")]
+    revised: Annotated[Json | None, Field(description="the revision that has replaced it")]
+    voided: Annotated[Json | None, Field(description="the revision that has voided it")]
+    actor: Annotated[str | None, Field(description="who entered it upstream")]
+    key_id: Annotated[str | None, Field(description="API key by which it came")]
+    backfill: bool
+    shows: Annotated[Json | None, Field(description="amounts, days, kinds, ids; no texts and nothing confidential")]
+
+
+class Movement(Row):
+    """A change of the tier shown, with the days on which the new one held."""
+
+    customer: str
+    version: int
+    from_tier: Annotated[Tier, Field(alias="from")]
+    to_tier: Annotated[Tier, Field(alias="to")]
+    from_on: date
+    to_on: Annotated[date | None, Field(description="the last day on which it held; null while it holds")]
+    recorded_at: datetime
+    ended_at: Annotated[datetime | None, Field(description="when its end came to the log")]
+    net_365d: Money | None
+    policy: str
+    policy_version: int
+    region: str | None
+    account_manager: str | None
+
+
+class Flow(Row):
+    """Customers that went from a tier to another."""
+
+    from_tier: Annotated[Tier, Field(alias="from")]
+    to_tier: Annotated[Tier, Field(alias="to")]
+    customers: int
+    net_365d: Annotated[Money, Field(description="of these customers, each as of its change")]
+
+
+class Found(Row):
+    """A customer that a search found."""
+
+    customer: str
+    name: str | None
+
+
 class Owners(Row):
     """Who owns a customer."""
 

@@ -28,6 +28,7 @@ SETTLE_TRIES = 4
 REPS = ("R-1", "R-2", "R-3")
 STRANGE = ("C/slash", "客户-一号", "C😀", "C 001", "C%2F", "C+1", "C&d=1")
 """Ids that a path has to carry."""
+GREAT = "C-great"
 KEYS: Mapping[str, tuple[Sequence[str], str]] = {
     "all": (list(Scope), "all"),
     "reader": (["customers:read"], "all"),
@@ -161,7 +162,20 @@ def history() -> list[Json]:
                     "tier.overridden", customer, f"o-{name}", 30, tier="partner", expires_on=on(100), reason="合作伙伴"
                 )
             )
-    return events
+    return [*events, *great_customer()]
+
+
+def great_customer() -> list[Json]:
+    """One that awaits an approval for strategic."""
+    bought = {"purchase_id": "p-great", "amount": "100000000.00", "margin_rate": "0.40"}
+    invoice = {"invoice_id": "i-great", "amount": "1000.00", "due_on": on(-20)}
+    rated = dict.fromkeys(("strategic_fit", "market_standing", "share_of_wallet"), 10)
+    return [
+        sent("purchase.recorded", GREAT, "p-great", 30, **bought),
+        sent("invoice.issued", GREAT, "i-great", 29, **invoice),
+        sent("invoice.paid", GREAT, "paid-great", 25, invoice_id="i-great", paid_on=on(-25)),
+        sent("account.rated", GREAT, "r-great", 20, rated_by="R-1", approved_by="R-2", **rated),
+    ]
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Resource, 
 from services.query.api.rows import Customer, Explanation, Fate, Row
 from services.query.limits import MAX_IDS, MAX_SIZE
 from shared.positions import Mark, Of, decode, encode
-from tests.services.query.stand import CUSTOMERS, KEYS, STRANGE, Stand, sent
+from tests.services.query.stand import CUSTOMERS, GREAT, KEYS, STRANGE, Stand, on, sent
 
 Json = dict[str, Any]
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -29,6 +29,9 @@ NEEDED: dict[str, Json] = {
     "rep-weeks": {"representative": "R-1"},
     "goals": {"subject": "C-000"},
     "boards/coverage": {"week": WEEK},
+    "boards/movements": {"from_on_after": "2000-01-01", "from_on_before": "2999-01-01"},
+    "search": {"q": "客户"},
+    "timeline": {"customer": "C-001"},
 }
 SINGLE = {
     "customers/{id}": ("/v1/customers/C-001", "customers:read"),
@@ -97,6 +100,59 @@ def test_each_filter_and_sort_gives_what_the_view_has(stand: Stand) -> None:
     assert [one["week"] for one in every(stand, "rep-weeks", representative="R-1", size=4)] == sorted(
         one["week"] for one in stand.documents("rep_weeks", {"representative": "R-1"})
     )
+
+
+def test_what_the_feed_has_is_read(stand: Stand) -> None:
+    lines = every(stand, "timeline", customer="C-001", size=2)
+    stored = stand.documents("timeline", {"customer": "C-001"})
+    assert [one["offset"] for one in lines] == sorted((one["offset"] for one in stored), reverse=True)
+    assert [one["offset"] for one in lines if one["kind"] == "visit.logged"] == [
+        one["offset"] for one in every(stand, "timeline", customer="C-001", kind="visit.logged")
+    ]
+    assert stand.get("/v1/customers/C-001", include="timeline").json()["data"]["timeline"] == lines
+    moved = every(stand, "movements", customer="C-001", size=1)
+    assert [one["version"] for one in moved] == sorted(one["version"] for one in moved)
+    assert moved[-1]["to_on"] is None
+    assert every(stand, "movements", size=7, sort="from_on") == sorted(
+        every(stand, "movements"), key=lambda one: (one["from_on"], one["to_on"] or "9999", one["customer"])
+    )
+    flows = stand.get("/v1/boards/movements", **NEEDED["boards/movements"]).json()["data"]
+    assert sum(one["customers"] for one in flows) == len(every(stand, "movements"))
+
+
+@pytest.mark.parametrize("asked", ["on", "known_at"])
+def test_the_tier_of_a_day_is_the_same_by_movements_and_by_decisions(asked: str, stand: Stand) -> None:
+    decisions = sorted(stand.documents("tier_history"), key=lambda one: (one["customer"], one["version"]))
+    times = sorted({one["recorded_at"] for one in decisions})
+    instants = [times[0], times[len(times) // 2], datetime.now(UTC)]
+    for days_ago in (0, 1, 29, 30, 31, 39, 40, 41, 400):
+        day = on(-days_ago)
+        for instant in instants if asked == "known_at" else [None]:
+            held: dict[str, str] = {}
+            for one in decisions:
+                told = instant is None or one["recorded_at"] <= instant
+                if told and one["kind"] == "changed" and one["effective_on"] <= day:
+                    held[one["customer"]] = one["to"]
+            known = {} if instant is None else {"known_at": instant.isoformat()}
+            found = every(stand, "movements", size=40, on=day, **known)
+            assert len(found) == len({one["customer"] for one in found})
+            assert {one["customer"]: one["to"] for one in found} == held
+
+
+def test_a_question_finds_names_and_ids(stand: Stand) -> None:
+    def found(question: str, key: str = "all") -> set[str]:
+        return {one["customer"] for one in stand.get("/v1/search", key, q=question).json()["data"]}
+
+    assert found("c-01") == {f"C-01{digit}" for digit in range(10)}
+    assert "客户-一号" in found("客户-一")
+    assert found("!?") == found("户客") == set()
+    own = {one["_id"] for one in stand.documents("engagement", {"owned_by": "R-1"})}
+    assert found("c-01", "own") == {f"C-01{digit}" for digit in range(10)} & own
+
+
+def test_a_proposal_is_listed_until_it_ends(stand: Stand) -> None:
+    assert ids(stand, "proposals") == [GREAT]
+    assert ids(stand, "proposals", "own") == []
 
 
 def every(stand: Stand, name: str, key: str = "all", **asked: Any) -> list[Json]:
@@ -239,6 +295,14 @@ BAD: list[tuple[str, str, str]] = [
     ("/v1/rep-weeks", "filter_missing", "week"),
     ("/v1/rep-weeks?week=2026-W54", "bad_value", "2026-W47"),
     ("/v1/rep-weeks?team=east", "filter_missing", "week"),
+    ("/v1/timeline", "filter_missing", "customer"),
+    ("/v1/timeline?kind=visit.logged", "filter_missing", "customer"),
+    ("/v1/movements?known_at=2026-03-05T00:00:00Z", "filter_not_indexed", "on"),
+    ("/v1/movements?on=2026-03-05&customer=C-001", "filter_not_indexed", "possible"),
+    ("/v1/movements?on=9999-12-31", "on_in_future", "without on"),
+    ("/v1/search", "filter_missing", "q"),
+    (f"/v1/search?q={'x' * 101}", "bad_value", "100"),
+    ("/v1/boards/movements?from_on_after=2026-01-01", "filter_missing", "from_on_before"),
     ("/v1/goals", "filter_missing", "subject"),
     ("/v1/boards/coverage", "filter_missing", "week"),
     ("/v1/boards/tiers?tier=general", "unknown_parameter", "there are"),

@@ -18,6 +18,8 @@ from pymongo import MongoClient
 from starlette.applications import Starlette
 
 from services.engagement.store import SCHEMA as ENGAGEMENT
+from services.feed.rules.lines import OPEN
+from services.feed.store import SCHEMA as FEED
 from services.ingest.store import SCHEMA as INGEST
 from services.query.api.cursors import Seals
 from services.query.api.paging import Place, ranges
@@ -39,9 +41,10 @@ from tests.services.query.stand import POLICY
 Json = dict[str, Any]
 pytestmark = pytest.mark.real
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SERVICES = {"tiering": TIERING, "engagement": ENGAGEMENT}
+SERVICES = {"tiering": TIERING, "engagement": ENGAGEMENT, "feed": FEED}
+ROWS_IN = {"tiering": ("tiering", "tier_history"), "engagement": ("engagement",), "feed": ("movements",)}
 TIER = ("strategic", "partner", "priority", "general", "potential")
-PAGED = [(resource, order) for resource in RESOURCES if resource.name != "rep-weeks" for order in resource.orders]
+PAGED = [(resource, order) for resource in RESOURCES if not resource.one_of for order in resource.orders]
 
 
 class Bench:
@@ -112,12 +115,27 @@ def documents(resource: Resource, number: int, values: Json) -> list[tuple[str, 
     customer = f"C{number:04}"
     fresh = {"as_of": NOW, "recorded_at": NOW, "generation": 1, "partition": 0}
     order = values["order"]
+    if resource.services[0] == "feed":
+        moved = [
+            {
+                "_id": f"{customer}/{version}",
+                "customer": customer,
+                "version": version,
+                "from_on": f"2026-01-{1 + (order + version) % 3:02}",
+                "to_on": OPEN if version == values["rows"] else f"2026-02-{1 + order % 3:02}",
+                "from": "general",
+                "to": TIER[order % 5],
+            }
+            for version in range(1, 1 + values["rows"])
+        ]
+        return [("feed", "movements", one) for one in moved]
     if resource.services[0] == "tiering":
         row = {
             "_id": customer,
             "tier": TIER[order % 5],
             "version": 1,
             "net_order": values["net"],
+            "proposed_tier": "strategic",
             "factors": [],
             **fresh,
         }
@@ -155,7 +173,7 @@ def documents(resource: Resource, number: int, values: Json) -> list[tuple[str, 
 
 
 def row_id(resource: Resource, row: Json) -> tuple[Any, ...]:
-    if resource.name == "tier-history":
+    if resource.name in {"tier-history", "movements"}:
         return row["customer"], row["version"]
     return (row.get("customer") or row.get("id"), *(row[name] for name in resource.leaf))
 
@@ -193,9 +211,7 @@ async def walk(
 ) -> None:
     service = resource.services[0]
     # The customers with even numbers stay as they are; odd ones come, go and move between the pages.
-    for _, name in (
-        {(service, "tiering"), (service, "tier_history")} if service == "tiering" else {(service, "engagement")}
-    ):
+    for name in ROWS_IN[service]:
         bench.base(service, name).delete_many({})
     for number, values in enumerate(worlds):
         put(bench, resource, 2 * number, values)
@@ -314,14 +330,16 @@ def conditions() -> list[Any]:
     values = {
         "id": "C0001", "tier": "partner", "status": "lapsed", "day": "2026-03-01",
         "instant": "2026-03-01T00:00:00Z", "money": "10.00", "week": "2026-W10",
+        "text": "visit.logged",
     }  # fmt: skip
     found = []
     for resource in RESOURCES:
         for order in resource.orders:
-            base = {"representative": "R-1"} if resource.one_of else {}
+            base = {resource.one_of[-1]: "C0001"} if resource.one_of else {}
             found.append((resource, order, base))
             for name, one in order.filters.items():
-                asked = {name: values[one.kind.value]} | ({one.beside: "C0001"} if one.beside else {})
+                beside = {one.beside: values[order.filters[one.beside].kind.value]} if one.beside else {}
+                asked = {name: values[one.kind.value], **beside}
                 found.append(
                     (resource, order, asked if not resource.one_of or {*resource.one_of} & {*asked} else base | asked)
                 )
@@ -335,7 +353,10 @@ def test_no_query_reads_a_whole_collection(bench: Bench, resource: Resource, ord
 
     read = read_list(resource, {"sort": [order.name], **{name: [value] for name, value in asked.items()}})
     place = Place(
-        tuple(0 if name in {"net_order", "tier_order", "cadence_days", "version"} else "C" for name in order.sort)
+        tuple(
+            0 if name in {"net_order", "tier_order", "cadence_days", "version", "offset"} else "C"
+            for name in order.sort
+        )
     )
     current = bench.raw["generations"].find_one({"_id": resource.services[0]}) or {}
     for range_ in (*ranges(order.sort, None), *ranges(order.sort, place)):
