@@ -47,6 +47,14 @@ def surveys(on: str, *scores: int, instrument: str = "nps") -> list[Said]:
     return [survey(on, score, instrument) for score in scores]
 
 
+def assess(on: str, person: str, **more: Any) -> Said:
+    return lambda world: world.assess(on, person, **more)
+
+
+def goal(on: str, metric: str, baseline: str, target: str, due_on: str, **more: Any) -> Said:
+    return lambda world: world.goal(on, metric, baseline, target, due_on, **more)
+
+
 @dataclass
 class Given:
     """A customer in a world of its own, and how many decisions there were before the last `when`."""
@@ -79,6 +87,26 @@ class Given:
         """These fields of the contact."""
         contact = self.world.contact()
         assert {name: contact[name] for name in expected} == expected
+        return self
+
+    def shows_relationship(self, **expected: Any) -> "Given":
+        """These fields of the relationship."""
+        relationship = self.row["relationship"]
+        assert {name: relationship[name] for name in expected} == expected
+        return self
+
+    def shows_persons(self, *expected: Expected) -> "Given":
+        """These key persons, in this order, of each these fields."""
+        found = self.row["relationship"]["key_persons"]
+        assert len(found) == len(expected), found
+        for one, wanted in zip(found, expected, strict=True):
+            assert {name: one[name] for name in wanted} == wanted
+        return self
+
+    def shows_goal(self, **expected: Any) -> "Given":
+        """One goal, with these fields."""
+        (one,) = self.row["goals"]
+        assert {name: one[name] for name in expected} == expected
         return self
 
     @property
