@@ -16,6 +16,7 @@ from local.stack.errors import StackError
 from local.stack.paths import REPOSITORY
 from local.stack.services import Services
 from local.stack.supervise import keep_running
+from shared.keys import Scope
 from shared.keys.edit import create_key
 
 app = typer.Typer(add_completion=False)
@@ -67,8 +68,9 @@ async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, 
         elif first_start:
             settings["GUANXI_POLICY"] = os.environ.get("GUANXI_POLICY", str(_POLICY))
         async with Services(servers, say, settings=settings, door_port=port) as services:
-            token = create_key(keys_file, ["*"], now=datetime.now(UTC))[1] if first_start else None
-            say(_endpoints(servers) + "\n" + _first_steps(services.url(), token))
+            now = datetime.now(UTC)
+            token = create_key(keys_file, ["*"], now=now, scopes=list(Scope))[1] if first_start else None
+            say(_endpoints(servers) + "\n" + _first_steps(services.url(), services.url("query"), token))
             urls = {name: services.url(name) for name in services.names}
             with announced(servers.folder, services.environment, urls):
                 raise await keep_running([*servers.parts(), *services.parts()], say)
@@ -81,10 +83,11 @@ def _endpoints(servers: Backing) -> str:
         logs     {servers.logs}""")
 
 
-def _first_steps(door: str, token: str | None) -> str:
+def _first_steps(door: str, api: str, token: str | None) -> str:
     key = token or "<the key printed at the first start; `guanxi keys create` creates another>"
     return textwrap.dedent(f"""\
         door     {door}/v1/events
+        API      {api}/v1/customers
         API key  {key}
 
         Send a first event:
@@ -95,5 +98,9 @@ def _first_steps(door: str, token: str | None) -> str:
             -d '{{"specversion": "1.0", "id": "1", "source": "my-crm", "type": "guanxi.customer.registered.v1",
                  "subject": "C-1", "time": "{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
                  "data": {{"name": "华芯科技"}}}}'
+
+        Read it:
+
+          curl -sS {api}/v1/customers/C-1?include=timeline -H 'Authorization: Bearer {token or "KEY"}'
 
         Ctrl-C stops everything.""")
