@@ -81,7 +81,7 @@ async def test_taken_amid_events_restored_and_gone_on_with(
 
 async def _refusals(settings: Settings, folder: Path, tmp_path: Path) -> None:
     database = connect(settings)
-    with pytest.raises(Stop, match=r"holds no manifest\.json"):
+    with pytest.raises(Stop, match=r"has no manifest\.json"):
         await restore(settings, database, tmp_path / "nothing", note=print)
     other = settings.model_copy(update={"partitions": 8})
     with pytest.raises(Stop, match="was taken with GUANXI_PARTITIONS=4"):
