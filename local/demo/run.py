@@ -20,7 +20,7 @@ from local.demo.live import EVENTS_PER_SECOND, live_phase
 from local.demo.stage import POLICY, ZONE, Story, import_story, wait_for_views, write_story
 from local.stack.backing import Backing, backing
 from local.stack.errors import StackError
-from local.stack.services import Services
+from local.stack.services import STORING, Services
 from services.engagement.questions import EngagementQuestions
 from services.tiering.questions import TierQuestions
 from shared.keys.edit import create_key
@@ -50,7 +50,9 @@ async def demo(narrator: Narrator, options: Options) -> None:
         )
         keys_file = servers.folder / "keys.yaml"
         _, token = create_key(keys_file, ["*"], now=datetime.now(UTC))
-        services = await stack.enter_async_context(Services(servers, narrator.step, settings=_environment(keys_file)))
+        services = await stack.enter_async_context(
+            Services(servers, narrator.step, settings=_environment(keys_file), names=STORING)
+        )
         await _unless_one_ends(servers, services, _play(narrator, options, servers, services, token, today))
     _part(narrator, options)
 

@@ -22,6 +22,8 @@ from services import SERVICES
 from shared.process import EXIT_MISCONFIGURED
 
 ALL = tuple(SERVICES)
+STORING = tuple(SERVICES.positions)
+"""Those that store how far they have come; the others only read what these have made."""
 _READY_TIMEOUT_S = 60.0
 _SETUP_TIMEOUT_S = 120.0
 _ANSWER_TIMEOUT_S = 2.0

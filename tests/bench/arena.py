@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from local.stack.backing import Backing, backing
 from local.stack.paths import REPOSITORY
-from local.stack.services import ALL, Services
+from local.stack.services import STORING, Services
 from shared.kafka.batches import Appender, Outgoing
 from shared.kafka.connection import client_options, make_consumer, partition_of
 from shared.keys.edit import create_key
@@ -101,7 +101,7 @@ class Arena:
 
 @asynccontextmanager
 async def arena(
-    say: Callable[[str], None], environment: Mapping[str, str] | None = None, names: Sequence[str] = ALL
+    say: Callable[[str], None], environment: Mapping[str, str] | None = None, names: Sequence[str] = STORING
 ) -> AsyncIterator[Arena]:
     """A fresh stack with a real Kafka, the services on it (`tiering-2` is a second process of tiering), and an API
     key. All of it ends with the block.

@@ -18,7 +18,7 @@ from local.stack.mongod import start_mongod
 from local.stack.paths import REPOSITORY
 from local.stack.process import Process
 from local.stack.server import Ask, Server
-from local.stack.services import Services
+from local.stack.services import STORING, Services
 from shared.keys.edit import create_key
 from tests.events.wire import event
 from tests.services.ingest.doors.http.door import OLD_KEY_DAY
@@ -130,7 +130,7 @@ async def a_stand(folder: Path, **settings: str) -> AsyncIterator[Stand]:
         "GUANXI_API_KEYS_FILE": str(folder / "keys.yaml"),
         **settings,
     }
-    stand = Stand(servers, Services(servers, print, settings=environment), token)
+    stand = Stand(servers, Services(servers, print, settings=environment, names=STORING), token)
     try:
         async with stand.services:
             yield stand

@@ -102,7 +102,7 @@ async def _a_service_ends(stand: Stand) -> None:
     told = json.loads(status.out)
     assert told["well"] is False
     assert {one["service"]: one["ready"] for one in told["services"]} == {
-        name: name != "engagement" for name in SERVICES
+        name: name != "engagement" for name in stand.services.names
     }
 
 

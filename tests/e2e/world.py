@@ -14,7 +14,7 @@ from pymongo import MongoClient
 
 from local.stack.backing import Backing
 from local.stack.paths import REPOSITORY
-from local.stack.services import Services
+from local.stack.services import STORING, Services
 from operations.status.progress import progress
 from shared.mongo import connect
 from shared.settings import Settings
@@ -160,7 +160,7 @@ async def a_world(stack: Backing, folder: Path) -> AsyncIterator[World]:
         }
     )
     try:
-        async with Services(stack, print, settings=environment, logs=folder) as services:
+        async with Services(stack, print, settings=environment, logs=folder, names=STORING) as services:
             yield World(services, settings, folder)
     finally:
         client: MongoClient[Json] = MongoClient(stack.mongo_uri)

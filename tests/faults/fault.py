@@ -8,13 +8,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.stack.services import ALL
+from local.stack.services import STORING
 from tests.faults.servers import KafkaNode, MongoNodes, Servers
 from tests.faults.stand import Seen, Stand, a_stand
 from tests.faults.verdict import Verdict, judge
 
 Act = Callable[[Stand], Awaitable[None]]
-TWICE = (*ALL, *(f"{name}-2" for name in ALL))
+TWICE = (*STORING, *(f"{name}-2" for name in STORING))
 """Two processes of each service."""
 
 
@@ -33,7 +33,7 @@ class Fault:
     name: str
     title: str
     act: Act
-    names: Sequence[str] = ALL
+    names: Sequence[str] = STORING
     settings: Mapping[str, str] = field(default_factory=dict)
     own: Callable[[Path], Mapping[str, Mapping[str, str]]] | None = None
     relayed: bool = False

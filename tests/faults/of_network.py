@@ -2,7 +2,7 @@
 
 import os
 
-from local.stack.services import ALL
+from local.stack.services import STORING
 from tests.faults.fault import Fault
 from tests.faults.stand import Stand
 
@@ -17,7 +17,7 @@ async def cuts(stand: Stand) -> None:
     than any timeout, all of MongoDB hangs.
     """
     servers = stand.servers
-    for name in ALL:
+    for name in STORING:
         for relay in (servers.kafka.relays[name], servers.mongo_relays[name]):
             relay.cut()
             await stand.flow(CUT_SECONDS)

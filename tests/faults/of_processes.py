@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
 
-from local.stack.services import ALL
+from local.stack.services import STORING
 from shared.topics import INBOX, LOG
 from tests.faults.fault import TWICE, Fault
 from tests.faults.stand import SESSION_MS, Stand
@@ -42,7 +42,7 @@ async def zombies(stand: Stand) -> None:
     """Each service's first process stands still until it is out of its group, and goes on as if nothing was."""
     seconds = SESSION_MS / 1000
     for pause in (seconds * 1.5, seconds * 3):
-        for name in ALL:
+        for name in STORING:
             await stand.flow(1.0 + stand.random.random())
             stand.services.signal(name, signal.SIGSTOP)
             await stand.flow(pause)
@@ -75,7 +75,7 @@ async def rebalances(stand: Stand) -> None:
             rounds += 2
             await stand.flow(stand.random.uniform(0.0, 0.5))
 
-    strangers = [asyncio.create_task(stranger(service)) for service in ALL]
+    strangers = [asyncio.create_task(stranger(service)) for service in STORING]
     await stand.flow(25.0)
     stop.set()
     await asyncio.gather(*strangers)
@@ -88,7 +88,7 @@ def _clock_file(folder: Path, name: str) -> Path:
 
 def _faked(folder: Path) -> Mapping[str, Mapping[str, str]]:
     own = {}
-    for name in ALL:
+    for name in STORING:
         _clock_file(folder, name).write_text("+0\n", encoding="ascii")
         own[name] = {
             "LD_PRELOAD": str(FAKETIME),
@@ -104,7 +104,7 @@ async def clocks(stand: Stand) -> None:
     """The clocks of the services, each in a wrong zone, jump by weeks, there and back; the broker's does not."""
     stand.may_be_refused |= {"in_future"}  # the door, where its clock is late
     for offset in ("+40d", "-2d", "+400d", "-2h", "+0"):
-        for name in ALL:
+        for name in STORING:
             if name == "ingest" and offset in {"+40d", "+400d"}:
                 continue  # the door would refuse old events, rightly by its clock
             _clock_file(stand.folder, name).write_text(f"{offset}\n", encoding="ascii")
@@ -115,7 +115,7 @@ async def clocks(stand: Stand) -> None:
 async def zones(stand: Stand) -> None:
     """Processes are killed and come back in another zone."""
     for zone in ("America/New_York", "Pacific/Kiritimati", "UTC"):
-        for name in ALL:
+        for name in STORING:
             stand.services.own.setdefault(name, {})["TZ"] = zone
             await stand.kill(name)
             await stand.flow(1.5)

@@ -23,7 +23,7 @@ from local.stack.paths import DEPLOY_KAFKA
 from local.stack.ports import free_port
 from local.stack.process import Process
 from local.stack.server import Server
-from local.stack.services import ALL
+from local.stack.services import STORING
 from tests.faults.relay import Relay
 
 START_SECONDS = 60.0
@@ -51,7 +51,7 @@ class KafkaNode:
     def __init__(self, folder: Path, data: Path | None = None) -> None:
         self._folder, self._data = folder, data or folder / "kafka"
         self.port, self._controller = Port.new(), Port.new()
-        behind = {name: Port.new() for name in ALL}
+        behind = {name: Port.new() for name in STORING}
         self.relays = {name: Relay(Port.new(), port) for name, port in behind.items()}
         self._listeners = {"CLIENT": self.port, **{name.upper(): port for name, port in behind.items()}}
         self.process: Process | None = None
@@ -215,7 +215,7 @@ class Servers:
                 self._stack.push_async_callback(server.stop)
             await asyncio.gather(self.kafka.start(), self.mongo.start())
             port = await self.mongo.primary()
-            self.mongo_relays = {name: Relay(Port.new(), port) for name in ALL}
+            self.mongo_relays = {name: Relay(Port.new(), port) for name in STORING}
             for relay in (*self.kafka.relays.values(), *self.mongo_relays.values()):
                 await relay.start()
                 self._stack.push_async_callback(relay.stop)
@@ -240,5 +240,5 @@ class Servers:
                 "GUANXI_KAFKA_BOOTSTRAP": f"127.0.0.1:{self.kafka.relays[name].port}",
                 "GUANXI_MONGO_URI": f"mongodb://127.0.0.1:{self.mongo_relays[name].port}/?directConnection=true",
             }
-            for name in ALL
+            for name in STORING
         }

@@ -17,7 +17,7 @@ import httpx
 from pymongo.errors import PyMongoError
 
 from local.stack.paths import REPOSITORY
-from local.stack.services import ALL, Services
+from local.stack.services import STORING, Services
 from operations.status.progress import progress
 from shared.errors import GuanxiError
 from shared.keys.edit import create_key
@@ -178,7 +178,7 @@ async def a_stand(
     folder: Path,
     *,
     seed: int = 0,
-    names: Sequence[str] = ALL,
+    names: Sequence[str] = STORING,
     settings: Mapping[str, str] | None = None,
     own: Mapping[str, Mapping[str, str]] | None = None,
 ) -> AsyncIterator[Stand]:

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from local.stack.backing import Backing
 from local.stack.paths import REPOSITORY
-from local.stack.services import ALL, Services
+from local.stack.services import STORING, Services
 from operations.rebuild.run import Asked, Outcome, run
 from operations.status.progress import progress
 from services import SERVICES
@@ -91,7 +91,7 @@ class World:
 
         async def quiet() -> bool:
             behind = [
-                one.behind for one in await progress(self.settings, self.database) if one.reader in (names or ALL)
+                one.behind for one in await progress(self.settings, self.database) if one.reader in (names or STORING)
             ]
             return not any(behind)
 
@@ -156,7 +156,7 @@ def load_now() -> Any:
 
 @asynccontextmanager
 async def a_world(
-    stack: Backing, folder: Path, environment: dict[str, str], names: Sequence[str] = ALL
+    stack: Backing, folder: Path, environment: dict[str, str], names: Sequence[str] = STORING
 ) -> AsyncIterator[World]:
     """Starts the services on an empty system, or on one that is there, and ends them."""
     settings = settings_of(environment)

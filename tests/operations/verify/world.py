@@ -12,7 +12,7 @@ from typing import Any
 
 from local.stack.backing import Backing
 from local.stack.paths import REPOSITORY
-from local.stack.services import Services
+from local.stack.services import STORING, Services
 from operations.status.progress import progress
 from operations.verify.findings import Check, Finding, Report
 from operations.verify.meter import Meter
@@ -116,7 +116,7 @@ async def a_world(stack: Backing, folder: Path) -> AsyncIterator[World]:
     database = connect(settings)
     appender = Appender(settings)
     try:
-        async with Services(stack, print, settings=environment, logs=folder) as services:
+        async with Services(stack, print, settings=environment, logs=folder, names=STORING) as services:
             world = World(services, settings, database, appender)
             await world.send(histories(PARTITIONS))
             await world.send(live(PARTITIONS))
