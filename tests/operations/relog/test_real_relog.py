@@ -132,7 +132,7 @@ async def test_a_log_that_is_being_copied_is_neither_read_nor_written(stack: Bac
     database = connect(settings)
     assert await log_generation(database, settings) == 1
     await begin_relog(database, 1, 8)
-    with pytest.raises(Transient, match="is being copied"):
+    with pytest.raises(Transient, match="is copying the log"):
         await log_generation(database, settings)
     await end_relog(database, 2)
     with pytest.raises(Stop, match="set GUANXI_LOG_GENERATION=2"):

@@ -13,6 +13,7 @@ from anyio.from_thread import BlockingPortal
 
 from operations.verify.findings import Report
 from operations.verify.sample import Sample
+from services import SERVICES
 from shared.events.decisions import TierChanged
 from shared.events.event import Position
 from shared.events.registry import NAMES
@@ -330,6 +331,6 @@ def test_a_customer_that_froze_is_told_from_one_that_differs(world: World, porta
 
     before, frozen, thawed = portal.call(look)
     assert before.findings == frozen.findings == []
-    assert frozen.looked_at["frozen customers, whose rows end where they froze"] == 2
+    assert frozen.looked_at["frozen customers, whose rows end where they froze"] == len(SERVICES.folding)
     (found,) = thawed.findings
     assert (found.kind, found.subject) == ("not_frozen", "customer:C000030")

@@ -106,7 +106,7 @@ async def test_without_admission_the_rows_wait_on_the_inbox(
         waiting.send_signal(signal.SIGINT)
         out, _ = await waiting.communicate()
         assert waiting.returncode == 130
-        assert b"10  on the inbox, outcome not seen" in out
+        assert b"10  on the inbox, outcome unknown" in out
     async with ingest(stack_settings, tmp_path) as running:
         assert "10  duplicates" in (await running.guanxi(*command)).out
     await until(servers.admitted_all)
