@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from types import NoneType, TracebackType
-from typing import IO, Any, Literal, NamedTuple, Protocol, Self, get_args, get_origin
+from types import NoneType, TracebackType, UnionType
+from typing import IO, Annotated, Any, Literal, NamedTuple, Protocol, Self, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_core import to_json
@@ -27,7 +27,6 @@ Type = Literal["text", "money", "integer", "number", "boolean", "day", "instant"
 Document = Mapping[str, Any]
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-_MONEY_PATTERN = next(found for one in get_args(Money)[1].metadata if (found := getattr(one, "pattern", None)))
 
 
 class Column(NamedTuple):
@@ -44,25 +43,39 @@ def columns_of(row: type[Row], fields: Sequence[str]) -> tuple[Column, ...]:
 
 
 def _type(field: FieldInfo) -> Type:
-    kinds: Sequence[Any] = get_args(field.annotation) or (field.annotation,)
-    if get_origin(field.annotation) in {dict, list}:
+    found = [one for one in _parts(field.annotation, field.metadata) if one[0] is not NoneType]
+    if len(found) != 1:
         return "json"
-    if get_origin(field.annotation) is Literal:
-        return "text"
-    (kind, *more) = [one for one in kinds if one is not NoneType]
-    if any(getattr(one, "pattern", None) == _MONEY_PATTERN for one in field.metadata):
+    kind, metadata = found[0]
+    if any(_pattern(one) == _MONEY_PATTERN for one in metadata):
         return "money"
-    if more:
-        return "json"
-    simple: dict[Any, Type] = {
-        str: "text",
-        int: "integer",
-        float: "number",
-        bool: "boolean",
-        date: "day",
-        datetime: "instant",
-    }
-    return simple.get(kind, "text" if get_origin(kind) is Literal else "json")
+    return "text" if get_origin(kind) is Literal else _SIMPLE.get(kind, "json")
+
+
+def _parts(annotation: Any, metadata: Sequence[Any]) -> list[tuple[Any, Sequence[Any]]]:
+    """The types of a union, each with what is said of it."""
+    if get_origin(annotation) is Annotated:
+        kind, *more = get_args(annotation)
+        return _parts(kind, [*metadata, *more])
+    if get_origin(annotation) in {Union, UnionType}:
+        return [part for one in get_args(annotation) for part in _parts(one, metadata)]
+    return [(annotation, metadata)]
+
+
+def _pattern(metadata: Any) -> str | None:
+    of = metadata.metadata if isinstance(metadata, FieldInfo) else [metadata]
+    return next((found for one in of if (found := getattr(one, "pattern", None))), None)
+
+
+_SIMPLE: Mapping[Any, Type] = {
+    str: "text",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    date: "day",
+    datetime: "instant",
+}
+_MONEY_PATTERN = _pattern(get_args(Money)[1])
 
 
 class Writer(Protocol):

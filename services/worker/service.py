@@ -13,17 +13,20 @@ from shared.topics import INBOX, LOG, REJECTED
 
 NAME = "worker"
 READ = ("find",)
+NOT_READ = frozenset({"people"})
+"""Names of persons: no job needs them."""
 
 
 def _rights() -> Privileges:
-    """To read what the other services store, and what they show that is not confidential."""
+    """To read what the other services store, but names of persons, and what they show that is not confidential."""
     found: dict[str, tuple[str, ...]] = {}
     for name in SERVICES:
         if name == NAME:
             continue
         schema = SERVICES[name].schema
         shown = [view.name for view in schema.views if not view.confidential]
-        found |= dict.fromkeys((*schema.collections, *schema.plain_collections, *shown), READ)
+        stored = {*schema.collections, *schema.plain_collections} - NOT_READ
+        found |= dict.fromkeys((*sorted(stored), *shown), READ)
     return found
 
 
