@@ -35,7 +35,15 @@ async def exported(
     job = Job(id="j", kind="export", requester=requester, parameters=asked, created_at=datetime.now(UTC))
     with tempfile.TemporaryFile() as file:
         work = Work(
-            job, key, yard.settings, database, confidential or database, file, yard.folder, Told(), datetime.now(UTC)
+            job,
+            key,
+            yard.settings,
+            database,
+            database if confidential is None else confidential,
+            file,
+            yard.folder,
+            Told(),
+            datetime.now(UTC),
         )
         made = await export(work, snapshot_seconds=seconds)
         file.seek(0)

@@ -29,15 +29,16 @@ from tests.services.query.test_real_api import is_problem
 
 Json = dict[str, Any]
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
-ORDERS = [(resource, order) for resource in RESOURCES for order in resource.orders]
+ORDERS = [(resource, order) for resource in RESOURCES if resource.name != "rep-weeks" for order in resource.orders]
+"""Representatives' weeks are compared where services have written them (tests/services/query/test_real_jobs.py)."""
 
 
 async def pages(yard: Yard, client: httpx.AsyncClient, path: str, query: str, key: str = "all") -> list[Json]:
     rows: list[Json] = []
     cursor = None
     while True:
-        more = f"&cursor={cursor}" if cursor else ""
-        body = (await yard.get(client, f"{path}?size=7&{query}{more}", key)).json()
+        more = "&".join(part for part in ("size=7", query, f"cursor={cursor}" if cursor else "") if part)
+        body = (await yard.get(client, f"{path}?{more}", key)).json()
         rows += body["data"]
         cursor = body["page"]["next"]
         if cursor is None:
@@ -48,7 +49,7 @@ async def pages(yard: Yard, client: httpx.AsyncClient, path: str, query: str, ke
 async def test_an_export_is_the_pages_row_for_row(
     yard: Yard, client: httpx.AsyncClient, resource: Resource, order: Order
 ) -> None:
-    query = f"sort={order.name}" + ("&week=2026-W09" if resource.name == "rep-weeks" else "")
+    query = f"sort={order.name}"
     expected = await pages(yard, client, resource.path, query)
     assert expected
     asked = {"kind": "export", "resource": resource.name, "query": query}
@@ -62,7 +63,7 @@ async def test_an_export_is_the_pages_row_for_row(
     assert table[0] == [*resource.fields]
     assert len(table) == 1 + len(expected)
     _, raw = await yard.result(client, {**asked, "format": "parquet"})
-    (first, *_) = [name for name in resource.fields if name in {"customer", "id", "representative"}]
+    (first,) = {"customer", "id"} & {*resource.fields}
     assert [row[first] for row in parquet.read_table(io.BytesIO(raw)).to_pylist()] == [row[first] for row in expected]
 
 

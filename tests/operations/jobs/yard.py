@@ -70,14 +70,6 @@ class Yard(Bench):
                     more = {"net_365d": f"{number * 1000}.10", "name": f"=客户{number}"}
                     owned = {"owned_by": [f"R-{number % 3}"]}
                     self.base(service, name).insert_one({**document, **more, **owned})
-        self.raw["weeks"].insert_many(
-            {"_id": f"{rep}/{week}", "representative": rep, "week": week, "role": "account_manager", "as_of": NOW}
-            for rep in ("R-0", "R-1")
-            for week in ("2026-W08", "2026-W09")
-        )
-        self.base("engagement", "representatives").insert_many(
-            {"_id": f"representative:{rep}", "team": "east"} for rep in ("R-0", "R-1")
-        )
 
     async def ask(self, client: httpx.AsyncClient, asked: Any = EXPORT, key: str = "all", **headers: str) -> Any:
         """POST /v1/jobs."""

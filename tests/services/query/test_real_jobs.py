@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import time
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -81,6 +82,15 @@ def test_what_is_no_policy_fails_with_its_line(stand: Stand) -> None:
         time.sleep(STEP_SECONDS)
     assert (job["status"], job["error"]["code"]) == ("failed", "refused")
     assert "policy" in job["error"]["detail"]
+
+
+def test_weeks_are_exported_as_they_are_listed(stand: Stand) -> None:
+    week = datetime.now(UTC).date().strftime("%G-W%V")
+    listed = stand.get("/v1/rep-weeks", week=week).json()["data"]
+    asked = {"kind": "export", "resource": "rep-weeks", "format": "ndjson", "query": f"week={week}"}
+    _, content = done(stand, asked)
+    assert listed
+    assert [json.loads(line) for line in content.splitlines()] == listed
 
 
 def test_an_export_is_what_the_list_shows(stand: Stand) -> None:
