@@ -26,7 +26,7 @@ from shared.keys.edit import create_key
 from shared.mongo import Database, connect
 from shared.mongo.jobs import Queue
 from shared.mongo.schema import apply
-from tests.services.query.test_real_paging import NOW, Bench, documents
+from tests.services.query.test_real_paging import Bench, documents
 
 Json = dict[str, Any]
 CUSTOMERS = 25
