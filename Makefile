@@ -87,6 +87,8 @@ bench-scale: $(READY) ## 1, 2 and 4 processes of each service: CPU by process, M
 
 lock: $(READY) ## pin what pyproject.toml asks for anew, with hashes
 	$(UV_COMPILE) --upgrade --output-file requirements/run.txt pyproject.toml
+	$(UV_COMPILE) --upgrade --extra export --constraint requirements/run.txt --output-file requirements/worker.txt \
+		pyproject.toml
 	$(UV_COMPILE) --upgrade --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt \
 		pyproject.toml
 	$(UV_COMPILE) --upgrade --output-file requirements/sbom.txt requirements/sbom.in

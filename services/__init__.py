@@ -68,4 +68,7 @@ def _name(package: str) -> str:
     return package.rpartition(".")[2]
 
 
-SERVICES = Services("services.ingest", "services.tiering", "services.engagement", "services.feed", "services.query")
+SERVICES = Services(
+    *("services.ingest", "services.tiering", "services.engagement", "services.feed"),
+    *("services.query", "services.worker"),
+)

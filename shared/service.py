@@ -13,7 +13,7 @@ from shared.errors import Transient
 from shared.events.event import Event
 from shared.fold.domain import Domain
 from shared.fold.entity import Entity
-from shared.mongo import Database, transient_errors
+from shared.mongo import Database, Session, transient_errors
 from shared.mongo.generations import current_generation
 from shared.mongo.policies import adopted
 from shared.mongo.schema import Schema, View
@@ -64,13 +64,18 @@ class Positions:
     generation_of: str
     prefix: str = "g{}/"
 
-    async def stored(self, database: Database, generation: int | None = None) -> dict[int, int]:
-        """The next offset of each partition that was begun, in the current generation or another. Raises Transient."""
+    async def stored(
+        self, database: Database, generation: int | None = None, session: Session | None = None
+    ) -> dict[int, int]:
+        """The next offset of each partition that was begun, in the current generation or another; with a session, as
+        its transaction sees it. Raises Transient.
+        """
         if generation is None:
             generation = await current_generation(database, self.generation_of)
         prefix = self.prefix.format(generation)
         async with transient_errors():
-            found = database[self.collection].find({"_id": {"$regex": f"^{prefix}"}}, projection={"offset": 1})
+            which = {"_id": {"$regex": f"^{prefix}"}}
+            found = database[self.collection].find(which, projection={"offset": 1}, session=session)
             return {int(one["_id"].removeprefix(prefix)): int(one["offset"]) async for one in found}
 
 

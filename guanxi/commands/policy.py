@@ -18,7 +18,7 @@ from operations.policy.difference import differences
 from operations.policy.files import PolicyFile, read_file
 from operations.policy.simulate import Trial
 from operations.policy.simulate import simulate as simulate_file
-from operations.policy.tally import summary
+from operations.policy.tally import json_parts, summary
 from operations.policy.versions import Version, adopt_file, text_of, versions
 from shared.errors import Malformed
 from shared.mongo import Database
@@ -112,7 +112,7 @@ def simulate(
             fail(f"{to_csv}: {error.strerror}")
     if as_machine:
         machine = summary(trial.tally, trial.adopted, trial.tried, trial.as_of.isoformat())
-        for part in report.json_parts(machine, trial.moves):
+        for part in json_parts(machine, trial.moves):
             sys.stdout.write(part)
         return
     since = "as if it had always been in force" if on is None else f"as if adopted for {on.date()}"

@@ -1,7 +1,6 @@
 """The result of a simulated policy, for people, spreadsheets and machines."""
 
 import csv
-import json
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -89,13 +88,3 @@ def _cell(value: Any) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     is_number = text.removeprefix("-").replace(".", "", 1).isdigit()
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} and not is_number else text
-
-
-def json_parts(summary: dict[str, Any], moves: Iterable[Move]) -> Iterator[str]:
-    """One JSON document, in pieces: the summary's fields, then `moves`, possibly many."""
-    yield json.dumps(summary, ensure_ascii=False, indent=2)[:-2] + ',\n  "moves": ['
-    first = True
-    for move in moves:
-        yield ("" if first else ",") + "\n    " + json.dumps(move._asdict(), ensure_ascii=False)
-        first = False
-    yield ("" if first else "\n  ") + "]\n}\n"

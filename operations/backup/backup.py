@@ -27,6 +27,7 @@ from shared.kafka.scan import bounds
 from shared.mongo import Database
 from shared.mongo.dump import count, read_all, stored_collections
 from shared.mongo.generations import current_generation, log_generation
+from shared.mongo.jobs import COLLECTIONS as JOBS
 from shared.settings import Settings
 from shared.topics import INBOX, LOG, REJECTED, TIERS, Topic
 
@@ -87,7 +88,7 @@ def _made_anew() -> set[str]:
     would be ahead of the log.
     """
     positions = {one.collection for one in SERVICES.positions.values()}
-    return positions | {f"{service}_quarantine" for service in SERVICES.folding}
+    return positions | {f"{service}_quarantine" for service in SERVICES.folding} | {*JOBS}
 
 
 async def _topic(

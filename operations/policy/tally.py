@@ -1,6 +1,8 @@
 """The result of a policy trial: who would move, what that is worth, what it costs in visits. Pure."""
 
+import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -172,3 +174,13 @@ def summary(tally: Tally, adopted: Policy, tried: Policy, as_of: str) -> dict[st
 
 def _places(value: Fraction) -> str:
     return f"{round(Decimal(value.numerator) / Decimal(value.denominator), 2):.2f}"
+
+
+def json_parts(summary: dict[str, Any], moves: Iterable[Move]) -> Iterator[str]:
+    """One JSON document, in pieces: the summary's fields, then `moves`, possibly many."""
+    yield json.dumps(summary, ensure_ascii=False, indent=2)[:-2] + ',\n  "moves": ['
+    first = True
+    for move in moves:
+        yield ("" if first else ",") + "\n    " + json.dumps(move._asdict(), ensure_ascii=False)
+        first = False
+    yield ("" if first else "\n  ") + "]\n}\n"

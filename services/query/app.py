@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from starlette.routing import BaseRoute, Mount
 
 from services.query.api.cursors import Seals
+from services.query.api.jobs import Jobs
 from services.query.api.questions import Questions
 from services.query.api.routes import Api, utc_now
 from services.query.limits import POOL_SIZE
@@ -16,6 +17,7 @@ from services.query.waiting import Waiting
 from shared.errors import Malformed
 from shared.keys import ApiKeys
 from shared.mongo import Database, connect
+from shared.mongo.jobs import Queue
 from shared.mongo.ping import mongo_check
 from shared.process import EXIT_MISCONFIGURED, Process
 from shared.service import Service
@@ -57,6 +59,7 @@ def api_routes(
         Reader(confidential),
         Waiting(look.standing),
         Questions(database, settings, reader),
+        Jobs(Queue(database)),
         settings.zone,
         utc_now,
         settings.query_units_per_second,

@@ -32,3 +32,6 @@ UNITS_PER_SECOND = 200.0
 BURST_SECONDS = 10.0
 POOL_SIZE = 16
 """Connections to MongoDB of one process: as many as one key may ask at once."""
+MAX_DOWNLOADS = 32
+"""Results being sent by one process at once: each holds a piece of 1 MiB."""
+MAX_DOWNLOADS_PER_KEY = 4

@@ -1,6 +1,8 @@
 """Query as a value: the read API over the views of the others."""
 
 from services.query.settings import QuerySettings
+from shared.mongo.jobs import COLLECTION as JOBS
+from shared.mongo.jobs import PIECES
 from shared.mongo.schema import Schema
 from shared.service import Service
 
@@ -23,5 +25,9 @@ SERVICE = Service(
     schema=Schema("query"),
     entry="services.query.app:run",
     settings=QuerySettings,
-    rights=dict.fromkeys((*_VIEWS, *_STANDING), READ),
+    rights={
+        **dict.fromkeys((*_VIEWS, *_STANDING), READ),
+        JOBS: ("find", "insert", "update"),
+        PIECES: READ,
+    },
 )

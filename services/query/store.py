@@ -15,7 +15,7 @@ from services import SERVICES
 from services.query.limits import MAX_QUERY_MS
 from services.query.standing import FOLDING, Admitted, Reached, Standing
 from shared.errors import Transient
-from shared.mongo import Database, Document, transient_errors
+from shared.mongo import Database, Document, Session, transient_errors
 from shared.mongo.generations import COLLECTION as GENERATIONS
 from shared.mongo.generations import FIRST
 from shared.mongo.policies import COLLECTION as POLICIES
@@ -31,10 +31,12 @@ class TooSlow(Transient):
 
 
 class Reader:
-    """Reads views of one generation. All methods raise Transient while MongoDB is away, TooSlow out of time."""
+    """Reads views of one generation, with a session as its transaction sees them. All methods raise Transient while
+    MongoDB is away, TooSlow out of time.
+    """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, session: Session | None = None) -> None:
+        self._database, self._session = database, session
 
     async def read(
         self, view: str, generation: int, conditions: Sequence[Document], limit: int | None = None
@@ -44,7 +46,8 @@ class Reader:
         if limit is not None:
             pipeline.append({"$limit": limit})
         async with _in_time():
-            cursor = self._database[pinned(view, generation)].aggregate(pipeline, maxTimeMS=MAX_QUERY_MS)
+            of = self._database[pinned(view, generation)]
+            cursor = of.aggregate(pipeline, session=self._session, maxTimeMS=MAX_QUERY_MS)
             return await cursor.to_list(None)
 
     async def group(self, view: str, generation: int, pipeline: Sequence[Document]) -> list[Document]:

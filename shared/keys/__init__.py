@@ -188,6 +188,12 @@ class ApiKeys:
             return Denied("expired" if key.revoked is None else "revoked", key.id)
         return key
 
+    def active(self, key_id: str, now: datetime) -> ApiKey | None:
+        """The key of this id, if it is active: for work that goes on after the request."""
+        self._reload()
+        key = self._keys.get(key_id)
+        return key if key is not None and key.active(now) else None
+
     def _reload(self) -> None:
         seen = self._look()
         if seen == self._seen:

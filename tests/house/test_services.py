@@ -21,7 +21,9 @@ ABOUT_ITS_ROWS = {"guanxi/commands/explain.py", "guanxi/commands/customer.py"}
 
 @pytest.mark.usefixtures("toy")
 def test_an_unknown_service_or_check_is_refused_and_the_known_ones_are_named() -> None:
-    with pytest.raises(Stop, match="no service 'typo'; choose from ingest, tiering, engagement, feed, query, toy"):
+    with pytest.raises(
+        Stop, match="no service 'typo'; choose from ingest, tiering, engagement, feed, query, worker, toy"
+    ):
         SERVICES["typo"]
     with pytest.raises(Stop, match="no service 'ingest' folds the log; there are tiering, engagement, feed, toy"):
         SERVICES.folds("ingest")

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from services.query.api import rows
+from services.query.api.jobs_openapi import job_paths, job_schemas
 from services.query.api.problems import CODES
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Filter, Kind, Resource, Table, fields_of
 from services.query.limits import DEFAULT_SIZE, MAX_SIZE, MAX_TEXT_CHARS, MAX_WAIT_SECONDS
@@ -54,6 +55,8 @@ def openapi() -> Json:
     paths["/v1/customers/{id}/explanation"] = {"get": _explanation()}
     paths["/v1/events/{source}/{id}"] = {"get": _fate()}
     paths["/v1/status"] = {"get": _status()}
+    errors = {status: {"$ref": f"#/components/responses/{status}"} for status in _errors()}
+    paths |= job_paths(_always(()), errors)
     paths["/v1/openapi.json"] = {
         "get": {
             "operationId": "getOpenapi",
@@ -289,4 +292,5 @@ def _schemas() -> Json:
             "detail": {"type": "string", "description": "what was wrong, and what to do"},
         },
     }
+    schemas |= job_schemas()
     return dict(sorted(schemas.items()))

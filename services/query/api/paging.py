@@ -69,8 +69,8 @@ async def read_page(
     """A page from a place on, of the rows that `only` leaves as well. Raises Transient."""
     rows: list[tuple[Place, Document]] = []
     looked = 0
-    async for ids in _ids(reader, asked, generation, place, only):
-        found = await _rows(reader, resource, asked, generation, [one["_id"] for one in ids])
+    async for ids in ids_from(reader, asked, generation, place, only, min(CHUNK, asked.size + 1)):
+        found = await rows_of(reader, resource, asked, generation, [one["_id"] for one in ids])
         for one in ids:
             after = tuple(one.get(name) for name in asked.order.sort)
             looked += 1
@@ -85,12 +85,16 @@ async def read_page(
     return Page([row for _, row in rows], None)
 
 
-async def _ids(
-    reader: Reader, asked: Asked, generation: int, place: Place | None, only: Sequence[Document]
+async def ids_from(
+    reader: Reader,
+    asked: Asked,
+    generation: int,
+    place: Place | None,
+    only: Sequence[Document],
+    chunk: int,
 ) -> AsyncIterator[list[Document]]:
     """The ids from a place on, some at a time."""
     order = asked.order
-    chunk = min(CHUNK, asked.size + 1)
     waiting = ranges(order.sort, place)
     while waiting:
         conditions = [one for one in (*asked.keys, *only, waiting[0]) if one]
@@ -103,7 +107,7 @@ async def _ids(
             waiting = ranges(order.sort, Place(tuple(found[-1].get(name) for name in order.sort)))
 
 
-async def _rows(
+async def rows_of(
     reader: Reader, resource: Resource, asked: Asked, generation: int, ids: Sequence[Any]
 ) -> dict[Any, list[tuple[Values, Document]]]:
     """The rows of some ids, by id, with the leaf of each."""

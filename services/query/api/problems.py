@@ -29,11 +29,18 @@ CODES: dict[str, Code] = {
     "cursor_mismatch": Code(HTTPStatus.BAD_REQUEST, "the cursor belongs to another query, or to another API key"),
     "bad_position": Code(HTTPStatus.BAD_REQUEST, "`after` is not a position, or one that this system has not reached"),
     "on_in_future": Code(HTTPStatus.BAD_REQUEST, "`on` or `known_at` has not come yet"),
+    "bad_body": Code(HTTPStatus.BAD_REQUEST, "the body is not the JSON that is asked for here"),
     "unauthorized": Code(HTTPStatus.UNAUTHORIZED, "no valid API key"),
     "scope_missing": Code(HTTPStatus.FORBIDDEN, "the API key has not the scope that this resource asks for"),
     "rows_not_all": Code(HTTPStatus.FORBIDDEN, "figures over all customers are for keys that may read all rows"),
     "not_found": Code(HTTPStatus.NOT_FOUND, "there is nothing here that this API key may read"),
     "method_not_allowed": Code(HTTPStatus.METHOD_NOT_ALLOWED, "this method is not taken here; see Allow"),
+    "job_not_done": Code(HTTPStatus.CONFLICT, "the job has no result: it waits, runs, failed or was cancelled"),
+    "idempotency_mismatch": Code(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "the `Idempotency-Key` was sent before with another request"
+    ),
+    "body_too_large": Code(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is larger than is taken here"),
+    "too_many_jobs": Code(HTTPStatus.TOO_MANY_REQUESTS, "this API key has as many open jobs as it may"),
     "cursor_expired": Code(
         HTTPStatus.GONE, "the rows that the cursor pages through were rebuilt over a day ago; begin again"
     ),

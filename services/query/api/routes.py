@@ -24,6 +24,7 @@ from starlette.routing import Route
 from services.query.api import rights
 from services.query.api.answers import WAITED_FOR, Seen, answer, shown, unchanged
 from services.query.api.cursors import Cursor, Seals
+from services.query.api.jobs import Jobs
 from services.query.api.openapi import openapi
 from services.query.api.paging import Place, read_page
 from services.query.api.parameters import (
@@ -88,6 +89,7 @@ class Api:
     confidential: Reader
     waiting: Waiting
     questions: Questions
+    jobs: Jobs
     zone: ZoneInfo
     now: Callable[[], datetime]
     units_per_second: float = UNITS_PER_SECOND
@@ -110,20 +112,25 @@ class Api:
             self._route(f"{PREFIX}/status", self._status, May.OPS_READ, 1.0),
             self._route(f"{PREFIX}/events/{{source}}/{{id}}", self._fate, May.EVENTS_WRITE, 1.0),
         ]
+        routes += [self._route(one.path, one.work, None, one.cost, one.methods) for one in self.jobs.served()]
         handlers: Mapping[Any, Any] = {HTTPException: _http_problem, Exception: _internal_problem}
         app = Starlette(routes=routes, exception_handlers=handlers)
         app.router.redirect_slashes = False
         return app
 
-    def _route(self, path: str, work: Answered, scope: May, cost: float) -> Route:
+    def _route(
+        self, path: str, work: Answered, scope: May | None, cost: float, methods: Sequence[str] = ("GET",)
+    ) -> Route:
+        """scope: None where the work asks for it itself."""
+
         async def answered(request: Request) -> Response:
             return await self._answered(request, work, scope, cost)
 
         name = path.removeprefix(f"{PREFIX}/").replace("/", "_").replace("{", "").replace("}", "").replace("-", "_")
         answered.__name__ = f"get_{name}"  # as the metrics call it
-        return Route(path, answered, methods=["GET"])
+        return Route(path, answered, methods=list(methods))
 
-    async def _answered(self, request: Request, work: Answered, scope: May, cost: float) -> Response:
+    async def _answered(self, request: Request, work: Answered, scope: May | None, cost: float) -> Response:
         key = self.keys.find(request.headers.get("authorization"), self.now())
         if isinstance(key, Denied):
             return rights.NO_KEY.response()
@@ -163,8 +170,9 @@ class Api:
         reset = (most - left) / self.units_per_second
         return None, {**policy, "RateLimit": f'"units";r={left:.0f};t={reset:.0f}'}
 
-    async def _work(self, request: Request, key: ApiKey, work: Answered, scope: May) -> Response:
-        rights.check_scope(key, scope)
+    async def _work(self, request: Request, key: ApiKey, work: Answered, scope: May | None) -> Response:
+        if scope is not None:
+            rights.check_scope(key, scope)
         asked = given(request.scope["query_string"])
         for name in ALWAYS:
             if len(asked.get(name, ())) > 1:
@@ -395,8 +403,10 @@ def _expired() -> Refusal:
 async def _http_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException), "Starlette looks the handler up by the error's class"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers = {"Allow": "GET"}
-        return refusal("method_not_allowed", "the API is read with GET", headers).problem.response()
+        allowed = (error.headers or {}).get("Allow", "GET")
+        taken = ", ".join(sorted({*allowed.split(", ")} - {"HEAD"}))
+        hint = f"this path takes {taken}"
+        return refusal("method_not_allowed", hint, {"Allow": taken}).problem.response()
     return refusal("not_found", f"there is nothing at this path; {OPENAPI_PATH} lists what there is").problem.response()
 
 

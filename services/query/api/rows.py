@@ -398,3 +398,42 @@ class Explanation(Row):
     decision: Annotated[Json | None, Field(description="the last change up to then; null before the first one")]
     would_change: Annotated[Json | None, Field(description="what would change the tier; null for a past day")]
     would_change_as_of: Annotated[date | None, Field(description="the day by which that was worked out")]
+
+
+class JobProgress(Row):
+    """How far a job is."""
+
+    done: int
+    total: Annotated[int, Field(description="0 while nobody knows")]
+    text: Annotated[str, Field(description="of the step that it is at")]
+
+
+class JobError(Row):
+    """Why a job failed, or why it is tried again."""
+
+    code: str
+    detail: str
+
+
+class Job(Row):
+    """A long job."""
+
+    id: str
+    kind: Literal["export", "verify", "simulate"]
+    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    parameters: Annotated[Json, Field(description="as asked for, without the text of a policy")]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: Annotated[datetime | None, Field(description="when it and its result are removed")]
+    attempts: int
+    cancelling: Annotated[bool, Field(description="it is to end, and its worker has not ended it yet")]
+    progress: JobProgress
+    error: JobError | None
+    result: Annotated[
+        Json | None,
+        Field(
+            description="what its result is: bytes, sha256, filename, media_type; of an export also rows, position, "
+            "exact, columns; of verify, differences; of simulate, moved"
+        ),
+    ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from guanxi.reading import simulation as report
-from operations.policy.tally import Tally, summary, visits
+from operations.policy.tally import Tally, json_parts, summary, visits
 from operations.policy.trial import Moves, Question, run_trial
 from services.tiering.policy import Policies
 from shared.events.codec import encode
@@ -191,9 +191,9 @@ async def test_a_spreadsheet_gets_all_moves_and_takes_none_for_a_formula(tmp_pat
 
 async def test_machines_get_one_document(tmp_path: Path) -> None:
     tally, moves, _ = await trial([log_of(CUSTOMERS, (FIRST,))], (FIRST,), (LAX,))
-    document = json.loads("".join(report.json_parts(summary(tally, FIRST, LAX, "2026-04-01"), moves)))
+    document = json.loads("".join(json_parts(summary(tally, FIRST, LAX, "2026-04-01"), moves)))
     assert [one["customer"] for one in document["moves"]] == ["c1", "c2"]
     assert document["visits_per_week"]["asked_after"] == "3.16"
     assert document["tiers"][0] == {"tier": "strategic", "before": 1, "after": 3}
-    nobody = json.loads("".join(report.json_parts(summary(Tally(), FIRST, LAX, "2026-04-01"), [])))
+    nobody = json.loads("".join(json_parts(summary(Tally(), FIRST, LAX, "2026-04-01"), [])))
     assert nobody["moves"] == []

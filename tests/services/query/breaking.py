@@ -30,7 +30,8 @@ def _by_name(operation: Json) -> dict[tuple[str, str], Json]:
 
 
 def _answer(operation: Json) -> Json:
-    found: Json = operation["responses"]["200"].get("content", {}).get("application/json", {}).get("schema", {})
+    good = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+    found: Json = good.get("content", {}).get("application/json", {}).get("schema", {})
     return found
 
 

@@ -1,0 +1,144 @@
+"""The jobs that may be asked for, read strictly; and what an API key must be able to do for each. Pure."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from services import SERVICES
+from services.query.api.parameters import Asked, check_names, given, read_list, shown
+from services.query.api.problems import refusal
+from services.query.api.resources import RESOURCES, Resource
+from shared.events.nearest import nearest
+from shared.keys import Scope
+
+MAX_QUERY_CHARS = 8 * 1024
+"""Of an export's filters: 100 ids of 64 characters fit, as in the address of a list."""
+MAX_POLICY_CHARS = 256 * 1024
+"""Of a policy, as of a policy file."""
+MAX_BODY_BYTES = 1024 * 1024
+"""Of a request for a job: a policy whose characters are all written as escapes is larger than the policy."""
+Document = dict[str, Any]
+Format = Literal["csv", "ndjson", "parquet"]
+CHECKS = ("log", *SERVICES.folding, "views")
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ExportAsked(_Asked):
+    """All rows of a list, as a file."""
+
+    kind: Literal["export"]
+    resource: Annotated[str, Field(max_length=100, examples=["customers"], description="a list of this API")]
+    format: Format = "csv"
+    query: Annotated[
+        str,
+        Field(
+            max_length=MAX_QUERY_CHARS,
+            examples=["tier=strategic&fields=customer,tier"],
+            description="filters, sort and fields, as in the address of the list",
+        ),
+    ] = ""
+
+
+class VerifyAsked(_Asked):
+    """Folds the log again and compares, as `guanxi verify` does."""
+
+    kind: Literal["verify"]
+    checks: Annotated[
+        list[Annotated[str, Field(max_length=40)]],
+        Field(max_length=20, description=f"some of {', '.join(CHECKS)}; all without"),
+    ] = []
+    sample: Annotated[
+        str | None,
+        Field(
+            pattern=r"^([1-9][0-9]{0,8}|[1-9][0-9]?(\.[0-9]{1,3})?%|0\.[0-9]{1,3}%|100%)$",
+            description="how many customers, such as 200, or a share such as 5%; all without",
+        ),
+    ] = None
+
+
+class SimulateAsked(_Asked):
+    """Decides again over the log by another policy, as `guanxi policy simulate` does."""
+
+    kind: Literal["simulate"]
+    policy: Annotated[str, Field(min_length=1, max_length=MAX_POLICY_CHARS, description="the text of a policy file")]
+    on: Annotated[date | None, Field(description="its first day; without, it was always in force")] = None
+
+
+JobAsked = ExportAsked | VerifyAsked | SimulateAsked
+_ANY: TypeAdapter[JobAsked] = TypeAdapter(Annotated[JobAsked, Field(discriminator="kind")])
+
+
+def read_body(body: bytes) -> JobAsked:
+    """A request's body. Raises Refusal."""
+    try:
+        asked = _ANY.validate_json(body, strict=False)
+    except ValidationError as error:
+        raise _bad(error) from None
+    _check(asked)
+    return asked
+
+
+def read_stored(parameters: Any) -> JobAsked:
+    """What a stored job asks for. Raises Refusal."""
+    try:
+        asked = _ANY.validate_python(parameters)
+    except ValidationError as error:
+        raise _bad(error) from None
+    _check(asked)
+    return asked
+
+
+def _bad(error: ValidationError) -> Exception:
+    """The first thing that is wrong, without what was sent."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = [str(part) for part in found["loc"] if part not in {"export", "verify", "simulate"}]
+    message = found["msg"][0].lower() + found["msg"][1:]
+    if found["type"] == "json_invalid" or not where:
+        return refusal("bad_body", f"the body is no job: {message}")
+    return refusal("bad_body", f"{shown('.'.join(where))}: {message}", parameter=".".join(where)[:100])
+
+
+def _check(asked: JobAsked) -> None:
+    if isinstance(asked, ExportAsked):
+        read_export(asked)
+    if isinstance(asked, VerifyAsked):
+        for name in asked.checks:
+            if name not in CHECKS:
+                raise refusal(
+                    "bad_value", f"there is no check {shown(name)}; there are {', '.join(CHECKS)}", parameter="checks"
+                )
+
+
+def read_export(asked: ExportAsked, places: int = 2) -> tuple[Resource, Asked]:
+    """The list that is exported, and its filters; places: of the currency in which money is sorted. Raises Refusal."""
+    resource = next((one for one in RESOURCES if one.name == asked.resource), None)
+    if resource is None:
+        names = [one.name for one in RESOURCES]
+        near = nearest(asked.resource, names)
+        what = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
+        raise refusal("bad_value", f"there is no list {shown(asked.resource)}; {what}", parameter="resource")
+    found = given(asked.query.removeprefix("?").encode())
+    many = {name for name, filter_ in resource.filters.items() if filter_.many}
+    check_names(found, {*resource.filters, "sort", "fields"}, many)  # an export has no pages, and waits for nothing
+    for name in ("sort", "fields"):
+        if len(found.get(name, ())) > 1:
+            raise refusal("repeated_parameter", f"{name} is given several times; give it once")
+    return resource, read_list(resource, found, places)
+
+
+def scopes_of(asked: JobAsked) -> Sequence[Scope]:
+    """What a key needs for it."""
+    if not isinstance(asked, ExportAsked):
+        return (Scope.OPS_READ,)
+    resource, _ = read_export(asked)
+    return (Scope.EXPORTS_READ, Scope.CONFIDENTIAL_READ) if resource.confidential else (Scope.EXPORTS_READ,)
+
+
+def asks_all_rows(asked: JobAsked) -> bool:
+    """Whether its result tells of all customers, so that a key for some of them may not have it."""
+    return not isinstance(asked, ExportAsked)

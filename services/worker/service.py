@@ -1,0 +1,40 @@
+"""The worker as a value: it does the jobs of the queue, by what operations/jobs knows.
+
+Verifying reads all that services store, and the topics; exports read views. Nothing but the queue and the results is
+written. The confidential views are read by another user, as in query.
+"""
+
+from services import SERVICES
+from services.worker.settings import WorkerSettings
+from shared.mongo.jobs import COLLECTIONS, INDEXES
+from shared.mongo.schema import Schema
+from shared.service import Privileges, Service
+from shared.topics import INBOX, LOG, REJECTED
+
+NAME = "worker"
+READ = ("find",)
+NOT_READ = frozenset({"people"})
+"""Names of persons: no job needs them."""
+
+
+def _rights() -> Privileges:
+    """To read what the other services store, but names of persons, and what they show that is not confidential."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in SERVICES:
+        if name == NAME:
+            continue
+        schema = SERVICES[name].schema
+        shown = [view.name for view in schema.views if not view.confidential]
+        stored = {*schema.collections, *schema.plain_collections} - NOT_READ
+        found |= dict.fromkeys((*sorted(stored), *shown), READ)
+    return found
+
+
+SERVICE = Service(
+    name=NAME,
+    schema=Schema(NAME, plain_collections=COLLECTIONS, indexes=INDEXES),
+    entry="operations.jobs.app:run",
+    settings=WorkerSettings,
+    reads=(INBOX, LOG, REJECTED),
+    rights=_rights(),
+)
