@@ -38,7 +38,7 @@ MAX_ROWS = 5_000_000
 IDS_AT_ONCE = 5_000
 ROWS_AT_ONCE, ROWS_OF_SEVERAL = 1_000, 100
 """Ids of one look for rows; fewer where an id has several rows: 100 representatives have 10,000 weeks in two years."""
-STAYS = frozenset({"_id", "customer", "effective_on", "version"})
+STAYS = frozenset({"_id", "customer", "effective_on", "version", "offset"})
 """What an id is sorted by for good."""
 
 
@@ -133,7 +133,7 @@ async def export(work: Work, *, snapshot_seconds: float = SNAPSHOT_SECONDS) -> M
             work.told.begin("writing rows", ids.count)
             with form.writer(work.file, columns) as writer:
                 async for some, found in _read_rows(resource, asked, reader, generation, ids):
-                    writer.write([shown(row, asked.fields) for row in found])
+                    writer.write([shown(resource.written_out(row), asked.fields) for row in found])
                     rows += len(found)
                     work.told.add(some)
             exact = exact and reader.exact
