@@ -6,9 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from services.feed.views.search import MAX_FOUND, search_filter
+from services.feed.questions import MAX_FOUND, line_in_full, search_filter
 from services.ingest.questions import fate_of, verdicts_at
-from services.query.api.resources import line_in_full
 from services.query.limits import MAX_HISTORY, MAX_LINES
 from services.query.standing import FOLDING, Standing, Wait
 from services.query.store import Reader

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from services.feed.rules.lines import OPEN
+from services.feed.questions import line_in_full, movement_in_full
 from services.query.api import rows
 from shared.events.types import TIERS
 from shared.keys import Scope
@@ -125,15 +125,6 @@ def _held(values: Mapping[str, Any]) -> Document:
     known = values["known_at"]
     runs = [{"to_on": {"$gte": values["on"]}}, {"ended_at": {"$gt": known}}]
     return {**begun, "recorded_at": {"$lte": known}, "$or": runs}
-
-
-def line_in_full(row: Document) -> Document:
-    """A line of the timeline with what its absent fields mean."""
-    return {"revision": 1, "backfill": False, **row}
-
-
-def _movement_in_full(row: Document) -> Document:
-    return {**row, "to_on": None if row["to_on"] == OPEN else row["to_on"]}
 
 
 def _nothing_more(_: Mapping[str, Any]) -> Document:
@@ -253,7 +244,7 @@ RESOURCES = (
             ),
         ),
         owner_key="customer",
-        written_out=_movement_in_full,
+        written_out=movement_in_full,
     ),
     Resource(
         "contact-plan",
