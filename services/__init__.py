@@ -72,3 +72,5 @@ SERVICES = Services(
     *("services.ingest", "services.tiering", "services.engagement", "services.feed"),
     *("services.query", "services.worker"),
 )
+API = "query"
+"""The one that answers readers."""

@@ -16,6 +16,7 @@ from local.stack.errors import StackError
 from local.stack.paths import REPOSITORY
 from local.stack.services import Services
 from local.stack.supervise import keep_running
+from services import API
 from shared.keys import Scope
 from shared.keys.edit import create_key
 
@@ -70,7 +71,7 @@ async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, 
         async with Services(servers, say, settings=settings, door_port=port) as services:
             now = datetime.now(UTC)
             token = create_key(keys_file, ["*"], now=now, scopes=list(Scope))[1] if first_start else None
-            say(_endpoints(servers) + "\n" + _first_steps(services.url(), services.url("query"), token))
+            say(_endpoints(servers) + "\n" + _first_steps(services.url(), services.url(API), token))
             urls = {name: services.url(name) for name in services.names}
             with announced(servers.folder, services.environment, urls):
                 raise await keep_running([*servers.parts(), *services.parts()], say)

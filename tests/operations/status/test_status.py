@@ -97,6 +97,7 @@ async def test_services_are_found_by_their_names_in_compose_each_process_of_a_sc
         "engagement": "http://engagement:8080",
         "feed": "http://feed:8080",
         "query": "http://query:8080",
+        "worker": "http://worker:8080",
     }
     assert await addresses({}, 8080, resolve) == {}
     hosts.clear()
