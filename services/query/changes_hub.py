@@ -189,6 +189,8 @@ class Follower:
         self._read: AsyncGenerator[Sequence[Record], None] | None = None
         self._rest: Sequence[Record] = ()
         """Read from Kafka, and not handed out yet."""
+        self._stop: Ends = {}
+        """Up to where it reads from Kafka."""
         self._since = 0.0
         self.looked_at = 0
         """Changes, whether they passed or not."""
@@ -251,6 +253,8 @@ class Follower:
         passed = self._own(at, (change for record in records if (change := _change(record)) is not None))
         for record in records:
             at[record.partition] = record.offset + 1
+        if not behind(at, self._stop):
+            await self.close()
         return passed
 
     async def _begin(self, at: Ends, seconds: float) -> bool:
@@ -263,7 +267,8 @@ class Follower:
             return False
         self.waits = False
         self._since = asyncio.get_running_loop().time()
-        self._read = self._hub.topic.read(dict(at), dict(self._tail.ends))
+        self._stop = dict(self._tail.ends)
+        self._read = self._hub.topic.read(dict(at), self._stop)
         return True
 
     def _own(self, at: dict[int, int], changes: Iterable[Change]) -> list[Passed]:

@@ -50,7 +50,7 @@ class FakeTopic:
 
     def tell(self, customer: str, kind: str = CHANGED, *, again: int = 0) -> bytes:
         """The customer's next change; `again` tells the one before so many changes once more instead."""
-        partition = sum(customer.encode()) % PARTITIONS
+        partition = self.partition(customer)
         mine = self.records[partition]
         if again:
             earlier = [one for one in mine if json.loads(one.value)["subject"] == customer]
@@ -70,6 +70,9 @@ class FakeTopic:
             value = json.dumps(body).encode()
         self.put(partition, value)
         return value
+
+    def partition(self, customer: str) -> int:
+        return sum(customer.encode()) % PARTITIONS
 
     def put(self, partition: int, value: bytes) -> None:
         self.records[partition].append(Told(partition, len(self.records[partition]), value))
