@@ -227,13 +227,7 @@ class Follower:
         if self._until is None and self._read is None and self._tail.holds(at):
             self._number, self._until = self._tail.first, self._tail.end
         if self._until is not None:
-            some = self._tail.some(self._number, most, self._until)
-            self._number += len(some)
-            self.looked_at += len(some)
-            passed = self._own(at, (change for change, _ in some if change.offset >= at[change.partition]))
-            if self._number == self._until:
-                self._at, self._until, self._token = None, None, self._tail.token(self._number)
-            return passed
+            return self._through_tail(at, self._until, most)
         if self._read is None and not await self._begin(at, seconds):
             return []
         assert self._read is not None, "it has begun"
@@ -255,6 +249,16 @@ class Follower:
             at[record.partition] = record.offset + 1
         if not behind(at, self._stop):
             await self.close()
+        return passed
+
+    def _through_tail(self, at: dict[int, int], until: int, most: int) -> list[Passed]:
+        """Through what is in memory, leaving out what the follower has, to where it is as far as the tail was."""
+        some = self._tail.some(self._number, most, until)
+        self._number += len(some)
+        self.looked_at += len(some)
+        passed = self._own(at, (change for change, _ in some if change.offset >= at[change.partition]))
+        if self._number == until:
+            self._at, self._until, self._token = None, None, self._tail.token(self._number)
         return passed
 
     async def _begin(self, at: Ends, seconds: float) -> bool:

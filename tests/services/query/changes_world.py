@@ -10,7 +10,7 @@ from typing import Any
 
 from services.query.api.changes import Following, _Going, _Who
 from services.query.api.rights import ALL
-from services.query.changes import CHANGED, Change, Ends, Gone, Lost, Tail
+from services.query.changes import CHANGED, Change, Ends, Gone, Lost
 from services.query.changes_hub import Follower, Hub, Stands, begin
 from shared.kafka.scan import Bounds
 from shared.positions import Mark, Of, decode, encode
@@ -153,7 +153,7 @@ async def running(topic: FakeTopic, marks: FakeMarks | None = None, most: int | 
     hub = Hub(topic, marks or FakeMarks(topic))
     task = asyncio.create_task(hub.run())
     try:
-        while hub._tail is None:
+        while hub._tail is None:  # noqa: ASYNC110 - it says nothing when it has begun
             await asyncio.sleep(0)
         if most is not None:
             hub._tail.most = most
@@ -167,7 +167,7 @@ async def read_on(hub: Hub) -> None:
     """Until the tail has all of the topic."""
     topic = hub.topic
     assert isinstance(topic, FakeTopic)
-    while hub.tail.ends != topic.ends:
+    while hub.tail.ends != topic.ends:  # noqa: ASYNC110 - as above
         await asyncio.sleep(0)
 
 
@@ -178,10 +178,6 @@ def place(follower: Follower) -> dict[int, int]:
 
 def everything(_: Change) -> bool:
     return True
-
-
-def reset_of(error: Lost, hub: Hub, follower: Follower) -> Json:
-    return following(hub).reset(error, follower)
 
 
 class NoOne:
@@ -196,7 +192,9 @@ def following(hub: Hub, **options: Any) -> Following:
     return Following(no_one, hub, no_one, no_one, no_one, no_one, **options)
 
 
-async def frames(hub: Hub, token: str | None, passes: Callable[[Change], bool] = everything) -> AsyncIterator[bytes]:
+async def frames(
+    hub: Hub, token: str | None, passes: Callable[[Change], bool] = everything
+) -> AsyncGenerator[bytes, None]:
     """The stream that who comes with this id gets."""
     no_one: Any = NoOne()
     of = following(hub, heartbeat_seconds=10_000)
@@ -251,6 +249,3 @@ def _fields(block: bytes) -> Iterator[tuple[str, str]]:
     for line in block.decode().split("\n"):
         name, _, value = line.partition(": ")
         yield name, value
-
-
-__all__ = ["Client", "FakeMarks", "FakeTopic", "Tail", "everything", "following", "frames", "read_on", "running"]

@@ -1,5 +1,5 @@
-"""Following changes of the running services: while events come in, cut and gone on, by stream, by page, by the docs' own
-client; who may, and what is refused.
+"""Following changes of the running services: while events come in, cut and gone on, by stream, by page, by the
+client of the docs; who may, and what is refused.
 """
 
 import json
@@ -69,7 +69,8 @@ def of_pages(stand: Stand, token: str, key: str = "all", **asked: Any) -> tuple[
     """All changes that are known, and where to go on."""
     found: list[Json] = []
     while True:
-        page = stand.get("/v1/changes", key, **{"from": token}, **asked).json()
+        asked |= {"from": token}
+        page = stand.get("/v1/changes", key, **asked).json()
         found += page["data"]
         token = page["page"]["next"]
         if not page["data"] and page["freshness"]["behind"] == 0:
@@ -256,7 +257,7 @@ def test_the_client_of_the_docs_follows_without_a_gap(stand: Stand) -> None:
 
 
 def test_streams_end_cleanly_when_the_process_stops(stand: Stand, portal: Any) -> None:
-    ended = []
+    ended: list[bytes] = []
 
     def read() -> None:
         with stream(stand, None) as data:
