@@ -93,7 +93,7 @@ class Hub:
                 try:
                     await self._read()
                 except Gone as error:
-                    log.warning("guanxi.changes was made anew or cut: %s; all followers begin again", error)
+                    log.warning("guanxi.changes was created again or cut: %s; all followers start over", error)
                     self.close()
                 except Transient as error:
                     log.warning("changes can't be read, trying again: %s", error)
@@ -213,7 +213,7 @@ class Follower:
         Raises Lost, Ended, Transient.
         """
         if self._tail.closed:
-            raise Ended("changes are read anew")
+            raise Ended("changes are read from the start again")
         if self._at is None:
             if self._tail.end == self._number and not await self._tail.news(self._number, seconds):
                 return []

@@ -2,6 +2,7 @@
 client of the docs; who may, and what is refused.
 """
 
+import asyncio
 import json
 import re
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 from local.stack.paths import REPOSITORY
 from services.query.changes import CHANGED
+from services.query.limits import MAX_STREAMS, MAX_STREAMS_PER_KEY
 from shared.keys import Scope
 from shared.keys.edit import create_key, revoke_key
 from shared.positions import Mark, Of, decode, encode
@@ -281,3 +283,51 @@ def test_streams_end_cleanly_when_the_process_stops(stand: Stand, portal: Any) -
     portal.call(stand.services.stop, "query")
     portal.call(stand.services.start, "query")
     assert json.loads(stand.get("/v1/status").content)["data"]
+
+
+FOLLOWERS_BYTES = 150 * 1024 * 1024
+"""Of a process with as many followers as may be: what issue and docs promise."""
+
+
+async def opened(stand: Stand, token: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    url = httpx.URL(stand.url())
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = f"GET /v1/changes HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\nAuthorization: Bearer {token}\r\n\r\n"
+    writer.write(head.encode())
+    await writer.drain()
+    assert b" 200 " in await reader.readline()
+    await reader.readuntil(b"id: ")
+    return reader, writer
+
+
+def test_a_thousand_follow_within_the_memory_promised_and_one_more_is_refused(stand: Stand, portal: Any) -> None:
+    keys = stand.folder / "keys.yaml"
+    tokens = [
+        create_key(keys, [], now=datetime.now(UTC), scopes=[Scope.CUSTOMERS_READ])[1]
+        for _ in range(MAX_STREAMS // MAX_STREAMS_PER_KEY)
+    ]
+
+    async def all_follow() -> int:
+        streams = []
+        for number, token in enumerate(tokens):
+            streams += [await opened(stand, token) for _ in range(MAX_STREAMS_PER_KEY)]
+            if number == 0:
+                stand.tokens["full"] = token
+                answer = await asyncio.to_thread(stand.get, "/v1/changes", "full")
+                assert is_problem(answer, "too_many_requests")
+        try:
+            assert is_problem(await asyncio.to_thread(stand.get, "/v1/changes"), "too_many_streams")
+            await asyncio.to_thread(stand.post, [bought("T-1", f"t-{number}") for number in range(50)])
+            async with asyncio.timeout(LOOK_SECONDS):
+                for reader, _ in streams:
+                    await reader.readuntil(b'"subject":"T-1"')
+            answer = await asyncio.to_thread(stand.get, "/v1/customers")
+            assert answer.status_code == 200, "who follows shuts nobody else out"
+            return stand.services.rss_bytes("query")
+        finally:
+            for _, writer in streams:
+                writer.close()
+
+    used = portal.call(all_follow)
+    print(f"{MAX_STREAMS} followers: {used / 1024 / 1024:.0f} MiB")
+    assert used < FOLLOWERS_BYTES
