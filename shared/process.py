@@ -73,6 +73,10 @@ class Process:
         if self._server is not None:
             self._server.should_exit = True
 
+    def stopping(self) -> bool:
+        """Whether it ends: what would go on for long must end now."""
+        return self._server is not None and self._server.should_exit
+
     def run(self, prepare: Prepare, routes: Sequence[BaseRoute]) -> int:
         """Serve health at once, then wait for the stores (`prepare` is retried), then read. Gives the exit code."""
         settings = self.settings

@@ -1,18 +1,22 @@
 """Wiring of query: two readers of MongoDB, each with its user, and the API on them."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import SecretStr
 from starlette.routing import BaseRoute, Mount
 
+from services.query.api.changes import Following
 from services.query.api.cursors import Seals
 from services.query.api.jobs import Jobs
 from services.query.api.questions import Questions
 from services.query.api.routes import Api, utc_now
+from services.query.changes_hub import Hub
+from services.query.handlers import ChangesTopic
 from services.query.limits import POOL_SIZE
 from services.query.settings import QuerySettings
-from services.query.store import Look, Reader
+from services.query.store import FeedMarks, Look, Owners, Reader
 from services.query.waiting import Waiting
 from shared.errors import Malformed
 from shared.keys import ApiKeys
@@ -38,28 +42,42 @@ def run(service: Service, process: Process, settings: QuerySettings) -> int:
     if text is None:
         log.warning("no GUANXI_CURSOR_KEYS: cursors are good at this process alone, and until it ends")
     database, confidential = connect(settings, pool_size=POOL_SIZE), _confidential(settings)
+    hub = changes_hub(settings, database, process.stopping)
 
     async def prepare(starting: Process) -> Nothing:
         starting.health.checks["mongodb"] = mongo_check(database)
+        starting.tasks.append(hub.run)
         return Nothing()
 
-    return process.run(prepare, api_routes(settings, keys, seals, database, confidential))
+    return process.run(prepare, api_routes(settings, keys, seals, database, confidential, hub))
+
+
+def changes_hub(settings: QuerySettings, database: Database, stopping: Callable[[], bool]) -> Hub:
+    """What reads the changes for all who follow them, once it runs. Without Kafka everything else goes on."""
+    return Hub(ChangesTopic(settings), FeedMarks(database, Look(database)), stopping)
 
 
 def api_routes(
-    settings: QuerySettings, keys: ApiKeys, seals: Seals, database: Database, confidential: Database
+    settings: QuerySettings,
+    keys: ApiKeys,
+    seals: Seals,
+    database: Database,
+    confidential: Database,
+    hub: Hub | None = None,
 ) -> list[BaseRoute]:
-    """The API, at the root; health stands before it."""
+    """The API, at the root; health stands before it. Without a hub that runs, changes are not followed."""
     reader = Reader(database)
-    look = Look(database)
+    waiting = Waiting(Look(database).standing)
+    hub = hub or changes_hub(settings, database, lambda: False)
     api = Api(
         keys,
         seals,
         reader,
         Reader(confidential),
-        Waiting(look.standing),
+        waiting,
         Questions(database, settings, reader),
         Jobs(Queue(database)),
+        Following(keys, hub, reader, waiting, Owners(reader), utc_now),
         settings.zone,
         utc_now,
         settings.query_units_per_second,

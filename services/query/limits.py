@@ -35,3 +35,32 @@ POOL_SIZE = 16
 MAX_DOWNLOADS = 32
 """Results being sent by one process at once: each holds a piece of 1 MiB."""
 MAX_DOWNLOADS_PER_KEY = 4
+MAX_STREAMS = 1_000
+"""Followers of changes of one process, polls among them: each holds a connection and some 40 KiB."""
+MAX_STREAMS_PER_KEY = 100
+STREAM_CONNECTIONS = 2_000
+"""Connections of the port: twice the streams, so that whoever follows shuts nobody else out."""
+STREAM_CONNECTIONS_PER_ADDRESS = 1_500
+"""Of those, from one address: a proxy in front of everybody has one."""
+MAX_CATCHING_UP = 20
+"""Followers of one process that read what lies further back from Kafka at a time, each with a consumer; others wait."""
+CATCH_UP_SECONDS = 120.0
+"""How long one of them may take: 100,000 changes need a few seconds, and a slow reader must not keep the place."""
+MAX_BEHIND = 100_000
+"""Changes: who is further behind reads everything again, which is less."""
+TAIL_CHANGES = 10_000
+"""The latest changes, in memory for all followers: 20 seconds at 500 a second. Who falls behind them is closed."""
+TAIL_BYTES = 16 * 1024 * 1024
+"""Of those changes."""
+STEP_CHANGES = 500
+"""Read from Kafka, or looked through for a follower, at a time."""
+CHUNK_BYTES = 32 * 1024
+"""Sent to a follower at a time. With the 64 KiB that a connection buffers, it is all that a slow reader holds."""
+MAX_PAGE_SCANNED = 10_000
+"""Changes that one poll looks through for those that its filters let pass."""
+HEARTBEAT_SECONDS = 15.0
+"""Between two signs of life of a stream; proxies close what is silent for 30 to 60 s. The key is checked again, too."""
+OWNERS_SECONDS = 1.0
+"""How old may be whose a customer is when a change is sent: a handover takes a second to be heeded."""
+MAX_OWNERS = 20_000
+"""Customers whose owners are remembered for that long."""

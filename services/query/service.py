@@ -5,6 +5,7 @@ from shared.mongo.jobs import COLLECTION as JOBS
 from shared.mongo.jobs import PIECES
 from shared.mongo.schema import Schema
 from shared.service import Service
+from shared.topics import CHANGES
 
 READ = ("find",)
 _VIEWS = (
@@ -16,15 +17,17 @@ _VIEWS = (
 )
 _STANDING = (
     *("admission_positions", "tiering_positions", "engagement_positions", "feed_positions"),
-    *("tiering_fresh", "engagement_fresh", "feed_fresh", "claims", "fates"),
+    *("tiering_fresh", "engagement_fresh", "feed_fresh", "claims", "fates", "feed_marks"),
 )
-"""How far everybody has come, how fresh the rows are, and what became of events."""
+"""How far everybody has come, how fresh the rows are, and what became of events, and
+where a position of the log begins on the changes."""
 
 SERVICE = Service(
     name="query",
     schema=Schema("query"),
     entry="services.query.app:run",
     settings=QuerySettings,
+    reads=(CHANGES,),
     rights={
         **dict.fromkeys((*_VIEWS, *_STANDING), READ),
         JOBS: ("find", "insert", "update"),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from services.query.limits import UNITS_PER_SECOND
+from services.query.limits import STREAM_CONNECTIONS, STREAM_CONNECTIONS_PER_ADDRESS, UNITS_PER_SECOND
 from shared.settings import Settings
 
 
@@ -23,3 +23,5 @@ class QuerySettings(Settings):
     confidential_password: SecretStr | None = None
     query_units_per_second: Annotated[float, Field(ge=1, le=1_000_000)] = UNITS_PER_SECOND
     """Of one API key, over time, in units of cost (services/query/limits.py)."""
+    http_connections: Annotated[int, Field(ge=10, le=100_000)] = STREAM_CONNECTIONS
+    http_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = STREAM_CONNECTIONS_PER_ADDRESS

@@ -4,7 +4,7 @@ The confidential views have a reader of their own, with its own user: no bug of 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -12,15 +12,17 @@ from typing import Any
 from pymongo.errors import ExecutionTimeout
 
 from services import SERVICES
-from services.query.limits import MAX_QUERY_MS
+from services.query.changes import Ends
+from services.query.changes_hub import Stands
+from services.query.limits import MAX_OWNERS, MAX_QUERY_MS, OWNERS_SECONDS
 from services.query.standing import FOLDING, Admitted, Reached, Standing
 from shared.errors import Transient
 from shared.mongo import Database, Document, Session, transient_errors
 from shared.mongo.generations import COLLECTION as GENERATIONS
-from shared.mongo.generations import FIRST
+from shared.mongo.generations import FIRST, log_epoch
 from shared.mongo.policies import COLLECTION as POLICIES
 from shared.mongo.schema import pinned
-from shared.mongo.states import freshness_collection
+from shared.mongo.states import freshness_collection, marks_collection
 
 CLOCKS = {name: service.customers for name, service in SERVICES.folding.items()}
 """By service, the collection of customers whose clock says up to when its rows tell."""
@@ -116,6 +118,55 @@ class Look:
     async def _all(self, name: str, query: Document, shown: Mapping[str, int] | None = None) -> list[Document]:
         found: list[Document] = await self._database[name].find(query, shown).max_time_ms(MAX_QUERY_MS).to_list(None)
         return found
+
+
+class FeedMarks:
+    """Where on the changes a position of the log begins, and where the log stands (changes_hub.Marks)."""
+
+    def __init__(self, database: Database, look: Look) -> None:
+        self._database, self._look = database, look
+
+    async def stands(self) -> Stands:
+        """Now. Raises Transient."""
+        standing = await self._look.standing()
+        return Stands(await log_epoch(self._database), standing.generations["log"], standing.ends_of_log())
+
+    async def before(self, log_generation: int, ends: Ends) -> dict[int, Sequence[int]]:
+        """By partition of the log the latest mark up to there. Raises Transient."""
+        marks = self._database[marks_collection("feed")]
+        found: dict[int, Sequence[int]] = {}
+        for partition, end in ends.items():
+            query = {"log_generation": log_generation, "partition": partition, "offset": {"$lte": end}}
+            async with _in_time():
+                one = await marks.find_one(query, sort=[("offset", -1)], max_time_ms=MAX_QUERY_MS)
+            if one is not None:
+                found[partition] = one["ends"]
+        return found
+
+
+class Owners:
+    """Whose customers are, at most OWNERS_SECONDS ago: those who send the same changes share a look."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._known: dict[str, tuple[float, frozenset[str]]] = {}
+
+    async def of(self, customers: Collection[str], generation: int) -> Mapping[str, frozenset[str]]:
+        """Representatives by customer. generation: of engagement's views. Raises Transient."""
+        now = asyncio.get_running_loop().time()
+        known = {one: self._known[one] for one in customers if one in self._known}
+        fresh = {one: owners for one, (at, owners) in known.items() if now - at < OWNERS_SECONDS}
+        asked = [one for one in customers if one not in fresh]
+        if asked:
+            found = await self._reader.read("owned_keys", generation, [{"_id": {"$in": asked}}])
+            owners = dict.fromkeys(asked, frozenset[str]()) | {
+                one["_id"]: frozenset(one.get("owned_by") or ()) for one in found
+            }
+            if len(self._known) > MAX_OWNERS:
+                self._known.clear()
+            self._known |= {one: (now, owned) for one, owned in owners.items()}
+            fresh |= owners
+        return fresh
 
 
 @asynccontextmanager

@@ -4,17 +4,18 @@ A job belongs to the API key that asked for it: another's is not there. What the
 again when the job starts, and again when the result is fetched.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from hashlib import sha256
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from services.query.api import rights
+from services.query.api.asking import Asking
 from services.query.api.jobs_asked import MAX_BODY_BYTES, asks_all_rows, read_body, read_stored, scopes_of
 from services.query.api.parameters import ALWAYS, check_names
 from services.query.api.problems import refusal
@@ -24,11 +25,6 @@ from shared.keys import ApiKey
 from shared.limits import WorkPlaces
 from shared.mongo.jobs import Queue, new_id
 from shared.problems import retry_after
-
-if TYPE_CHECKING:  # it takes what is here
-    from collections.abc import Awaitable, Callable
-
-    from services.query.api.routes import Asking
 
 PATH = "/v1/jobs"
 ONE, RESULT = f"{PATH}/{{id}}", f"{PATH}/{{id}}/result"
@@ -43,7 +39,7 @@ class Served(NamedTuple):
     """A path that is answered here. cost: in units."""
 
     path: str
-    work: "Callable[[Asking], Awaitable[Response]]"
+    work: Callable[[Asking], Awaitable[Response]]
     methods: tuple[str, ...]
     cost: float
 

@@ -9,7 +9,8 @@ from services.query.api import rows
 from services.query.api.jobs_openapi import job_paths, job_schemas
 from services.query.api.problems import CODES
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Filter, Kind, Resource, Table, fields_of
-from services.query.limits import DEFAULT_SIZE, MAX_SIZE, MAX_TEXT_CHARS, MAX_WAIT_SECONDS
+from services.query.changes import TYPES
+from services.query.limits import DEFAULT_SIZE, MAX_IDS, MAX_SIZE, MAX_TEXT_CHARS, MAX_WAIT_SECONDS
 from shared.events.types import MAX_ID_CHARS, TIERS
 from shared.problems import MEDIA_TYPE
 
@@ -54,6 +55,7 @@ def openapi() -> Json:
     paths["/v1/customers/{id}"] = {"get": _customer()}
     paths["/v1/customers/{id}/explanation"] = {"get": _explanation()}
     paths["/v1/events/{source}/{id}"] = {"get": _fate()}
+    paths["/v1/changes"] = {"get": _changes()}
     paths["/v1/status"] = {"get": _status()}
     errors = {status: {"$ref": f"#/components/responses/{status}"} for status in _errors()}
     paths |= job_paths(_always(()), errors)
@@ -88,9 +90,7 @@ def openapi() -> Json:
 
 def _list(resource: Resource) -> Json:
     parameters = [
-        _query(
-            "size", {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE}, "rows of a page"
-        ),
+        _SIZE,
         _query("cursor", _STRING, "`page.next` of the page before, with the same filters and sort"),
         _query("sort", {"enum": [order.name for order in resource.orders]}, _orders(resource)),
         *(_filter(name, one) for name, one in resource.filters.items()),
@@ -147,6 +147,43 @@ def _fate() -> Json:
     )
     parameters = [_path("source"), _path("id"), *_always(())]
     return _operation("getFate", about, parameters, {"$ref": _REF.format(model="Fate")})
+
+
+def _changes() -> Json:
+    many = {"type": "array", "maxItems": MAX_IDS}
+    parameters = [
+        _query("from", _STRING, "a position to go on from: `page.next`, an event's id, or one of the log; now without"),
+        _query("customer", {**many, "items": _KINDS[Kind.ID]}, "of these customers only"),
+        _query("type", {**many, "items": {"enum": list(TYPES)}}, "of these types only"),
+        _SIZE,
+        {"name": "Last-Event-ID", "in": "header", "schema": _STRING, "description": "as `from`, and before it"},
+        _wait("for a change"),
+    ]
+    page: Json = {"type": "object", "required": ["size", "next"]}
+    page["properties"] = {"size": {"type": "integer"}, "next": {"type": "string", "description": "for `from`; always"}}
+    known = {"type": "integer", "description": "changes that are known and come after the page, before any filter"}
+    body = {
+        "type": "object",
+        "required": ["data", "page", "freshness"],
+        "properties": {
+            "data": {"type": "array", "items": {"$ref": _REF.format(model="Change")}},
+            "page": page,
+            "freshness": {"type": "object", "required": ["behind"], "properties": {"behind": known}},
+        },
+    }
+    events = "events `change` (data: a Change) and `reset` (data: reason, next, position); the id of each is a position"
+    content = {
+        "application/json": {"schema": body},
+        "text/event-stream": {"schema": {"type": "string", "description": events}},
+    }
+    about = (
+        "What changed since a position: with `Accept: text/event-stream` a stream that goes on, else a page, with "
+        "`Prefer: wait=30` once there is something. A change may come twice: drop what is not above the last "
+        "(epoch, sequence) of its customer. Needs the scope customers:read."
+    )
+    answers: Json = {"200": {"description": "A page, or a stream", "content": content}}
+    answers |= {status: {"$ref": f"#/components/responses/{status}"} for status in _errors()}
+    return {"operationId": "followChanges", "summary": about, "parameters": parameters, "responses": answers}
 
 
 def _status() -> Json:
@@ -214,13 +251,17 @@ def _always(fields: tuple[str, ...]) -> list[Json]:
     chosen = [_query("fields", _STRING, f"separated by commas, of {', '.join(fields)}")] if fields else []
     if not fields:
         chosen = [_query("fields", _STRING, "not taken here, passed over")]
-    wait = f"wait=N: wait up to N seconds ({MAX_WAIT_SECONDS} at most) for the position of `after`"
     return [
         *chosen,
         _query("after", _STRING, "a position: of the door's answer, or Guanxi-Position of an earlier one"),
-        {"name": "Prefer", "in": "header", "schema": _STRING, "description": wait},
+        _wait("for the position of `after`"),
         {"name": "If-None-Match", "in": "header", "schema": _STRING, "description": "ETag of an earlier answer"},
     ]
+
+
+def _wait(what: str) -> Json:
+    wait = f"wait=N: wait up to N seconds ({MAX_WAIT_SECONDS} at most) {what}"
+    return {"name": "Prefer", "in": "header", "schema": _STRING, "description": wait}
 
 
 def _filter(name: str, one: Filter, *, required: bool = False) -> Json:
@@ -236,6 +277,11 @@ def _filter(name: str, one: Filter, *, required: bool = False) -> Json:
 def _query(name: str, schema: Json, about: str, *, required: bool = False) -> Json:
     found = {"name": name, "in": "query", "schema": schema, "description": about}
     return found | ({"required": True} if required else {})
+
+
+_SIZE = _query(
+    "size", {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE}, "rows of a page"
+)
 
 
 def _path(name: str) -> Json:
@@ -279,6 +325,20 @@ def _schemas() -> Json:
             "as_of": _TEXT_OR_NULL,
             "behind": {"type": "integer"},
             "generations": {"type": "object", "additionalProperties": {"type": "integer"}},
+        },
+    }
+    schemas["Change"] = {
+        "type": "object",
+        "description": "a CloudEvent (docs/changes.md); more fields may come",
+        "required": ["id", "type", "subject", "epoch", "sequence", "position", "data"],
+        "properties": {
+            "id": _STRING,
+            "type": {"enum": list(TYPES)},
+            "subject": {"type": "string", "description": "the customer's id"},
+            "epoch": {"type": "integer", "description": "before sequence: it rises when customers are counted anew"},
+            "sequence": {"type": "string", "description": "1, 2, 3 ... per customer, in 16 digits"},
+            "position": {"type": "string", "description": "for `after`: up to where to read to see it"},
+            "data": {"type": "object", "description": "the sections that it touches, or a decision's public fields"},
         },
     }
     schemas["Problem"] = {

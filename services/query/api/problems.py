@@ -47,6 +47,10 @@ CODES: dict[str, Code] = {
     "position_expired": Code(
         HTTPStatus.GONE, "`after` is of an inbox or a log before the present one; read without it"
     ),
+    "reset": Code(
+        HTTPStatus.GONE,
+        "changes can't be followed from there on: read everything again with `after` = `position`, then from `next`",
+    ),
     "too_many_requests": Code(
         HTTPStatus.TOO_MANY_REQUESTS, "too many requests at once, or more cost a second than allowed"
     ),
@@ -62,7 +66,10 @@ CODES: dict[str, Code] = {
     "too_slow": Code(
         HTTPStatus.SERVICE_UNAVAILABLE, "the query took too long; ask for fewer rows or with another filter"
     ),
-    "unavailable": Code(HTTPStatus.SERVICE_UNAVAILABLE, "MongoDB does not answer; ask again"),
+    "too_many_streams": Code(
+        HTTPStatus.SERVICE_UNAVAILABLE, "too many follow changes at this process; come back later"
+    ),
+    "unavailable": Code(HTTPStatus.SERVICE_UNAVAILABLE, "MongoDB or Kafka does not answer; ask again"),
 }
 
 

@@ -23,6 +23,8 @@ from starlette.routing import Route
 
 from services.query.api import rights
 from services.query.api.answers import WAITED_FOR, Seen, answer, shown, unchanged
+from services.query.api.asking import Asking
+from services.query.api.changes import Following
 from services.query.api.cursors import Cursor, Seals
 from services.query.api.jobs import Jobs
 from services.query.api.openapi import openapi
@@ -62,19 +64,7 @@ PREFIX = "/v1"
 OPENAPI_PATH = f"{PREFIX}/openapi.json"
 RETRY_SECONDS = 1
 Document = dict[str, Any]
-Answered = Callable[["Asking"], Awaitable[Response]]
-
-
-@dataclass(slots=True)
-class Asking:
-    """A request on its way to its answer."""
-
-    request: Request
-    key: ApiKey
-    asked: Given
-    standing: Standing
-    rows: rights.Rows
-    headers: dict[str, str] = field(default_factory=dict)
+Answered = Callable[[Asking], Awaitable[Response]]
 
 
 @dataclass(slots=True)
@@ -90,6 +80,7 @@ class Api:
     waiting: Waiting
     questions: Questions
     jobs: Jobs
+    following: Following
     zone: ZoneInfo
     now: Callable[[], datetime]
     units_per_second: float = UNITS_PER_SECOND
@@ -109,6 +100,7 @@ class Api:
         routes += [
             self._route(f"{PREFIX}/customers/{{id}}", self._customer, May.CUSTOMERS_READ, 1.0),
             self._route(f"{PREFIX}/customers/{{id}}/explanation", self._explanation, May.CUSTOMERS_READ, 3.0),
+            self._route(f"{PREFIX}/changes", self.following.answer, May.CUSTOMERS_READ, 2.0),
             self._route(f"{PREFIX}/status", self._status, May.OPS_READ, 1.0),
             self._route(f"{PREFIX}/events/{{source}}/{{id}}", self._fate, May.EVENTS_WRITE, 1.0),
         ]
