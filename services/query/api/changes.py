@@ -120,7 +120,7 @@ class Following:
         """Raises Refusal where as many follow as may."""
         if self.places.taken >= self.places.most:
             raise refusal("too_many_streams", "too many follow changes here; come back later", retry_after(1))
-        if not self.places.free_for(key.id):
+        if self.places.of_key[key.id] >= self.places.most_per_key:
             hint = f"this key follows changes {self.places.of_key[key.id]} times; end one, or use another key"
             raise refusal("too_many_requests", hint, retry_after(1))
 
