@@ -150,9 +150,11 @@ class Following:
                     beat_at = clock() + self.heartbeat_seconds
                     yield _id(going.follower.token)
                     continue
-                passed = await going.next(left)
-                for chunk in chunks(passed):
-                    yield chunk
+                made = chunks(await going.next(left))
+                while made:
+                    yield made.pop(0)
+                    if not made:
+                        yield b""  # the library keeps what it sent last, and a thousand followers wait with that
         except Ended as error:
             log.info("a stream of changes ends: %s", error)
         except Transient as error:
