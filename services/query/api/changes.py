@@ -120,7 +120,7 @@ class Following:
         """Raises Refusal where as many follow as may."""
         if self.places.taken >= self.places.most:
             raise refusal("too_many_streams", "too many follow changes here; come back later", retry_after(1))
-        if not self.places.free_for(key.id):
+        if self.places.of_key[key.id] >= self.places.most_per_key:
             hint = f"this key follows changes {self.places.of_key[key.id]} times; end one, or use another key"
             raise refusal("too_many_requests", hint, retry_after(1))
 
@@ -150,9 +150,11 @@ class Following:
                     beat_at = clock() + self.heartbeat_seconds
                     yield _id(going.follower.token)
                     continue
-                passed = await going.next(left)
-                for chunk in chunks(passed):
-                    yield chunk
+                made = chunks(await going.next(left))
+                while made:
+                    yield made.pop(0)
+                    if not made:
+                        yield b""  # the library keeps what it sent last, and a thousand followers wait with that
         except Ended as error:
             log.info("a stream of changes ends: %s", error)
         except Transient as error:

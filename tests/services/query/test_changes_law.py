@@ -67,7 +67,7 @@ async def visit(topic: FakeTopic, client: Client, one: Visit) -> None:
     tell(topic, during)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(VISITS)
 def test_who_is_cut_at_any_byte_has_each_change_once(visits: list[Visit]) -> None:
     async def walk() -> tuple[FakeTopic, Client]:
