@@ -25,19 +25,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def image() -> str:
-    """The image of this working tree; gives its tag."""
+    """The images of this working tree, the services' and the worker's; gives their tag."""
     why = why_not_here()
     if why is not None:
         if os.environ.get("GUANXI_REQUIRE_COMPOSE", "") not in {"", "0"}:
             pytest.fail(f"Docker Compose is required here: {why}", pytrace=False)
         pytest.skip(f"needs Docker Compose and the images of Kafka and MongoDB: {why}")
-    subprocess.run(
-        ["docker", "build", "--quiet", "-t", f"guanxi:{IMAGE_TAG}", "-f", "deploy/Dockerfile", "."],
-        cwd=REPOSITORY,
-        env={**os.environ, "DOCKER_BUILDKIT": "1"},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    for name, requirements in (("guanxi", "run.txt"), ("guanxi-worker", "worker.txt")):
+        tag, chosen = f"{name}:{IMAGE_TAG}", f"REQUIREMENTS={requirements}"
+        subprocess.run(
+            ["docker", "build", "--quiet", "-t", tag, "--build-arg", chosen, "-f", "deploy/Dockerfile", "."],
+            cwd=REPOSITORY,
+            env={**os.environ, "DOCKER_BUILDKIT": "1"},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     return IMAGE_TAG
 
 
@@ -58,6 +60,7 @@ def environment(image: str) -> dict[str, str]:
     return {
         "GUANXI_VERSION": image,
         "GUANXI_DOOR": "127.0.0.1:0",
+        "GUANXI_API": "127.0.0.1:0",
         "GUANXI_PARTITIONS": str(PARTITIONS),
         "GUANXI_SESSION_TIMEOUT_MS": "6000",
         "GUANXI_KAFKA_HEAP": "-Xms256m -Xmx512m",
