@@ -11,6 +11,7 @@ from typing import Any
 
 from local.stack.containers import why_not
 from local.stack.paths import REPOSITORY
+from services import SERVICES
 
 UP_SECONDS = 300
 COMMAND_SECONDS = 120
@@ -114,7 +115,11 @@ class Project:
 
     def door(self) -> str:
         """Where the HTTP door is published."""
-        return f"http://{self.compose('port', 'ingest', '8080').strip()}"
+        return self.published(SERVICES.door.name)
+
+    def published(self, service: str) -> str:
+        """Where a service's port for others is published."""
+        return f"http://{self.compose('port', service, '8080').strip()}"
 
     def logs(self, service: str) -> str:
         """All that a service's containers have logged."""

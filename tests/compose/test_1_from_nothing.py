@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from services import SERVICES
+from services import API, SERVICES
 from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
@@ -17,14 +17,14 @@ def test_one_command_brings_everything_up_healthy(project: Project) -> None:
     assert {service: project.health(service) for service in ALL} == dict.fromkeys(ALL, "healthy")
 
 
-def test_nothing_but_the_door_is_published_and_that_on_loopback(project: Project) -> None:
+def test_only_the_door_and_the_api_are_published_and_on_loopback(project: Project) -> None:
     published = {
         (service, inside, one["HostIp"])
         for service in ALL
         for inside, ports in project.inspect(service)["NetworkSettings"]["Ports"].items()
         for one in ports or ()
     }
-    assert published == {("ingest", "8080/tcp", "127.0.0.1")}
+    assert published == {("ingest", "8080/tcp", "127.0.0.1"), (API, "8080/tcp", "127.0.0.1")}
 
 
 @pytest.mark.parametrize("service", ALL)

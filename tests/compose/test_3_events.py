@@ -5,12 +5,15 @@ from typing import Any
 import httpx
 import pytest
 
-from services import SERVICES
+from local.stack.paths import REPOSITORY
+from services import API, SERVICES
+from shared.keys import Scope
 from tests.compose.project import Project, until
 from tests.compose.purchases import by_kafka, purchases, shown, sums
 
 pytestmark = [pytest.mark.compose, pytest.mark.slow, pytest.mark.timeout(900)]
 
+POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 EVENTS, REQUEST = 10_000, 500
 FOLDED_SECONDS = 180
 
@@ -67,6 +70,43 @@ def test_all_arrive_once_through_scaling_kills_and_restarts(
     until(lambda: shown(project, "many") == expected, "every purchase is in a view, once", seconds=FOLDED_SECONDS)
     checked = project.compose("run", "--rm", "-T", "cli", "guanxi", "rebuild", "tiering", "--check", timeout_s=240)
     assert "differs" not in checked
+
+
+def test_what_was_sent_is_read_verified_and_exported_over_http(
+    project: Project, events: list[dict[str, Any]], token: str
+) -> None:
+    """By the users and rights of this deployment; the worker may read all that verifying needs."""
+    del token
+    scopes = [word for scope in Scope for word in ("--scope", scope)]
+    made = project.compose("run", "--rm", "-T", "cli", "guanxi", "keys", "create", "--source", "erp", *scopes)
+    with httpx.Client(base_url=project.published(API), trust_env=False, timeout=60) as client:
+        client.headers["Authorization"] = f"Bearer {made.strip()}"
+        subject = events[0]["subject"]
+        shown = client.get(f"/v1/customers/{subject}", params={"include": "engagement,timeline"})
+        assert shown.status_code == httpx.codes.OK, shown.text
+        assert shown.json()["data"]["timeline"]
+        for resource in ("key-persons", "relationship-assessments"):
+            assert client.get(f"/v1/{resource}").status_code == httpx.codes.OK
+        customers = {one["subject"] for one in events}
+        for asked in (
+            {"kind": "export", "resource": "customers", "format": "parquet"},
+            {"kind": "export", "resource": "key-persons", "format": "csv"},
+            {"kind": "verify", "checks": ["log", "views"], "sample": "5%"},
+            {"kind": "simulate", "policy": POLICY.read_text(encoding="utf-8"), "on": "2026-01-01"},
+        ):
+            asked_for = client.post("/v1/jobs", json=asked)
+            assert asked_for.status_code == httpx.codes.ACCEPTED, asked_for.text
+            path = asked_for.headers["Location"]
+
+            def over(path: str = path) -> bool:
+                return client.get(path).json()["data"]["status"] in {"done", "failed"}
+
+            until(over, f"{asked['kind']} is over", seconds=FOLDED_SECONDS)
+            job = client.get(path).json()["data"]
+            assert job["status"] == "done", job
+            assert client.get(f"{path}/result").status_code == httpx.codes.OK
+            if asked.get("resource") == "customers":
+                assert job["result"]["rows"] >= len(customers)
 
 
 @pytest.mark.release("test_7_tls makes the containers anew over the same volumes too")

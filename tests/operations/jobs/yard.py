@@ -64,7 +64,7 @@ class Yard(Bench):
         await apply(database, SERVICE.schema, 1)
         database.client.close()
         values = {"net": 1, "rows": 2}
-        for resource in (named("customers"), named("concerns")):
+        for resource in map(named, ("customers", "concerns", "timeline", "movements")):
             for number in range(CUSTOMERS):
                 for service, name, document in documents(resource, number, {**values, "order": number % 12}):
                     more = {"net_365d": f"{number * 1000}.10", "name": f"=客户{number}"}

@@ -115,6 +115,21 @@ def documents(resource: Resource, number: int, values: Json) -> list[tuple[str, 
     customer = f"C{number:04}"
     fresh = {"as_of": NOW, "recorded_at": NOW, "generation": 1, "partition": 0}
     order = values["order"]
+    if resource.name == "timeline":
+        lines = [
+            {
+                "_id": f"{customer}/{offset}",
+                "customer": customer,
+                "offset": offset,
+                "kind": "visit.logged",
+                "occurred_at": NOW,
+                "recorded_at": NOW,
+                "source": "crm",
+                "event": f"e-{offset}",
+            }
+            for offset in range(values["rows"])
+        ]
+        return [("feed", "timeline", one) for one in lines]
     if resource.services[0] == "feed":
         moved = [
             {
