@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from shared.tracing import TRACEPARENT
+from shared.events.codec import TRACEPARENT_HEADER
 
 MAX_LINKS = 128
 """Of a batch's span; OpenTelemetry's own limit."""
@@ -66,7 +66,7 @@ class OtelBatch:
         """Those not to be kept are passed over, as are more than a span can be linked with."""
         if len(self.seen) >= MAX_LINKS:
             return
-        context = _PROPAGATOR.extract({TRACEPARENT: traceparent})
+        context = _PROPAGATOR.extract({TRACEPARENT_HEADER: traceparent})
         remote = trace.get_current_span(context).get_span_context()
         if remote.is_valid and remote.trace_flags.sampled:
             self.seen.append((context, remote, type_, place))
@@ -86,7 +86,7 @@ class OtelTracer:
     @contextmanager
     def request(self, method: str, path: str, traceparent: str | None) -> Iterator[OtelRequest]:
         """A server's span, in the caller's trace where there is one."""
-        context = _PROPAGATOR.extract({TRACEPARENT: traceparent}) if traceparent else Context()
+        context = _PROPAGATOR.extract({TRACEPARENT_HEADER: traceparent}) if traceparent else Context()
         attributes = {"http.request.method": method, "url.path": path}
         with self._tracer.start_as_current_span(
             method, context=context, kind=SpanKind.SERVER, attributes=attributes
@@ -127,7 +127,7 @@ class OtelTracer:
             return None
         carrier: dict[str, str] = {}
         _PROPAGATOR.inject(carrier)
-        return carrier.get(TRACEPARENT)
+        return carrier.get(TRACEPARENT_HEADER)
 
     def ids(self) -> dict[str, str]:
         """Of the current span, as log lines show them."""

@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-TRACEPARENT = "traceparent"
+from shared.events.codec import TRACEPARENT_HEADER
+
 _W3C = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
@@ -138,6 +139,6 @@ def of_record(headers: Any) -> dict[str, str]:
 def header_traceparent(headers: Any) -> str | None:
     """The traceparent of a Kafka record's headers, as OpenTelemetry's instrumentation of producers sets it."""
     for name, value in headers:
-        if name == TRACEPARENT and isinstance(value, bytes):
+        if name == TRACEPARENT_HEADER and isinstance(value, bytes):
             return valid_traceparent(value.decode("ascii", "replace"))
     return None

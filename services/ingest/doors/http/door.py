@@ -38,11 +38,12 @@ from services.ingest.limits import (
 )
 from shared import metrics
 from shared.errors import Transient
+from shared.events.codec import TRACEPARENT_HEADER
 from shared.events.refusal import Reason, Refused
 from shared.keys import ApiKey, ApiKeys, Denied, Scope
 from shared.limits import RateLimit, WorkPlaces
 from shared.problems import Problem, retry_after
-from shared.tracing import TRACEPARENT, current_traceparent, valid_traceparent
+from shared.tracing import current_traceparent, valid_traceparent
 
 log = logging.getLogger(__name__)
 denials = logging.getLogger("services.ingest.denied")
@@ -209,7 +210,7 @@ def _tell_denied(denied: Denied, request: Request) -> None:
 
 def _traceparent(request: Request) -> str | None:
     """The traceparent of this request's span, else of its caller."""
-    return current_traceparent() or valid_traceparent(request.headers.get(TRACEPARENT))
+    return current_traceparent() or valid_traceparent(request.headers.get(TRACEPARENT_HEADER))
 
 
 def _count(judged: Sequence[Judged], *, lost: bool = False) -> None:
