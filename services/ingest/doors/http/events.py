@@ -14,13 +14,13 @@ from services.ingest.doors.http.vouching import vouch
 from services.ingest.doors.kafka.wire import MAX_EVENT_BYTES, from_kafka, is_plain
 from services.ingest.inbox import Appended, InboxRecord, SeenClaims
 from shared.errors import Transient
+from shared.events.codec import TRACEPARENT_HEADER
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import FACTS
 from shared.keys import ApiKey
 from shared.metrics import UNREAD
 from shared.positions import Mark, Of, encode
-from shared.tracing import TRACEPARENT
 
 _NOT_ON_THE_INBOX = Position(-1, -1, -1)
 _YIELD_EVERY_EVENTS = 50
@@ -114,7 +114,7 @@ class Judged:
             traced = b'{"traceparent":"%s",%s' % (traceparent.encode(), value[1:])
             value = traced if len(traced) <= MAX_EVENT_BYTES else value
         given = self.candidate.traceparent or traceparent
-        headers = [(TRACEPARENT, given.encode())] if given else []
+        headers = [(TRACEPARENT_HEADER, given.encode())] if given else []
         headers += vouch(key_id, value, secret)
         return InboxRecord(self.candidate.key.encode(), value, headers)
 
