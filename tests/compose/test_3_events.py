@@ -103,7 +103,7 @@ def test_what_was_sent_is_read_verified_and_exported_over_http(
 
             until(over, f"{asked['kind']} is over", seconds=FOLDED_SECONDS)
             job = client.get(path).json()["data"]
-            assert job["status"] == "done", job
+            assert job["status"] == "done", job["error"]
             assert client.get(f"{path}/result").status_code == httpx.codes.OK
             if asked.get("resource") == "customers":
                 assert job["result"]["rows"] >= len(customers)

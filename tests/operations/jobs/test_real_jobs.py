@@ -15,6 +15,7 @@ import httpx
 import pytest
 import yaml
 from pyarrow import parquet
+from pymongo.errors import DuplicateKeyError
 
 from operations.jobs import app
 from operations.jobs.app import Worker
@@ -347,6 +348,15 @@ async def test_two_workers_run_one_of_a_kind_at_a_time_and_each_once(
         other.owner = "another"
         await asyncio.gather(*(work(worker) for worker in (one, one, other, other)))
     assert (most, runs) == (1, Counter(dict.fromkeys(jobs, 1)))
+
+
+def test_the_database_itself_lets_one_job_of_a_kind_run(yard: Yard) -> None:
+    running = {"kind": "verify", "status": "running"}
+    yard.raw["jobs"].insert_one({"_id": "a", **running})
+    with pytest.raises(DuplicateKeyError):
+        yard.raw["jobs"].insert_one({"_id": "b", **running})
+    yard.raw["jobs"].insert_one({"_id": "c", **running, "kind": "export"})
+    yard.raw["jobs"].insert_one({"_id": "d", **running, "status": "queued"})
 
 
 async def test_kinds_do_not_wait_for_one_another(yard: Yard, client: httpx.AsyncClient) -> None:
