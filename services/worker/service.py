@@ -6,6 +6,7 @@ written. The confidential views are read by another user, as in query.
 
 from services import SERVICES
 from services.worker.settings import WorkerSettings
+from shared.mongo.access import every_generation
 from shared.mongo.jobs import COLLECTIONS, INDEXES
 from shared.mongo.schema import Schema
 from shared.service import Privileges, Service
@@ -25,7 +26,7 @@ def _rights() -> Privileges:
             continue
         schema = SERVICES[name].schema
         shown = [view.name for view in schema.views if not view.confidential]
-        stored = {*schema.collections, *schema.plain_collections} - NOT_READ
+        stored = {*map(every_generation, schema.collections), *schema.plain_collections} - NOT_READ
         found |= dict.fromkeys((*sorted(stored), *shown), READ)
     return found
 

@@ -55,6 +55,7 @@ def wanted_roles(services: Sequence[Service], generations: Mapping[str, int]) ->
         for service in services
         for collection in service.schema.collections
     }
+    by_name |= {every_generation(collection): names for collection, names in by_name.items()}
     by_name |= {view.name: names for view, names in shown.items()}
     return [
         *(_service_role(service, spans[service.name], by_name) for service in services),
@@ -63,6 +64,11 @@ def wanted_roles(services: Sequence[Service], generations: Mapping[str, int]) ->
         # Rebuilds, repairs, backups and the erasure of persons reach everything; users and rights they do not.
         Role(role_of(OPERATOR), inherits=("dbAdmin", "readWrite")),
     ]
+
+
+def every_generation(collection: str) -> str:
+    """How a right names what is stored, where a view has the collection's name."""
+    return f"{collection}_g*"
 
 
 def role_of(user: str) -> str:
