@@ -68,3 +68,10 @@ def quality_row(document: Document) -> Document | None:
         return None
     shown = {name: document[name] for name in ("_id", "tier", *FRESHNESS) if name in document}
     return {**shown, "customer": document["_id"], **missing}
+
+
+def totals_rows(documents: Sequence[Document]) -> list[Document]:
+    """`tier_totals`: customers and their net by tier, in the order of the tiers' names."""
+    tiers = sorted({document["tier"] for document in documents})
+    of = {tier: [one.get("net_order") or 0 for one in documents if one["tier"] == tier] for tier in tiers}
+    return [{"_id": tier, "customers": len(nets), "net_order": sum(nets)} for tier, nets in of.items()]

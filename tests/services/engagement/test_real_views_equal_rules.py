@@ -107,7 +107,17 @@ def test_customers(database: Database[Any], stored: Stored) -> None:
             fresh,
         ),
     }
-    assert expected.keys() | {"rep_weeks"} == {view.name for view in SCHEMA.views}
+    keys = {
+        "plan_keys": {row["id"] for row in expected["contact_plan"]},
+        "concern_keys": {row["customer"] for row in expected["concerns"]},
+        "key_person_keys": {row["customer"] for row in expected["key_persons"]},
+        "assessment_keys": {row["customer"] for row in expected["relationship_assessments"]},
+        "owned_keys": {row["_id"] for row in rows},
+        "representative_keys": {one["_id"] for one in stored.representatives},
+    }
+    assert {*expected, *keys, "rep_weeks"} == {view.name for view in SCHEMA.views}
+    for view, ids in keys.items():
+        assert sorted(row["_id"] for row in database[view].find()) == sorted(ids), view
     for view, wanted in expected.items():
         found = shown(database, view)
         order = list if view in {"contact_plan", "relationship_assessments"} else by_name

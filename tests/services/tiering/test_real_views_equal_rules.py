@@ -115,7 +115,16 @@ def test_views(database: Database[Any], one: Document, two: Document, of_one: An
         "customers": [views.customer_row(row, by_id) for row in rows],
         "tier_history": [views.history_row(document) for document in history],
         "data_quality": [shown for row in rows if (shown := views.quality_row(row)) is not None],
+        "tier_totals": views.totals_rows(rows),
     }
-    assert expected.keys() == {view.name for view in SCHEMA.views}
+    keys = {
+        "customer_keys": {row["_id"] for row in rows},
+        "customer_keys_by_net": {row["_id"] for row in rows},
+        "decision_keys": {document["_id"] for document in history},
+        "proposal_keys": {row["_id"] for row in rows if row.get("proposed_tier") == "strategic"},
+    }
+    assert {*expected, *keys} == {view.name for view in SCHEMA.views}
+    for view, ids in keys.items():
+        assert sorted(row["_id"] for row in database[view].find()) == sorted(ids), view
     for view, wanted in expected.items():
         assert sorted(database[view].find(), key=lambda row: str(row["_id"])) == wanted, view
