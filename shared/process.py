@@ -57,6 +57,16 @@ Prepare = Callable[["Process"], Coroutine[Any, Any, Started]]
 """Creates what the service needs, and registers its readers on the broker that it returns, not started yet."""
 
 
+class Nothing:
+    """What a process without readers of Kafka starts and stops."""
+
+    async def start(self) -> None:
+        """Nothing."""
+
+    async def stop(self) -> None:
+        """Nothing."""
+
+
 class Process:
     """Runs until a signal comes or something can't go on; drains before it ends."""
 

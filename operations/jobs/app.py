@@ -35,7 +35,7 @@ from shared.keys import EVERYTHING, ApiKey, ApiKeys
 from shared.mongo import Database, connect
 from shared.mongo.jobs import Change, Queue
 from shared.mongo.ping import mongo_check
-from shared.process import EXIT_MISCONFIGURED, Process
+from shared.process import EXIT_MISCONFIGURED, Nothing, Process
 from shared.service import Service
 
 log = logging.getLogger(__name__)
@@ -65,16 +65,6 @@ def run(service: Service, process: Process, settings: WorkerSettings) -> int:
         return Nothing()
 
     return process.run(prepare, [])
-
-
-class Nothing:
-    """What a process without readers of Kafka starts and stops."""
-
-    async def start(self) -> None:
-        """Nothing."""
-
-    async def stop(self) -> None:
-        """Nothing."""
 
 
 def _confidential(settings: WorkerSettings) -> Database:

@@ -23,7 +23,7 @@ from shared.keys import ApiKeys
 from shared.mongo import Database, connect
 from shared.mongo.jobs import Queue
 from shared.mongo.ping import mongo_check
-from shared.process import EXIT_MISCONFIGURED, Process
+from shared.process import EXIT_MISCONFIGURED, Nothing, Process
 from shared.service import Service
 
 log = logging.getLogger(__name__)
@@ -83,16 +83,6 @@ def api_routes(
         settings.query_units_per_second,
     )
     return [Mount("/", app=api.app())]
-
-
-class Nothing:
-    """What a process without readers of Kafka starts and stops."""
-
-    async def start(self) -> None:
-        """Nothing."""
-
-    async def stop(self) -> None:
-        """Nothing."""
 
 
 def _confidential(settings: QuerySettings) -> Database:
