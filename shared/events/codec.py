@@ -209,9 +209,10 @@ def decision_id(subject: str, decision: Decision, dumped: dict[str, Any] | None 
 
 def content_hash(parts: Iterable[Any]) -> bytes:
     """16 bytes that two contents share exactly when their canonical JSON is the same (keys sorted)."""
-    return sha256(_canonical(list(parts))).digest()[:16]
+    return sha256(canonical_json(list(parts))).digest()[:16]
 
 
 encode_json = Encoder().encode
 """JSON as on the log and in stores: compact, UTF-8, members in their order."""
-_canonical = Encoder(order="sorted").encode
+canonical_json = Encoder(order="sorted").encode
+"""The same content is the same JSON: the members are sorted."""

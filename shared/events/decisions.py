@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.events.types import Day, Tier
+from shared.events.types import Day, ProfileKind, Tier
 
 Cause = Literal["override", "override_ended", "approval", "policy", "first_purchase", "net", "gate", "score"]
 
@@ -120,3 +120,63 @@ class ConcernOverdue(Decision):
     tier: Tier
     round: Annotated[int, Field(ge=0)]
     deadline: str
+
+
+class ProfileLapsed(Decision):
+    """An item of a profile is late: the least due day has come. completeness, freshness: percentages with 2 decimals as
+    of the day; `late` counts the items that are late.
+    """
+
+    profile: ProfileKind
+    vendor_id: str | None = None
+    due_on: Day
+    tier: Tier
+    completeness: str
+    freshness: str
+    late: Annotated[int, Field(ge=1)]
+
+
+class ProfileRestored(Decision):
+    """No item of a profile is late any more, or none is required."""
+
+    profile: ProfileKind
+    vendor_id: str | None = None
+    lapsed_due_on: Day
+    tier: Tier
+
+
+class PlanLapsed(Decision):
+    """A customer that is owed a group plan has had none since `uncovered_from`: the due day has come."""
+
+    due_on: Day
+    uncovered_from: Day
+    tier: Tier
+
+
+class PlanResumed(Decision):
+    """A plan holds the day again, none is owed, or more time is left."""
+
+    lapsed_due_on: Day
+    tier: Tier
+
+
+class PlanStepOverdue(Decision):
+    """A step was not done by its day. original_due: the day first agreed, which later revisions do not move."""
+
+    plan_source: str
+    plan_id: str
+    step_id: str
+    owner: str
+    due_on: Day
+    original_due: Day
+    overdue_days: Annotated[int, Field(ge=1)]
+    tier: Tier
+
+
+class PlanReviewLapsed(Decision):
+    """The plan was not reviewed by the day on which its tier asks for it."""
+
+    plan_source: str
+    plan_id: str
+    due_on: Day
+    tier: Tier

@@ -1,7 +1,8 @@
 """The facts that upstream systems send, as domain.md lists them: one model per type, the shape of `data`.
 
 These are the shapes on the log. Where a fact names a person, the log has the person's id only (domain.md, People);
-the variants with names, which the doors take, stand in `shared.events.named`.
+the variants with names, which the doors take, stand in `shared.events.named`. Free text is `Written`: the log has a
+reference to it (`shared.events.texts`).
 """
 
 from datetime import date
@@ -15,20 +16,35 @@ from shared.events.types import (
     CurrencyCode,
     Day,
     Fte,
+    Grade,
     Id,
     MarginRate,
     Measure,
     Name,
     Part,
     Points,
-    Text,
+    ProfileKind,
+    Section,
     Tier,
+    Written,
+    WrittenLine,
 )
 
 MAX_PARTICIPANTS = 50
 MAX_ATTENDEES = 100
 MAX_FOLLOW_UPS = 50
 MAX_OVERRIDE_DAYS = 365
+MAX_PROFILE_ITEMS = 40
+MAX_MENTIONS = 50
+"""Persons whom one item of a profile may mention."""
+MAX_GRANT_DAYS = 90
+MAX_PLAN_DAYS = 366
+MAX_OBJECTIVES = 20
+MAX_STEPS = 100
+MAX_COVERED = 50
+"""Further customers whom one group plan covers."""
+MAX_QUANTITY = 1000
+"""Of one delivery of a service."""
 
 Role = Literal["account_manager", "product_manager", "executive", "engineer"]
 VisitKind = Literal[
@@ -36,8 +52,23 @@ VisitKind = Literal[
 ]
 Channel = Literal["onsite", "hosted", "video", "phone", "chat"]
 RecordKind = Literal[
-    "visit", "purchase", "refund", "invoice", "payment", "payment_part", "credit", "survey", "concern", "absence"
+    "visit",
+    "purchase",
+    "refund",
+    "invoice",
+    "payment",
+    "payment_part",
+    "credit",
+    "survey",
+    "concern",
+    "absence",
+    "grant",
+    "plan",
+    "step",
+    "plan_review",
+    "delivery",
 ]
+Dimension = Literal["key", "breadth", "organisational", "satisfaction"]
 
 
 class Fact(BaseModel):
@@ -101,7 +132,7 @@ class RepresentativeAbsent(Fact):
     absence_id: Id
     from_on: Day
     to_on: Day
-    reason: Name | None = None
+    reason: WrittenLine | None = None
     part: Part | None = None
 
     @model_validator(mode="after")
@@ -132,7 +163,7 @@ class FollowUp(BaseModel):
     """Something promised at a visit."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
-    what: Text
+    what: Written
     owner: Id | None = None
     due_on: Day | None = None
 
@@ -147,9 +178,9 @@ class VisitLogged(Fact):
     channel: Channel
     participants: Annotated[tuple[Participant, ...], Field(min_length=1, max_length=MAX_PARTICIPANTS)]
     attendees: Annotated[tuple[Attendee, ...], Field(max_length=MAX_ATTENDEES)] = ()
-    purpose: Text | None = None
-    needs: Text | None = None
-    consensus: Text | None = None
+    purpose: Written | None = None
+    needs: Written | None = None
+    consensus: Written | None = None
     follow_ups: Annotated[tuple[FollowUp, ...], Field(max_length=MAX_FOLLOW_UPS)] = ()
 
 
@@ -264,14 +295,14 @@ class ConcernRaised(Fact):
     concern_id: Id
     kind: Literal["complaint", "difficulty"]
     severity: Literal["critical", "major", "minor"]
-    about: Text
+    about: Written
 
 
 class ConcernResolved(Fact):
     """We answered a concern; it stays open until the customer confirms."""
 
     concern_id: Id
-    resolution: Text
+    resolution: Written
 
 
 class ConcernConfirmed(Fact):
@@ -286,7 +317,7 @@ class TierOverridden(Fact):
     """A tier set by hand, by one person and approved by another, until a day."""
 
     tier: Tier
-    reason: Text
+    reason: Written
     requested_by: Id
     approved_by: Id
     expires_on: Day
@@ -295,7 +326,7 @@ class TierOverridden(Fact):
 class TierOverrideLifted(Fact):
     """The override ends before its day."""
 
-    reason: Text
+    reason: Written
     lifted_by: Id
 
 
@@ -304,7 +335,7 @@ class TierApproved(Fact):
 
     proposal_version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE]
     approved_by: Id
-    reason: Text | None = None
+    reason: Written | None = None
 
 
 class TierDeclined(Fact):
@@ -312,7 +343,7 @@ class TierDeclined(Fact):
 
     proposal_version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE]
     declined_by: Id
-    reason: Text | None = None
+    reason: Written | None = None
 
 
 CUSTOMER_METRICS = frozenset({"score", "net_365d", "kcr", "nps", "csat", "ces", "adherence", "loop_rate"})
@@ -349,6 +380,161 @@ class GoalSet(Fact):
         return self
 
 
+class ProfileItem(BaseModel):
+    """One item of a profile: a text, or that nothing is known after looking (`none_known`); a null text clears it.
+    observed_on: when it was seen, if that was earlier; mentions: the persons whom the text names.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    item: Id
+    text: Written | None = None
+    none_known: Annotated[bool, Field(strict=True)] = False
+    observed_on: Day | None = None
+    mentions: Annotated[tuple[Id, ...], Field(max_length=MAX_MENTIONS)] = ()
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if self.none_known and self.text is not None:
+            raise ValueError("an item has a text or none_known, not both")
+        if not self.none_known and "text" not in self.model_fields_set:
+            raise ValueError("an item needs its text, null to clear it, or none_known")
+        return self
+
+
+class OfProfile(Fact):
+    """Base of facts about a profile: of the customer (cp), or of one vendor at that customer (vp)."""
+
+    profile: ProfileKind
+    vendor_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _of_a_vendor(self) -> Self:
+        if (self.profile == "vp") != (self.vendor_id is not None):
+            raise ValueError("the profile vp needs a vendor_id, and cp takes none")
+        return self
+
+
+class ProfileRevised(OfProfile):
+    """Items of a profile were written or amended: each by itself, those not named stay. A grade replaces the one
+    before, with its last day; null clears it.
+    """
+
+    NULL_CLEARS = True
+
+    template: Id
+    items: Annotated[tuple[ProfileItem, ...], Field(max_length=MAX_PROFILE_ITEMS)] = ()
+    grade: Grade | None = None
+    grade_until: Day | None = None
+    revised_by: Id
+
+    @model_validator(mode="after")
+    def _says_something_once(self) -> Self:
+        if not self.items and "grade" not in self.model_fields_set:
+            raise ValueError("a revision needs items or a grade")
+        if len({one.item for one in self.items}) < len(self.items):
+            raise ValueError("an item is named twice in items")
+        if self.grade_until is not None and self.grade is None:
+            raise ValueError("grade_until needs the grade that it limits")
+        return self
+
+
+class ProfileReviewed(OfProfile):
+    """Sections of a profile were read again, and nothing has changed."""
+
+    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=5)]
+    reviewed_by: Id
+
+
+class AccessGranted(Fact):
+    """A person may read the texts of a customer's profiles up to a grade, through a day; its void revokes it."""
+
+    grant_id: Id
+    grantee: Id
+    max_grade: Grade
+    purpose: Written
+    approved_by: Id
+    expires_on: Day
+
+
+class Objective(BaseModel):
+    """What a group plan wants to reach by a day. metric: as measured (domain.md, Planning); one that guanxi does not
+    measure is taken and flagged. person_id: whose attitude; baseline: that of the plan's first day unless given.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    objective_id: Id
+    dimension: Dimension
+    metric: Id
+    person_id: Id | None = None
+    baseline: Measure | None = None
+    target: Measure
+    due_on: Day
+
+
+class PlanStep(BaseModel):
+    """One action towards an objective, who does it and by when."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    step_id: Id
+    objective_id: Id
+    what: Written
+    owner: Id
+    due_on: Day
+    person_id: Id | None = None
+
+
+class GroupPlanAgreed(Fact):
+    """The plan of a strategic or partner customer for a year at most: objectives and steps towards them. covers:
+    further customers whom it plans for.
+    """
+
+    UNDO_LEAVES_OUT = frozenset({"market_goal", "objectives", "steps"})
+
+    plan_id: Id
+    from_on: Day
+    to_on: Day
+    market_goal: Written | None = None
+    objectives: Annotated[tuple[Objective, ...], Field(max_length=MAX_OBJECTIVES)] = ()
+    steps: Annotated[tuple[PlanStep, ...], Field(max_length=MAX_STEPS)] = ()
+    covers: Annotated[tuple[Id, ...], Field(max_length=MAX_COVERED)] = ()
+    agreed_by: Id
+    approved_by: Id
+
+
+class PlanStepDone(Fact):
+    """A step of a plan was done on a day, by a visit or a delivery perhaps."""
+
+    done_id: Id
+    plan_id: Id
+    step_id: Id
+    done_on: Day
+    visit_id: Id | None = None
+    delivery_id: Id | None = None
+    done_by: Id
+
+
+class PlanReviewed(Fact):
+    """A plan was reviewed, with what was found."""
+
+    review_id: Id
+    plan_id: Id
+    findings: Written
+    reviewed_by: Id
+
+
+class ServiceDelivered(Fact):
+    """A supporting service was given to a customer, for one of its difficulties perhaps."""
+
+    UNDO_LEAVES_OUT = frozenset({"outcome"})
+
+    delivery_id: Id
+    service: Id
+    quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY), WHOLE] = 1
+    rep_id: Id | None = None
+    concern_id: Id | None = None
+    outcome: Written | None = None
+
+
 INVOICE_PARTS: frozenset[RecordKind] = frozenset({"payment_part", "credit"})
 """Kinds of records that are identified by their invoice's id and their own."""
 
@@ -360,7 +546,7 @@ class RecordVoided(Fact):
 
     kind: RecordKind
     record_id: Id
-    reason: Name
+    reason: WrittenLine
     invoice_id: Id | None = None
 
 

@@ -32,6 +32,8 @@ class Reason(StrEnum):
     AMBIGUOUS_AMOUNT = "ambiguous_amount"
     UNKNOWN_CURRENCY = "unknown_currency"
     FOUR_EYES = "four_eyes"
+    SELF_APPROVED = "self_approved"
+    STEWARDS_ONLY = "stewards_only"
     KEY_MISMATCH = "key_mismatch"
     INVALID_HEADER = "invalid_header"
     CONFLICTING_REPEAT = "conflicting_repeat"

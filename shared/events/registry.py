@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from shared.events import decisions, facts, named
 from shared.events.facts import Fact, RecordKind
+from shared.events.texts import as_sent
 
 SubjectKind = Literal["customer", "representative"]
 RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
@@ -16,7 +17,8 @@ RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 @dataclass(frozen=True, slots=True)
 class FactType:
     """One fact. `door` is what upstream sends, `fact` what stands on the log; `kind` and `id_fields` for records with a
-    business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors.
+    business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors; those of a
+    `steward` are taken from the HTTP door alone, by a key with the scope for it.
     """
 
     name: str
@@ -26,6 +28,8 @@ class FactType:
     id_fields: tuple[str, ...] = ()
     subject: SubjectKind = "customer"
     internal: bool = False
+    steward: bool = False
+    names_persons: bool = False
 
 
 def _fact(
@@ -36,9 +40,11 @@ def _fact(
     record: tuple[RecordKind, *tuple[str, ...]] | None = None,
     subject: SubjectKind = "customer",
     internal: bool = False,
+    steward: bool = False,
 ) -> FactType:
     kind, *id_fields = record or (None,)
-    return FactType(f"guanxi.{name}.v1", fact, door or fact, kind, tuple(id_fields), subject, internal)
+    name, sent, named = f"guanxi.{name}.v1", as_sent(door or fact), door is not None
+    return FactType(name, fact, sent, kind, tuple(id_fields), subject, internal, steward, named)
 
 
 _ALL = (
@@ -74,6 +80,13 @@ _ALL = (
     _fact("tier.approved", facts.TierApproved),
     _fact("tier.declined", facts.TierDeclined),
     _fact("goal.set", facts.GoalSet),
+    _fact("profile.revised", facts.ProfileRevised),
+    _fact("profile.reviewed", facts.ProfileReviewed),
+    _fact("access.granted", facts.AccessGranted, record=("grant", "grant_id"), steward=True),
+    _fact("group_plan.agreed", facts.GroupPlanAgreed, record=("plan", "plan_id")),
+    _fact("plan_step.done", facts.PlanStepDone, record=("step", "done_id")),
+    _fact("plan.reviewed", facts.PlanReviewed, record=("plan_review", "review_id")),
+    _fact("service.delivered", facts.ServiceDelivered, record=("delivery", "delivery_id")),
     _fact("record.voided", facts.RecordVoided),
     _fact("customer.reviewed", facts.CustomerReviewed, internal=True),
     _fact("customer.repaired", facts.CustomerRepaired, internal=True),
@@ -87,6 +100,12 @@ DECISIONS: dict[str, type[decisions.Decision]] = {
     "guanxi.contact.resumed.v1": decisions.ContactResumed,
     "guanxi.satisfaction.dropped.v1": decisions.SatisfactionDropped,
     "guanxi.concern.overdue.v1": decisions.ConcernOverdue,
+    "guanxi.profile.lapsed.v1": decisions.ProfileLapsed,
+    "guanxi.profile.restored.v1": decisions.ProfileRestored,
+    "guanxi.plan.lapsed.v1": decisions.PlanLapsed,
+    "guanxi.plan.resumed.v1": decisions.PlanResumed,
+    "guanxi.plan_step.overdue.v1": decisions.PlanStepOverdue,
+    "guanxi.plan_review.lapsed.v1": decisions.PlanReviewLapsed,
 }
 MODELS: dict[str, type[BaseModel]] = {name: entry.fact for name, entry in FACTS.items()} | dict(DECISIONS)
 """The model of `data` on the log, by type."""
@@ -111,6 +130,12 @@ def record_of(entry: FactType, data: Mapping[str, Any]) -> tuple[str, ...] | Non
     if entry.kind is None:
         return None
     return (entry.kind, *(data[name] for name in entry.id_fields))
+
+
+def is_of_steward(type_name: str, data: Mapping[str, Any]) -> bool:
+    """Whether an event, its void included, needs a steward's key."""
+    entry = FACT_OF_KIND[data["kind"]] if type_name == VOIDED else FACTS[type_name]
+    return entry.steward
 
 
 def subject_kind(type_name: str, fact: Fact) -> SubjectKind:

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 MAX_ID_CHARS = 128
 MAX_NAME_CHARS = 200
@@ -31,6 +31,24 @@ Text = Annotated[
     StringConstraints(strict=True, max_length=MAX_TEXT_CHARS, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"),
 ]
 """Free text of several lines; may be empty."""
+
+
+class TextRef(BaseModel):
+    """Stands on the log for a free text, which is in the erasable `texts`. chars: NFKC code points of it, trimmed, so
+    that no fold needs the text.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    text_id: str
+    chars: Annotated[int, Field(ge=0)]
+
+
+Written = TextRef | Text
+"""Free text in a fact: the doors take the text (`shared.events.texts.as_sent`), the log has the reference. Only logs
+from before texts left the log have the text itself; `guanxi relog` moves it out. A field of this type is all that a
+new fact needs."""
+WrittenLine = TextRef | Name
+"""The same of one line."""
 
 
 def _iso_day(value: object) -> object:
@@ -104,3 +122,10 @@ CurrencyCode = Annotated[str, StringConstraints(strict=True, pattern=r"^[A-Z]{3}
 Tier = Literal["potential", "general", "priority", "partner", "strategic"]
 TIERS: tuple[Tier, ...] = ("potential", "general", "priority", "partner", "strategic")
 """Lowest first; the position is the rank."""
+
+Grade = Literal["confidential", "secret", "top_secret"]
+GRADES: tuple[Grade, ...] = ("confidential", "secret", "top_secret")
+"""Lowest first; the position is the rank."""
+ProfileKind = Literal["cp", "vp"]
+Section = Literal["macro", "industry", "competition", "strategy", "pain"]
+SECTIONS: tuple[Section, ...] = ("macro", "industry", "competition", "strategy", "pain")

@@ -57,6 +57,15 @@ def test_the_log_form_decodes_and_encodes_to_the_same(path: Path) -> None:
     assert type_and_position(headers) == (event.type, Position(1, 2, 3, 0))
 
 
+@pytest.mark.parametrize("path", DOOR, ids=lambda path: path.stem)
+def test_no_text_is_on_the_log(path: Path) -> None:
+    candidate = admit(parse_json(path.read_bytes()), now=NOW, zone=ZONE)
+    assert isinstance(candidate, Candidate)
+    on_log = (HERE / "log" / path.name).read_text(encoding="utf-8")
+    for one in candidate.texts:
+        assert one.text not in on_log
+
+
 @pytest.mark.parametrize("path", LOG, ids=lambda path: path.stem)
 def test_no_name_of_a_person_is_on_the_log(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
