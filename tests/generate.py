@@ -50,10 +50,18 @@ TIERING = (
         "approval",
     ),
 )
+PROFILE_KEYS: tuple[Json, ...] = ({"profile": "cp"}, {"profile": "cp"}, {"profile": "vp", "vendor_id": "V"})
 ANSWERS = ("survey", "survey", "survey", "amend", "void", "review")
 CONCERNS = ("concern", "concern", "answered", "answered", "confirmed", "confirmed", "tier", "amend", "void", "review")
 RELATIONS = ("visit", "visit", "person", "person", "person", "tier", "amend", "void", "review")
 GOALS = (*CONCERNS[:6], *RELATIONS[:4], "survey", "goal", "goal", "tier", "tier", "void", "review")
+PROFILES = (*("rank",) * 3, *("revise",) * 5, "read_again", "read_again", "granted", "amend", "void", "review", "tier")
+PLANS = (
+    *("rank", "rank", "leave", "agree", "agree", "replan", "replan", "replan", "step_done", "step_done", "step_done"),
+    *("plan_review", "person", "delivered", "delivered", "delivered", "difficulty", "amend", "void", "review", "tier"),
+)
+PLAN_GAPS_DAYS = (0, 0, 1, 1, 7, 8, 15, 30, 31, 44, 45, 46, 89, 90)
+PROFILE_GAPS_DAYS = (0, 0, 1, 1, 7, 14, 29, 30, 31, 59, 60, 89, 90)
 CONTACTS = ("tier", "visit", "visit", "visit", "visit", "amend", "void", "review", "survey", "tier", "tier")
 
 
@@ -161,7 +169,7 @@ class _Writer:
             return
         former = self.chance.pick(self.records)
         number = revision(Logged(former, self.now)) + self.chance.pick((1, 1, 2))
-        changes: Json = {}
+        changes = self._plan_changes(former["data"])
         if "amount" in former["data"]:
             changes["amount"] = self.amount(former["data"]["currency"])
         if "paid_on" in former["data"]:
@@ -177,7 +185,7 @@ class _Writer:
         if "visit_id" in former["data"]:
             changes["kind"] = self.chance.pick(("routine", "exhibition", "executive"))
         said = revised(former, number, **changes) | {"time": self.when().isoformat()}
-        self._revise(former, said)
+        self._put_revision(former, said)
 
     def _void(self) -> None:
         if not self.records:
@@ -186,9 +194,9 @@ class _Writer:
         _, kind, *of_invoice, record_id = identity(former)
         number = revision(Logged(former, self.now)) + self.chance.pick((1, 2))
         more = {"invoice_id": of_invoice[0]} if of_invoice else {}
-        self._revise(former, voided(former, kind, record_id, number, **more))
+        self._put_revision(former, voided(former, kind, record_id, number, **more))
 
-    def _revise(self, former: Json, said: Json) -> None:
+    def _put_revision(self, former: Json, said: Json) -> None:
         self.log.append(Logged(said, self.now))
         if said["type"] != VOIDED:
             self.records[self.records.index(former)] = said
@@ -385,14 +393,157 @@ class _Writer:
         if self.chance.integer(0, 9) == 9:
             said["data"]["attitude"] = None
 
+    def _revise_profile(self) -> Json:
+        """A few items, of which one is unknown now and then; texts around the length that fills."""
+        items: list[Json] = []
+        for name in ("a", "b", "c", "d"):
+            if self.chance.integer(0, 2) == 0:
+                continue
+            text = self.chance.pick(("long enough", "long enough", "  short  ", "six ch", None))
+            item: Json = {"item": name, "text": text}
+            if text is None and self.chance.integer(0, 2) == 0:
+                item = {"item": name, "none_known": True}
+            if self.chance.integer(0, 3) == 0:
+                item["observed_on"] = self.day(-200, 3)
+            items.append(item)
+        return {"items": items, "template": self.chance.pick(("t/1", "t/2", "other/1")), "revised_by": "ann"}
+
+    def _revise(self) -> None:
+        """Of the customer's own profile or a vendor's; a grade now and then, null among them."""
+        of = self.chance.pick(PROFILE_KEYS)
+        said = self.add("profile.revised", **of, **self._revise_profile())
+        if self.chance.integer(0, 3) == 0 or not said["data"]["items"]:
+            said["data"]["grade"] = self.chance.pick(("confidential", "secret", "top_secret", None))
+            if said["data"]["grade"] is not None and self.chance.integer(0, 1) == 0:
+                said["data"]["grade_until"] = self.day(0, 200)
+
+    def _read_again(self) -> None:
+        sections = self.chance.pick((["macro"], ["pain"], ["macro", "pain"]))
+        self.add("profile.reviewed", **self.chance.pick(PROFILE_KEYS), sections=sections, reviewed_by="ann")
+
+    def _granted(self) -> None:
+        self.records.append(
+            self.add(
+                "access.granted",
+                grant_id=self._new_id("g"),
+                grantee="bo",
+                max_grade="secret",
+                purpose="bid",
+                approved_by="ann",
+                expires_on=self.day(0, 90),
+            )
+        )
+
+    def _plan_changes(self, data: Json) -> Json:
+        """What a revision of a plan, of a step done or of a delivery changes."""
+        if "steps" in data:
+            return self._plan_days()
+        if "done_on" in data:
+            return {"done_on": self.day(-40, 2)}
+        return {"quantity": self.chance.integer(1, 3)} if "delivery_id" in data else {}
+
+    def _plan_days(self) -> Json:
+        """Few steps, whose days lie within the plan; an objective may have none."""
+        begins, length = self.chance.integer(-30, 10), self.chance.pick((30, 90, 200, 365))
+        steps = [
+            {
+                "step_id": f"s-{number}",
+                "objective_id": self.chance.pick(("o", "n")),
+                "what": "visit",
+                "owner": "ann",
+                "due_on": self.day(begins, begins + length),
+            }
+            for number in range(1, 4)
+            if self.chance.integer(0, 3)
+        ]
+        first = self.day(begins, begins)
+        objectives = [
+            {"objective_id": name, "dimension": "key", "metric": "kcr", "target": "2", "due_on": first}
+            for name in ("o", "n")
+        ]
+        days = {"from_on": first, "to_on": self.day(begins + length, begins + length)}
+        return {**days, "objectives": objectives, "steps": steps}
+
+    def _agree(self) -> None:
+        """Few plans, so that what was done meets them; a plan is agreed once, and then amended."""
+        name = f"pl-{self.chance.integer(1, 2)}"
+        if any(one["data"].get("steps") is not None and one["data"]["plan_id"] == name for one in self.records):
+            return
+        self.records.append(
+            self.add("group_plan.agreed", plan_id=name, **self._plan_days(), agreed_by="ann", approved_by="bo")
+        )
+
+    def _plans(self) -> list[Json]:
+        return [one for one in self.records if "steps" in one["data"]]
+
+    def _replan(self) -> None:
+        """A revision of a plan, which moves, drops and adds steps."""
+        for former in self._plans()[-1:]:
+            number = revision(Logged(former, self.now)) + 1
+            self._put_revision(former, revised(former, number, **self._plan_days()))
+
+    def _step_done(self) -> None:
+        """Most often of a plan that there is."""
+        of = self.chance.pick([{}, *self._plans() * 3])
+        source = of.get("source", "crm")
+        name = of["data"]["plan_id"] if of else "pl-1"
+        said = self.add(
+            "plan_step.done",
+            done_id=self._new_id("d"),
+            plan_id=name,
+            step_id=f"s-{self.chance.integer(1, 3)}",
+            done_on=self.day(-40, 2),
+            done_by="ann",
+        )
+        said["source"] = source
+        self.records.append(said)
+
+    def _plan_review(self) -> None:
+        name = f"pl-{self.chance.integer(1, 2)}"
+        self.records.append(
+            self.add("plan.reviewed", review_id=self._new_id("w"), plan_id=name, findings="fine", reviewed_by="bo")
+        )
+
+    def _delivered(self) -> None:
+        """Of few services, one of them unknown; often more than there is of it."""
+        self.records.append(
+            self.add(
+                "service.delivered",
+                delivery_id=self._new_id("l"),
+                service=self.chance.pick(("training", "training", "help", "other")),
+                quantity=self.chance.integer(1, 3),
+                concern_id=self.chance.pick((None, "k-1", "k-2", "k-3")),
+            )
+        )
+
+    def _difficulty(self) -> None:
+        name = f"k-{self.chance.integer(1, 3)}"
+        if any(one["type"] == "guanxi.concern.raised.v1" and one["data"]["concern_id"] == name for one in self.records):
+            return
+        kind = self.chance.pick(("difficulty", "difficulty", "complaint"))
+        self.records.append(self.add("concern.raised", concern_id=name, kind=kind, severity="minor", about="late"))
+
+    def _leave(self) -> None:
+        """A change of tier that keeps the entitlements of the one left for some days."""
+        kept = {"tier": self.tier, "until": self.day(1, 40)}
+        self._tier(("general", "priority", "partner"), (kept,))
+
     def _goal(self) -> None:
         metric = self.chance.pick(("nps", "kcr", "loop_rate", "adherence"))
         self.add("goal.set", scope="customer", metric=metric, baseline="0", target="50", due_on=self.day(0, 90))
 
-    def _tier(self) -> None:
+    def _rank(self) -> None:
+        """A change among the tiers that owe something."""
+        self._tier(("strategic", "partner", "priority"))
+
+    def _tier(
+        self,
+        tiers: Sequence[str] = ("general", "general", "priority", "partner", "strategic", "potential"),
+        graces: Sequence[Json] = (),
+    ) -> None:
         """A tier change as tiering would decide it by now; reviewed at once, so that deciding has one moment."""
         self.tier_versions += 1
-        to = self.chance.pick(("general", "general", "priority", "partner", "strategic", "potential"))
+        to = self.chance.pick(tiers)
         data: Json = {
             "version": self.tier_versions,
             "effective_on": _text(self.now.date()),
@@ -406,6 +557,7 @@ class _Writer:
             "policy": "any",
             "policy_version": 1,
             "entitled_tier": to,
+            "graces": list(graces),
         }
         self.tier = to
         said = event("tier.changed", self.now, event_id=f"t{self.tier_versions}") | {"data": data}
@@ -421,6 +573,10 @@ def history(
     gaps_days: Sequence[int] = CONTACT_GAPS_DAYS if actions is CONTACTS else GAPS_DAYS
     if actions is CONCERNS:  # state keeps 800 days, and a concern is known by all that was said of it
         gaps_days, writer.shifts_days = CONCERN_GAPS_DAYS, SHIFTS_DAYS[:8]
+    if actions is PROFILES:
+        gaps_days, writer.shifts_days = PROFILE_GAPS_DAYS, SHIFTS_DAYS[:11]
+    if actions is PLANS:
+        gaps_days, writer.shifts_days = PLAN_GAPS_DAYS, SHIFTS_DAYS[:11]
     for _ in range(chance.integer(1, most)):
         writer.now += timedelta(chance.pick(gaps_days), seconds=chance.pick((0, 1, 3600, 50_000)))
         writer.step(chance.pick(actions))
@@ -505,8 +661,8 @@ def histories(
 def watched_histories(
     actions: Sequence[str] = TIERING, *, currency: str = "CNY", most: int = 30, backfills: bool = True
 ) -> SearchStrategy[tuple[list[Logged], list[datetime]]]:
-    """Histories, each with some instants at which to look, up to the last of which time passes."""
-    return _histories(actions, currency, most, backfills=backfills)
+    """Histories of one record or more, each with some instants at which to look, up to the last of which time passes."""
+    return _histories(actions, currency, most, backfills=backfills).filter(lambda made: bool(made[0]))
 
 
 def _text(on: date) -> str:

@@ -22,6 +22,11 @@ RECORDS: dict[str, tuple[str, ...]] = {
     "guanxi.satisfaction.surveyed.v1": ("survey", "survey_id"),
     "guanxi.concern.raised.v1": ("concern", "concern_id"),
     "guanxi.representative.absent.v1": ("absence", "absence_id"),
+    "guanxi.access.granted.v1": ("grant", "grant_id"),
+    "guanxi.group_plan.agreed.v1": ("plan", "plan_id"),
+    "guanxi.plan_step.done.v1": ("step", "done_id"),
+    "guanxi.plan.reviewed.v1": ("plan_review", "review_id"),
+    "guanxi.service.delivered.v1": ("delivery", "delivery_id"),
 }
 VOIDED = "guanxi.record.voided.v1"
 REVIEWED = "guanxi.customer.reviewed.v1"

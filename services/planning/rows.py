@@ -1,0 +1,148 @@
+"""What readers see of a customer's plans and of the services that it used: no text. Pure."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from typing import Any
+
+from services.planning.rules import catalogue, persons, tiers
+from services.planning.rules.catalogue import Catalogues
+from services.planning.rules.customer import Customer, Standing, as_of_clock
+from services.planning.rules.plans import Plan, Ref
+from services.planning.rules.progress import Step
+from shared.facts.days import iso, iso_or_none
+
+Json = dict[str, Any]
+DIMENSIONS = ("key", "breadth", "organisational")
+"""Each of them needs an objective."""
+METRICS = frozenset(
+    {
+        *("kcr", "attitude", "departments", "persons_met", "deciders_met", "executive_meetings"),
+        *("adherence", "nps", "csat", "ces", "loop_rate"),
+    }
+)
+"""What is measured; an objective of another metric is taken and flagged."""
+_PLACES = Decimal("0.001")
+
+
+def row(customer: Customer, catalogues: Catalogues) -> Json:
+    """The public fields of a customer's document. `owned_by`: both owners; `planned`: a plan is owed or there;
+    `served`: services are used or may be.
+    """
+    known, today = as_of_clock(customer, catalogues), customer.today
+    owes = known.owing
+    public: Json = {"tier": customer.tier}
+    if customer.clock is not None:
+        public["as_of"] = customer.clock.replace(microsecond=customer.clock.microsecond // 1000 * 1000)
+    if customer.owned_by:
+        public["owned_by"] = customer.owned_by
+    if owes.owed or known.plans:
+        public["planned"] = {
+            "owed": owes.owed,
+            "covered": owes.owed and owes.uncovered_from is None,
+            "uncovered_from": iso_or_none(owes.uncovered_from),
+            "due_on": iso_or_none(owes.due_on),
+            "lapsed": owes.due_on is not None and owes.due_on <= today,
+            "unassessed": persons.unassessed(customer.persons, today) if owes.owed else [],
+        }
+    if known.plans:
+        public["plans"] = [
+            _plan(customer, ref, standing, current=ref == known.holding) for ref, standing in known.plans.items()
+        ]
+    if customer.deliveries or tiers.entitled_on(customer.steps, today, today) >= tiers.PRIORITY:
+        public["served"] = _served(customer, catalogues)
+    return public
+
+
+def _plan(customer: Customer, ref: Ref, standing: Standing, *, current: bool) -> Json:
+    plan, progress, today = customer.plans.by_ref[ref], standing.progress, customer.today
+    owed = tiers.tier_on(customer.steps, today) in tiers.OWED
+    review_late = standing.review_due is not None and standing.review_due <= today
+    steps = [*progress.steps, *progress.dropped]
+    return {
+        "source": ref[0],
+        "plan_id": ref[1],
+        "revision": plan.revision,
+        "from_on": iso(plan.from_on),
+        "to_on": iso(plan.to_on),
+        "current": current,
+        "status": progress.track if owed else "not_owed",
+        "done": _share(progress.done),
+        "expected": _share(progress.expected),
+        "behind": _share(progress.behind),
+        "overdue": sum(step.status == "overdue" for step in steps),
+        "slippage_days": max((step.slippage_days for step in progress.steps), default=0),
+        "reviewed_on": iso_or_none(standing.reviewed_on),
+        "review_due": iso_or_none(standing.review_due),
+        "gaps": {
+            "dimensions": [name for name in DIMENSIONS if all(one.dimension != name for one in plan.objectives)],
+            "objectives": [
+                one.objective_id
+                for one in plan.objectives
+                if all(step.objective_id != one.objective_id for step in plan.steps)
+            ],
+            "review": review_late,
+        },
+        "unknown_metrics": sorted({one.metric for one in plan.objectives} - METRICS),
+        "covers": list(plan.covers),
+        "agreed_by": plan.agreed_by,
+        "approved_by": plan.approved_by,
+        "objectives": _objectives(plan),
+        "steps": [_step(step) for step in steps],
+    }
+
+
+def _objectives(plan: Plan) -> list[Json]:
+    return [
+        {
+            "objective_id": one.objective_id,
+            "dimension": one.dimension,
+            "metric": one.metric,
+            "person_id": one.person_id,
+            "baseline": one.baseline,
+            "target": one.target,
+            "due_on": iso(one.due_on),
+        }
+        for one in plan.objectives
+    ]
+
+
+def _step(step: Step) -> Json:
+    agreed = step.agreed
+    return {
+        "step_id": step.step_id,
+        "objective_id": None if agreed is None else agreed.objective_id,
+        "owner": None if agreed is None else agreed.owner,
+        "person_id": None if agreed is None else agreed.person_id,
+        "status": step.status,
+        "due_on": None if agreed is None else iso(agreed.due_on),
+        "original_due": iso(step.original_due),
+        "moved_days": step.moved_days,
+        "done_on": iso_or_none(step.done_on),
+        "slippage_days": step.slippage_days,
+        "overdue_days": step.overdue_days,
+    }
+
+
+def _served(customer: Customer, catalogues: Catalogues) -> Json:
+    today, steps, deliveries = customer.today, customer.steps, customer.deliveries
+    return {
+        "services": [
+            {
+                "service": name,
+                "quota": use.quota,
+                "used": use.used,
+                "left": use.left,
+                "beyond": [{"source": source, "delivery_id": one} for source, one in use.beyond],
+            }
+            for name, use in catalogue.uses(catalogues, steps, deliveries, today).items()
+        ],
+        "unserved": catalogue.unserved(catalogues, steps, deliveries, today),
+        "help_rate": _share(catalogue.help_rate(customer.difficulties, deliveries, today)),
+        "unknown_services": catalogue.unknown(catalogues, deliveries, today),
+    }
+
+
+def _share(share: Fraction | None) -> str | None:
+    if share is None:
+        return None
+    return str((Decimal(share.numerator) / share.denominator).quantize(_PLACES, ROUND_HALF_EVEN))

@@ -1,0 +1,1 @@
+"""The views over the rows of planning."""

@@ -1,0 +1,83 @@
+"""The worked examples of the design, one a test (domain.md, Worked examples of planning)."""
+
+from shared.events.facts import GroupPlanAgreed
+from tests.services.planning.given import Story, plan, step
+
+
+def test_5_a_plan_that_is_owed() -> None:
+    story = Story()
+    story.tier("strategic", "2026-03-10")
+    story.until("2026-04-23")
+    assert story.decided() == []
+    story.until("2026-05-01")
+    assert story.decided() == [("2026-04-24", "PlanLapsed", "2026-04-24")]
+    story.plan(plan("2026-05-04", "2026-12-31"), "2026-05-02")
+    assert len(story.decisions) == 1
+    story.plan_reviewed("2026-07-15")
+    story.plan_reviewed("2026-10-10")
+    story.until("2027-03-01")
+    assert story.decided()[1:] == [
+        ("2026-05-04", "PlanResumed", "2026-04-24"),
+        ("2027-02-15", "PlanLapsed", "2027-02-15"),
+    ]
+
+
+def eight(second: str = "2026-08-31") -> GroupPlanAgreed:
+    due = ["2026-06-30"] * 3 + [second] * 2 + ["2026-11-30"] * 3
+    return plan(steps=tuple(step(f"s{n}", day) for n, day in enumerate(due)))
+
+
+def test_6_a_plan_whose_days_move() -> None:
+    story = Story()
+    story.tier("strategic", "2026-03-01")
+    agreed = story.plan(eight(), "2026-03-01")
+    story.done("s0", "2026-06-20")
+    story.done("s1", "2026-06-30")
+    late = story.done("s2", "2026-07-10")
+    story.until("2026-09-15")
+    shown = story.shown_plan()
+    assert (shown["done"], shown["expected"], shown["behind"]) == ("0.375", "0.625", "0.250")
+    assert shown["status"] == "off_track"
+    assert shown["overdue"] == 2
+    assert (story.shown_step("s2")["status"], story.shown_step("s2")["slippage_days"]) == ("done_late", 10)
+    assert story.shown_step("s1")["status"] == "done"
+
+    story.plan(eight("2026-10-31"), "2026-09-15", agreed)
+    shown = story.shown_plan()
+    moved = story.shown_step("s3")
+    assert (moved["moved_days"], moved["status"], moved["slippage_days"]) == (61, "open", 15)
+    assert (shown["overdue"], shown["behind"], shown["status"]) == (0, "0.250", "off_track")
+
+    story.voided(late, "step", "d-s2", "2026-09-15")
+    assert story.shown_plan()["done"] == "0.250"
+
+
+def test_7_a_step_overdue_only_while_a_plan_is_owed() -> None:
+    story = Story()
+    story.tier("strategic", "2026-03-01")
+    story.plan(plan(steps=(step("s", "2026-08-31"),)), "2026-03-01")
+    story.plan_reviewed("2026-05-20")
+    story.tier("priority", "2026-08-01")
+    story.until("2026-09-30")
+    assert story.decided() == []
+    assert story.shown_plan()["status"] == "not_owed"
+    story.tier("partner", "2026-10-01")
+    story.until("2026-10-20")
+    (overdue,) = story.decisions
+    assert story.decided() == [("2026-10-01", "PlanStepOverdue", "2026-08-31")]
+    assert overdue.overdue_days == 31  # type: ignore[attr-defined]
+
+
+def test_8_a_service_beyond_its_quota() -> None:
+    story = Story()
+    story.tier("priority", "2025-10-01")
+    story.delivered("training", "2025-11-01")
+    second = story.delivered("training", "2026-02-01")
+    story.delivered("training", "2026-03-01")
+    assert story.use("training")["beyond"] == [{"source": "crm", "delivery_id": "l-2026-03-01"}]
+    story.until("2026-10-31")
+    assert (story.use("training")["used"], story.use("training")["left"]) == (3, 0)
+    story.until("2026-11-01")
+    assert (story.use("training")["used"], story.use("training")["left"]) == (2, 0)
+    story.voided(second, "delivery", "l-2026-02-01", "2026-11-01")
+    assert (story.use("training")["beyond"], story.use("training")["left"]) == ([], 1)
