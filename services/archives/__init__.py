@@ -1,0 +1,1 @@
+"""Customer archives: how complete and fresh the profiles of customers are, how secret, and who was granted access."""

@@ -1,0 +1,1 @@
+"""The rules of archives, pure: one idea a file."""
