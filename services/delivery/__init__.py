@@ -1,0 +1,1 @@
+"""Webhooks: changes sent to whoever subscribed, per customer in order, at least once (docs/webhooks.md)."""

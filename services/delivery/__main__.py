@@ -1,0 +1,6 @@
+"""python -m services.delivery"""
+
+from services.delivery.service import SERVICE
+from shared.process import main
+
+main(SERVICE)

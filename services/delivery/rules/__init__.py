@@ -1,0 +1,1 @@
+"""The rules of delivery: when what is sent, tried again, parked, or given up."""
