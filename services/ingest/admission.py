@@ -1,9 +1,9 @@
 """From the inbox to the log, each record exactly once (architecture.md, invariants 2, 3, 4, 11).
 
-A batch takes four steps, always in this order: judge every record by itself; judge it against the claims and claim it,
-while storing names of persons; append accepted records to the log and refused ones to `guanxi.rejected`; move the
-position on the inbox. If any step fails, the batch is read again from the stored position. A claim knows the position
-that made it, so the same records are written with the same content.
+A batch takes five steps, always in this order: judge every record by itself; judge it against the claims and claim it,
+while storing names of persons; store the texts of what was claimed; append accepted records to the log and refused ones
+to `guanxi.rejected`; move the position on the inbox. If any step fails, the batch is read again from the stored
+position. A claim knows the position that made it, so the same records are written with the same content.
 
 Nothing here sleeps, knows a driver, or reads a clock except to measure, so that a simulation can run it.
 """
@@ -25,16 +25,21 @@ from services.ingest.admit import (
     Claim,
     Duplicate,
     PersonName,
+    WrittenText,
     admit,
     by_headers,
     judge,
     read_quickly,
     refuse_key,
+    refuse_sender,
+    replaced_without_texts,
 )
 from services.ingest.doors.http.vouching import vouched_key
 from services.ingest.doors.kafka.wire import from_kafka, is_plain
 from services.ingest.refusals.publish import rejected
 from shared import metrics, tracing
+from shared.console import KEY_ID as CONSOLE_KEY_ID
+from shared.console import SOURCE as CONSOLE
 from shared.errors import Stop, Transient
 from shared.events.codec import encode_data
 from shared.events.event import Position
@@ -90,10 +95,13 @@ class Named(NamedTuple):
 
 
 class Fate(NamedTuple):
-    """Why an event was not admitted: refused, or for None a duplicate."""
+    """Why an event was not admitted: refused, or for None a duplicate. source, id, subject: None where it has none that
+    can be read.
+    """
 
-    source: str
-    id: str
+    source: str | None
+    id: str | None
+    subject: str | None
     position: Position
     at: datetime
     refused: Refused | None
@@ -122,6 +130,10 @@ class Store(Protocol):
         """
         ...
 
+    async def write(self, texts: Collection[WrittenText]) -> None:
+        """Store texts, durably on a majority. What is stored under an id stays, an erased one's mark too."""
+        ...
+
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
         """The next offset to admit, by inbox partition; 0 where nothing was admitted."""
         ...
@@ -148,7 +160,8 @@ class Place:
     """The settings of admission.
 
     zone: of business days; generation: of the inbox; partitions: of the log; log, rejected: names of the topics;
-    backfill_token: marks history; person_key: goes into the ids of persons known by name.
+    backfill_token: marks history; person_key: goes into the ids of persons known by name and of texts;
+    console_key: vouches for what comes from the console.
     """
 
     zone: ZoneInfo
@@ -158,6 +171,7 @@ class Place:
     rejected: str
     backfill_token: bytes = b"1"
     person_key: bytes = b""
+    console_key: bytes = b""
 
 
 @dataclass(slots=True)
@@ -172,12 +186,13 @@ class Arrived:
 
 @dataclass(slots=True)
 class Verdicts:
-    """The outcome of a batch."""
+    """The outcome of a batch. texts: of what was accepted."""
 
     accepted: list[tuple[Candidate, Position, dict[str, Any] | None]] = field(default_factory=list)
     refused: list[tuple[Arrived, Refused]] = field(default_factory=list)
     duplicates: list[tuple[Arrived, Candidate]] = field(default_factory=list)
     changed: dict[bytes, Claim] = field(default_factory=dict)
+    texts: list[WrittenText] = field(default_factory=list)
 
 
 class Admission:
@@ -221,6 +236,9 @@ class Admission:
         watch.step("judge")
         verdicts = await self._claim(arrived)
         watch.step("claim")
+        if verdicts.texts:  # only now is it certain whose texts stand under an identity and revision
+            await self._store.write(verdicts.texts)
+            watch.step("texts")
         ends = await self._append(verdicts)
         if fates := fates_of(verdicts):
             await self._store.tell(fates)
@@ -260,7 +278,9 @@ class Admission:
                     appended_at = _EPOCH + timedelta(milliseconds=min(max(timestamp, 0), _MAX_TIMESTAMP_MS))
                 judged: Candidate | Refused
                 try:
-                    judged = read(record, appended_at, place.zone, place.backfill_token, place.person_key)
+                    judged = read(
+                        record, appended_at, place.zone, place.backfill_token, place.person_key, place.console_key
+                    )
                 except Exception as error:
                     errors += 1
                     if errors > MAX_ERRORS_PER_BATCH:
@@ -292,7 +312,7 @@ class Admission:
             claims.update(found)
         for _ in range(MAX_CLAIM_ROUNDS):
             metrics.CLAIM_ROUNDS.inc()
-            verdicts = judge_all(arrived, claims)
+            verdicts = judge_all(arrived, claims, self._place.person_key)
             claimed, _ = await _all_of(self._store_claims(verdicts), self._name(verdicts, known))
             if claimed:
                 return verdicts
@@ -334,7 +354,12 @@ class Admission:
 
 
 def read(
-    record: Record, appended_at: datetime, zone: ZoneInfo, backfill_token: bytes = b"1", person_key: bytes = b""
+    record: Record,
+    appended_at: datetime,
+    zone: ZoneInfo,
+    backfill_token: bytes = b"1",
+    person_key: bytes = b"",
+    console_key: bytes = b"",
 ) -> Candidate | Refused:
     """Judge an inbox record by itself."""
     headers, value = record.headers, record.value
@@ -352,11 +377,16 @@ def read(
         candidate = judged
     if candidate.traceparent is None and headers:
         candidate.traceparent = tracing.header_traceparent(headers)
-    candidate.key_id = vouched_key(headers, value, person_key)
-    return refuse_key(record.key, candidate) or candidate
+    of_console = candidate.source == CONSOLE
+    candidate.key_id = vouched_key(headers, value, console_key if of_console else person_key)
+    if of_console and candidate.key_id != CONSOLE_KEY_ID:
+        return Refused(Reason.SOURCE_NOT_ALLOWED, "source", f"{CONSOLE!r} is the console's source; send with your own")
+    by_steward = candidate.key_id is not None and not backfill  # the door looked at the key's scopes
+    refused = refuse_key(record.key, candidate) or refuse_sender(candidate.type, candidate.data, by_steward=by_steward)
+    return refused or candidate
 
 
-def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdicts:
+def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim], person_key: bytes = b"") -> Verdicts:
     """Judge records in order, each against the claims left by those before it; changes `claims`."""
     verdicts = Verdicts()
     for one in arrived:
@@ -366,7 +396,9 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdict
             continue
         verdict = judge(claims.get(candidate.identity), candidate, one.position)
         if isinstance(verdict, Accepted):
-            verdicts.accepted.append((candidate, one.position, verdict.replaces))
+            replaces, texts = replaced_without_texts(candidate, verdict.replaces, person_key)
+            verdicts.accepted.append((candidate, one.position, replaces))
+            verdicts.texts += (*candidate.texts, *texts)
             if verdict.claim is not None:
                 claims[candidate.identity] = verdicts.changed[candidate.identity] = verdict.claim
         elif isinstance(verdict, Duplicate):
@@ -377,22 +409,25 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim]) -> Verdict
 
 
 def fates_of(verdicts: Verdicts) -> list[Fate]:
-    """What is told of the events of a batch that were not admitted, as far as they have a source and an id."""
+    """What is told of the events of a batch that were not admitted."""
     fates: list[Fate] = []
     for one, refused in verdicts.refused[:MAX_FATES]:
         event: Any = one.judged
         if isinstance(event, Refused):
             document = from_kafka(one.record.value, one.record.headers)
-            named = {} if isinstance(document, Refused) else document
-            source, name = named.get("source"), named.get("id")
-            if not (isinstance(source, str) and isinstance(name, str) and max(len(source), len(name)) <= MAX_ID_CHARS):
-                continue
+            said = {} if isinstance(document, Refused) else document
+            source, name, subject = (_id(said.get(field)) for field in ("source", "id", "subject"))
         else:
-            source, name = event.source, event.id
-        fates.append(Fate(source, name, one.position, one.appended_at, refused))
+            source, name, subject = event.source, event.id, event.subject
+        fates.append(Fate(source, name, subject, one.position, one.appended_at, refused))
     for one, candidate in verdicts.duplicates[:MAX_FATES]:
-        fates.append(Fate(candidate.source, candidate.id, one.position, one.appended_at, None))
+        named = candidate.source, candidate.id, candidate.subject
+        fates.append(Fate(*named, one.position, one.appended_at, None))
     return fates
+
+
+def _id(said: Any) -> str | None:
+    return said if isinstance(said, str) and 0 < len(said) <= MAX_ID_CHARS else None
 
 
 def log_record(candidate: Candidate, position: Position, replaces: dict[str, Any] | None, partitions: int) -> Outgoing:

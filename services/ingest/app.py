@@ -15,7 +15,7 @@ from services.ingest.settings import IngestSettings, key_bytes
 from services.ingest.store import MongoClaims, MongoStore, check_person_key
 from shared.errors import Malformed
 from shared.kafka.batches import Appender
-from shared.kafka.connection import Broker, make_broker
+from shared.kafka.broker import Broker, make_broker
 from shared.kafka.odd_headers import read_odd_headers
 from shared.kafka.reader import TopicReader
 from shared.keys import ApiKeys
@@ -41,8 +41,9 @@ def run(service: Service, process: Process, settings: IngestSettings) -> int:
     inbox = KafkaInbox(settings)
     generations: list[int] = []
 
+    process.at_end.append(inbox.close)
+
     async def prepare(starting: Process) -> Broker:
-        starting.closing.append(inbox.close)
         generations[:] = [await current_generation(database, "inbox")]
         return await prepare_admission(starting, settings, database, generations[0])
 
@@ -69,6 +70,7 @@ def door_routes(
         limits=DoorLimits(events_per_second=settings.events_per_second),
         generation=generation,
         secret=key_bytes(settings.person_key),
+        console_key=key_bytes(settings.console_key),
     )
     return [Mount("/", app=door)]
 
@@ -92,6 +94,7 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
             rejected=REJECTED.full_name(settings),
             backfill_token=settings.backfill_token.get_secret_value().encode(),
             person_key=person_key,
+            console_key=key_bytes(settings.console_key),
         ),
     )
     read_odd_headers()

@@ -8,11 +8,9 @@ from aiokafka.errors import KafkaError
 
 from services.ingest.inbox import Appended, InboxRecord
 from shared.errors import Transient
-from shared.kafka.connection import make_producer, partition_of
+from shared.kafka.connection import make_producer, partition_of, start_producer, stop_producer
 from shared.settings import Settings
 from shared.topics import INBOX, MAX_INBOX_RECORD_BYTES
-
-STOP_SECONDS = 5.0
 
 
 class KafkaInbox:
@@ -55,11 +53,7 @@ class KafkaInbox:
         async with self._starting:
             if self._producer is None:
                 producer = make_producer(self._settings, max_record_bytes=MAX_INBOX_RECORD_BYTES)
-                try:
-                    await producer.start()
-                except BaseException:
-                    await _stop(producer)
-                    raise
+                await start_producer(producer)
                 self._producer = producer
             return self._producer
 
@@ -67,11 +61,4 @@ class KafkaInbox:
         """Discard the producer that failed, unless another request already did."""
         if producer is not None and producer is self._producer:
             self._producer = None
-            await _stop(producer)
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    try:
-        await asyncio.wait_for(producer.stop(), STOP_SECONDS)
-    except (KafkaError, TimeoutError, OSError):
-        return
+            await stop_producer(producer)

@@ -1,12 +1,13 @@
-"""What ingest keeps in MongoDB: claims, names of persons, positions on the inbox.
+"""What ingest keeps in MongoDB: claims, names of persons, texts, positions on the inbox.
 
-Claims are written and read with majority concern, so that no rollback can lose one. A position may roll back: then
-records are published again, and readers of the log skip them (architecture.md, invariants 3 and 4).
+Claims and texts are written and read with majority concern, so that no rollback can lose one. A position may roll
+back: then records are published again, and readers of the log skip them (architecture.md, invariants 3 and 4).
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
 
+from motor.motor_asyncio import AsyncIOMotorCollection
 from msgspec.json import decode as from_json
 from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -14,25 +15,51 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from services.ingest.admission import Fate, Named, Person
-from services.ingest.admit import Claim, Entry
+from services.ingest.admit import Claim, Entry, WrittenText
+from services.ingest.admit.aside import NOTHING
 from shared.errors import Stop
 from shared.events.codec import encode_json
 from shared.events.event import Position
 from shared.mongo import MAJORITY, Database, Document, transient_errors
-from shared.mongo.applied import last_applied, note_applied
-from shared.mongo.schema import Index, Schema
+from shared.mongo.applied import PERSON_KEY, last_applied, note_applied
+from shared.mongo.schema import Index, Name, Schema, View, keys
+from shared.mongo.texts import TEXTS
 
 CLAIMS, PEOPLE, POSITIONS, FATES = "claims", "people", "admission_positions", "fates"
 FATES_KEPT_SECONDS = 30 * 86_400
 """As long as `guanxi.rejected` keeps what was refused."""
+_REFUSED: Document = {"status": "refused"}
+_NEWEST = {"at_ms": -1, "_id": -1}
+
+
+def _rejections(_: Name) -> list[Document]:
+    shown = ("source", "event", "subject", "code", "field", "hint", "position", "at")
+    return [{"$match": _REFUSED}, {"$project": dict.fromkeys(shown, 1)}]
+
+
 SCHEMA = Schema(
     "ingest",
-    plain_collections=(CLAIMS, PEOPLE, POSITIONS, FATES),
+    plain_collections=(CLAIMS, PEOPLE, TEXTS, POSITIONS, FATES),
     indexes=(
         Index(CLAIMS, ("expires_at",), expire_after_seconds=0, sparse=True, generational=False),
         Index(PEOPLE, ("key",), generational=False),
+        Index(TEXTS, ("key",), generational=False),
         Index(FATES, ("at",), expire_after_seconds=FATES_KEPT_SECONDS, generational=False),
         Index(FATES, ("position",), generational=False),
+        # For who pages through refusals, the latest first: all of them, or by what most narrows them down.
+        *(
+            Index(FATES, (*by, "at_ms", "_id"), partial=_REFUSED, generational=False)
+            for by in ((), ("code",), ("source",), ("subject",))
+        ),
+    ),
+    views=(
+        View("rejections", FATES, _rejections, generational=False),
+        View(
+            "rejection_keys",
+            FATES,
+            keys(_NEWEST, "code", "source", "subject", "field", among=_REFUSED),
+            generational=False,
+        ),
     ),
     validators={
         POSITIONS: {
@@ -41,13 +68,15 @@ SCHEMA = Schema(
             "properties": {"offset": {"bsonType": ["int", "long"], "minimum": 0}},
         },
         PEOPLE: {"bsonType": "object", "required": ["key", "person_id", "order"]},
+        TEXTS: {"bsonType": "object", "required": ["key", "claim", "revision"]},
     },
 )
+
+Stored = AsyncIOMotorCollection[Document]
 
 MAX_REPLY_CLAIMS = 2_000
 """Identities per query; a batch rarely has more."""
 _DUPLICATE_KEY = 11000
-PERSON_KEY = "person key"
 
 
 async def fix_person_key(database: Database, person_key: bytes) -> None:
@@ -96,15 +125,8 @@ class MongoClaims:
         """
         new = [_document(claim) for claim in claims if claim.v == 0]
         known = [ReplaceOne({"_id": claim.identity, "v": claim.v}, _document(claim)) for claim in claims if claim.v > 0]
-        all_stored = True
         async with transient_errors():
-            if new:
-                try:
-                    await self._claims.insert_many(new, ordered=False)
-                except BulkWriteError as error:
-                    if error.details["writeConcernErrors"] or not _all_duplicates(error):
-                        raise
-                    all_stored = False
+            all_stored = not await _insert(self._claims, new)
             if known:
                 result = await self._claims.bulk_write(known, ordered=False)
                 all_stored = all_stored and result.matched_count == len(known)
@@ -119,6 +141,7 @@ class MongoStore(MongoClaims):
         self._generation, self._log_generation = generation, log_generation
         self._fates = database.get_collection(FATES, write_concern=WriteConcern(w=1))
         self._people = database.get_collection(PEOPLE, write_concern=MAJORITY)
+        self._texts = database.get_collection(TEXTS, write_concern=MAJORITY)
         self._positions = database.get_collection(POSITIONS, write_concern=WriteConcern(w=1))
 
     async def last_named(self, persons: Collection[Person]) -> dict[Person, str]:
@@ -142,20 +165,14 @@ class MongoStore(MongoClaims):
                 latest[named.id] = Named(person, named.order)
         later = [named for person, named in latest.items() if person in known]
         async with transient_errors():
-            later += await self._insert([named for person, named in latest.items() if person not in known])
+            new = [named for person, named in latest.items() if person not in known]
+            later += [new[index] for index in await _insert(self._people, [_person(named) for named in new])]
             if later:
                 await self._people.bulk_write([_renamed(named) for named in later], ordered=False)
 
-    async def _insert(self, names: Sequence[Named]) -> list[Named]:
-        """The persons that another owner has named in the meantime."""
-        if names:
-            try:
-                await self._people.insert_many([_person(named) for named in names], ordered=False)
-            except BulkWriteError as error:
-                if error.details["writeConcernErrors"] or not _all_duplicates(error):
-                    raise
-                return [names[one["index"]] for one in error.details["writeErrors"]]
-        return []
+    async def write(self, texts: Collection[WrittenText]) -> None:
+        """Store texts; what is stored under an id stays."""
+        await write_texts(self._texts, texts)
 
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:
         """The next offset to admit, by inbox partition; 0 where nothing was admitted."""
@@ -187,17 +204,61 @@ class MongoStore(MongoClaims):
         return f"{self._generation}/{partition}"
 
 
-def fate_id(source: str, event_id: str) -> bytes:
-    """Under which an event's fate is kept: 16 bytes."""
-    return blake2b(f"fate\0{source}\0{event_id}".encode(errors="surrogatepass"), digest_size=16).digest()
+async def write_texts(collection: Stored, texts: Collection[WrittenText]) -> None:
+    """Insert texts; what is there under an id stays: the same text, or the mark of an erased one."""
+    documents = {one.text_id: _text(one) for one in texts}
+    async with transient_errors():
+        await _insert(collection, list(documents.values()))
+
+
+async def _insert(collection: Stored, documents: Sequence[Document]) -> list[int]:
+    """Insert what is not there; gives the places of what is."""
+    if documents:
+        try:
+            await collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            if error.details["writeConcernErrors"] or not _all_duplicates(error):
+                raise
+            return [one["index"] for one in error.details["writeErrors"]]
+    return []
+
+
+def _text(one: WrittenText) -> Document:
+    return {"_id": one.text_id, "key": one.key, "claim": one.identity, "revision": one.revision, "text": one.text}
+
+
+def fate_id(source: str, event_id: str) -> str:
+    """Under which an event's fate is kept: 32 characters, as a cursor can carry them."""
+    return _hashed("fate", source, event_id)
+
+
+def _hashed(*parts: str) -> str:
+    return blake2b("\0".join(parts).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def _fate(fate: Fate) -> ReplaceOne[Document]:
-    document: Document = {"position": "/".join(map(str, fate.position[:3])), "at": fate.at, "status": "duplicate"}
+    position = "/".join(map(str, fate.position[:3]))
+    named = fate.source is not None and fate.id is not None
+    document: Document = {
+        "position": position,
+        "at": fate.at,
+        "at_ms": int(fate.at.timestamp() * 1000),
+        "status": "duplicate",
+        "source": _storable(fate.source),
+        "event": _storable(fate.id),
+        "subject": _storable(fate.subject),
+    }
     if fate.refused is not None:
         document |= {"status": "refused", "code": str(fate.refused.reason)}
-        document |= {"field": fate.refused.field, "hint": fate.refused.hint}
-    return ReplaceOne({"_id": fate_id(fate.source, fate.id)}, document, upsert=True)
+        document |= {"field": _storable(fate.refused.field), "hint": _storable(fate.refused.hint)}
+    # What names no event is one of its own, wherever it stands.
+    kept_as = fate_id(fate.source or "", fate.id or "") if named else _hashed("unnamed", position)
+    return ReplaceOne({"_id": kept_as}, document, upsert=True)
+
+
+def _storable(text: str | None) -> str | None:
+    """MongoDB takes no half of a surrogate pair, which JSON may hold."""
+    return None if text is None else text.encode(errors="backslashreplace").decode()
 
 
 def _document(claim: Claim) -> Document:
@@ -212,8 +273,9 @@ def _document(claim: Claim) -> Document:
                 "position": "/".join(map(str, position)),
                 "content": content,
                 "undo": None if undo is None else encode_json(undo),
+                **({} if said == NOTHING else {"said": said}),
             }
-            for revision, position, content, undo in claim.entries
+            for revision, position, content, undo, said in claim.entries
         ],
     }
     if claim.expires_at is not None:
@@ -235,7 +297,8 @@ def _entry(entry: Document) -> Entry:
     generation, partition, offset, output = map(int, entry["position"].split("/"))
     undo = entry["undo"]
     position = Position(generation, partition, offset, output)
-    return Entry(entry["revision"], position, entry["content"], None if undo is None else from_json(undo))
+    said = entry.get("said", NOTHING)
+    return Entry(entry["revision"], position, entry["content"], None if undo is None else from_json(undo), said)
 
 
 def _order(named: Named) -> str:

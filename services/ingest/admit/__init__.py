@@ -2,15 +2,17 @@
 
 `admit` judges an event by itself, the same at every door; `judge` judges it against earlier events; both return
 refusals as values. The stages of `admit`: the envelope (`envelope`), the data by its type's model (`content`), rules
-across fields (`rules`), names of persons taken out (`people`). `read_quickly` does the same for most events in one
-pass.
+across fields (`rules`), names of persons and free texts taken out (`people`, `aside`). `read_quickly` does the same for
+most events in one pass.
 """
 
 from services.ingest.admit.admit import admit, refuse_key
-from services.ingest.admit.candidate import Candidate, PersonName
+from services.ingest.admit.aside import replaced_without_texts
+from services.ingest.admit.candidate import Candidate, PersonName, WrittenText
 from services.ingest.admit.claims import MAX_REVISIONS, Accepted, Claim, Duplicate, Entry, judge
 from services.ingest.admit.hints import by_headers, known_as
 from services.ingest.admit.quick import read_quickly
+from services.ingest.admit.rules import refuse_sender
 
 __all__ = [
     "MAX_REVISIONS",
@@ -20,10 +22,13 @@ __all__ = [
     "Duplicate",
     "Entry",
     "PersonName",
+    "WrittenText",
     "admit",
     "by_headers",
     "judge",
     "known_as",
     "read_quickly",
     "refuse_key",
+    "refuse_sender",
+    "replaced_without_texts",
 ]

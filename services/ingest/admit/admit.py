@@ -5,6 +5,7 @@ from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.ingest.admit.aside import said_of, split, take_texts
 from services.ingest.admit.candidate import Candidate
 from services.ingest.admit.content import bounded, read_data, unknown_fields
 from services.ingest.admit.envelope import Envelope, ignored_attributes, read_envelope, refuse_age
@@ -12,7 +13,7 @@ from services.ingest.admit.hints import meant, without_specversion
 from services.ingest.admit.people import take_names
 from services.ingest.admit.rules import refuse_combination
 from shared.events.codec import content_hash, format_instant
-from shared.events.facts import Fact, RecordVoided, RepresentativeRegistered
+from shared.events.facts import Fact, RecordVoided
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import record_of, subject_kind
 
@@ -37,8 +38,8 @@ def admit(
     document: as read by `doors.kafka.wire` or another strict JSON reader; now: the inbox's append time (at the HTTP
         door, which answers before that, the door's clock); zone: of business days; backfill: history, which has no age
         limit; internal: whether guanxi's own types are allowed (on the inbox, but not at the other doors);
-    person_key: used for the ids of persons known by name, so it affects the log's data but not the detection of
-        repeats; only admission needs it.
+    person_key: used for the ids of persons known by name and of texts, and to detect that a repeat says something
+        else; only admission and the HTTP door need it.
     """
     envelope = read_envelope(document, internal=internal)
     if isinstance(envelope, Refused):
@@ -86,17 +87,17 @@ def _candidate(
 ) -> Candidate:
     entry, subject, time = envelope.entry, envelope.subject, envelope.time
     key = f"{subject_kind(entry.name, fact)}:{subject}"
-    plain, names = take_names(entry, key, subject, data, person_key)
+    bare, aside = split(entry, data)
+    named, names = take_names(entry, key, subject, data, person_key)
     instant = format_instant(time)
     void = isinstance(fact, RecordVoided)
-    record = record_of(entry, plain)
+    record = record_of(entry, data)
+    identity = identity_of(envelope.source, envelope.id, record)
+    plain, texts = take_texts(entry, key, identity, envelope.revision, named, person_key)
     unknown = ignored_attributes(document, envelope) + unknown_fields(entry, envelope.data)
     undo: dict[str, Any] | None = None
     if record is not None:
-        kept = plain
-        if fact.UNDO_LEAVES_OUT:
-            kept = {name: value for name, value in plain.items() if name not in fact.UNDO_LEAVES_OUT}
-        undo = {"revision": envelope.revision, "time": instant, "data": None if void else kept}
+        undo = undo_of(envelope.revision, instant, plain, fact.UNDO_LEAVES_OUT, void=void)
     return Candidate(
         type=entry.name,
         id=envelope.id,
@@ -109,26 +110,26 @@ def _candidate(
         actor=envelope.actor,
         backfill=backfill,
         key=key,
-        identity=identity_of(envelope.source, envelope.id, record),
-        content=content_hash((entry.name, subject, instant, data)),
+        identity=identity,
+        content=content_hash((entry.name, subject, instant, bare)),
+        said=said_of(aside, person_key),
         undo=undo,
         void=void,
         names=names,
+        texts=texts,
         ignored=bounded(unknown) if unknown else (),
         expires_at=None if record or backfill or entry.internal else time + CLAIM_KEPT,
         claimed=not entry.internal,
-        former=_former_content(entry.name, subject, instant, data)
-        if isinstance(fact, RepresentativeRegistered)
-        else None,
+        whole=(entry.name, subject, instant, data) if aside else None,
     )
 
 
-def _former_content(name: str, subject: str, instant: str, data: dict[str, Any]) -> bytes:
-    """The content as it was hashed when fte defaulted to 1, and null equalled absent, in registrations of
-    representatives.
-    """
-    said = {"fte": "1"} | {field: value for field, value in data.items() if value is not None}
-    return content_hash((name, subject, instant, said))
+def undo_of(
+    revision: int, instant: str, data: dict[str, Any], leave_out: frozenset[str], *, void: bool
+) -> dict[str, Any]:
+    """What the log shows as `replaces` when a later revision arrives."""
+    kept = {name: value for name, value in data.items() if name not in leave_out} if leave_out else data
+    return {"revision": revision, "time": instant, "data": None if void else kept}
 
 
 def identity_of(source: str, event_id: str, record: tuple[str, ...] | None) -> bytes:

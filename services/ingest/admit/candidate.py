@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from shared.events.texts import chars_of
+
 
 class PersonName(NamedTuple):
     """A person's name; kept in `people`, never on the log (domain.md, People).
@@ -17,6 +19,23 @@ class PersonName(NamedTuple):
     fields: dict[str, str | None]
 
 
+class WrittenText(NamedTuple):
+    """A free text of an event; kept in `texts`, never on the log (domain.md, Texts).
+
+    key: the log key that the event belongs to; identity, revision: of the claim that holds a hash of it.
+    """
+
+    text_id: str
+    key: str
+    identity: bytes
+    revision: int
+    text: str
+
+    def reference(self) -> dict[str, Any]:
+        """What stands on the log for it (`shared.events.types.TextRef`)."""
+        return {"text_id": self.text_id, "chars": chars_of(self.text)}
+
+
 @dataclass(slots=True)
 class Candidate:
     """An event that passes every rule that needs no earlier events.
@@ -24,15 +43,18 @@ class Candidate:
     time: UTC; data: the log's form, canonical JSON values;
     key: "customer:<id>" or "representative:<id>";
     identity: 16 bytes, the same for all revisions of a record (domain.md, Identity);
-    content: 16 bytes, the same for the same content;
+    content: 16 bytes, the same for the same content, texts and names left aside;
+    said: 16 bytes, keyed, the same for the same texts and names; empty where there are none;
     undo: what the log shows as `replaces` when a later revision arrives, None if no revision is possible;
     void: whether it is a RecordVoided;
     names: persons named in it, in order;
+    texts: its free texts, in order;
     ignored: dotted paths of unknown attributes and fields, a bounded number;
     expires_at: when its claim may be forgotten, None for never;
     actor: who entered it upstream, according to that system;
     claimed: False for events that change nothing however often they arrive (reviews);
-    former: the content as hashed by version 2b2bfed, where that differs, so that its claims still detect a repeat.
+    whole: type, subject, instant and data as sent, where earlier versions hashed another content than this one does,
+        so that their claims still detect a repeat (`former`).
     """
 
     type: str
@@ -47,13 +69,15 @@ class Candidate:
     key: str
     identity: bytes
     content: bytes
+    said: bytes
     undo: dict[str, Any] | None
     void: bool
     names: tuple[PersonName, ...]
+    texts: tuple[WrittenText, ...]
     ignored: tuple[str, ...]
     expires_at: datetime | None
     claimed: bool
     actor: str | None = None
     key_id: str | None = None
     """The API key that sent it, if the HTTP door vouches for it."""
-    former: bytes | None = None
+    whole: tuple[str, str, str, dict[str, Any]] | None = None

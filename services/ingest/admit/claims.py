@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.ingest.admit.candidate import Candidate
+from services.ingest.admit.former import former_contents
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 
@@ -19,12 +20,15 @@ accepted."""
 
 
 class Entry(NamedTuple):
-    """One accepted revision: its position, the hash of its content, and what is needed to undo it."""
+    """One accepted revision: its position, the hash of its content, and what is needed to undo it. said: the keyed hash
+    of its texts and names; None once any of them is erased or lost, so that a repeat is one whatever it says.
+    """
 
     revision: int
     position: Position
     content: bytes
     undo: dict[str, Any] | None
+    said: bytes | None = b""
 
     @property
     def is_void(self) -> bool:
@@ -63,7 +67,7 @@ def judge(claim: Claim | None, candidate: Candidate, position: Position) -> Acce
     if not candidate.claimed:
         return Accepted(None, None)
     if claim is None:
-        entry = Entry(candidate.revision, position, candidate.content, candidate.undo)
+        entry = Entry(candidate.revision, position, candidate.content, candidate.undo, candidate.said)
         return Accepted(Claim(candidate.identity, candidate.key, (entry,), candidate.expires_at), None)
     return _against(claim, candidate, position)
 
@@ -75,8 +79,7 @@ def _against(claim: Claim, candidate: Candidate, position: Position) -> Accepted
             return Accepted(None, replaces)
         replaces = entry.undo
     revision = candidate.revision
-    contents = {candidate.content, candidate.former}
-    if any(entry.revision == revision and entry.content in contents for entry in claim.entries):
+    if any(entry.revision == revision and _says_the_same(entry, candidate) for entry in claim.entries):
         return Duplicate(revision)
     highest = claim.entries[-1]
     is_record = candidate.undo is not None
@@ -102,6 +105,12 @@ def _against(claim: Claim, candidate: Candidate, position: Position) -> Accepted
     if len(claim.entries) >= full:
         hint = f"this record has {MAX_REVISIONS} revisions already; void it and send a record with a new id"
         return Refused(Reason.TOO_MANY_REVISIONS, "revision", hint)
-    entry = Entry(revision, position, candidate.content, candidate.undo)
+    entry = Entry(revision, position, candidate.content, candidate.undo, candidate.said)
     after = Claim(claim.identity, candidate.key, (*claim.entries, entry), claim.expires_at, claim.v)
     return Accepted(after, highest.undo)
+
+
+def _says_the_same(entry: Entry, candidate: Candidate) -> bool:
+    if entry.content == candidate.content and entry.said in {None, candidate.said}:
+        return True
+    return entry.content in former_contents(candidate)

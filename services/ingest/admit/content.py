@@ -53,6 +53,7 @@ class _Shape:
     days: tuple[str, ...]
     lists: tuple[tuple[str, "_Shape"], ...]
     lists_with_days: tuple[tuple[str, "_Shape"], ...]
+    lists_with_decimals: tuple[tuple[str, "_Shape"], ...]
 
 
 @cache
@@ -68,7 +69,8 @@ def _shape(model: type[BaseModel]) -> _Shape:
         if nested is not None:
             lists.append((name, _shape(nested)))
     with_days = tuple((name, nested) for name, nested in lists if nested.days or nested.lists_with_days)
-    return _Shape(frozenset(model.model_fields), tuple(decimals), tuple(days), tuple(lists), with_days)
+    with_decimals = tuple((name, nested) for name, nested in lists if nested.decimals or nested.lists_with_decimals)
+    return _Shape(frozenset(model.model_fields), tuple(decimals), tuple(days), tuple(lists), with_days, with_decimals)
 
 
 def _mentioned(annotation: Any) -> set[Any]:
@@ -92,11 +94,18 @@ def read_data(entry: FactType, data: dict[str, Any]) -> tuple[Fact, dict[str, An
     except ValidationError as error:
         return _refused(error)
     dumped = dump_fact(fact)
+    _make_plain(shape, dumped)
+    refused = _refuse_days(shape, dumped, "data")
+    return (fact, dumped) if refused is None else refused
+
+
+def _make_plain(shape: _Shape, dumped: dict[str, Any]) -> None:
     for name in shape.decimals:
         if dumped.get(name) is not None:
             dumped[name] = plain_number(dumped[name])
-    refused = _refuse_days(shape, dumped, "data")
-    return (fact, dumped) if refused is None else refused
+    for name, nested in shape.lists_with_decimals:
+        for item in dumped.get(name) or ():
+            _make_plain(nested, item)
 
 
 def unknown_fields(entry: FactType, data: dict[str, Any]) -> list[str]:
@@ -228,4 +237,10 @@ def _refused(error: ValidationError) -> Refused:
 
 
 def _is_id(name: str) -> bool:
-    return name.endswith(("_id", "_by")) or name in {"account_manager", "product_manager", "manager", "owner"}
+    return name.endswith(("_id", "_by")) or name in {
+        "account_manager",
+        "product_manager",
+        "manager",
+        "owner",
+        "grantee",
+    }

@@ -21,7 +21,7 @@ def take_names(
     entry: FactType, key: str, subject: str, data: Data, person_key: bytes = b""
 ) -> tuple[Data, tuple[PersonName, ...]]:
     """The log's form of an event's data, and the names in it. Does not change `data`."""
-    if entry.door is entry.fact:
+    if not entry.names_persons:
         return data, ()
     if entry.fact is VisitLogged:
         return _of_visit(key, data, person_key)

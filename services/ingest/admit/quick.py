@@ -24,6 +24,7 @@ from msgspec.json import Decoder
 from pydantic_core import SchemaValidator
 
 from services.ingest.admit.admit import identity_of
+from services.ingest.admit.aside import said_of, split, take_texts
 from services.ingest.admit.candidate import Candidate
 from services.ingest.admit.content import FIRST_DAY, LAST_DAY, MAX_NUMBERS, canonical_amount, plain_number
 from services.ingest.admit.envelope import MAX_REVISION, TRACEPARENT, read_instant, refuse_age
@@ -216,11 +217,13 @@ def read_quickly(
     if not canonical:
         instant = format_instant(time)
     told: dict[str, Any] = to_builtins(data)
-    content = content_hash((name, subject, instant, told))
     key = f"{entry.subject}:{subject}"
-    plain, names = take_names(entry, key, subject, told, person_key)
-    kept = {field: value for field, value in plain.items() if field not in left_out} if left_out else plain
     revision = event.revision or 1
+    identity = identity_of(source, event.id, record_of(entry, told))
+    bare, aside = split(entry, told)
+    named, names = take_names(entry, key, subject, told, person_key)
+    plain, texts = take_texts(entry, key, identity, revision, named, person_key)
+    kept = {field: value for field, value in plain.items() if field not in left_out} if left_out else plain
     return Candidate(
         name,
         event.id,
@@ -232,15 +235,19 @@ def read_quickly(
         event.traceparent or None,
         backfill,
         key,
-        identity_of(source, event.id, record_of(entry, told)),
-        content,
+        identity,
+        content_hash((name, subject, instant, bare)),
+        said_of(aside, person_key),
         {"revision": revision, "time": instant, "data": kept},
         False,
         names,
+        texts,
         (),
         None,
         True,
         event.actor or None,
+        None,
+        (name, subject, instant, told) if aside else None,
     )
 
 

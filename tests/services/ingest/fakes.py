@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.ingest.admission import Admission, Fate, Named, Person, Place
-from services.ingest.admit import Claim
+from services.ingest.admit import Claim, WrittenText
 from services.ingest.refusals.publish import REASON
 from shared.events.codec import decode, type_and_position
 from shared.events.event import Event, LogPosition, Position
@@ -44,9 +44,10 @@ class World:
 
     claims: dict[bytes, Claim] = field(default_factory=dict)
     people: dict[Person, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    texts: dict[str, WrittenText | None] = field(default_factory=dict)
     stored: dict[int, int] = field(default_factory=dict)
     ends: dict[int, dict[int, int]] = field(default_factory=dict)
-    fates: dict[tuple[str, str], Fate] = field(default_factory=dict)
+    fates: dict[tuple[str | None, str | None], Fate] = field(default_factory=dict)
     topics: dict[str, list[list[Outgoing]]] = field(
         default_factory=lambda: {name: [[] for _ in range(PARTITIONS)] for name in ("log", "rejected")}
     )
@@ -86,6 +87,12 @@ class World:
             stored, before = self.people.get(named.id, ("", {}))
             if stored < named.order:
                 self.people[named.id] = (named.order, {**before, **named.person.fields})
+        await self.step()
+
+    async def write(self, texts: Collection[WrittenText]) -> None:
+        for one in texts:
+            await self.step()
+            self.texts.setdefault(one.text_id, one)
         await self.step()
 
     async def positions(self, partitions: Collection[int]) -> Mapping[int, int]:

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 
 from services.ingest import admission
-from services.ingest.admission import MAX_CLAIM_ROUNDS, MAX_ERRORS_PER_BATCH
-from services.ingest.admit import read_quickly
+from services.ingest.admission import MAX_CLAIM_ROUNDS, MAX_ERRORS_PER_BATCH, read
+from services.ingest.admit import Candidate, WrittenText, read_quickly
+from services.ingest.doors.http.vouching import vouch
 from services.ingest.refusals.publish import FIELD, HINT, KEY_DROPPED, MAX_VALUE_BYTES, POSITION, REASON, VALUE_BYTES
 from shared.errors import Stop, Transient
 from shared.events.codec import dump_replaced
 from shared.events.event import Position
+from shared.events.types import TextRef
 from shared.kafka.connection import partition_of
 from tests.events.wire import DATA, event, raw
 from tests.services.ingest.fakes import PARTITIONS, PLACE, Crashed, InboxRecord, World, crashing, interleaving, read_log
+from tests.services.ingest.judging import NOW, ZONE
 
 Inbox = dict[int, list[InboxRecord]]
 
@@ -47,12 +50,18 @@ def void(record_id: str, revision: int = 2, subject: str = "c-1") -> dict[str, A
     return event("record.voided", data, id=f"void-{record_id}-{revision}", revision=revision, subject=subject)
 
 
+def visit(record_id: str, consensus: str | None, **attributes: Any) -> dict[str, Any]:
+    data = {"visit_id": record_id, "consensus": consensus}
+    return event("visit.logged", data, id=f"{record_id}-{consensus}", **attributes)
+
+
 def mixed(seed: int, count: int = 24, customers: int = 4) -> Inbox:
-    """Purchases, revisions, voids, duplicates, conflicts, names, junk, spread over two partitions."""
+    """Purchases, revisions, voids, duplicates, conflicts, names, texts, junk, spread over two partitions."""
     chance = random.Random(seed)
     makers = (
         lambda n, c: purchase(f"p{n}", chance.randint(1, 3), chance.choice(("1.00", "2.00")), subject=c),
         lambda n, c: void(f"p{n}", chance.randint(2, 4), subject=c),
+        lambda n, c: visit(f"v{n}", chance.choice(("sample order", "no order", None)), subject=c),
         lambda n, c: event("visit.logged", {"visit_id": f"v{n}"}, id=f"v{n}", subject=c),
         lambda n, c: event("customer.registered", {"name": f"客户{n}"}, id=f"r{chance.randint(0, 9)}", subject=c),
         lambda n, c: event("customer.reviewed", id=f"review{n}", subject=c),
@@ -191,6 +200,15 @@ class Order(World):
         await super().name(names, known)
         self.effects.append("named")
 
+    async def claim(self, claims: Any) -> bool:
+        claimed = await super().claim(claims)
+        self.effects.append("claimed")
+        return claimed
+
+    async def write(self, texts: Any) -> None:
+        await super().write(texts)
+        self.effects.append("written")
+
     async def append(self, topic: str, records: Any) -> list[tuple[int, int]]:
         self.effects.append(topic)
         return await super().append(topic, records)
@@ -199,7 +217,7 @@ class Order(World):
 async def test_names_are_stored_before_the_log_speaks_of_them() -> None:
     world = Order()
     await world.run(inbox_of([assessed("张敏"), event("visit.logged")]))
-    assert world.effects == ["named", "log"]
+    assert [effect for effect in world.effects if effect in {"named", "log"}] == ["named", "log"]
 
 
 async def test_nothing_is_on_the_log_when_names_can_not_be_stored() -> None:
@@ -211,6 +229,52 @@ async def test_nothing_is_on_the_log_when_names_can_not_be_stored() -> None:
     with pytest.raises(Transient):
         await world.run(inbox_of([assessed("张敏")]))
     assert world.topics["log"] == [[], [], []]
+
+
+async def test_texts_are_stored_after_the_claim_and_before_the_log_speaks_of_them() -> None:
+    world = Order()
+    await world.run(inbox_of([event("concern.raised", {"about": "too late"})]))
+    assert world.effects == ["claimed", "written", "log"]
+    (text,) = world.texts.values()
+    assert text is not None
+    assert (text.key, text.text) == ("customer:00042", "too late")
+    ((_, raised),) = world.folded()
+    assert raised.data.about == TextRef(text_id=text.text_id, chars=8)
+    assert not any(b"too late" in (record.value or b"") for record in world.logged())
+
+
+async def test_nothing_is_on_the_log_when_texts_can_not_be_stored() -> None:
+    class Textless(World):
+        async def write(self, texts: Any) -> None:
+            raise Transient("no")
+
+    world = Textless()
+    with pytest.raises(Transient):
+        await world.run(inbox_of([event("concern.raised")]))
+    assert world.topics["log"] == [[], [], []]
+
+
+async def test_an_erased_text_stays_erased_when_its_record_is_read_again() -> None:
+    world, inbox = World(), inbox_of([event("concern.raised")])
+    await world.run(inbox)
+    world.texts = dict.fromkeys(world.texts)
+    world.stored.clear()
+    await world.run(inbox)
+    assert [*world.texts.values()] == [None]
+
+
+async def test_a_text_in_a_claim_of_before_leaves_it_on_the_way_to_the_log() -> None:
+    world, first = World(), event("concern.raised", {"about": "too late"})
+    await world.run(inbox_of([first]))
+    (claim,) = world.claims.values()
+    undo = claim.entries[0].undo
+    assert undo is not None
+    old = claim.entries[0]._replace(undo={**undo, "data": {**undo["data"], "about": "too late"}})
+    world.claims = {claim.identity: replace(claim, entries=(old,))}
+    stored, world.texts = world.texts, {}
+    await world.run(inbox_of([first, event("concern.raised", {"about": "far too late"}, revision=2)]))
+    assert stored.items() < world.texts.items()
+    assert not any(b"too late" in (record.value or b"") for record in world.logged())
 
 
 @pytest.mark.parametrize("batch", [1, 9])
@@ -240,11 +304,25 @@ async def test_a_refused_record_leaves_no_name(batch: int) -> None:
 
 @pytest.mark.parametrize("noun", DATA)
 async def test_every_type_reaches_the_log_and_is_read_back(noun: str) -> None:
-    world = World()
-    await world.run(inbox_of([event(noun)]))
+    """As the door passes them on, since some come through it alone."""
+    secret, value = b"key of a deployment", raw(event(noun))
+    world = World(place=replace(PLACE, person_key=secret))
+    await world.run(inbox_of([InboxRecord(0, 0, value, headers=tuple(vouch("steward", value, secret)))]))
     ((position, admitted),) = world.folded()
     assert position == Position(1, 0, 0, 0)
     assert admitted.type == f"guanxi.{noun}.v1"
+
+
+def texts_of(world: World, inbox: Inbox) -> dict[str, WrittenText]:
+    """The texts of what was accepted, by what was claimed and what the inbox has at its position."""
+    texts: dict[str, WrittenText] = {}
+    for claim in world.claims.values():
+        for entry in claim.entries:
+            record = inbox[entry.position.partition][entry.position.offset]
+            read_again = read(record, NOW, ZONE)
+            assert isinstance(read_again, Candidate)
+            texts |= {one.text_id: one for one in read_again.texts}
+    return texts
 
 
 async def folded_without_crash(inbox: Inbox) -> Any:
@@ -271,6 +349,7 @@ async def test_a_crash_at_any_step_leaves_each_record_once_and_in_order(seed: in
         assert shown(read_log(world.topics["log"])) == expected, f"crash at step {steps}"
         assert {i: c.entries for i, c in world.claims.items()} == {i: c.entries for i, c in clean.claims.items()}
         assert world.people == clean.people
+        assert world.texts == clean.texts == texts_of(world, inbox)
         if not crashes:
             break
     assert steps > 50
@@ -298,6 +377,7 @@ async def test_a_former_owner_that_goes_on_changes_nothing(seed: int) -> None:
     world = World(step=interleaving(chance), chance=chance)
     await asyncio.gather(world.run(inbox, batch=3), world.run(inbox, batch=5))
     assert shown(read_log(world.topics["log"])) == shown(await folded_without_crash(inbox))
+    assert world.texts == texts_of(world, inbox)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -315,6 +395,7 @@ async def test_owners_of_two_partitions_agree_on_each_record(seed: int) -> None:
     for claim in world.claims.values():
         revisions = [entry.revision for entry in claim.entries]
         assert revisions == sorted(set(revisions))
+    assert world.texts == texts_of(world, inbox)
 
 
 REVIEWED = "guanxi.customer.reviewed.v1"

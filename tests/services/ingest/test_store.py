@@ -9,6 +9,7 @@ import pytest
 from services.ingest.admission import Named, Store
 from services.ingest.admit import Accepted, Claim, PersonName, judge
 from shared.events.event import Position
+from shared.mongo.texts import TEXTS
 from tests.events.wire import event
 from tests.services.ingest.fakes import World
 from tests.services.ingest.judging import candidate
@@ -71,6 +72,13 @@ async def test_positions_only_rise_and_start_at_zero(store: Store) -> None:
     await store.move({0: 5, 7: 1}, {})
     await store.move({0: 3}, {})
     assert await store.positions([0, 1, 7]) == {0: 5, 1: 0, 7: 1}
+
+
+async def test_a_claim_remembers_that_a_text_of_it_is_erased(store: Store) -> None:
+    claim = first_claim()
+    erased = replace(claim, entries=tuple(entry._replace(said=None) for entry in claim.entries))
+    await store.claim([erased])
+    assert (await store.find([claim.identity]))[claim.identity].entries == erased.entries
 
 
 def named(fields: dict[str, str | None], order: str, person_id: str = "p.$1") -> Named:
@@ -148,3 +156,21 @@ async def test_only_claims_that_may_expire_are_in_the_index_that_expires_them(st
         assert indexes["expires_at_1"]["sparse"] is True
         expiring = await servers.database["claims"].count_documents({"expires_at": {"$exists": True}})
         assert expiring == 1
+
+
+@pytest.mark.real
+async def test_a_text_is_stored_once_and_an_erased_one_stays_erased(stack_settings: dict[str, str]) -> None:
+    one, other = candidate(event("visit.logged")).texts
+    async with servers_of(stack_settings) as servers:
+        store, texts = servers.store(), servers.database[TEXTS]
+        await store.write([one])
+        await store.write([one._replace(text="another"), other, other])
+        assert {text["_id"]: text["text"] async for text in texts.find()} == {
+            one.text_id: one.text,
+            other.text_id: other.text,
+        }
+        await texts.update_one({"_id": one.text_id}, {"$unset": {"text": ""}})
+        await store.write([one, other])
+        found = await texts.find_one({"_id": one.text_id})
+        assert found is not None
+        assert "text" not in found

@@ -22,7 +22,7 @@ from shared.settings import Settings
 from shared.topics import INBOX, MAX_INBOX_RECORD_BYTES
 
 MARK_EVERY_SECONDS = 60.0
-STATES = ("tiering", "engagement")
+STATES = ("tiering", "engagement", "archives", "planning")
 """Services whose customer documents show how far each customer is; also the base names of the collections."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from services.ingest.admit import admit
+from services.ingest.admit import admit, read_quickly
 from services.ingest.doors.files.drafts import (
     Draft,
     EventsSource,
@@ -27,7 +27,7 @@ from services.ingest.doors.files.shift import Shift, event_time
 from services.ingest.doors.files.sorting import sort
 from services.ingest.doors.files.times import LocalTimes
 from services.ingest.doors.files.values import Instant
-from services.ingest.doors.kafka.wire import MAX_EVENT_BYTES, from_kafka
+from services.ingest.doors.kafka.wire import MAX_EVENT_BYTES, from_kafka, is_plain
 from shared.errors import Malformed
 from shared.events.refusal import Reason, Refused
 
@@ -125,12 +125,17 @@ class Reading:
             self._warn(repeats)
 
     def _judge(self, draft: Draft, now: datetime) -> Any:
+        plan = self._plan
+        if is_plain(draft.value, ()):
+            quick = read_quickly(draft.value, now=now, zone=plan.zone, backfill=plan.backfill)
+            if quick is not None:
+                return quick
         document: Any = draft.document
         if draft.mapped and (len(draft.value) > MAX_EVENT_BYTES or _NULL in draft.value):
             document = from_kafka(draft.value, ())  # says what is wrong with it
             if isinstance(document, Refused):
                 return document
-        return admit(document, now=now, zone=self._plan.zone, backfill=self._plan.backfill)
+        return admit(document, now=now, zone=plan.zone, backfill=plan.backfill)
 
     def _warn(self, repeats: Repeats) -> None:
         if repeats.collisions:

@@ -49,7 +49,8 @@ class Repeats:
         row = hashlib.blake2b(digest_size=8)
         for one in (origin, *origin.more):
             row.update(_text_of(one.row).encode())
-        self._sorter.add(_Seen(key_of(candidate), candidate.content, row.digest(), origin.file, origin.line))
+        content = candidate.content + candidate.said
+        self._sorter.add(_Seen(key_of(candidate), content, row.digest(), origin.file, origin.line))
 
     def find(self) -> None:
         """Fill `collisions`. Raises Malformed when there are too many. Identical rows are not collisions: they are true

@@ -5,6 +5,7 @@ is read by the clock before the change: on a night when 01:00 became 02:00, 01:3
 counted for the summary.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,14 @@ NONEXISTENT = "local times that do not exist, moved forward by the clock change"
 _EPOCHS = {SERIAL: datetime(1899, 12, 30), SERIAL_1904: datetime(1904, 1, 1)}  # noqa: DTZ001 - a wall clock's
 _SERIALS = Decimal(61), Decimal(2_958_465)
 """Excel's days from March 1900 (before that its calendar has one day too many) to the year 9999."""
+_DIGITS = {
+    sign: f"(?P<{name}>[0-9]{{{width}}})"
+    for sign, name, width in (
+        *(("%Y", "year", 4), ("%m", "month", 2), ("%d", "day", 2)),
+        *(("%H", "hour", 2), ("%M", "minute", 2), ("%S", "second", 2)),
+    )
+}
+"""What strptime reads as a number of a fixed width."""
 _CLOCK = ("%H", "%I", "%c", "%X", "%T")
 
 
@@ -101,12 +110,16 @@ def _iso(text: str) -> Moment | None:
 
 
 def _by_layouts(layouts: Sequence[str], century_from: int | None) -> Callable[[str], Moment | None]:
-    written = [(layout, any(sign in layout for sign in _CLOCK)) for layout in layouts if layout not in _EPOCHS]
+    written = [
+        (layout, any(sign in layout for sign in _CLOCK), _at_fixed_places(layout))
+        for layout in layouts
+        if layout not in _EPOCHS
+    ]
 
     def of_text(text: str) -> Moment | None:
-        for layout, clock in written:
+        for layout, clock, quickly in written:
             try:
-                found = datetime.strptime(text, layout)  # noqa: DTZ007 - see LocalTimes
+                found = (quickly and quickly(text)) or datetime.strptime(text, layout)  # noqa: DTZ007 - see LocalTimes
             except ValueError:
                 continue
             if century_from is not None and "%y" in layout:
@@ -115,6 +128,31 @@ def _by_layouts(layouts: Sequence[str], century_from: int | None) -> Callable[[s
         return None
 
     return of_text
+
+
+def _at_fixed_places(layout: str) -> Callable[[str], datetime | None] | None:
+    """Reads what strptime would read, at a tenth of its cost, if the text has all its digits; else None. For layouts of
+    such numbers only.
+    """
+    pieces = re.split(f"({'|'.join(_DIGITS)})", layout)
+    names = pieces[1::2]
+    if len(set(names)) < len(names) or "%Y" not in names or "%" in "".join(pieces[::2]):
+        return None
+    written = "".join(_DIGITS[piece] if piece in _DIGITS else re.escape(piece) for piece in pieces)
+    match = re.compile(written).fullmatch
+
+    def read(text: str) -> datetime | None:
+        found = match(text)
+        if found is None:
+            return None
+        of = {name: int(digits) for name, digits in found.groupdict().items()}
+        hour, minute, second = (of.get(name, 0) for name in ("hour", "minute", "second"))
+        try:
+            return datetime(of["year"], of.get("month", 1), of.get("day", 1), hour, minute, second)  # noqa: DTZ001
+        except ValueError:
+            return None
+
+    return read
 
 
 def _midnight(text: str, of_text: Callable[[str], Moment | None]) -> Moment | None:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
@@ -37,10 +37,13 @@ from services.ingest.limits import (
     DoorLimits,
 )
 from shared import metrics
+from shared.console import HEADER, is_body, signed_body
+from shared.console import KEY_ID as CONSOLE_KEY_ID
+from shared.console import SOURCE as CONSOLE
 from shared.errors import Transient
 from shared.events.codec import TRACEPARENT_HEADER
 from shared.events.refusal import Reason, Refused
-from shared.keys import ApiKey, ApiKeys, Denied, Scope
+from shared.keys import NOBODY, ApiKey, ApiKeys, Denied, Scope
 from shared.limits import RateLimit, WorkPlaces
 from shared.problems import Problem, retry_after
 from shared.tracing import current_traceparent, valid_traceparent
@@ -68,6 +71,14 @@ _NO_KEY = Problem(
     "send a valid API key: Authorization: Bearer gx_<id>_<secret>",
     {"WWW-Authenticate": "Bearer"},
 )
+_CONSOLE = ApiKey(
+    id=CONSOLE_KEY_ID,
+    hash=NOBODY,
+    sources=(CONSOLE,),
+    scopes=(Scope.EVENTS_WRITE,),
+    created=datetime(2026, 1, 1, tzinfo=UTC),
+)
+"""Who sends what query signs."""
 _MAY_NOT_SEND = Problem(
     HTTPStatus.FORBIDDEN, "scope_missing", f"this API key may not send events: it lacks the scope {Scope.EVENTS_WRITE}"
 )
@@ -84,15 +95,17 @@ def create_door(
     limits: DoorLimits | None = None,
     generation: Callable[[], int | None] = lambda: None,
     secret: bytes = b"",
+    console_key: bytes = b"",
     extra_routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The door as an ASGI application.
 
     inbox: acknowledged writes; keys: who may send what; zone: of business days; now: the wall clock, in UTC;
     claims: to mark known events in answers; generation: of the inbox, None while unknown; secret: to vouch for keys
-        (vouching.py); extra_routes: such as health checks, which need no key.
+        (vouching.py); console_key: by which query signs what the console sends; extra_routes: such as health checks,
+        which need no key.
     """
-    door = Door(inbox, keys, zone, now, claims, limits or DoorLimits(), generation, secret)
+    door = Door(inbox, keys, zone, now, claims, limits or DoorLimits(), generation, secret, console_key)
     document = to_json(openapi(), indent=2)
 
     async def serve_openapi(_: Request) -> Response:
@@ -122,6 +135,7 @@ class Door:
     limits: DoorLimits
     generation: Callable[[], int | None]
     secret: bytes
+    console_key: bytes
     in_work: WorkPlaces = field(init=False)
     rate: RateLimit = field(init=False)
 
@@ -131,7 +145,11 @@ class Door:
 
     async def post_events(self, request: Request) -> Response:
         """Answers each event of a request, as docs/reference/openapi.json describes."""
-        key = self.keys.find(request.headers.get("authorization"), self.now())
+        signature = request.headers.get(HEADER)
+        digest = None if signature is None else signed_body(signature, self.now().timestamp(), self.console_key)
+        key: ApiKey | Denied = _CONSOLE
+        if digest is None:
+            key = self.keys.find(request.headers.get("authorization"), self.now())
         if isinstance(key, Denied):
             _tell_denied(key, request)
             return _NO_KEY.response()
@@ -141,7 +159,7 @@ class Door:
         if busy is not None:
             return busy.response()
         with self.in_work.one(key.id):
-            events = await self._read(request)
+            events = await self._read(request, digest)
             if isinstance(events, Problem):
                 return events.response()
             self.rate.charge(key.id, self._per_second(key), len(events), time.monotonic())
@@ -167,13 +185,16 @@ class Door:
         hint = f"this key is over its limit of {self._per_second(key):g} events a second; send again later"
         return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", hint, retry_after(wait_seconds))
 
-    async def _read(self, request: Request) -> list[bytes] | Problem:
+    async def _read(self, request: Request, digest: str | None) -> list[bytes] | Problem:
+        """digest: what the body must have, where it is signed."""
         kind = body_kind(request.headers.get("content-type"))
         if isinstance(kind, Problem):
             return kind
         body = await read_body(request, self.limits)
         if isinstance(body, Problem):
             return body
+        if digest is not None and not is_body(body, digest):
+            return _NO_KEY
         events = split_body(kind, body, MAX_EVENTS)
         if isinstance(events, Refused):
             too_many = events.reason is Reason.TOO_MANY
@@ -183,9 +204,17 @@ class Door:
 
     async def _take(self, events: Sequence[bytes], key: ApiKey, request: Request) -> Response:
         traceparent = _traceparent(request)
-        judged = await judge_events(events, key, now=self.now(), zone=self.zone, headers=request.headers.keys())
+        judged = await judge_events(
+            events,
+            key,
+            now=self.now(),
+            zone=self.zone,
+            headers=request.headers.keys(),
+            person_key=self.secret,
+        )
         await look_at_claims(judged, self.claims, seconds=self.limits.look_seconds)
-        records = records_of(judged, traceparent, key.id, self.secret)
+        secret = self.console_key if key is _CONSOLE else self.secret
+        records = records_of(judged, traceparent, key.id, secret)
         appended: Sequence[Appended] = ()
         if records:
             try:

@@ -1,15 +1,26 @@
 """The HTTP door's answer for each event of a request: the same rules that admission applies, a moment earlier."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.ingest.admit import Candidate, Claim, Duplicate, admit, by_headers, judge, known_as, read_quickly
+from services.ingest.admit import (
+    Candidate,
+    Claim,
+    Duplicate,
+    admit,
+    by_headers,
+    judge,
+    known_as,
+    read_quickly,
+    refuse_sender,
+)
 from services.ingest.doors.http.vouching import vouch
 from services.ingest.doors.kafka.wire import MAX_EVENT_BYTES, from_kafka, is_plain
 from services.ingest.inbox import Appended, InboxRecord, SeenClaims
@@ -18,7 +29,7 @@ from shared.events.codec import TRACEPARENT_HEADER
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import FACTS
-from shared.keys import ApiKey
+from shared.keys import ApiKey, Scope
 from shared.metrics import UNREAD
 from shared.positions import Mark, Of, encode
 
@@ -120,21 +131,30 @@ class Judged:
 
 
 async def judge_events(
-    events: Sequence[bytes], key: ApiKey, *, now: datetime, zone: ZoneInfo, headers: Sequence[str] = ()
+    events: Sequence[bytes],
+    key: ApiKey,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    headers: Sequence[str] = (),
+    person_key: bytes = b"",
 ) -> list[Judged]:
     """Judge each event by itself: strict JSON, the rules of `admit`, and whether this key may send its source. headers:
-    the names of the request's headers.
+    the names of the request's headers; person_key: to see that a repeat says something else.
     """
     judged = []
+    rules = partial(admit, now=now, zone=zone, person_key=person_key)
     names = _Names()
     for index, raw in enumerate(events):
         if index % _YIELD_EVERY_EVENTS == _YIELD_EVERY_EVENTS - 1:
             await asyncio.sleep(0)
         one = Judged(raw, EventAnswer(index=index, id=None, status="accepted"))
         judged.append(one)
-        candidate = read_quickly(raw, now=now, zone=zone) if is_plain(raw, ()) else None
+        candidate = None
+        if is_plain(raw, ()):
+            candidate = read_quickly(raw, now=now, zone=zone, person_key=person_key)
         if candidate is None:
-            _judge(one, key, now, zone, headers, names)
+            _judge(one, key, rules, headers, names)
             continue
         one.answer.id = candidate.id
         if key.may_send(candidate.source):
@@ -144,7 +164,9 @@ async def judge_events(
     return judged
 
 
-def _judge(one: Judged, key: ApiKey, now: datetime, zone: ZoneInfo, headers: Sequence[str], names: "_Names") -> None:
+def _judge(
+    one: Judged, key: ApiKey, rules: Callable[[object], Candidate | Refused], headers: Sequence[str], names: "_Names"
+) -> None:
     """The slow path: unusual events and refusals."""
     document = from_kafka(one.raw, ())
     if isinstance(document, Refused):
@@ -155,9 +177,13 @@ def _judge(one: Judged, key: ApiKey, now: datetime, zone: ZoneInfo, headers: Seq
     if isinstance(source, str) and not key.may_send(source):
         one.refuse(_not_allowed(source))
         return
-    candidate = admit(document, now=now, zone=zone)
+    candidate = rules(document)
     if isinstance(candidate, Refused):
         one.refuse(by_headers(candidate, headers, binary=_BINARY_HINT))
+        return
+    refused = refuse_sender(candidate.type, candidate.data, by_steward=key.may(Scope.ACCESS_GRANT))
+    if refused is not None:
+        one.refuse(refused)
         return
     one.candidate, one.type = candidate, candidate.type
     one.answer.ignored = list(candidate.ignored)

@@ -73,6 +73,9 @@ def test_a_bad_envelope_is_refused(attributes: dict[str, Any], reason: Reason, f
 
 
 PART = {"payment_id": "p-1", "amount": "5.00", "currency": "CNY"}
+INVALID = Reason.INVALID_FIELD
+GOAL = DATA["group_plan.agreed"]["objectives"][0]
+STEP = DATA["group_plan.agreed"]["steps"][0]
 DATA_CASES = [
     (event(data="text"), Reason.INVALID_FIELD, "data"),
     (event(data=[]), Reason.INVALID_FIELD, "data"),
@@ -151,6 +154,55 @@ DATA_CASES = [
     (event("tier.overridden", {"approved_by": "u-1"}), Reason.FOUR_EYES, "data.approved_by"),
     (event("tier.overridden", {"expires_on": "2027-03-02"}), Reason.INVALID_FIELD, "data.expires_on"),
     (event("tier.overridden", {"expires_on": "2026-02-28"}), Reason.INVALID_FIELD, "data.expires_on"),
+    (event("profile.revised", {"items": [{"item": "pains", "text": "痛" * 4001}]}), INVALID, "data.items.0.text"),
+    (event("profile.revised", {"items": [{"item": "pains", "text": "a\x07b"}]}), INVALID, "data.items.0.text"),
+    (event("profile.revised", {"items": [{"item": "pains"}]}), INVALID, "data.items.0"),
+    (
+        event("profile.revised", {"items": [{"item": "pains", "text": "x", "none_known": True}]}),
+        INVALID,
+        "data.items.0",
+    ),
+    (event("profile.revised", {"items": [{"item": "pains", "text": None}] * 2}), INVALID, "data"),
+    (
+        event("profile.revised", {"items": [{"item": f"i{n}", "none_known": True} for n in range(41)]}),
+        INVALID,
+        "data.items",
+    ),
+    (event("profile.revised", {"items": LEAVE_OUT}), INVALID, "data"),
+    (event("profile.revised", {"grade_until": "2026-12-31"}), INVALID, "data"),
+    (event("profile.revised", {"grade": "public"}), INVALID, "data.grade"),
+    (event("profile.revised", {"profile": "vp"}), INVALID, "data"),
+    (event("profile.revised", {"vendor_id": "v-1"}), INVALID, "data"),
+    (event("profile.revised", {"profile": "mp"}), INVALID, "data.profile"),
+    (event("profile.revised", revision=2), INVALID, "revision"),
+    (event("profile.reviewed", {"sections": []}), INVALID, "data.sections"),
+    (event("profile.reviewed", {"sections": ["weather"]}), INVALID, "data.sections.0"),
+    (event("access.granted", {"approved_by": "r-2"}), Reason.SELF_APPROVED, "data.approved_by"),
+    (event("access.granted", {"expires_on": "2026-05-31"}), INVALID, "data.expires_on"),
+    (event("access.granted", {"expires_on": "2026-02-28"}), INVALID, "data.expires_on"),
+    (event("access.granted", {"max_grade": "any"}), INVALID, "data.max_grade"),
+    (event("group_plan.agreed", {"approved_by": "r-1"}), Reason.SELF_APPROVED, "data.approved_by"),
+    (event("group_plan.agreed", {"to_on": "2027-03-02"}), INVALID, "data.to_on"),
+    (event("group_plan.agreed", {"to_on": "2026-02-28"}), INVALID, "data.to_on"),
+    (event("group_plan.agreed", {"to_on": "2026-06-29"}), INVALID, "data.objectives.0.due_on"),
+    (event("group_plan.agreed", {"steps": [{**STEP, "due_on": "2027-01-01"}]}), INVALID, "data.steps.0.due_on"),
+    (event("group_plan.agreed", {"steps": [{**STEP, "objective_id": "x"}]}), INVALID, "data.steps.0.objective_id"),
+    (event("group_plan.agreed", {"steps": [STEP, STEP]}), INVALID, "data.steps.1.step_id"),
+    (event("group_plan.agreed", {"objectives": [GOAL, GOAL]}), INVALID, "data.objectives.1.objective_id"),
+    (event("group_plan.agreed", {"objectives": [{**GOAL, "baseline": "2.0"}]}), INVALID, "data.objectives.0.target"),
+    (
+        event("group_plan.agreed", {"objectives": [{**GOAL, "metric": "attitude"}]}),
+        INVALID,
+        "data.objectives.0.person_id",
+    ),
+    (event("group_plan.agreed", {"objectives": [{**GOAL, "dimension": "x"}]}), INVALID, "data.objectives.0.dimension"),
+    (event("group_plan.agreed", {"covers": ["00042"]}), INVALID, "data.covers"),
+    (event("group_plan.agreed", {"covers": ["a", "a"]}), INVALID, "data.covers"),
+    (event("group_plan.agreed", {"covers": [f"c{n}" for n in range(51)]}), INVALID, "data.covers"),
+    (event("plan_step.done", {"done_on": LEAVE_OUT}), Reason.MISSING_FIELD, "data.done_on"),
+    (event("plan.reviewed", {"findings": "x" * 4001}), INVALID, "data.findings"),
+    (event("service.delivered", {"quantity": 0}), INVALID, "data.quantity"),
+    (event("service.delivered", {"quantity": 1001}), INVALID, "data.quantity"),
     (event("record.voided", revision=1), Reason.INVALID_FIELD, "revision"),
     (event("record.voided", revision=LEAVE_OUT), Reason.INVALID_FIELD, "revision"),
     (event("record.voided", {"kind": "customer"}), Reason.INVALID_FIELD, "data.kind"),
@@ -288,7 +340,8 @@ def test_an_explicit_null_is_content_where_it_clears() -> None:
 def test_a_changed_name_is_other_content_though_the_log_shows_none() -> None:
     one, other = event("key_person.assessed"), event("key_person.assessed", {"name": "张明"})
     assert candidate(one).data == candidate(other).data
-    assert candidate(one).content != candidate(other).content
+    assert candidate(one).content == candidate(other).content
+    assert candidate(one).said != candidate(other).said
 
 
 def test_ids_and_keys() -> None:
@@ -381,3 +434,14 @@ def test_a_key_of_our_own_form_must_name_the_subject(key: bytes | None, fine: bo
     assert (refused is None) is fine
     if refused is not None:
         assert refused.reason is Reason.KEY_MISMATCH
+
+
+def test_a_plan_of_366_days_whose_objective_has_no_step_is_taken_with_numbers_by_value() -> None:
+    objectives = [{**GOAL, "target": 2.0, "metric": "not measured"}]
+    said = event("group_plan.agreed", {"to_on": "2027-03-01", "objectives": objectives, "steps": []})
+    taken = candidate(said)
+    assert taken.data["objectives"][0]["target"] == "2"
+    again = candidate({**said, "data": {**said["data"], "objectives": [{**objectives[0], "target": "2.00"}]}})
+    assert again.content == taken.content
+    assert taken.undo is not None
+    assert taken.undo["data"].keys() == {"plan_id", "from_on", "to_on", "covers", "agreed_by", "approved_by"}

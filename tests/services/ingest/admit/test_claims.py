@@ -1,6 +1,7 @@
 """Each record once: what is said of repeats, conflicts, revisions and voids, in whatever order they come."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,12 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from services.ingest.admit import MAX_REVISIONS, Accepted, Candidate, Claim, Duplicate, judge
+from services.ingest.admit.aside import split
+from shared.events.codec import content_hash, format_instant
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
-from tests.events.wire import event
+from shared.events.registry import FACTS
+from tests.events.wire import DATA, event
 from tests.services.ingest.judging import candidate
 
 Verdict = Accepted | Duplicate | Refused
@@ -223,3 +227,64 @@ def test_a_claim_keeps_the_subject_and_never_expires_for_records(revision: int) 
     door.takes(purchase(revision))
     assert door.claim is not None
     assert (door.claim.key, door.claim.expires_at, door.claim.v) == ("customer:00042", None, 0)
+
+
+def concern(about: str = "late", **attributes: Any) -> Candidate:
+    return candidate(event("concern.raised", {"about": about}, **attributes))
+
+
+def test_another_text_under_the_same_revision_is_a_conflict() -> None:
+    door = given(concern()).when(concern(id="e-2"), concern("late again", id="e-3"))
+    door.then(duplicate(1), refused(Reason.CONFLICTING_REPEAT, "revision"))
+
+
+def test_another_name_under_the_same_revision_is_a_conflict() -> None:
+    names = [candidate(event("key_person.assessed", {"name": name})) for name in ("张敏", "张敏", "张明")]
+    given(names[0]).when(*names[1:]).then(duplicate(1), refused(Reason.CONFLICTING_REPEAT, "id"))
+
+
+def test_once_a_text_or_name_is_erased_a_repeat_is_one_whatever_it_says() -> None:
+    door = given(concern())
+    assert door.claim is not None
+    door.claim = replace(door.claim, entries=(door.claim.entries[0]._replace(said=None),))
+    door.when(concern("another"), concern("third"))
+    door.then(duplicate(1), duplicate(1))
+
+
+def test_a_text_more_or_less_is_other_content() -> None:
+    with_one, without = (
+        candidate(event("visit.logged", {"consensus": consensus}, id="e-2")) for consensus in ("agreed", None)
+    )
+    given(with_one).when(without).then(refused(Reason.CONFLICTING_REPEAT, "revision"))
+    given(without).when(with_one).then(refused(Reason.CONFLICTING_REPEAT, "revision"))
+
+
+def test_an_id_that_looks_as_made_of_a_name_is_compared_too() -> None:
+    """The content leaves such ids aside, as the log does not tell who made them."""
+    one, other = (
+        candidate(event("visit.logged", {"attendees": [{"person_id": f"name:{end}"}]}, id=end)) for end in ("a", "b")
+    )
+    assert one.content == other.content
+    given(one).when(other).then(refused(Reason.CONFLICTING_REPEAT, "revision"))
+
+
+@pytest.mark.parametrize("noun", DATA)
+def test_the_content_of_what_is_sent_is_that_of_what_stands_on_the_log(noun: str) -> None:
+    one = candidate(event(noun))
+    entry = FACTS[one.type]
+    bare, _ = split(entry, one.data)
+    assert content_hash((one.type, one.subject, format_instant(one.time), bare)) == one.content
+    for told in one.texts:
+        assert told.text not in json.dumps([one.data, one.undo], ensure_ascii=False)
+
+
+def test_the_same_text_elsewhere_has_another_id_and_the_key_makes_them() -> None:
+    keys = (b"", b"key of a deployment", b"key of another one.")
+    ids = [
+        text.text_id
+        for key in keys
+        for document in (event("visit.logged"), event("visit.logged", revision=2), event("visit.logged", source="crm"))
+        for text in candidate(document, person_key=key).texts
+    ]
+    assert len(ids) == len(set(ids)) == len(keys) * 3 * 2
+    assert candidate(event("concern.raised")).said != candidate(event("concern.raised"), person_key=keys[1]).said

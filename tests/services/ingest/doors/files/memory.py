@@ -16,6 +16,7 @@ from services.ingest.doors.files.tally import Tally
 from services.ingest.inbox import InboxRecord
 from shared.errors import Transient
 from shared.events.event import Event
+from shared.events.types import TextRef
 from shared.kafka.connection import partition_of
 from tests.services.ingest import fakes
 from tests.services.ingest.judging import NOW
@@ -58,6 +59,12 @@ class Servers:
     append_fails_after: int | None = None
     admission_runs: bool = True
     stall_seconds: float = 60.0
+
+    def text(self, reference: object) -> str | None:
+        """What the log refers to."""
+        assert isinstance(reference, TextRef)
+        kept = self.world.texts[reference.text_id]
+        return None if kept is None else kept.text
 
     async def append(self, records: Sequence[InboxRecord]) -> Sequence[Place]:
         held = sum(map(len, self.inbox.values()))

@@ -117,7 +117,7 @@ async def test_a_hubspot_export_of_meetings(office: Office) -> None:
     visit = next(fact.data for fact in office.servers.log() if fact.data.visit_id == "51400000123")
     assert isinstance(visit, VisitLogged)
     assert (visit.channel, visit.participants[0].rep_id) == ("onsite", "R-07")
-    assert visit.consensus == "Agreed: price list from March\nand a trial of A3"
+    assert office.servers.text(visit.consensus) == "Agreed: price list from March\nand a trial of A3"
 
 
 GUESSES = {

@@ -14,6 +14,7 @@ from tests.services.ingest.fakes import read_log
 from tests.services.ingest.real import Servers, servers_of, until
 
 pytestmark = pytest.mark.real
+HARDER_IS_KILLED = pytest.mark.release("SIGKILL leaves more undone than Ctrl-C")
 
 YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%d %H:%M")
 ROWS = 6_000
@@ -63,7 +64,7 @@ async def test_every_rows_outcome_is_told_and_a_second_run_finds_duplicates_only
     assert sum(map(len, read_log(await servers.read_outgoing(LOG)))) == 1499
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=HARDER_IS_KILLED), signal.SIGKILL])
 async def test_an_interrupted_import_goes_on_where_it_was(
     servers: Servers, stack_settings: dict[str, str], tmp_path: Path, mapping: Path, number: signal.Signals
 ) -> None:

@@ -169,3 +169,20 @@ def test_sorting_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monke
     assert list(tmp_path.iterdir())
     rows.close()  # type: ignore[attr-defined]
     assert not list(tmp_path.iterdir())
+
+
+@given(
+    layout=st.permutations(["%Y", "%m", "%d"]).map("-".join)
+    | st.sampled_from(["%d.%m.%Y %H:%M", "%Y%m%d%H%M%S", "%Y"]),
+    pieces=st.lists(st.sampled_from(["0", "1", "2", "9", "12", "31", "2024", *"-.: ٣"]), max_size=16),
+    when=st.datetimes(),
+)
+def test_the_quick_reading_of_digits_is_that_of_strptime(layout: str, pieces: list[str], when: datetime) -> None:
+    for text in ("".join(pieces), when.strftime(layout), when.strftime(layout).replace("0", "", 1)):
+        try:
+            right = datetime.strptime(text, layout)  # noqa: DTZ007 - a wall clock's
+        except ValueError:
+            with pytest.raises(ValueError, match="is not a time"):
+                compile_moment([layout])(text)
+        else:
+            assert compile_moment([layout])(text).at == right

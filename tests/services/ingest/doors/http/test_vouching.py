@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
+from services.ingest.admission import BACKFILL_HEADER
 from services.ingest.doors.http.vouching import HEADER, vouch, vouched_key
 from services.ingest.inbox import InboxRecord as Sent
 from shared.events.event import Event
+from shared.keys import Scope
+from shared.keys.edit import create_key
 from tests.events.wire import event, raw
 from tests.services.ingest.doors.http.door import Door
 from tests.services.ingest.fakes import PLACE, InboxRecord, World, read_log
+from tests.services.ingest.judging import NOW
 
 SECRET = b"a secret of some length"
 
@@ -59,6 +63,29 @@ async def test_who_writes_the_inbox_himself_can_name_no_key(tmp_path: Path) -> N
     for headers in forged:
         (fact,) = await through(Sent(b"customer:00042", other, headers))
         assert (fact.actor, fact.key_id) == ("boss", None), headers
+
+
+GRANT = event("access.granted", id="g-1")
+REVOKED = event("record.voided", {"kind": "grant", "record_id": "g-1"}, id="g-2")
+
+
+async def test_grants_and_their_voids_come_from_a_stewards_key_at_the_http_door(tmp_path: Path) -> None:
+    door = Door(tmp_path, secret=SECRET)
+    for refused in (GRANT, REVOKED):
+        (answer,) = (await door.post(refused)).json()["events"]
+        assert (answer["status"], answer["code"]) == ("refused", "stewards_only")
+    scopes = (Scope.EVENTS_WRITE, Scope.ACCESS_GRANT)
+    _, door.token = create_key(door.keys_file, ["*"], now=NOW, scopes=scopes)
+    assert (await door.post(GRANT)).status_code == (await door.post(REVOKED)).status_code == 202
+    granted, revoked = await through(*door.inbox.records)
+    assert revoked.replaces is not None
+    assert (granted.type, revoked.type) == ("guanxi.access.granted.v1", "guanxi.record.voided.v1")
+
+
+async def test_a_grant_that_no_door_vouches_for_is_refused_and_so_is_one_of_history(tmp_path: Path) -> None:
+    assert not await through(Sent(b"customer:00042", raw(GRANT), []), Sent(b"customer:00042", raw(REVOKED), []))
+    headers = [*vouch("abcd", raw(GRANT), SECRET), (BACKFILL_HEADER, PLACE.backfill_token)]
+    assert not await through(Sent(b"customer:00042", raw(GRANT), headers))
 
 
 def test_an_empty_secret_vouches_for_nothing() -> None:
