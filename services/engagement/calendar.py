@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-import holidays
-
 from shared.errors import Stop
 from shared.policies.calendar import CalendarChoice
 
@@ -40,6 +38,8 @@ def build_calendar(choice: CalendarChoice, years: Iterable[int]) -> Calendar:
     off, worked = choice.days_off, choice.worked_days
     if choice.country is None:
         return Calendar(off, worked)
+    import holidays  # noqa: PLC0415 - slow, and who only walks the list of services needs no holiday
+
     try:
         public = holidays.country_holidays(choice.country, subdiv=choice.subdivision, years=years)
     except NotImplementedError as error:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import yaml
-
 from services.engagement.domain import CUSTOMERS, Engagement
 from services.engagement.store import SCHEMA
 from services.engagement.weeks import refresh_weeks, wrong_weeks, wrong_zone
@@ -14,11 +12,12 @@ from shared.policies.entitlements import Entitlements, make_entitlements
 from shared.service import FoldingService
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
+from shared.yaml_lines import load
 
 
 def read_entitlements(policies: Sequence[Adopted]) -> Entitlements:
     """What the tiers are entitled to, by version, each from the day for which it was adopted."""
-    return make_entitlements([(one.effective_on, yaml.safe_load(one.text).get("entitlements")) for one in policies])
+    return make_entitlements([(one.effective_on, load(one.text, one.id).value.get("entitlements")) for one in policies])
 
 
 async def _make(database: Database, settings: Settings, policies: Sequence[Adopted]) -> Engagement:

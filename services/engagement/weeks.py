@@ -5,8 +5,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import yaml
-
 from services.engagement.calendar import build_calendar
 from services.engagement.store import last_week, read_weeks, week_documents, write_weeks
 from shared.mongo import Database
@@ -15,6 +13,7 @@ from shared.policies.adoption import Adopted
 from shared.policies.calendar import CalendarChoice, read_calendar
 from shared.service import Checked, Difference, Fault
 from shared.settings import Settings
+from shared.yaml_lines import load
 
 YEARS_BACK, YEARS_AHEAD = 4, 2
 """State keeps 800 days; governments announce a year at a time."""
@@ -47,7 +46,7 @@ def _monday_from(day: date) -> date:
 
 
 def _choice(policy: Adopted) -> CalendarChoice:
-    document: Any = yaml.safe_load(policy.text)
+    document: Any = load(policy.text, policy.id).value
     return read_calendar(document.get("calendar"))
 
 

@@ -3,10 +3,19 @@
 from typing import Any
 
 from services.feed.rules.lines import OPEN
+from services.feed.rules.table import TABLE
+from services.feed.store import OF_A_RECORD
 from services.feed.views.search import MAX_FOUND, search_filter
 
-__all__ = ["MAX_FOUND", "line_in_full", "movement_in_full", "search_filter"]
+__all__ = ["MAX_FOUND", "TOLD", "line_in_full", "movement_in_full", "of_event", "search_filter"]
 Document = dict[str, Any]
+TOLD = frozenset(kind for kind, entry in TABLE.items() if entry.public)
+"""Decisions that are told by their own type; the others are confidential."""
+
+
+def of_event(source: str, event: str) -> Document:
+    """The condition of the lines that an event brought to records with ids of their own."""
+    return {"event": event, "source": source, **OF_A_RECORD}
 
 
 def line_in_full(row: Document) -> Document:

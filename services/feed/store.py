@@ -12,6 +12,8 @@ MARKS_KEPT_SECONDS = 31 * 86_400
 """A day longer than guanxi.changes keeps what they lead to."""
 KNOWN = ("from_on", "recorded_at", "ended_at")
 """What says on which days a movement held, and since when that is known."""
+OF_A_RECORD = {"record": {"$exists": True}}
+"""Lines that are asked for by their event: all other facts have claims that name it."""
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation", "incomplete_since")
 
 
@@ -36,6 +38,7 @@ SCHEMA = Schema(
         Index(CUSTOMERS, ("partition", "review_at")),
         Index(CUSTOMERS, ("terms",)),
         Index(TIMELINE, ("customer", "offset"), unique=True),
+        Index(TIMELINE, ("event", "source"), partial=OF_A_RECORD),
         Index(MOVEMENTS, ("customer", "version"), unique=True),
         Index(MOVEMENTS, ("from_on", "to_on", "_id")),
         Index(MOVEMENTS, ("to_on", "_id")),

@@ -7,10 +7,11 @@ from typing import Any
 
 from services.tiering.domain import CUSTOMERS
 from services.tiering.policy import Policy, in_force
-from services.tiering.policy_file import read_policies
+from services.tiering.policy_file import read_policies, read_policy
 from services.tiering.rules.changes import would_change
 from services.tiering.service import SERVICE
 from services.tiering.views.in_python import entitlements
+from shared.errors import Malformed
 from shared.events.types import TIERS
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
@@ -83,6 +84,15 @@ async def changes_now(database: Database, settings: Settings, customer: str) -> 
     if state.clock is None:
         return None
     return {**would_change(state, standing, domain.policies), "as_of": date.fromordinal(state.today).isoformat()}
+
+
+def what_is_wrong(text: str) -> list[str]:
+    """Each problem of a policy's text, with its line; none of what can be tried."""
+    try:
+        read_policy(text, "policy")
+    except Malformed as error:
+        return str(error).splitlines()
+    return []
 
 
 async def policies_by_version(database: Database) -> dict[tuple[str, int], Policy]:

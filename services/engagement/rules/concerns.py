@@ -11,6 +11,7 @@ from services.engagement.rules.days import HOUR_MICROS, BusinessTime, first_kept
 from services.engagement.rules.tiers import POTENTIAL, Tiers
 from shared.events.event import Event
 from shared.events.facts import ConcernConfirmed, ConcernRaised, ConcernResolved, RecordVoided
+from shared.events.texts import kept_of
 from shared.facts.days import to_micros
 from shared.policies.entitlements import Entitlements
 
@@ -142,7 +143,7 @@ class Concerns:
         raised = Raised(event.revision, at, time.day_of(event), VOID)
         if isinstance(fact, ConcernRaised):
             kind, severity = KINDS.index(fact.kind), SEVERITIES.index(fact.severity)
-            raised = raised._replace(kind=kind, severity=severity, about=fact.about[:MAX_ABOUT_CHARS])
+            raised = raised._replace(kind=kind, severity=severity, about=kept_of(fact.about, MAX_ABOUT_CHARS) or "")
         if concern.raised is None or raised.revision > concern.raised.revision:
             concern.raised = raised
 

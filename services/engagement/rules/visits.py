@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, get_args
 from services.engagement.rules.days import BusinessTime, known_at
 from shared.events.event import Event
 from shared.events.facts import Channel, RecordVoided, Role, VisitKind, VisitLogged
+from shared.events.texts import chars, kept_of
 from shared.facts.days import to_micros
 
 KINDS: tuple[str, ...] = get_args(VisitKind)
@@ -19,7 +20,7 @@ COMPANY_TOUR = KINDS.index("company_tour")
 IN_PERSON = frozenset({CHANNELS.index("onsite"), CHANNELS.index("hosted")})
 
 MAX_NOTE_CHARS = 300
-"""What was agreed and promised is kept for the contact plan, cut to this length."""
+"""What was agreed and promised is shown in the contact plan, cut to this length."""
 MAX_FOLLOW_UPS_KEPT = 5
 MAX_REVISIONS_KEPT = 20
 """Of one visit: the first and the last ones."""
@@ -124,16 +125,10 @@ def revision_of(event: Event, time: BusinessTime) -> Revision:
         day,
         KINDS.index(fact.kind),
         CHANNELS.index(fact.channel),
-        outcome=bool(fact.consensus and fact.consensus.strip()) or bool(fact.follow_ups),
+        outcome=chars(fact.consensus) > 0 or bool(fact.follow_ups),
         backfill=event.backfill,
         participants=tuple(part for one in fact.participants for part in (one.rep_id, ROLES.index(one.role))),
         attendees=tuple(part for one in fact.attendees for part in (one.person_id, one.department)),
-        notes=list(map(_cut, texts)) if any(texts) else (),
+        notes=[kept_of(text, MAX_NOTE_CHARS) for text in texts] if any(texts) else (),
         follows=follows,
     )
-
-
-def _cut(text: str | None) -> str | None:
-    if text is None or len(text) <= MAX_NOTE_CHARS:
-        return text
-    return text[: MAX_NOTE_CHARS - 1] + "…"

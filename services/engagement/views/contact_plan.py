@@ -4,8 +4,11 @@
 
 from typing import Any
 
+from services.engagement.rules.concerns import MAX_ABOUT_CHARS
 from services.engagement.rules.satisfaction import INSTRUMENTS
+from services.engagement.rules.visits import MAX_NOTE_CHARS
 from services.engagement.views.filled import HELPERS, filled, or_else, owners
+from shared.mongo.texts import Expression, shown_text, with_texts
 
 Stage = dict[str, Any]
 FRESHNESS = ("as_of", "log", "recorded_at", "projected_at", "generation", "incomplete_since")
@@ -18,7 +21,34 @@ ORDER = {"tier_order": 1, "due_on": 1, "_id": 1}
 def engagement() -> list[Stage]:
     """All public fields of a customer; the persons of its decision chain are in `key_persons`."""
     confidential = ["relationship.key_persons", "relationship.deciders_never_met"]
-    return [filled(), {"$unset": [*HELPERS, *confidential]}]
+    visit = {
+        "$mergeObjects": [
+            "$last_visit",
+            {"consensus": note("$last_visit.consensus"), "follow_ups": notes("$last_visit.follow_ups")},
+        ]
+    }
+    shown = {
+        "last_visit": {"$cond": [{"$eq": ["$last_visit", None]}, None, visit]},
+        "concerns.list": concerns_told("$concerns.list"),
+    }
+    paths = ("last_visit.consensus", "last_visit.follow_ups", "concerns.list.about")
+    return [filled(), *with_texts(shown, *paths), {"$unset": [*HELPERS, *confidential]}]
+
+
+def note(kept: Expression) -> Expression:
+    """What was agreed or promised at a visit."""
+    return shown_text(kept, MAX_NOTE_CHARS)
+
+
+def notes(kept: Expression) -> Expression:
+    """Several of them."""
+    return {"$map": {"input": kept, "as": "one", "in": note("$$one")}}
+
+
+def concerns_told(listed: Expression) -> Expression:
+    """A row's concerns, each with the text of what it is about."""
+    told = {"$mergeObjects": ["$$one", {"about": shown_text("$$one.about", MAX_ABOUT_CHARS)}]}
+    return {"$map": {"input": listed, "as": "one", "in": told}}
 
 
 def contact_plan() -> list[Stage]:
@@ -64,6 +94,16 @@ def contact_plan() -> list[Stage]:
                 **dict.fromkeys(FRESHNESS, 1),
             }
         },
+        *with_texts(
+            {
+                "last_consensus": note("$last_consensus"),
+                "follow_ups": notes("$follow_ups"),
+                "concerns": concerns_told("$concerns"),
+            },
+            "last_consensus",
+            "follow_ups",
+            "concerns.about",
+        ),
     ]
 
 

@@ -5,12 +5,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from services.engagement.rules.concerns import MAX_ABOUT_CHARS
 from services.engagement.rules.shown import NO_RELATIONSHIP
 from services.engagement.rules.tiers import PARTNER, STRATEGIC
 from services.engagement.views.contact_plan import FRESHNESS
 from services.engagement.views.expressions import Expression, ratio
 from services.engagement.views.filled import or_else, owners
 from services.engagement.views.freshness import latest
+from shared.mongo.texts import shown_text, with_texts
 
 Stage = dict[str, Any]
 OF_TIERING = ["score", "net_365d"]
@@ -46,6 +48,7 @@ def concerns() -> list[Stage]:
         {"$match": WITH_CONCERNS},
         {"$unwind": "$concerns.list"},
         {"$project": {"_id": 0, **{field: f"$concerns.list.{field}" for field in CONCERN_FIELDS}, **_customer()}},
+        *with_texts({"about": shown_text("$about", MAX_ABOUT_CHARS)}, "about"),
     ]
 
 

@@ -55,6 +55,13 @@ TABLE: dict[str, Entry] = {
     "guanxi.tier.approved.v1": Entry(("customer",), ("proposal_version", "approved_by")),
     "guanxi.tier.declined.v1": Entry(("customer",), ("proposal_version", "declined_by")),
     "guanxi.goal.set.v1": Entry(("goals",), ("metric", "baseline", "target", "due_on")),
+    "guanxi.profile.revised.v1": _OTHER,
+    "guanxi.profile.reviewed.v1": _OTHER,
+    "guanxi.access.granted.v1": _OTHER,
+    "guanxi.group_plan.agreed.v1": _OTHER,
+    "guanxi.plan_step.done.v1": _OTHER,
+    "guanxi.plan.reviewed.v1": _OTHER,
+    "guanxi.service.delivered.v1": _OTHER,
     "guanxi.record.voided.v1": Entry((), ("kind",)),  # and what the voided record touched
     "guanxi.tier.changed.v1": Entry(
         ("customer", "history", "engagement", "goals"),
@@ -92,6 +99,12 @@ TABLE: dict[str, Entry] = {
         ("version", "concern_id", "concern_source", "severity", "tier", "round", "deadline", "effective_on"),
         "engagement",
     ),
+    "guanxi.profile.lapsed.v1": _OTHER._replace(by="archives"),
+    "guanxi.profile.restored.v1": _OTHER._replace(by="archives"),
+    "guanxi.plan.lapsed.v1": _OTHER._replace(by="planning"),
+    "guanxi.plan.resumed.v1": _OTHER._replace(by="planning"),
+    "guanxi.plan_step.overdue.v1": _OTHER._replace(by="planning"),
+    "guanxi.plan_review.lapsed.v1": _OTHER._replace(by="planning"),
 }
 UNTOLD = frozenset(
     {"guanxi.representative.registered.v1", "guanxi.representative.absent.v1", "guanxi.customer.repaired.v1"}
@@ -103,8 +116,9 @@ NAMES = {"from_tier": "from", "to_tier": "to"}
 
 
 def is_confidential(event: Event) -> bool:
-    """Whether no more may be said than that something has changed."""
-    return TABLE[event.type] is _OTHER
+    """Whether no more may be said than that something has changed; so of the void of such a record."""
+    of = FACT_OF_KIND[event.data.kind].name if isinstance(event.data, RecordVoided) else event.type
+    return TABLE[of].touches == _OTHER.touches
 
 
 def touched(event: Event, *, turned: bool) -> tuple[str, ...]:
@@ -121,10 +135,10 @@ def touched(event: Event, *, turned: bool) -> tuple[str, ...]:
 
 
 def public(event: Event) -> dict[str, Any] | None:
-    """What a decision's change says: a list of fields allowed. None where it is no decision, and for one that changes
-    no tier that is shown, as on guanxi.tiers: of that is said only what it touches.
+    """What a decision's change says: a list of fields allowed. None where it is no decision, for a confidential one,
+    and for one that changes no tier that is shown, as on guanxi.tiers: of those is said only what they touch.
     """
-    if event.type not in DECISIONS:
+    if event.type not in DECISIONS or is_confidential(event):
         return None
     if isinstance(event.data, TierChanged) and event.data.from_tier == event.data.to_tier:
         return None

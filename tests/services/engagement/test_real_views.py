@@ -1,9 +1,13 @@
 """The views but rep_weeks on a real MongoDB: contact_plan, staffing, goals and the others."""
 
+from typing import Any
+
 import pytest
 from pydantic import SecretStr
+from pymongo import MongoClient
 
 from services.tiering.store import SCHEMA as TIERING
+from shared.events.facts import ConcernRaised
 from shared.mongo import connect
 from shared.mongo.schema import apply
 from shared.settings import Settings
@@ -29,6 +33,39 @@ async def test_the_contact_plan_goes_by_tier_then_due_day_then_id(reader: Reader
         ("b", "2026-05-02", ["unowned", "cadence"]),
     ]
     assert (plan[0]["last_consensus"], plan[0]["follow_ups"]) == ("价格表", ["call back"])
+
+
+async def test_texts_are_looked_up_when_a_view_is_read_and_gone_when_they_are_erased(reader: Reader) -> None:
+    world = World()
+    agreed, call, about, lost = (written(number) for number in range(4))
+    world.tier("general", "2026-01-10", customer="new")
+    world.visit("2026-02-01", customer="new", consensus=agreed, follow_ups=[call, lost, "as of before"])
+    world.tell(
+        ConcernRaised.model_validate({"concern_id": "k", "kind": "complaint", "severity": "major", "about": about}),
+        "2026-02-01",
+        subject="new",
+        record=("concern", "k"),
+    )
+    (plan,) = await reader.view("contact_plan", world)
+    assert (plan["last_consensus"], plan["follow_ups"]) == (None, [None, None, "as of before"])
+    with MongoClient[dict[str, Any]](reader.uri) as client:
+        database = client[reader.name]
+        texts = {agreed["text_id"]: "价格表", call["text_id"]: "x" * 301, about["text_id"]: "broken pallets"}
+        database["texts"].insert_many([{"_id": text_id, "text": text} for text_id, text in texts.items()])
+        plan, row, concern = (database[view].find_one({}) or {} for view in ("contact_plan", "engagement", "concerns"))
+        cut = "x" * 299 + "…"
+        assert (plan["last_consensus"], plan["follow_ups"]) == ("价格表", [cut, None, "as of before"])
+        assert (row["last_visit"]["consensus"], row["last_visit"]["follow_ups"]) == ("价格表", plan["follow_ups"])
+        assert plan["concerns"] == row["concerns"]["list"]
+        assert concern["about"] == plan["concerns"][0]["about"] == "broken pallets"
+        assert not any("_texts" in shown for shown in (plan, row, concern))
+        database["texts"].update_many({}, {"$unset": {"text": ""}})
+        plan, concern = (database[view].find_one({}) or {} for view in ("contact_plan", "concerns"))
+        assert (plan["last_consensus"], concern["about"]) == (None, None)
+
+
+def written(number: int) -> Any:
+    return {"text_id": f"text:{number:032x}", "chars": 9}
 
 
 async def test_the_relationship_assessment_table_is_of_strategic_and_partner(reader: Reader, world: World) -> None:

@@ -8,12 +8,20 @@ from typing import Any
 import pytest
 
 from guanxi.reference.changes import change_schemas
+from services.archives.domain import Archives
 from services.engagement.domain import Engagement
 from services.feed.changes import ANNOUNCES, CHANGED
 from services.feed.rules.table import BY_TIME, SECTIONS, TABLE, UNTOLD
 from services.feed.stored import FOLD_VERSION
+from services.planning.domain import Planning
 from services.tiering.domain import Tiering
-from shared.events.decisions import ConcernOverdue, SatisfactionDropped, TierChanged
+from shared.events.decisions import (
+    ConcernOverdue,
+    ProfileLapsed,
+    ProfileRestored,
+    SatisfactionDropped,
+    TierChanged,
+)
 from shared.events.event import Event, LogPosition
 from shared.events.facts import GoalSet, PurchaseRecorded, RecordVoided
 from shared.events.registry import DECISIONS, FACTS, MODELS, NAMES, REVIEWED
@@ -60,7 +68,9 @@ def test_what_is_told_is_what_the_reference_says() -> None:
     story.told(PURCHASE, "2026-03-02")
     story.moved("general", "2026-03-02", net="46000.00")
     schemas = change_schemas()
-    assert schemas.keys() == {CHANGED, *DECISIONS}
+    confidential = {name for name in DECISIONS if TABLE[name].by in {"archives", "planning"}}
+    assert confidential > {NAMES[ProfileLapsed], NAMES[ProfileRestored]}
+    assert schemas.keys() == {CHANGED, *DECISIONS} - confidential
     for change in story.changes:
         schema = schemas[change["type"]]
         assert set(schema["required"]) <= change.keys() <= schema["properties"].keys()
@@ -135,6 +145,27 @@ def test_a_void_touches_what_its_record_touched() -> None:
     assert story.sections[-1] == ["engagement", "goals", "timeline"]
 
 
+def test_of_a_profile_that_lapses_and_of_a_grant_that_is_revoked_only_that_something_changed_is_said() -> None:
+    story = Story()
+    lapsed = ProfileLapsed(
+        version=1,
+        effective_on=DAY,
+        profile="vp",
+        vendor_id="V-9",
+        due_on=DAY,
+        tier="partner",
+        completeness="66.67",
+        freshness="50.00",
+        late=1,
+    )
+    story.told(PURCHASE, "2026-03-02")
+    story.told(lapsed, "2026-03-02")
+    story.told(RecordVoided(kind="grant", record_id="g", reason="x"), "2026-03-02", revision=2)
+    for change in story.changes[1:]:
+        assert (change["type"], change["source"]) == (CHANGED, "guanxi/feed")
+        assert change["data"] == {"sections": ["other"]}
+
+
 def test_the_epoch_rises_with_the_fold_and_with_a_log_that_left_something_out() -> None:
     story = Story(epoch_of_log=2)
     story.told(PURCHASE, "2026-03-02")
@@ -165,11 +196,12 @@ def test_the_table_names_sections_and_fields_that_there_are(name: str) -> None:
     entry = TABLE[name]
     assert set(entry.touches) <= set(SECTIONS)
     assert {*entry.shows, *entry.public} <= MODELS[name].model_fields.keys()
-    assert bool(entry.public) == (name in DECISIONS)
+    assert bool(entry.public) == (name in DECISIONS and entry.touches != ("other",))
 
 
 def test_each_decision_is_of_the_service_that_makes_it() -> None:
-    by: dict[str, Any] = {"tiering": Tiering.decides, "engagement": Engagement.decides}
+    made = (Tiering, Engagement, Archives, Planning)
+    by: dict[str, Any] = {one.service: one.decides for one in made}
     for service, decides in by.items():
         assert {name for name, entry in TABLE.items() if entry.by == service} == decides
     assert {name for name, entry in TABLE.items() if entry.by} == DECISIONS.keys()

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from services.tiering.handlers import announce
+from services.tiering.handlers import announce, announce_again
+from services.tiering.rows import history
 from shared.events.event import Event
 from shared.fold.entity import new_entity
 from tests.services.tiering.given import Given, Said, best, given, overridden, pounds, rated, wholesale
@@ -31,6 +32,13 @@ def test_a_change_of_tier_is_told_with_its_version_and_day() -> None:
     assert record["subject"] == "c"
     assert record["type"] == "guanxi.tier.changed.v1"
     assert record["data"] == {"version": 1, "from": "potential", "to": "general", "effective_on": "2026-01-10"}
+
+
+def test_what_the_topic_lost_is_told_again_byte_for_byte() -> None:
+    events = [event for event in decided(given(), *best("2026-01-10")) if announce(ENTITY, event) is not None]
+    assert events
+    for event in events:
+        assert announce_again(history("c", event)) == announce(ENTITY, event)
 
 
 def test_nothing_confidential_is_told() -> None:
