@@ -2,17 +2,24 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
-from pydantic import SecretStr
 from starlette.routing import BaseRoute, Mount
 
 from services.query.api.changes import Following
 from services.query.api.cursors import Seals
 from services.query.api.jobs import Jobs
 from services.query.api.questions import Questions
+from services.query.api.rights import Callers
 from services.query.api.routes import Api, utc_now
+from services.query.api.subscriptions import Hooks
 from services.query.changes_hub import Hub
+from services.query.console.app import Console
+from services.query.console.frame import ROOT
+from services.query.console.oidc import Provider
+from services.query.console.oidc_roles import read_mapped
+from services.query.console.sending import Door
+from services.query.console.sign_in import Keys
+from services.query.console.store import SignIns
 from services.query.handlers import ChangesTopic
 from services.query.limits import POOL_SIZE
 from services.query.settings import QuerySettings
@@ -21,10 +28,13 @@ from services.query.waiting import Waiting
 from shared.errors import Malformed
 from shared.keys import ApiKeys
 from shared.mongo import Database, connect
+from shared.mongo.confidential import connect_confidential
 from shared.mongo.jobs import Queue
 from shared.mongo.ping import mongo_check
 from shared.process import EXIT_MISCONFIGURED, Nothing, Process
 from shared.service import Service
+from shared.sinks import Allowed
+from shared.yaml_lines import read_text
 
 log = logging.getLogger(__name__)
 
@@ -36,20 +46,25 @@ def run(service: Service, process: Process, settings: QuerySettings) -> int:
         keys = ApiKeys(settings.api_keys_file)
         text = settings.cursor_keys.get_secret_value() if settings.cursor_keys else None
         seals = Seals.read(text)
-    except Malformed as error:
+        provider = provider_of(settings, seals)
+        Allowed.read(settings.webhook_allowed)
+    except (Malformed, ValueError) as error:
         log.critical("%s", error)
         return EXIT_MISCONFIGURED
     if text is None:
         log.warning("no GUANXI_CURSOR_KEYS: cursors are good at this process alone, and until it ends")
-    database, confidential = connect(settings, pool_size=POOL_SIZE), _confidential(settings)
+    database, confidential = connect(settings, pool_size=POOL_SIZE), connect_confidential(settings)
     hub = changes_hub(settings, database, process.stopping)
+
+    door = door_of(settings)
 
     async def prepare(starting: Process) -> Nothing:
         starting.health.checks["mongodb"] = mongo_check(database)
         starting.tasks.append(hub.run)
+        starting.closing.append(door.close)
         return Nothing()
 
-    return process.run(prepare, api_routes(settings, keys, seals, database, confidential, hub))
+    return process.run(prepare, api_routes(settings, keys, seals, database, confidential, hub, door, provider))
 
 
 def changes_hub(settings: QuerySettings, database: Database, stopping: Callable[[], bool]) -> Hub:
@@ -64,31 +79,59 @@ def api_routes(
     database: Database,
     confidential: Database,
     hub: Hub | None = None,
+    door: Door | None = None,
+    provider: Provider | None = None,
 ) -> list[BaseRoute]:
-    """The API, at the root; health stands before it. Without a hub that runs, changes are not followed."""
+    """The API, at the root, and the console under its own path; health stands before them. Without a hub that runs,
+    changes are not followed.
+    """
     reader = Reader(database)
     waiting = Waiting(Look(database).standing)
     hub = hub or changes_hub(settings, database, lambda: False)
+    allowed = Allowed.read(settings.webhook_allowed)
+    callers = Callers(keys, reader, waiting, utc_now)
     api = Api(
-        keys,
+        callers,
         seals,
-        reader,
         Reader(confidential),
-        waiting,
         Questions(database, settings, reader),
         Jobs(Queue(database)),
-        Following(keys, hub, reader, waiting, Owners(reader), utc_now),
+        Following(callers, hub, Owners(reader)),
+        Hooks(database, settings.webhook_key, allowed, utc_now),
         settings.zone,
-        utc_now,
         settings.query_units_per_second,
     )
-    return [Mount("/", app=api.app())]
+    answers = api.app()
+    console = Console(
+        answers,
+        SignIns(database),
+        Keys(seals.keys),
+        door or door_of(settings),
+        waiting,
+        settings.zone,
+        utc_now,
+        (settings.console_url or "").rstrip("/") or None,
+        tls=settings.http_cert_file is not None,
+        provider=provider,
+        allowed=allowed,
+    )
+    return [Mount(ROOT, app=console.app()), Mount("/", app=answers)]
 
 
-def _confidential(settings: QuerySettings) -> Database:
-    """The database as the user sees it who may read the confidential views."""
-    user: dict[str, Any] = {}
-    if settings.confidential_username is not None:
-        password = settings.confidential_password or SecretStr("")
-        user = {"mongo_username": settings.confidential_username, "mongo_password": password}
-    return connect(settings.model_copy(update=user))
+def door_of(settings: QuerySettings) -> Door:
+    """The way by which the console sends events."""
+    secret = settings.console_key.get_secret_value().encode() if settings.console_key else b""
+    return Door(settings.door_url or None, secret, utc_now, settings.door_ca_file)
+
+
+def provider_of(settings: QuerySettings, seals: Seals) -> Provider | None:
+    """The company's own sign-in; None where none is set. Raises Malformed."""
+    if settings.oidc_issuer is None:
+        return None
+    file = settings.oidc_roles_file
+    if file is None:
+        raise Malformed("GUANXI_OIDC_ISSUER is set, but not GUANXI_OIDC_ROLES_FILE, which says who has which role")
+    mapped = read_mapped(read_text(file), file.name)
+    secret = settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else None
+    ca_file = settings.oidc_ca_file
+    return Provider(settings.oidc_issuer, settings.oidc_client_id, mapped, seals.keys[0], secret, ca_file)

@@ -10,13 +10,11 @@ from typing import NamedTuple
 import msgspec
 
 from services.query.limits import TAIL_BYTES, TAIL_CHANGES
+from shared import subscriptions
 from shared.errors import Malformed
-from shared.events.registry import DECISIONS, REPAIRED, REVIEWED
 from shared.positions import Mark, Of, decode, encode
 
-CHANGED = "guanxi.customer.changed.v1"
-TYPES = (CHANGED, *sorted({*DECISIONS} - {REVIEWED, REPAIRED}))
-"""Of changes (docs/changes.md)."""
+CHANGED, TYPES = subscriptions.CHANGED, subscriptions.TYPES
 Ends = Mapping[int, int]
 """By partition, the offset behind the last that is meant."""
 

@@ -3,7 +3,7 @@
 What an answer is as fresh as (`log_ends`) is read before the answer's rows: those may show more, never less.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -65,8 +65,10 @@ class Standing:
                 ends[partition] = min(ends.get(partition, at.offset), at.offset)
         return Mark(Of.LOG, self.generations["log"], ends)
 
-    def behind(self, services: Iterable[str]) -> int:
-        """How many records of the log one of these services does not show yet."""
+    def behind(self, services: Collection[str]) -> int:
+        """How many records of the log one of these services does not show yet; none of what no service folds."""
+        if not services:
+            return 0
         shown = self.position(services).ends
         return sum(max(0, end - shown.get(partition, 0)) for partition, end in self.ends_of_log().items())
 

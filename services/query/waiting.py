@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from services.query.limits import MAX_WAITERS, POLL_SECONDS, STANDING_SECONDS
 from services.query.standing import Standing, Wait
+from shared import metrics
 from shared.errors import Transient
 
 
@@ -56,18 +57,25 @@ class Waiting:
         if seconds <= 0:
             return None
         if len(self._waiters) >= MAX_WAITERS:
+            metrics.WAITS.labels("refused").inc()
             raise TooManyWaiting
         waiter = _Waiter(wait, asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
+        metrics.WAITING.inc()
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll())
         try:
             async with asyncio.timeout(seconds):
-                return await waiter.done
+                shown = await waiter.done
         except TimeoutError:
+            metrics.WAITS.labels("not_yet").inc()
             return None
+        else:
+            metrics.WAITS.labels("passed").inc()
+            return shown
         finally:
             self._waiters.remove(waiter)
+            metrics.WAITING.dec()
 
     async def _poll(self) -> None:
         while self._waiters:

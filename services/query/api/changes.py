@@ -10,7 +10,6 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sse_starlette import EventSourceResponse
@@ -33,11 +32,11 @@ from services.query.limits import (
     MAX_STREAMS,
     MAX_STREAMS_PER_KEY,
 )
-from services.query.store import Owners, Reader
-from services.query.waiting import Waiting
+from services.query.store import Owners
+from shared import metrics
 from shared.errors import Malformed, Transient
 from shared.events.nearest import nearest
-from shared.keys import ApiKey, ApiKeys, Denied
+from shared.keys import ApiKey
 from shared.keys import Scope as May
 from shared.limits import WorkPlaces
 from shared.positions import Mark, Of, decode, encode
@@ -59,14 +58,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Following:
-    """What follows changes. now: the wall clock, in UTC."""
+    """What follows changes."""
 
-    keys: ApiKeys
+    callers: rights.Callers
     hub: Hub
-    reader: Reader
-    waiting: Waiting
     owners: Owners
-    now: Callable[[], datetime]
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     places: WorkPlaces = field(default_factory=lambda: WorkPlaces(MAX_STREAMS, MAX_STREAMS_PER_KEY))
 
@@ -134,12 +130,14 @@ class Following:
         """The stream: changes, heartbeats, and a reset where something was lost."""
         clock = asyncio.get_running_loop().time
         begun = b"retry: %d\n" % RECONNECT_MS
-        # Who is lost gets no other id before the reset: cut in between, it would go on and know nothing of it.
-        yield begun + (_id(going.follower.token) if going.lost is None else b"\n")
-        beat_at = clock() + self.heartbeat_seconds
+        metrics.STREAMS.inc()
         try:
+            # Who is lost gets no other id before the reset: cut in between, it would go on and know nothing of it.
+            yield begun + (_id(going.follower.token) if going.lost is None else b"\n")
+            beat_at = clock() + self.heartbeat_seconds
             while True:
                 if going.lost is not None:
+                    metrics.STREAM_RESETS.inc()
                     said = json.dumps(self.reset(going.lost, going.follower)).encode()
                     going.lost = None
                     yield _event(going.follower.token, b"reset", said)
@@ -159,6 +157,8 @@ class Following:
             log.info("a stream of changes ends: %s", error)
         except Transient as error:
             log.warning("a stream of changes ends: %s", error)
+        finally:
+            metrics.STREAMS.dec()
 
 
 @dataclass(slots=True)
@@ -172,18 +172,17 @@ class _Who:
 
     async def still(self) -> bool:
         """Whether the key may read changes still. Raises Transient."""
-        key = self.of.keys.find(self.request.headers.get("authorization"), self.of.now())
-        if isinstance(key, Denied) or not key.may(May.CUSTOMERS_READ):
+        key = await self.of.callers.still(self.request, May.CUSTOMERS_READ)
+        if key is None:
             return False
-        standing = await self.of.waiting.standing()
-        self.key, self.rows = key, await rights.rows_of(key, self.of.reader, standing.generations)
+        self.key, self.rows = key, await self.of.callers.rows(key)
         return True
 
     async def theirs(self, passed: list[Passed]) -> list[Passed]:
         """Of these changes, those of customers that the key may read now. Raises Transient."""
         if self.rows.representatives is None or not passed:
             return passed
-        standing = await self.of.waiting.standing()
+        standing = await self.of.callers.waiting.standing()
         customers = {one.change.customer for one in passed}
         owners = await self.of.owners.of(customers, standing.generations["engagement"])
         mine = {*self.rows.representatives}

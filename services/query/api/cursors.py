@@ -45,6 +45,8 @@ class Seals:
     def __init__(self, keys: list[bytes]) -> None:
         if not 0 < len(keys) <= MAX_KEYS or any(len(key) != KEY_BYTES for key in keys):
             raise Malformed(f"GUANXI_CURSOR_KEYS: one or two lines, each {KEY_BYTES} bytes in base64")
+        self.keys = tuple(keys)
+        """For what else is made of them."""
         self._by_id = {_key_id(key): AESGCM(key) for key in keys}
         self._first = _key_id(keys[0])
 

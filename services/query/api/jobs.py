@@ -76,7 +76,7 @@ class Jobs:
         parameters = asked.model_dump(mode="json")
         fingerprint = sha256(to_json(parameters)).hexdigest()
         job = Job(
-            id=_id(asking.request, key),
+            id=id_of(asking.request, key) or new_id(),
             kind=asked.kind,
             requester=Requester(key=key.id, scopes=key.scopes, rows=key.rows),
             parameters=parameters,
@@ -101,7 +101,8 @@ class Jobs:
             job = await self._queue.get(job_id, key)
         if job is None:
             raise rights.not_found()
-        return _answer(shown(job), headers=retry_after(AGAIN_SECONDS) if job.open else {})
+        whole = {**shown(job), "parameters": job.parameters}
+        return _answer(whole, headers=retry_after(AGAIN_SECONDS) if job.open else {})
 
     async def _result(self, asking: "Asking") -> Response:
         check_names(asking.asked, ALWAYS)
@@ -136,11 +137,13 @@ class Jobs:
                 yield piece
 
 
-def _id(request: Request, key: ApiKey) -> str:
-    """Of the job: by the Idempotency-Key, so that the same request sent again is the same job."""
+def id_of(request: Request, key: ApiKey) -> str | None:
+    """Of what is asked for: by the Idempotency-Key, so that the same request sent again makes nothing twice; None
+    without it. Raises Refusal.
+    """
     sent = request.headers.get(IDEMPOTENCY_KEY)
     if sent is None:
-        return new_id()
+        return None
     if not 0 < len(sent) <= MAX_IDEMPOTENCY_KEY_CHARS:
         raise refusal("bad_value", f"Idempotency-Key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} characters")
     return sha256(f"{key.id}\n{sent}".encode()).hexdigest()[:32]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from services import SERVICES
 from services.query.api.parameters import Asked, check_names, given, read_list, shown
 from services.query.api.problems import refusal
-from services.query.api.resources import RESOURCES, Resource
+from services.query.api.resources import FOLDED, Resource
 from shared.events.nearest import nearest
 from shared.keys import Scope
 
@@ -59,6 +59,9 @@ class VerifyAsked(_Asked):
             description="how many customers, such as 200, or a share such as 5%; all without",
         ),
     ] = None
+    customer: Annotated[
+        str | None, Field(min_length=1, max_length=200, description="this one alone, in place of a sample")
+    ] = None
 
 
 class SimulateAsked(_Asked):
@@ -107,6 +110,8 @@ def _check(asked: JobAsked) -> None:
     if isinstance(asked, ExportAsked):
         read_export(asked)
     if isinstance(asked, VerifyAsked):
+        if asked.customer is not None and asked.sample is not None:
+            raise refusal("bad_value", "a job checks a sample or one customer; leave one out", parameter="customer")
         for name in asked.checks:
             if name not in CHECKS:
                 raise refusal(
@@ -116,9 +121,9 @@ def _check(asked: JobAsked) -> None:
 
 def read_export(asked: ExportAsked, places: int = 2) -> tuple[Resource, Asked]:
     """The list that is exported, and its filters; places: of the currency in which money is sorted. Raises Refusal."""
-    resource = next((one for one in RESOURCES if one.name == asked.resource), None)
+    resource = next((one for one in FOLDED if one.name == asked.resource), None)
     if resource is None:
-        names = [one.name for one in RESOURCES]
+        names = [one.name for one in FOLDED]
         near = nearest(asked.resource, names)
         what = f"did you mean {near!r}?" if near else f"there are {', '.join(names)}"
         raise refusal("bad_value", f"there is no list {shown(asked.resource)}; {what}", parameter="resource")

@@ -18,14 +18,19 @@ _STRING: Json = {"type": "string"}
 _FILES = ("text/csv", "application/x-ndjson", "application/vnd.apache.parquet", "application/json")
 
 
-def job_paths(always: list[Json], errors: Mapping[str, Json]) -> Json:
-    """The paths; always: parameters that each takes; errors: answers that each may give."""
-    key = {
+def sent_once(what: str) -> Json:
+    """The header by which the same request sent again is the same job or subscription."""
+    return {
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-        "description": "the same key with the same body is the same job, however often it is sent",
+        "description": f"the same key with the same body is the same {what}, however often it is sent",
     }
+
+
+def job_paths(always: list[Json], errors: Mapping[str, Json]) -> Json:
+    """The paths; always: parameters that each takes; errors: answers that each may give."""
+    key = sent_once("job")
     asked: Json = {
         "oneOf": [{"$ref": _REF.format(model=one.__name__)} for one in _ASKED],
         "discriminator": {"propertyName": "kind"},

@@ -6,12 +6,15 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from services.query.api import rows
+from services.query.api.columns import CSV
 from services.query.api.jobs_openapi import job_paths, job_schemas
 from services.query.api.problems import CODES
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Filter, Kind, Resource, Table, fields_of
+from services.query.api.subscriptions_openapi import subscription_paths, subscription_schemas
 from services.query.changes import TYPES
 from services.query.limits import DEFAULT_SIZE, MAX_IDS, MAX_SIZE, MAX_TEXT_CHARS, MAX_WAIT_SECONDS
 from shared.events.types import MAX_ID_CHARS, TIERS
+from shared.keys import Scope
 from shared.problems import MEDIA_TYPE
 
 Json = dict[str, Any]
@@ -52,6 +55,8 @@ def openapi() -> Json:
         paths[resource.path] = {"get": _list(resource)}
     for table in TABLES:
         paths[table.path] = {"get": _table(table)}
+    for one in (*RESOURCES, *TABLES):
+        paths[f"{one.path}{CSV}"] = {"get": _csv(one, paths[one.path]["get"])}
     paths["/v1/customers/{id}"] = {"get": _customer()}
     paths["/v1/customers/{id}/explanation"] = {"get": _explanation()}
     paths["/v1/events/{source}/{id}"] = {"get": _fate()}
@@ -59,6 +64,7 @@ def openapi() -> Json:
     paths["/v1/status"] = {"get": _status()}
     errors = {status: {"$ref": f"#/components/responses/{status}"} for status in _errors()}
     paths |= job_paths(_always(()), errors)
+    paths |= subscription_paths(_always(()), errors)
     paths["/v1/openapi.json"] = {
         "get": {
             "operationId": "getOpenapi",
@@ -116,6 +122,22 @@ def _table(table: Table) -> Json:
     return _operation(_name(table.name), table.about + needs, parameters, data)
 
 
+def _csv(one: Resource | Table, as_pages: Json) -> Json:
+    """The same list, whole."""
+    headers = {header: {"$ref": f"#/components/headers/{header}"} for header in _HEADERS if header != "ETag"}
+    content = {"text/csv": {"schema": {"type": "string", "description": "UTF-8 with a byte order mark, RFC 4180"}}}
+    unlike = {"size", "cursor", "If-None-Match"}
+    return {
+        "operationId": f"{as_pages['operationId']}Csv",
+        "summary": f"All of {one.name} as CSV. Needs the scopes {one.scope} and {Scope.EXPORTS_READ}.",
+        "parameters": [given for given in as_pages["parameters"] if given["name"] not in unlike],
+        "responses": {
+            **{status: said for status, said in as_pages["responses"].items() if status != "304"},
+            "200": {"description": "The list", "headers": headers, "content": content},
+        },
+    }
+
+
 def _customer() -> Json:
     include = _query(
         "include", {"type": "string"}, f"separated by commas: {', '.join(INCLUDES)} (history: the latest 100 decisions)"
@@ -142,8 +164,8 @@ def _explanation() -> Json:
 
 def _fate() -> Json:
     about = (
-        "What became of an event, for keys that may send its source. Refusals and duplicates are kept for 30 days; an "
-        "accepted record with an id of its own (a purchase, a visit) is not found here."
+        "What became of an event, for keys that may send its source. Refusals and duplicates are kept for 30 days. An "
+        "accepted record with an id of its own (a purchase, a visit) is found once the feed shows it."
     )
     parameters = [_path("source"), _path("id"), *_always(())]
     return _operation("getFate", about, parameters, {"$ref": _REF.format(model="Fate")})
@@ -352,5 +374,5 @@ def _schemas() -> Json:
             "detail": {"type": "string", "description": "what was wrong, and what to do"},
         },
     }
-    schemas |= job_schemas()
+    schemas |= job_schemas() | subscription_schemas()
     return dict(sorted(schemas.items()))

@@ -41,6 +41,10 @@ CODES: dict[str, Code] = {
     ),
     "body_too_large": Code(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is larger than is taken here"),
     "too_many_jobs": Code(HTTPStatus.TOO_MANY_REQUESTS, "this API key has as many open jobs as it may"),
+    "replaying": Code(HTTPStatus.CONFLICT, "the subscription is being replayed, or backfilled, already"),
+    "too_many_subscriptions": Code(
+        HTTPStatus.TOO_MANY_REQUESTS, "this API key, or the system, has as many subscriptions as it may"
+    ),
     "cursor_expired": Code(
         HTTPStatus.GONE, "the rows that the cursor pages through were rebuilt over a day ago; begin again"
     ),

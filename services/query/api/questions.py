@@ -6,8 +6,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from services.feed.questions import MAX_FOUND, line_in_full, search_filter
+from services.feed.questions import MAX_FOUND, line_in_full, of_event, search_filter
 from services.ingest.questions import fate_of, verdicts_at
+from services.query.api.resources import fields_of
+from services.query.api.rows import Fate
 from services.query.limits import MAX_HISTORY, MAX_LINES
 from services.query.standing import FOLDING, Standing, Wait
 from services.query.store import Reader
@@ -16,6 +18,8 @@ from shared.events.event import Position
 from shared.events.money import exponents, format_minor
 from shared.events.types import TIERS
 from shared.mongo import Database
+from shared.mongo.findings import kept
+from shared.mongo.policies import all_adopted
 from shared.positions import Mark, Of, encode
 from shared.settings import Settings
 
@@ -24,6 +28,9 @@ Generations = Mapping[str, int]
 _NOTHING_YET = dict.fromkeys(
     ("since", "before", "cause", "entitled_until", "entitlements", "decision", "proposed_tier")
 )
+
+
+_NO_FATE = dict.fromkeys(fields_of(Fate))
 
 
 class Questions:
@@ -91,8 +98,25 @@ class Questions:
                 return await self._reader.read("search", generations["feed"], [looked_for, *only], MAX_FOUND)
             case "boards/coverage":
                 return await self._coverage(engagement, values["week"])
+            case "policies":
+                return await self._policies()
+            case "findings":
+                return await kept(self._database)
         view = {"staffing": "staffing", "boards/satisfaction": "tier_care"}[name]
         return await self._reader.read(view, engagement, [])
+
+    async def _policies(self) -> list[Document]:
+        found = await all_adopted(self._database)
+        return [
+            {
+                "policy": one.name,
+                "version": one.version,
+                "effective_on": one.effective_on,
+                "adopted_at": at,
+                "text": one.text,
+            }
+            for one, at in reversed(found)
+        ]
 
     async def _tiers(self, generation: int) -> list[Document]:
         found = {one["_id"]: one for one in await self._reader.read("tier_totals", generation, [])}
@@ -172,8 +196,27 @@ class Questions:
         return {**_NOTHING_YET, **held, "customer": customer, "known_at": known_at, "decision": decision}
 
     async def fate(self, source: str, event: str, standing: Standing) -> Document | None:
-        """What became of an event, None where nothing is kept of it."""
+        """What became of an event, None where nothing is known of it. A fact is found by its claim. A record with an
+        id of its own is claimed under that, whatever event brought it; its line of the timeline names the event.
+        """
         found = await fate_of(self._database, source, event)
+        line = None
+        if found is None or found.status != "accepted":  # a duplicate may be of what was accepted under the same id
+            line = await self._line_of(source, event, standing.generations)
+        if line is not None:
+            mark = await self._on_the_log(line, standing.generations)
+            folded_by = [name for name in FOLDING if mark is None or Wait(mark, (name,)).passed(standing)]
+            return {
+                **_NO_FATE,
+                **{name: line.get(name) for name in ("customer", "record", "revised", "voided", "recorded_at")},
+                "source": source,
+                "id": event,
+                "status": "accepted",
+                "accepted_at": mark and encode(mark),
+                "revision": line["revision"],
+                "folded_by": folded_by,
+                "decisions": await self._set_off_by(event, line["customer"], standing.generations),
+            }
         if found is None:
             return None
         told, position = found.told, found.position
@@ -181,6 +224,7 @@ class Questions:
         mark = Mark(Of.INBOX, position.generation, {position.partition: position.offset + 1})
         shows = [name for name in FOLDING if not here or Wait(mark, (name,)).passed(standing)]
         return {
+            **_NO_FATE,
             "source": source,
             "id": event,
             "status": found.status,
@@ -191,6 +235,25 @@ class Questions:
             "judged_at": told.get("at"),
             "folded_by": shows if found.status == "accepted" else [],
         }
+
+    async def _line_of(self, source: str, event: str, generations: Generations) -> Document | None:
+        """The latest line of the timeline that an event brought."""
+        found = await self._reader.read("timeline", generations["feed"], [of_event(source, event)], MAX_FOUND)
+        lines = [line_in_full(one) for one in found]
+        return max(lines, key=lambda one: (one["recorded_at"], one["offset"]), default=None)
+
+    async def _on_the_log(self, line: Document, generations: Generations) -> Mark | None:
+        """The position right behind a line's record."""
+        found = await self._reader.read("search", generations["feed"], [{"_id": line["customer"]}], 1)
+        if not found or found[0].get("partition") is None:
+            return None
+        return Mark(Of.LOG, generations["log"], {found[0]["partition"]: line["offset"] + 1})
+
+    async def _set_off_by(self, event: str, customer: str, generations: Generations) -> list[Document]:
+        conditions = [{"customer": customer}, {"set_off_by": event}]
+        found = await self._reader.read("tier_history", generations["tiering"], conditions, MAX_FOUND)
+        shown = ("kind", "version", "effective_on", "event_id")
+        return [{name: one[name] for name in shown} for one in sorted(found, key=lambda one: one["version"])]
 
     async def verdict(self, mark: Mark) -> str:
         """What admission said of the last records that a position of the inbox speaks of."""

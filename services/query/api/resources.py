@@ -64,7 +64,8 @@ class Order:
 class Resource:
     """A list under /v1. services: whose generations its rows belong to, the one that pages first; parent: the field of
     a row that names its id among the keys; rows_of: whether ids are customers or representatives, for keys that read
-    their own; one_of: filters of which one is asked for.
+    their own, or "all" for what only keys of all rows read; one_of: filters of which one is asked for. Without services
+    it holds what is no fold of the log: nobody is behind with it, and nothing tells that it has not changed.
     """
 
     name: str
@@ -130,6 +131,10 @@ def _held(values: Mapping[str, Any]) -> Document:
 def _nothing_more(_: Mapping[str, Any]) -> Document:
     """For what another filter's condition holds already."""
     return {}
+
+
+def _rejection(row: Document) -> Document:
+    return {**row, "id": row["_id"]}
 
 
 RESOURCES = (
@@ -225,6 +230,8 @@ RESOURCES = (
                 {
                     "from_on_after": Filter("from_on", Kind.DAY, "$gt"),
                     "from_on_before": Filter("from_on", Kind.DAY, "$lt"),
+                    "from": Filter("from", Kind.TIER, of_row=True, beside="from_on_after"),
+                    "to": Filter("to", Kind.TIER, of_row=True, beside="from_on_after"),
                 },
             ),
             Order(
@@ -308,6 +315,63 @@ RESOURCES = (
         confidential=True,
     ),
     Resource(
+        "profiles",
+        "How complete and fresh customers' profiles are, and what is missing. Confidential; no text.",
+        rows.Profiles,
+        "profiles",
+        ("archives",),
+        (Order("customer", "profile_keys", _ID, {"customer": _CUSTOMER}),),
+        parent="customer",
+        scope=Scope.CONFIDENTIAL_READ,
+        confidential=True,
+    ),
+    Resource(
+        "grants",
+        "Access granted to customers' profiles, by customer. Confidential.",
+        rows.Grant,
+        "grants",
+        ("archives",),
+        (Order("customer", "grant_keys", _ID, {"customer": _CUSTOMER}),),
+        parent="customer",
+        leaf=("source", "grant_id"),
+        scope=Scope.CONFIDENTIAL_READ,
+        confidential=True,
+    ),
+    Resource(
+        "plans",
+        "Group plans: which are owed, covered and lapsed, how far they are, and their gaps. Confidential; no text.",
+        rows.Plans,
+        "plans",
+        ("planning",),
+        (Order("customer", "group_plan_keys", _ID, {"customer": _CUSTOMER}),),
+        parent="customer",
+        scope=Scope.CONFIDENTIAL_READ,
+        confidential=True,
+    ),
+    Resource(
+        "plan-steps",
+        "Steps of group plans, with how far they slip behind the day first agreed. Confidential; no text.",
+        rows.PlanStep,
+        "plan_steps",
+        ("planning",),
+        (Order("customer", "group_plan_step_keys", _ID, {"customer": _CUSTOMER}),),
+        parent="customer",
+        leaf=("source", "plan_id", "step_id"),
+        scope=Scope.CONFIDENTIAL_READ,
+        confidential=True,
+    ),
+    Resource(
+        "service-use",
+        "Supporting services that customers used in 365 days, and what is left. Confidential.",
+        rows.ServiceUse,
+        "service_use",
+        ("planning",),
+        (Order("customer", "service_use_keys", _ID, {"customer": _CUSTOMER}),),
+        parent="customer",
+        scope=Scope.CONFIDENTIAL_READ,
+        confidential=True,
+    ),
+    Resource(
         "rep-weeks",
         "Representatives' ISO weeks: what was owed, what counted, and why the rest did not.",
         rows.RepWeek,
@@ -322,7 +386,7 @@ RESOURCES = (
                     "representative": Filter("_id"),
                     "team": Filter("team"),
                     "week": Filter("week", Kind.WEEK, of_row=True),
-                    "week_min": Filter("week", Kind.WEEK, "$gte", beside="representative", of_row=True),
+                    "week_min": Filter("week", Kind.WEEK, "$gte", of_row=True),
                     "week_max": Filter("week", Kind.WEEK, "$lte", beside="representative", of_row=True),
                 },
             ),
@@ -330,11 +394,36 @@ RESOURCES = (
         parent="representative",
         leaf=("week",),
         rows_of="representative",
-        one_of=("week", "representative"),
+        one_of=("week", "week_min", "representative"),
         leads=("week",),
         cost=10.0,
     ),
+    Resource(
+        "rejections",
+        "What was refused in the last 30 days, the latest first. Needs all rows.",
+        rows.Rejection,
+        "rejections",
+        (),
+        (
+            Order(
+                "-at",
+                "rejection_keys",
+                {"at_ms": -1, "_id": -1},
+                {
+                    "code": Filter("code", Kind.TEXT, about="such as subject_changed"),
+                    "source": Filter("source"),
+                    "subject": Filter("subject"),
+                    "field": Filter("field", Kind.TEXT, beside="code", about="dotted path of what was wrong"),
+                },
+            ),
+        ),
+        rows_of="all",
+        scope=Scope.OPS_READ,
+        written_out=_rejection,
+    ),
 )
+FOLDED = tuple(one for one in RESOURCES if one.services)
+"""Those that an export has: of a position of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,6 +489,21 @@ TABLES = (
     ),
     Table(
         "staffing", "Visits a week that tiers ask for, against what the roster can do.", rows.Staffing, ("engagement",)
+    ),
+    Table(
+        "policies",
+        "The adopted policies, the latest first.",
+        rows.Policy,
+        (),
+        cost=2.0,
+    ),
+    Table(
+        "findings",
+        "What `guanxi doctor` found when it was last run, the worst first.",
+        rows.Finding,
+        (),
+        scope=Scope.OPS_READ,
+        cost=2.0,
     ),
     Table("boards/tiers", "Customers and net by tier.", rows.TierTotal, ("tiering",)),
     Table("boards/satisfaction", "Satisfaction and concerns by tier.", rows.TierCare, ("engagement",)),

@@ -5,7 +5,7 @@ but what limits them.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -18,19 +18,21 @@ from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from services.query.api import rights
 from services.query.api.answers import WAITED_FOR, Seen, answer, shown, unchanged
 from services.query.api.asking import Asking
 from services.query.api.changes import Following
+from services.query.api.columns import CSV, CSV_TYPE, columns_of, csv_head, csv_lines
 from services.query.api.cursors import Cursor, Seals
 from services.query.api.jobs import Jobs
 from services.query.api.openapi import openapi
-from services.query.api.paging import Place, read_page
+from services.query.api.paging import Page, Place, read_page
 from services.query.api.parameters import (
     ALWAYS,
+    Asked,
     Given,
     check_names,
     day,
@@ -47,14 +49,24 @@ from services.query.api.problems import CODES, Refusal, refusal
 from services.query.api.questions import Questions
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Resource, Table, fields_of
 from services.query.api.rows import Customer, Explanation, Fate
-from services.query.limits import BURST_SECONDS, MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_KEY, UNITS_PER_SECOND
+from services.query.api.subscriptions import Hooks
+from services.query.limits import (
+    BURST_SECONDS,
+    MAX_DOWNLOADS,
+    MAX_DOWNLOADS_PER_KEY,
+    MAX_IN_FLIGHT,
+    MAX_IN_FLIGHT_PER_KEY,
+    MAX_SIZE,
+    UNITS_PER_SECOND,
+)
 from services.query.standing import FOLDING, Standing, Wait, beyond
 from services.query.store import Reader, TooSlow
-from services.query.waiting import TooManyWaiting, Waiting
+from services.query.waiting import TooManyWaiting
 from shared.errors import Malformed, Transient
-from shared.keys import ApiKey, ApiKeys, Denied
+from shared.keys import ApiKey, Denied
 from shared.keys import Scope as May
 from shared.limits import RateLimit, WorkPlaces
+from shared.mongo.generations import FIRST
 from shared.positions import Of, decode
 from shared.problems import Problem, retry_after
 
@@ -63,27 +75,25 @@ log = logging.getLogger(__name__)
 PREFIX = "/v1"
 OPENAPI_PATH = f"{PREFIX}/openapi.json"
 RETRY_SECONDS = 1
+_OF_PATHS = str.maketrans({"/": "_", "-": "_", ".": "_", "{": None, "}": None})
 Document = dict[str, Any]
 Answered = Callable[[Asking], Awaitable[Response]]
 
 
 @dataclass(slots=True)
 class Api:
-    """What answers. reader, confidential: of the views, each with its user; zone: of business days; now: the wall
-    clock, in UTC.
-    """
+    """What answers. confidential: reads the confidential views, with a user of its own; zone: of business days."""
 
-    keys: ApiKeys
+    callers: rights.Callers
     seals: Seals
-    reader: Reader
     confidential: Reader
-    waiting: Waiting
     questions: Questions
     jobs: Jobs
     following: Following
+    hooks: Hooks
     zone: ZoneInfo
-    now: Callable[[], datetime]
     units_per_second: float = UNITS_PER_SECOND
+    downloads: WorkPlaces = field(default_factory=lambda: WorkPlaces(MAX_DOWNLOADS, MAX_DOWNLOADS_PER_KEY))
     in_work: WorkPlaces = field(default_factory=lambda: WorkPlaces(MAX_IN_FLIGHT, MAX_IN_FLIGHT_PER_KEY))
     rate: RateLimit = field(default_factory=lambda: RateLimit(BURST_SECONDS))
 
@@ -98,13 +108,22 @@ class Api:
         routes += [self._route(one.path, partial(self._list, one), one.scope, one.cost) for one in RESOURCES]
         routes += [self._route(one.path, partial(self._table, one), one.scope, one.cost) for one in TABLES]
         routes += [
+            self._route(f"{one.path}{CSV}", partial(self._list_csv, one), one.scope, one.cost) for one in RESOURCES
+        ]
+        routes += [
+            self._route(f"{one.path}{CSV}", partial(self._table_csv, one), one.scope, one.cost) for one in TABLES
+        ]
+        routes += [
             self._route(f"{PREFIX}/customers/{{id}}", self._customer, May.CUSTOMERS_READ, 1.0),
             self._route(f"{PREFIX}/customers/{{id}}/explanation", self._explanation, May.CUSTOMERS_READ, 3.0),
             self._route(f"{PREFIX}/changes", self.following.answer, May.CUSTOMERS_READ, 2.0),
             self._route(f"{PREFIX}/status", self._status, May.OPS_READ, 1.0),
             self._route(f"{PREFIX}/events/{{source}}/{{id}}", self._fate, May.EVENTS_WRITE, 1.0),
         ]
-        routes += [self._route(one.path, one.work, None, one.cost, one.methods) for one in self.jobs.served()]
+        routes += [
+            self._route(one.path, one.work, None, one.cost, one.methods)
+            for one in (*self.jobs.served(), *self.hooks.served())
+        ]
         handlers: Mapping[Any, Any] = {HTTPException: _http_problem, Exception: _internal_problem}
         app = Starlette(routes=routes, exception_handlers=handlers)
         app.router.redirect_slashes = False
@@ -118,12 +137,15 @@ class Api:
         async def answered(request: Request) -> Response:
             return await self._answered(request, work, scope, cost)
 
-        name = path.removeprefix(f"{PREFIX}/").replace("/", "_").replace("{", "").replace("}", "").replace("-", "_")
+        name = path.removeprefix(f"{PREFIX}/").translate(_OF_PATHS)
         answered.__name__ = f"get_{name}"  # as the metrics call it
         return Route(path, answered, methods=list(methods))
 
     async def _answered(self, request: Request, work: Answered, scope: May | None, cost: float) -> Response:
-        key = self.keys.find(request.headers.get("authorization"), self.now())
+        try:
+            key = await self.callers.caller(request)
+        except Transient:
+            return _unavailable("unavailable", "MongoDB does not answer now; ask again").problem.response()
         if isinstance(key, Denied):
             return rights.NO_KEY.response()
         limited, headers = self._limits(key, cost)
@@ -170,7 +192,7 @@ class Api:
             if len(asked.get(name, ())) > 1:
                 raise refusal("repeated_parameter", f"{name} is given several times; give it once")
         standing, headers = await self._waited(asked, request)
-        rows = await rights.rows_of(key, self.reader, standing.generations)
+        rows = await rights.rows_of(key, self.callers.reader, standing.generations)
         return await work(Asking(request, key, asked, standing, rows, headers))
 
     async def _waited(self, asked: Given, request: Request) -> tuple[Standing, dict[str, str]]:
@@ -178,21 +200,21 @@ class Api:
         token = one(asked, "after")
         seconds = wait_seconds(request.headers.get("prefer"))
         if token is None:
-            return await self.waiting.standing(), {}
+            return await self.callers.waiting.standing(), {}
         try:
             mark = decode(token)
         except Malformed as error:
             raise refusal("bad_position", str(error), parameter="after") from None
-        standing = await self.waiting.standing()
+        standing = await self.callers.waiting.standing()
         if mark.of is Of.CHANGES:
             raise refusal("bad_position", "this is a position among the changes; give one of the inbox or the log")
         current = standing.generations[mark.of.value]
         if mark.generation < current:
             raise refusal("position_expired", f"the {mark.of.value} has begun anew since; read without after")
-        if mark.generation > current or beyond(mark, await self.waiting.fresh()):
+        if mark.generation > current or beyond(mark, await self.callers.waiting.fresh()):
             raise refusal("bad_position", f"this system's {mark.of.value} has not come to there; is it another one's?")
         try:
-            passed = await self.waiting.passed(Wait(mark), seconds)
+            passed = await self.callers.waiting.passed(Wait(mark), seconds)
         except TooManyWaiting:
             raise _unavailable("too_many_waiting", "too many requests wait for positions; ask again") from None
         if passed is None:
@@ -203,7 +225,7 @@ class Api:
         return passed, said
 
     def _seen(self, asking: Asking, services: tuple[str, ...], *, confidential: bool = False) -> Seen:
-        today = self.now().astimezone(self.zone).date()
+        today = self.callers.now().astimezone(self.zone).date()
         rows = repr(asking.rows)
         generations = asking.standing.generations
         return Seen(asking.standing, services, generations, asking.key, rows, today, confidential)
@@ -211,16 +233,14 @@ class Api:
     async def _list(self, resource: Resource, asking: Asking) -> Response:
         asked = read_list(resource, asking.asked, await self.questions.places())
         self._times(asking.asked)
-        seen = self._seen(asking, resource.services, confidential=resource.confidential)
+        kept_by_none = resource.confidential or not resource.services
+        seen = self._seen(asking, resource.services, confidential=kept_by_none)
         place, generations = self._begin(asked.cursor, asked.query, asking, resource)
         seen = replace(seen, generations={**seen.generations, **generations})
         if place is None and (same := unchanged(asking.request, seen)):
             return same
         only = await self._only(resource.owner_key, asking, resource.rows_of)
-        reader = self.confidential if resource.confidential else self.reader
-        generation = generations[resource.services[0]]
-        page = await read_page(reader, resource, asked, generation, place, only)
-        await self._check_there(generations)
+        page = await self._page(resource, asked, generations, place, only)
         token = None
         if page.next is not None:
             token = self.seals.seal(Cursor(asked.query, asking.key.id, generations, page.next.after, page.next.leaf))
@@ -234,13 +254,79 @@ class Api:
         data = [shown(resource.written_out(row), asked.fields) for row in page.rows]
         return answer(asking.request, seen, data, {"size": asked.size, "next": token}, asking.headers)
 
+    async def _page(
+        self,
+        resource: Resource,
+        asked: Asked,
+        generations: Mapping[str, int],
+        place: Place | None,
+        only: Sequence[Document],
+    ) -> Page:
+        reader = self.confidential if resource.confidential else self.callers.reader
+        generation = generations[resource.services[0]] if resource.services else FIRST
+        page = await read_page(reader, resource, asked, generation, place, only)
+        await self._check_there(generations)
+        return page
+
+    async def _list_csv(self, resource: Resource, asking: Asking) -> Response:
+        """All rows, page after page as they are sent. The first one is read before the answer begins, so that what
+        is refused is told; where a later one fails the answer breaks off, and never ends as if it were whole.
+        """
+        rights.check_scope(asking.key, May.EXPORTS_READ)
+        many = {name for name, one in resource.filters.items() if one.many}
+        check_names(asking.asked, {*resource.filters, "sort", *ALWAYS}, many)
+        asked = replace(read_list(resource, asking.asked, await self.questions.places()), size=MAX_SIZE)
+        self._times(asking.asked)
+        self._check_download(asking.key)
+        generations = {service: asking.standing.generations[service] for service in resource.services}
+        only = await self._only(resource.owner_key, asking, resource.rows_of)
+        first = await self._page(resource, asked, generations, None, only)
+        columns = columns_of(resource.row, asked.fields)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            with self.downloads.one(asking.key.id):
+                yield csv_head(columns)
+                page = first
+                while True:
+                    yield csv_lines(columns, [resource.written_out(row) for row in page.rows])
+                    if page.next is None:
+                        return
+                    await self._paid(asking, resource.cost, resource.scope)
+                    page = await self._page(resource, asked, generations, page.next, only)
+
+        seen = self._seen(asking, resource.services, confidential=True)
+        return StreamingResponse(pieces(), headers=_csv_headers(resource.name, seen), media_type=CSV_TYPE)
+
+    def _check_download(self, key: ApiKey) -> None:
+        if not self.downloads.free_for(key.id):
+            hint = f"{MAX_DOWNLOADS_PER_KEY} lists are being sent to this key; wait for one"
+            raise refusal("too_many_requests", hint, retry_after(RETRY_SECONDS))
+
+    async def _paid(self, asking: Asking, cost: float, scope: May) -> None:
+        """Charge the next page, once the key has the units for it. Raises Refusal for a key that may no more."""
+        await asyncio.sleep(max(0.0, self.rate.wait_seconds(asking.key.id, self.units_per_second, time.monotonic())))
+        self.rate.charge(asking.key.id, self.units_per_second, cost, time.monotonic())
+        key = await self.callers.still(asking.request, scope, May.EXPORTS_READ)
+        if key is None or key.rows != asking.key.rows:
+            raise Refusal(rights.NO_KEY)
+
+    async def _table_csv(self, table: Table, asking: Asking) -> Response:
+        rights.check_scope(asking.key, May.EXPORTS_READ)
+        wanted, values = await self._table_asked(table, asking)
+        columns = columns_of(table.row, wanted)
+        found = await self._table_rows(table, asking, values)
+        headers = _csv_headers(table.name, self._seen(asking, table.services, confidential=True))
+        return Response(csv_head(columns) + csv_lines(columns, found), headers=headers, media_type=CSV_TYPE)
+
     async def _only(self, owner_key: str, asking: Asking, rows_of: str = "customer") -> list[Document]:
         """The condition that a row is the key's own, where it may not read all."""
+        if rows_of == "all":
+            rights.check_all(asking.rows)
         theirs: Sequence[str] | None = asking.rows.representatives
         if theirs is None:
             return []
         if rows_of == "customer":
-            theirs = await rights.owned(asking.rows, self.reader, asking.standing.generations)
+            theirs = await rights.owned(asking.rows, self.callers.reader, asking.standing.generations)
         return [{owner_key: {"$in": list(theirs)}}]
 
     def _begin(
@@ -261,19 +347,28 @@ class Api:
         if cursor.api_key != asking.key.id:
             raise refusal("cursor_mismatch", "this cursor was given to another API key; begin again without it")
         for service, generation in cursor.generations.items():
-            if not asking.standing.readable(service, generation, self.now()):
+            if not asking.standing.readable(service, generation, self.callers.now()):
                 raise _expired()
         return Place(cursor.after, cursor.leaf), dict(cursor.generations)
 
     async def _check_there(self, generations: Mapping[str, int]) -> None:
         """A view whose collection has just been removed is empty: that must not look like the end."""
-        standing = await self.waiting.standing()
+        standing = await self.callers.waiting.standing()
         if any(standing.generations[name] != generation for name, generation in generations.items()):
-            standing = await self.waiting.fresh()
-            if not all(standing.readable(name, generation, self.now()) for name, generation in generations.items()):
+            standing, now = await self.callers.waiting.fresh(), self.callers.now()
+            if not all(standing.readable(name, generation, now) for name, generation in generations.items()):
                 raise _expired()
 
     async def _table(self, table: Table, asking: Asking) -> Response:
+        wanted, values = await self._table_asked(table, asking)
+        seen = self._seen(asking, table.services, confidential=not table.services)
+        if same := unchanged(asking.request, seen):
+            return same
+        found = await self._table_rows(table, asking, values)
+        return answer(asking.request, seen, [shown(row, wanted) for row in found], None, asking.headers)
+
+    async def _table_asked(self, table: Table, asking: Asking) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """The fields that are wanted, and the values of the parameters. Raises Refusal."""
         check_names(asking.asked, {*table.parameters, *ALWAYS})
         wanted = fields(one(asking.asked, "fields"), table.fields)
         for name in table.needed:
@@ -288,17 +383,16 @@ class Api:
         }
         if table.subject is not None:
             await self._check_subject(values[table.subject], asking)
-        seen = self._seen(asking, table.services)
-        if same := unchanged(asking.request, seen):
-            return same
+        return wanted, values
+
+    async def _table_rows(self, table: Table, asking: Asking, values: Mapping[str, Any]) -> list[Document]:
         only = await self._only("_id", asking) if table.subject is None else []
-        found = await self.questions.table(table.name, asking.standing.generations, values, only)
-        return answer(asking.request, seen, [shown(row, wanted) for row in found], None, asking.headers)
+        return await self.questions.table(table.name, asking.standing.generations, values, only)
 
     async def _check_subject(self, subject: str, asking: Asking) -> None:
         representatives = asking.rows.representatives
         if representatives is not None and subject not in representatives:
-            await rights.check_customer(subject, asking.rows, self.reader, asking.standing.generations)
+            await rights.check_customer(subject, asking.rows, self.callers.reader, asking.standing.generations)
 
     async def _customer(self, asking: Asking) -> Response:
         customer = path_id(asking.request.path_params["id"])
@@ -306,7 +400,7 @@ class Api:
         wanted = fields(one(asking.asked, "fields"), fields_of(Customer))
         include = one(asking.asked, "include")
         includes = fields(include, tuple(INCLUDES), "include") if include is not None else ()
-        await rights.check_customer(customer, asking.rows, self.reader, asking.standing.generations)
+        await rights.check_customer(customer, asking.rows, self.callers.reader, asking.standing.generations)
         seen = self._seen(asking, FOLDING if includes else ("tiering",))
         if same := unchanged(asking.request, seen):
             return same
@@ -324,7 +418,7 @@ class Api:
 
     def _times(self, asked: Given) -> tuple[date | None, datetime | None]:
         """`on` and `known_at`, neither of which may be to come."""
-        now, on, known_at = self.now(), one(asked, "on"), one(asked, "known_at")
+        now, on, known_at = self.callers.now(), one(asked, "on"), one(asked, "known_at")
         known = None if known_at is None else instant("known_at", known_at)
         if known is not None and known > now:
             raise refusal("on_in_future", "known_at has not come yet; leave it out for what is known now")
@@ -340,7 +434,7 @@ class Api:
         held, known = self._times(asking.asked)
         if held is None and known is not None:
             held = known.astimezone(self.zone).date()
-        await rights.check_customer(customer, asking.rows, self.reader, asking.standing.generations)
+        await rights.check_customer(customer, asking.rows, self.callers.reader, asking.standing.generations)
         seen = self._seen(asking, ("tiering",))
         if same := unchanged(asking.request, seen):
             return same
@@ -374,14 +468,24 @@ class Api:
         if not asking.key.may_send(source):
             raise rights.not_found()
         found = await self.questions.fate(source, event, asking.standing)
+        if found is not None and not (asking.key.may(May.CUSTOMERS_READ) and asking.rows == rights.ALL):
+            found = {**found, "decisions": None}
         if found is None:
             hint = (
-                "no fate of this event is kept: it never came, or came as a record with an id of its own, or was "
-                "refused over 30 days ago"
+                "no fate of this event is known: it never came, was refused over 30 days ago, does not show yet (ask "
+                "with after= of the door's answer), or is a representative's record"
             )
             raise refusal("not_found", hint)
         seen = self._seen(asking, FOLDING)
         return answer(asking.request, seen, shown(found, fields_of(Fate)), None, asking.headers)
+
+
+def _csv_headers(name: str, seen: Seen) -> dict[str, str]:
+    return {
+        **seen.headers(),
+        "Content-Disposition": f'attachment; filename="{name.replace("/", "-")}.csv"',
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 def _unavailable(code: str, hint: str) -> Refusal:

@@ -262,6 +262,79 @@ class KeyPerson(Frozen):
     owned_by: list[str] | None
 
 
+class Profiles(Frozen):
+    """A customer's profiles, its own and those of vendors at it: how complete and fresh, no text. Confidential."""
+
+    customer: str
+    tier: Tier
+    due_on: Annotated[date | None, Field(description="the first day on which an item is late")]
+    lapsed: Annotated[int, Field(description="profiles with a late item")]
+    vendors: Annotated[Json, Field(description="profiles of vendors: owed, there, missing")]
+    profiles: list[Json]
+    owned_by: list[str] | None
+
+
+class Grant(Frozen):
+    """Access that a person was granted to a customer's profiles. Confidential."""
+
+    customer: str
+    source: str
+    grant_id: str
+    grantee: str
+    max_grade: str
+    approved_by: str
+    from_on: date
+    expires_on: date
+    status: Annotated[str, Field(description="waits, holds, ended or revoked")]
+
+
+class Plans(Frozen):
+    """Whether a customer is owed a group plan, and its plans without their steps. Confidential."""
+
+    customer: str
+    tier: Tier
+    owed: bool
+    covered: Annotated[bool, Field(description="a plan holds the day")]
+    uncovered_from: Annotated[date | None, Field(description="the first day of the present run without a plan")]
+    due_on: Annotated[date | None, Field(description="the day on which a plan is due")]
+    lapsed: bool
+    unassessed: Annotated[list[str], Field(description="approvers and deciders who are not assessed")]
+    plans: list[Json] | None
+    owned_by: list[str] | None
+
+
+class PlanStep(Frozen):
+    """A step of a group plan, by the day first agreed and the one that stands. Confidential."""
+
+    customer: str
+    tier: Tier
+    source: str
+    plan_id: str
+    step_id: str
+    objective_id: str | None
+    owner: str | None
+    person_id: str | None
+    status: Annotated[str, Field(description="done, done_late, open, due_soon, overdue or dropped")]
+    due_on: date | None
+    original_due: Annotated[date, Field(description="the day first agreed; no revision moves it")]
+    moved_days: int
+    done_on: date | None
+    slippage_days: Annotated[int, Field(description="days after original_due, as of the row")]
+    overdue_days: int
+
+
+class ServiceUse(Frozen):
+    """The supporting services that a customer used in 365 days, and what is left. Confidential."""
+
+    customer: str
+    tier: Tier
+    services: Annotated[list[Json], Field(description="service, quota and left (null without limit), used, beyond")]
+    unserved: bool
+    help_rate: Annotated[str | None, Field(description="share of the difficulties that a delivery names")]
+    unknown_services: list[str]
+    owned_by: list[str] | None
+
+
 class Assessment(Frozen):
     """The relationship with a strategic or partner customer. Confidential."""
 
@@ -372,12 +445,61 @@ class Fate(Row):
     source: str
     id: str
     status: Literal["accepted", "refused", "duplicate"]
-    accepted_at: Annotated[str | None, Field(description="token of where it stands on the inbox; wait with after=")]
+    accepted_at: Annotated[
+        str | None, Field(description="token of where it stands, on the inbox or the log; wait with after=")
+    ]
     code: Annotated[str | None, Field(description="why it was refused")]
     field: Annotated[str | None, Field(description="dotted path of what was wrong")]
     hint: str | None
     judged_at: datetime | None
     folded_by: Annotated[list[str], Field(description="services that show it already")]
+    customer: Annotated[str | None, Field(description="of a record with an id of its own; so are those below")]
+    record: Annotated[list[str] | None, Field(description="the record's business id")]
+    revision: int | None
+    recorded_at: Annotated[datetime | None, Field(description="when it came to the log")]
+    revised: Annotated[Json | None, Field(description="the revision that has replaced it")]
+    voided: Annotated[Json | None, Field(description="the revision that has voided it")]
+    decisions: Annotated[
+        list[Json] | None,
+        Field(description="of tiering that it set off; null for keys that may not read all customers"),
+    ]
+
+
+class Rejection(Row):
+    """What admission refused, for 30 days: the last refusal of each event. What came right since is listed still; its
+    fate says so.
+    """
+
+    id: Annotated[str, Field(description="of the refusal")]
+    at: Annotated[datetime, Field(description="when it came to the inbox")]
+    position: Annotated[str, Field(description="on the inbox, as `guanxi rejected` takes it", examples=["1/3/42"])]
+    code: Annotated[str, Field(description="why (docs/integrators.md)")]
+    field: Annotated[str, Field(description="dotted path of what was wrong; empty for the event as a whole")]
+    hint: str
+    source: Annotated[str | None, Field(description="null where none could be read")]
+    event: Annotated[str | None, Field(description="the event's id; null where none could be read")]
+    subject: str | None
+
+
+class Policy(Row):
+    """An adopted policy."""
+
+    policy: str
+    version: int
+    effective_on: Annotated[date, Field(description="its first day; the first policy holds from the beginning")]
+    adopted_at: datetime
+    text: Annotated[str, Field(description="of the policy file")]
+
+
+class Finding(Row):
+    """What `guanxi doctor` found when it was last run."""
+
+    at: Annotated[datetime, Field(description="when it was run")]
+    check: str
+    found: Literal["wrong", "warning", "unchecked", "ok"]
+    what: Annotated[str, Field(description="with figures")]
+    why: Annotated[str | None, Field(description="why it matters; null where nothing is wrong")]
+    do: Annotated[str | None, Field(description="what to do; null where nothing is wrong")]
 
 
 class Explanation(Row):
@@ -421,7 +543,7 @@ class Job(Row):
     id: str
     kind: Literal["export", "verify", "simulate"]
     status: Literal["queued", "running", "done", "failed", "cancelled"]
-    parameters: Annotated[Json, Field(description="as asked for, without the text of a policy")]
+    parameters: Annotated[Json, Field(description="as asked for; a list leaves out the text of a policy")]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -434,6 +556,6 @@ class Job(Row):
         Json | None,
         Field(
             description="what its result is: bytes, sha256, filename, media_type; of an export also rows, position, "
-            "exact, columns; of verify, differences; of simulate, moved"
+            "exact, columns; of verify, differences and the first findings; of simulate, the summary"
         ),
     ]

@@ -189,7 +189,7 @@ class NoOne:
 
 def following(hub: Hub, **options: Any) -> Following:
     no_one: Any = NoOne()
-    return Following(no_one, hub, no_one, no_one, no_one, no_one, **options)
+    return Following(no_one, hub, no_one, **options)
 
 
 async def frames(

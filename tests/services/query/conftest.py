@@ -1,6 +1,7 @@
 """One running world for all that only read it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from anyio.from_thread import BlockingPortal
@@ -21,5 +22,7 @@ def stand(stack: Backing, portal: BlockingPortal, tmp_path_factory: pytest.TempP
             made.positions.append(answer["position"])
         for position in made.positions:
             made.settle({"position": position})
+        line = {"check": "log", "found": "ok", "what": "nothing is missing", "why": None, "do": None}
+        made.put("doctor_findings", {"_id": "last", "at": datetime.now(UTC), "lines": [line]})
         yield made
     portal.call(_delete_topics, stack.kafka_bootstrap, made.environment["GUANXI_TOPIC_PREFIX"])

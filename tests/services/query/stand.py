@@ -38,6 +38,7 @@ KEYS: Mapping[str, tuple[Sequence[str], str]] = {
     "secret": (["confidential:read"], "all"),
     "ops": (["ops:read"], "all"),
     "sender": (["events:write"], "all"),
+    "hooks of one's own": (["customers:read", "subscriptions:manage"], "own:R-1"),
 }
 """By name, scopes and rows."""
 
@@ -79,6 +80,11 @@ class Stand:
         client: MongoClient[Json] = MongoClient(self.mongo_uri)
         with client:
             client[self.database][name].update_one({"_id": key}, change)
+
+    def put(self, name: str, document: Json) -> None:
+        client: MongoClient[Json] = MongoClient(self.mongo_uri)
+        with client:
+            client[self.database][name].insert_one(document)
 
     def settle(self, answer: Json) -> None:
         """Waits until what was sent shows."""
@@ -122,6 +128,8 @@ def history() -> list[Json]:
         events.append(sent("customer.registered", customer, f"cr-{name}", 90, name=f"客户{name}"))
         amount = f"{(place * 7919) % 400 * 1000 + 1}.50"
         events.append(sent("purchase.recorded", customer, f"p-{name}", 40, purchase_id=f"p-{name}", amount=amount))
+        if place == 1:  # in one request with the first, so that admission refuses it and not the door
+            events.append(sent("purchase.recorded", customer, "p-1-other", 40, purchase_id="p-1", amount="7.00"))
         if place % 4:
             rep = REPS[place % 3]
             events.append(sent("account.assigned", customer, f"as-{name}", 80, account_manager=rep, from_on=on(-80)))
@@ -148,6 +156,9 @@ def history() -> list[Json]:
                 events.append(
                     sent("key_person.assessed", customer, f"k-{name}-{number}", 9, person_id=person, name=f"人{number}")
                 )
+        if place % 9 == 0:
+            events.append(sent("profile.revised", customer, f"pr-{name}", 8, grade="secret"))
+            events.append(sent("access.granted", customer, f"ag-{name}", 8, grant_id=f"ag-{name}", expires_on=on(60)))
         if place % 10 == 0:
             events.append(sent("goal.set", customer, f"g-{name}", 20, due_on=on(60)))
         if place % 12 == 0:
@@ -156,6 +167,10 @@ def history() -> list[Json]:
                     "tier.overridden", customer, f"o-{name}", 30, tier="strategic", expires_on=on(100), reason="大客户"
                 )
             )
+            events += [
+                sent("service.delivered", customer, f"sd-{name}", 7, delivery_id=f"sd-{name}"),
+                group_plan(customer, name),
+            ]
         if place % 12 == 5:
             events.append(
                 sent(
@@ -163,6 +178,15 @@ def history() -> list[Json]:
                 )
             )
     return [*events, *great_customer()]
+
+
+def group_plan(customer: str, name: str) -> Json:
+    """Half a year of one objective and one step."""
+    until = on(150)
+    objective = {"objective_id": "o", "dimension": "key", "metric": "kcr", "target": "2", "due_on": until}
+    step = {"step_id": "s", "objective_id": "o", "what": "拜访", "owner": "R-1", "due_on": on(60)}
+    plan = {"plan_id": f"gp-{name}", "from_on": on(-10), "to_on": until, "objectives": [objective], "steps": [step]}
+    return sent("group_plan.agreed", customer, f"gp-{name}", 10, **plan)
 
 
 def great_customer() -> list[Json]:
@@ -196,6 +220,8 @@ async def standing(stack: Backing, folder: Path) -> AsyncIterator[Stand]:
         "GUANXI_CURSOR_KEYS": b64encode(secrets.token_bytes(32)).decode(),
         "GUANXI_QUERY_UNITS_PER_SECOND": "100000",
         "GUANXI_PARTITIONS": "4",
+        "GUANXI_WEBHOOK_ALLOWED": "127.0.0.0/8",
+        "GUANXI_PERSON_KEY": secrets.token_hex(24),  # without it the door vouches for no steward
     }
     try:
         async with Services(stack, print, settings=environment, logs=folder) as services:

@@ -17,6 +17,7 @@ from services.query.api.changes import Page, Stream, _Going, _Who, chunks
 from services.query.changes import CHANGED, TYPES, Ended, Lost, Tail, chosen, read_change
 from services.query.changes_hub import Follower, Hub, Passed, begin, take
 from services.query.limits import CHUNK_BYTES, MAX_BEHIND, MAX_CATCHING_UP
+from shared import metrics
 from shared.errors import Malformed, Transient
 from shared.fold.telling import MARK_EVERY_RECORDS
 from shared.kafka.scan import Bounds
@@ -356,11 +357,14 @@ class OwnersNow:
 
 class Request:
     headers = {"authorization": "Bearer x"}  # noqa: RUF012 - a stand-in
+    scope: dict[str, Any] = {}  # noqa: RUF012
 
 
 def going(hub: Hub, follower: Follower, rows: rights.Rows = rights.ALL, beat: float = 0.0) -> Any:
     of = following(hub, heartbeat_seconds=beat)
-    of.keys, of.waiting, of.owners, of.now = Keys(), Waits(), OwnersNow(), lambda: datetime.now(UTC)  # type: ignore[assignment]
+    parts: tuple[Any, Any, Any] = (Keys(), None, Waits())
+    of.callers = rights.Callers(*parts, lambda: datetime.now(UTC))
+    of.owners = OwnersNow()  # type: ignore[assignment]
     request: Any = Request()
     return _Going(hub, everything, follower, None, _Who(of, request, KEY, rows))
 
@@ -372,12 +376,14 @@ async def test_a_heartbeat_carries_the_id_alone_and_a_revoked_key_ends_the_strea
         of = one.who.of
         stream = of._frames(one)
         await anext(stream)
+        assert metrics.REGISTRY.get_sample_value("guanxi_change_streams") == 1
         assert await anext(stream) == f"id: {one.follower.token}\n\n".encode()
-        of.keys.found = KEY.model_copy(update={"scopes": (Scope.OPS_READ,)})
+        of.callers.keys.found = KEY.model_copy(update={"scopes": (Scope.OPS_READ,)})
         assert [frame async for frame in stream] == []
+        assert metrics.REGISTRY.get_sample_value("guanxi_change_streams") == 0
         stream = of._frames(one)
         await anext(stream)
-        of.keys.found = Denied("revoked")
+        of.callers.keys.found = Denied("revoked")
         assert [frame async for frame in stream] == []
 
 

@@ -1,8 +1,11 @@
 """The API as a running process: what it answers, to whom, and what it says of what it does not."""
 
+import csv
+import io
 import re
 import signal
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +17,7 @@ from pydantic import TypeAdapter
 
 from local.stack.paths import REPOSITORY
 from local.stack.ports import free_port
+from services.query.api.columns import BOM, cell
 from services.query.api.openapi import openapi
 from services.query.api.problems import CODES
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Resource, Table, fields_of
@@ -178,14 +182,40 @@ def test_an_id_of_any_kind_is_found(customer: str, stand: Stand) -> None:
     assert ids(stand, "customers", customer=customer) == [customer]
 
 
+def test_a_list_is_read_whole_as_csv(stand: Stand) -> None:
+    for one in RESOURCES:
+        asked = NEEDED.get(one.name, {})
+        answer = stand.get(f"{one.path}.csv", "all", **asked)
+        assert answer.status_code == 200, (one.name, answer.text)
+        assert answer.headers["content-type"].startswith("text/csv")
+        lines = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+        rows = every(stand, one.name, **asked)
+        assert lines[0] == list(one.fields)
+        assert [line[0] for line in lines[1:]] == [cell(row[one.fields[0]]) for row in rows], one.name
+    password = b64encode(f"anything:{stand.tokens['all']}".encode()).decode()
+    basic = {"Authorization": f"Basic {password}"}
+    chosen = stand.get("/v1/customers.csv", None, basic, fields="customer,net_365d", account_manager="R-1")
+    assert chosen.status_code == 200
+    assert chosen.text.splitlines()[0].lstrip(BOM) == "customer,net_365d"
+    assert stand.get("/v1/boards/tiers.csv", None, basic).text.startswith(f"{BOM}tier,customers,net_365d,currency")
+    assert is_problem(stand.get("/v1/customers", None, basic), "unauthorized")
+    assert is_problem(stand.get("/v1/customers.csv", "reader"), "scope_missing")
+    assert is_problem(stand.get("/v1/customers.csv", size=10), "unknown_parameter")
+    assert is_problem(stand.get("/v1/customers.csv", tier="great"), "bad_value")
+
+
 # ------------------------------------------------------------------------------------------------------------- rights
+
+
+def needs_all(one: Resource | Table) -> bool:
+    return one.all_rows if isinstance(one, Table) else one.rows_of == "all"
 
 
 def cases() -> Iterator[tuple[str, str, str, Json, str, bool]]:
     """Every key with every route: name of the key, route, path, parameters, scope, whether it needs all rows."""
     for key in KEYS:
         for one in EVERYTHING:
-            yield key, one.name, one.path, NEEDED.get(one.name, {}), one.scope, isinstance(one, Table) and one.all_rows
+            yield key, one.name, one.path, NEEDED.get(one.name, {}), one.scope, needs_all(one)
         for name, (path, scope) in SINGLE.items():
             yield key, name, path, {}, scope, False
 
@@ -197,6 +227,7 @@ OWNED = {
     "ops": None,
     "sender": None,
     "own": {"R-1"},
+    "hooks of one's own": {"R-1"},
     "team": {"R-1", "R-2"},
 }
 
@@ -241,6 +272,8 @@ def test_a_key_reads_all_of_its_own_and_nothing_else(key: str, stand: Stand) -> 
     assert {*ids(stand, "tier-history", key)} == {*wanted}
     assert {one["id"] for one in every(stand, "contact-plan", key, size=3)} <= {*wanted}
     assert {*ids(stand, "key-persons", key)} <= {*wanted}
+    assert {*ids(stand, "profiles", key)} <= {*wanted}
+    assert {*ids(stand, "plans", key)} <= {*wanted}
     theirs = {one["representative"] for one in every(stand, "rep-weeks", key, week=last_week(stand))}
     assert theirs == (reps or set())
 
@@ -385,7 +418,7 @@ def test_what_was_written_is_read(stand: Stand) -> None:
 
 
 def test_a_wait_ends_when_the_slowest_service_has_passed(stand: Stand) -> None:
-    for service in ("tiering", "engagement", "feed"):
+    for service in ("tiering", "engagement", "archives", "planning", "feed"):
         stand.services.signal(service, signal.SIGSTOP)
         try:
             bought = sent("purchase.recorded", f"S-{service}", f"s-{service}", 1, purchase_id=f"s-{service}")
@@ -427,6 +460,26 @@ def test_what_was_refused_or_known_is_told(stand: Stand) -> None:
     assert stand.get("/v1/events/erp/f-9").json()["data"]["status"] == "accepted"
 
 
+def test_what_became_of_an_accepted_record_is_told(stand: Stand) -> None:
+    bought = sent("purchase.recorded", "F-20", "f-20", 9, purchase_id="f-20", amount="900000.00")
+    more = {**bought, "id": "f-20-2", "revision": 2, "data": {**bought["data"], "amount": "900001.00"}}
+    for event in (bought, more):
+        stand.settle(stand.post([event]))
+    fate = stand.get("/v1/events/erp/f-20").json()["data"]
+    check(Fate, fate)
+    assert (fate["status"], fate["customer"], fate["record"], fate["revision"]) == ("accepted", "F-20", ["f-20"], 1)
+    assert fate["revised"]["revision"] == 2
+    assert fate["folded_by"] == ["tiering", "engagement", "archives", "planning", "feed"]
+    assert decode(fate["accepted_at"]).of is Of.LOG
+    history = stand.get("/v1/tier-history", customer="F-20").json()["data"]
+    assert [one["version"] for one in fate["decisions"]] == [1] == [history[0]["version"]]
+    assert history[0]["set_off_by"] == "f-20"
+    latest = stand.get("/v1/events/erp/f-20-2", "sender").json()["data"]
+    assert (latest["status"], latest["revised"], latest["decisions"]) == ("accepted", None, None)
+    assert stand.get("/v1/customers/F-20", after=latest["accepted_at"]).status_code == 200
+    assert is_problem(stand.get("/v1/events/other/f-20"), "not_found")
+
+
 def test_posthog_10527_what_became_of_each_event_of_a_request_is_known(stand: Stand) -> None:
     good = [sent("customer.registered", f"E-{n}", f"e-{n}", 1) for n in range(3)]
     answer = stand.post([*good, sent("customer.registered", "E-4", "e-4", 1, name=7)])
@@ -434,7 +487,10 @@ def test_posthog_10527_what_became_of_each_event_of_a_request_is_known(stand: St
     stand.settle(answer)
     for n in range(3):
         fate = stand.get(f"/v1/events/erp/e-{n}").json()["data"]
-        assert (fate["status"], fate["folded_by"]) == ("accepted", ["tiering", "engagement", "feed"])
+        assert (fate["status"], fate["folded_by"]) == (
+            "accepted",
+            ["tiering", "engagement", "archives", "planning", "feed"],
+        )
 
 
 def test_a_position_that_is_not_reached_is_not_yet(stand: Stand) -> None:
@@ -473,10 +529,21 @@ def test_an_answer_that_is_right_still_is_not_sent_again(stand: Stand) -> None:
     assert stand.get("/v1/customers", headers={"If-None-Match": first.headers["etag"]}, size=2).status_code == 200
 
 
-def test_confidential_answers_are_kept_nowhere(stand: Stand) -> None:
-    answer = stand.get("/v1/key-persons")
+@pytest.mark.parametrize("name", ["key-persons", "profiles", "grants", "plans", "plan-steps", "service-use"])
+def test_confidential_answers_are_kept_nowhere(stand: Stand, name: str) -> None:
+    answer = stand.get(f"/v1/{name}")
+    assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
+    assert is_problem(stand.get(f"/v1/{name}", "reader"), "scope_missing")
+
+
+def test_a_profile_is_shown_without_its_text(stand: Stand) -> None:
+    (row,) = stand.get("/v1/profiles", customer="C-009").json()["data"]
+    (own,) = row["profiles"]
+    assert [one["item"] for one in own["items"] if one["state"] == "filled"] == ["pains"]
+    assert own["grade"] in {"secret", "top_secret"}
+    assert "plans change weekly" not in str(row)
 
 
 # ---------------------------------------------------------------------------------------------------- on and known_at

@@ -269,13 +269,16 @@ def test_streams_end_cleanly_when_the_process_stops(stand: Stand, portal: Any) -
     def wait() -> None:
         headers = {"Authorization": f"Bearer {stand.tokens['all']}", "Prefer": "wait=30"}
         with httpx.Client(trust_env=False, timeout=LOOK_SECONDS) as client:
+            client.get(f"{stand.url()}/v1/status", headers=headers)
+            connected.set()
             ended.append(client.get(f"{stand.url()}/v1/changes", headers=headers).content)
 
-    ready = threading.Event()
+    ready, connected = threading.Event(), threading.Event()
     threads = [threading.Thread(target=read), threading.Thread(target=wait)]
     for thread in threads:
         thread.start()
     assert ready.wait(LOOK_SECONDS)
+    assert connected.wait(LOOK_SECONDS)
     stand.services.signal("query", signal.SIGTERM)
     for thread in threads:
         thread.join(LOOK_SECONDS)

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,23 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 from starlette.applications import Starlette
 
+from services.archives.store import SCHEMA as ARCHIVES
 from services.engagement.store import SCHEMA as ENGAGEMENT
 from services.feed.rules.lines import OPEN
 from services.feed.store import SCHEMA as FEED
+from services.ingest.admission import Fate
 from services.ingest.store import SCHEMA as INGEST
+from services.ingest.store import MongoStore
+from services.planning.store import SCHEMA as PLANNING
 from services.query.api.cursors import Seals
 from services.query.api.paging import Place, ranges
 from services.query.api.parameters import read_list
-from services.query.api.resources import RESOURCES, Order, Resource
+from services.query.api.resources import FOLDED, RESOURCES, Order, Resource
 from services.query.app import api_routes
 from services.query.settings import QuerySettings
 from services.tiering.store import SCHEMA as TIERING
+from shared.events.event import Position
+from shared.events.refusal import Reason, Refused
 from shared.keys import ApiKeys
 from shared.keys.edit import create_key
 from shared.mongo import connect
@@ -41,10 +48,16 @@ from tests.services.query.stand import POLICY
 Json = dict[str, Any]
 pytestmark = pytest.mark.real
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SERVICES = {"tiering": TIERING, "engagement": ENGAGEMENT, "feed": FEED}
-ROWS_IN = {"tiering": ("tiering", "tier_history"), "engagement": ("engagement",), "feed": ("movements",)}
+SERVICES = {"tiering": TIERING, "engagement": ENGAGEMENT, "feed": FEED, "archives": ARCHIVES, "planning": PLANNING}
+ROWS_IN = {
+    "tiering": ("tiering", "tier_history"),
+    "engagement": ("engagement",),
+    "archives": ("archives",),
+    "planning": ("planning",),
+    "feed": ("movements",),
+}
 TIER = ("strategic", "partner", "priority", "general", "potential")
-PAGED = [(resource, order) for resource in RESOURCES if not resource.one_of for order in resource.orders]
+PAGED = [(resource, order) for resource in FOLDED if not resource.one_of for order in resource.orders]
 
 
 class Bench:
@@ -55,7 +68,7 @@ class Bench:
         self.settings = QuerySettings(
             mongo_uri=SecretStr(mongo_uri), mongo_database=self.name, api_keys_file=folder / "keys.yaml"
         )
-        scopes = ["customers:read", "confidential:read"]
+        scopes = ["customers:read", "confidential:read", "ops:read"]
         _, self.token = create_key(folder / "keys.yaml", [], now=datetime.now(UTC), scopes=scopes)
         self.client: MongoClient[Json] = MongoClient(mongo_uri)
         self.raw = self.client[self.name]
@@ -92,6 +105,10 @@ class Bench:
                 self.raw[f"{name}_g{new}"].insert_many(documents)
         kept = [{"generation": old, "until": datetime.now(UTC) + timedelta(days=1)}]
         self.raw["generations"].update_one({"_id": service}, {"$set": {"current": new, "kept": kept}})
+
+    def generation(self, resource: Resource) -> int:
+        current = self.raw["generations"].find_one({"_id": resource.services[0]}) if resource.services else None
+        return int(current["current"]) if current else 1
 
     def base(self, service: str, name: str) -> Any:
         current = self.raw["generations"].find_one({"_id": service}) or {}
@@ -167,6 +184,17 @@ def documents(resource: Resource, number: int, values: Json) -> list[tuple[str, 
             for version in range(1, 1 + values["rows"])
         ]
         return [("tiering", "tiering", row), *(("tiering", "tier_history", one) for one in history)]
+    if resource.services[0] == "archives":
+        grants = [
+            {"source": f"s{n % 2}", "grant_id": f"g{n}", "from_on": "2026-01-01", "expires_on": "2026-02-01"}
+            for n in range(values["rows"])
+        ]
+        row = {"_id": customer, "tier": TIER[order % 5], "due_on": None, "lapsed": order % 2, "profiles": [], **fresh}
+        return [("archives", "archives", row | ({"grants": grants} if grants else {}))]
+    if resource.services[0] == "planning":
+        steps = [{"step_id": f"s{n}", "due_on": "2026-01-01"} for n in range(values["rows"])]
+        row = {"_id": customer, "tier": TIER[order % 5], "planned": {"owed": order % 2 == 0}, "served": {}, **fresh}
+        return [("planning", "planning", row | ({"plans": [{"source": "s", "plan_id": "p", "steps": steps}]}))]
     concerns = {
         "open": values["rows"],
         "list": [{"source": f"s{n % 2}", "concern_id": f"c{n}"} for n in range(values["rows"])],
@@ -196,12 +224,14 @@ def row_id(resource: Resource, row: Json) -> tuple[Any, ...]:
 VALUES = st.fixed_dictionaries(
     {"order": st.integers(0, 11), "net": st.one_of(st.none(), st.integers(-3, 3)), "rows": st.integers(0, 3)}
 )
+EXAMPLES = settings().max_examples // 5
+"""Of each order, as each asks the real servers; HYPOTHESIS_PROFILE=thorough asks for more."""
 STEPS = st.lists(st.sampled_from(["insert", "delete", "move", "nothing"]), max_size=8)
 """What happens between pages; a swap once, after the page of its number."""
 
 
 @pytest.mark.parametrize(("resource", "order"), PAGED, ids=lambda one: getattr(one, "name", ""))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     worlds=st.lists(VALUES, max_size=14) | st.lists(VALUES, min_size=8, max_size=14),
     sizes=st.lists(st.integers(1, 7), min_size=1, max_size=5),
@@ -340,6 +370,55 @@ def test_a_removed_generation_is_told_and_is_no_end(bench: Bench, portal: Blocki
     assert (answer.status_code, answer.json()["code"]) == (410, "cursor_expired")
 
 
+def test_what_was_refused_comes_once_the_latest_first(bench: Bench, portal: BlockingPortal) -> None:
+    """Whatever is refused between two pages, and where several came at one instant."""
+    rejections = next(one for one in RESOURCES if one.name == "rejections")
+
+    async def refuse(numbers: range, minute: int) -> None:
+        database = connect(bench.settings)
+        why = [
+            Refused(Reason.UNKNOWN_CURRENCY, "data.currency", "no such currency"),
+            Refused(Reason.TOO_OLD, "", "old"),
+        ]
+        at = NOW + timedelta(minutes=minute)
+        fates = [Fate("erp", f"r-{n}", f"C-{n % 3}", Position(1, 0, n), at, why[n % 2]) for n in numbers]
+        unnamed = Fate("erp\ud800", None, None, Position(1, 1, numbers[0]), at, why[1])
+        known = Fate("erp", f"d-{numbers[0]}", "C-0", Position(1, 2, numbers[0]), at, None)
+        await MongoStore(database, 1).tell([*fates, unnamed, known])
+        database.client.close()
+
+    async def ask() -> None:
+        await refuse(range(12), 0)
+        async with bench.asking() as client:
+            first = (await client.get("/v1/rejections", params={"size": 5})).json()
+            await refuse(range(12, 20), 1)
+            await refuse(range(1), 2)  # again: the last word stays
+            rest = []
+            cursor = first["page"]["next"]
+            while cursor is not None:
+                page = (await client.get("/v1/rejections", params={"size": 5, "cursor": cursor})).json()
+                rest += page["data"]
+                cursor = page["page"]["next"]
+            found = [one["position"] for one in (*first["data"], *rest)]
+            assert len(found) == len({*found})
+            assert {*found} | {"1/0/0", "1/1/0"} == {*(f"1/0/{n}" for n in range(12)), "1/1/0"}
+            again = await client.get("/v1/rejections", headers={"If-None-Match": "*"})
+            assert (again.status_code, again.headers["cache-control"]) == (200, "no-store")
+            assert again.json()["freshness"]["behind"] == 0
+
+    portal.call(ask)
+    found = portal.call(lambda: pages_of(bench, rejections, size=4))
+    assert [one["at"] for one in found] == sorted((one["at"] for one in found), reverse=True)
+    assert [one["event"] for one in found].count(None) == 2
+    assert {one["source"] for one in found} == {"erp", "erp\\ud800"}
+    for asked, expected in (
+        ({"code": "unknown_currency", "field": "data.currency"}, {n for n in range(20) if n % 2 == 0}),
+        ({"subject": "C-1", "source": "erp"}, {n for n in range(20) if n % 3 == 1}),
+    ):
+        rows = portal.call(partial(pages_of, bench, rejections, size=3, **asked))
+        assert {int(one["event"].removeprefix("r-")) for one in rows} == expected
+
+
 def conditions() -> list[Any]:
     """Each order with each of its filters alone, with what must stand beside it, and from a place on."""
     values = {
@@ -369,11 +448,11 @@ def test_no_query_reads_a_whole_collection(bench: Bench, resource: Resource, ord
     read = read_list(resource, {"sort": [order.name], **{name: [value] for name, value in asked.items()}})
     place = Place(
         tuple(
-            0 if name in {"net_order", "tier_order", "cadence_days", "version", "offset"} else "C"
+            0 if name in {"net_order", "tier_order", "cadence_days", "version", "offset", "at_ms"} else "C"
             for name in order.sort
         )
     )
-    current = bench.raw["generations"].find_one({"_id": resource.services[0]}) or {}
+    generation = bench.generation(resource)
     for range_ in (*ranges(order.sort, None), *ranges(order.sort, place)):
         match = [one for one in (*read.keys, range_) if one]
         found: list[Json] = [{"$match": {"$and": match}}] if match else []
@@ -383,7 +462,7 @@ def test_no_query_reads_a_whole_collection(bench: Bench, resource: Resource, ord
         for view, pipeline in queries:
             explained = bench.raw.command(
                 {
-                    "explain": {"aggregate": f"{view}.g{current['current']}", "pipeline": pipeline, "cursor": {}},
+                    "explain": {"aggregate": f"{view}.g{generation}", "pipeline": pipeline, "cursor": {}},
                     "verbosity": "executionStats",
                 }
             )
@@ -394,9 +473,8 @@ def test_no_page_sorts_what_an_index_has_in_order(bench: Bench) -> None:
     fill(bench, 1)
     for resource in RESOURCES:
         for order in resource.orders:
-            current = bench.raw["generations"].find_one({"_id": resource.services[0]}) or {}
             pipeline: list[Json] = [{"$match": order.needed}] if order.needed else []
-            view = f"{order.keys}.g{current['current']}"
+            view = f"{order.keys}.g{bench.generation(resource)}"
             aggregate = {"aggregate": view, "pipeline": [*pipeline, {"$limit": 51}], "cursor": {}}
             plan = bench.raw.command({"explain": aggregate, "verbosity": "queryPlanner"})
             assert "SORT" not in set(stages(plan)), (order.keys, plan)

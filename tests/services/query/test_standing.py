@@ -8,6 +8,7 @@ import pytest
 from services.query.limits import MAX_WAITERS
 from services.query.standing import Admitted, Reached, Standing, Wait, beyond
 from services.query.waiting import TooManyWaiting, Waiting
+from shared import metrics
 from shared.errors import Transient
 from shared.positions import Mark, Of
 
@@ -25,6 +26,8 @@ def stands(
         {
             "tiering": {3: Reached(tiering, decided)},
             "engagement": {3: Reached(engagement, also)},
+            "archives": {3: Reached(max(tiering, engagement))},
+            "planning": {3: Reached(max(tiering, engagement))},
             "feed": {3: Reached(max(tiering, engagement) if feed is None else feed)},
         },
         fresh={"tiering": NOW, "engagement": NOW - timedelta(seconds=1)},
@@ -107,6 +110,7 @@ async def test_more_than_may_do_not_wait() -> None:
     held = [asyncio.create_task(waiting.passed(Wait(INBOX), 30)) for _ in range(MAX_WAITERS)]
     while len(waiting._waiters) < MAX_WAITERS:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0)
+    assert value("guanxi_waiting_requests") == MAX_WAITERS
     with pytest.raises(TooManyWaiting):
         await waiting.passed(Wait(INBOX), 30)
     assert await waiting.passed(Wait(INBOX), 0) is None  # who does not wait is answered
@@ -114,6 +118,13 @@ async def test_more_than_may_do_not_wait() -> None:
         one.cancel()
     await asyncio.gather(*held, return_exceptions=True)
     assert not waiting._waiters
+    assert value("guanxi_waiting_requests") == 0
+
+
+def value(name: str) -> float:
+    found = metrics.REGISTRY.get_sample_value(name)
+    assert found is not None
+    return found
 
 
 async def test_who_waits_is_told_when_mongodb_goes() -> None:
