@@ -1,0 +1,134 @@
+"""Words, numbers and days in the reader's language (babel). A text without a translation stands in English."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from gettext import NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime, format_time
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
+from babel.support import Translations
+
+_CODE = re.compile(r"[a-z][a-z_.]*")
+LANGUAGES = ("en", "zh")
+_LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A language."""
+
+    language: str
+    translations: NullTranslations
+    zone: ZoneInfo
+
+    def globals(self) -> Mapping[str, Any]:
+        """For templates."""
+        return {}
+
+    def filters(self) -> Mapping[str, Callable[..., str]]:
+        """For templates: `{{ row.due_on|day }}`."""
+        return {
+            "day": self.day,
+            "moment": self.moment,
+            "clock": self.clock,
+            "number": self.number,
+            "money": self.money,
+            "percent": self.percent,
+            "word": self.word,
+        }
+
+    def day(self, value: Any) -> str:
+        """A day, short; of an instant the business day."""
+        found = _date(value, self.zone)
+        return "–" if found is None else format_date(found, "medium", _LOCALES[self.language])
+
+    def moment(self, value: Any) -> str:
+        """An instant, in the business time zone."""
+        if value is None:
+            return "–"
+        at = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return format_datetime(at, "medium", self.zone, _LOCALES[self.language])
+
+    def clock(self, value: Any) -> str:
+        """An instant of today, without its day."""
+        if value is None:
+            return "–"
+        at = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return format_time(at, "medium", self.zone, _LOCALES[self.language])
+
+    def number(self, value: Any, places: int = 0) -> str:
+        """A number."""
+        if value is None:
+            return "–"
+        pattern = "#,##0" + ("." + "0" * places if places else "")
+        return format_decimal(round(Decimal(str(value)), places), pattern, _LOCALES[self.language])
+
+    def money(self, value: Any) -> str:
+        """An amount, in short: 万 and 亿 in Chinese."""
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            return "–"
+        if abs(amount) < 10_000:
+            return format_decimal(amount, "#,##0", _LOCALES[self.language])
+        return format_compact_decimal(amount, locale=_LOCALES[self.language], fraction_digits=1)
+
+    def percent(self, value: Any) -> str:
+        """A share."""
+        return "–" if value is None else format_percent(value, locale=_LOCALES[self.language])
+
+    def word(self, value: Any) -> str:
+        """A code of the system, such as due_soon, in words."""
+        if value is None:
+            return "–"
+        text = str(value)
+        if _CODE.fullmatch(text) is None:
+            return text  # an amount, a day, somebody's text
+        return self.translations.gettext(text.replace("_", " ").replace(".", " "))
+
+
+def _date(value: Any, zone: ZoneInfo) -> date | None:
+    if not isinstance(value, str):
+        return None if value is None else date.fromisoformat(str(value))
+    if "T" in value:
+        return datetime.fromisoformat(value).astimezone(zone).date()
+    return date.fromisoformat(value) if value else None
+
+
+def words(language: str, zone: ZoneInfo) -> Words:
+    """A language's."""
+    return Words(language, _translations(language), zone)
+
+
+@cache
+def _translations(language: str) -> NullTranslations:
+    """The catalogue beside this file; English needs none, as it is what the others translate."""
+    path = Path(__file__).with_name(f"{language}.po")
+    if not path.exists():
+        return NullTranslations()
+    compiled = BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def language_of(accept: str, chosen: str | None) -> str:
+    """The one chosen, else the first of Accept-Language that we have."""
+    if chosen in LANGUAGES:
+        return str(chosen)
+    for part in accept.lower().split(",")[:20]:
+        name = part.partition(";")[0].strip().partition("-")[0]
+        if name in LANGUAGES:
+            return name
+    return LANGUAGES[0]

@@ -1,0 +1,195 @@
+"""One walk on the real stack, in a real browser: sign in by the link, find a customer, ask why, log a visit, see it."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from anyio.from_thread import BlockingPortal
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.services.query.stand import Stand
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+CHROMIUM = "/usr/bin/chromium"
+PICTURES = os.environ.get("GUANXI_PICTURES")
+"""A folder for screenshots, to be looked at."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+def link(stand: Stand, portal: BlockingPortal, *words: str) -> str:
+    """What `guanxi console` prints."""
+
+    async def printed() -> Path:
+        return await stand.services.command("console", *words, timeout_s=60)
+
+    # The log is written on to; the last line is this call's.
+    path = portal.call(printed).read_text(encoding="utf-8").split()[-1]
+    return stand.url() + path[path.index("/console/") :]
+
+
+@contextmanager
+def watched(browser: Browser, **options: object) -> Iterator[BrowserContext]:
+    """A browser of somebody's own, in which nothing may be said on the console, nor a policy broken, nor another host
+    asked.
+    """
+    context = browser.new_context(locale="en-GB", **options)  # type: ignore[arg-type]
+    said: list[str] = []
+    context.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
+    context.on("weberror", lambda error: said.append(str(error.error)))
+    hosts: set[str] = set()
+    context.on("request", lambda request: hosts.add(httpx.URL(request.url).host))
+    yield context
+    context.close()
+    # Chromium itself names answers that are refusals.
+    assert [one for one in said if "Failed to load resource" not in one] == []
+    assert hosts <= {"127.0.0.1"}
+
+
+def picture(page: Page, name: str) -> None:
+    """Each picture is of a page on which nothing has failed, and that is not wider than the screen."""
+    expect(page.locator("[data-state=failed]")).to_have_count(0)
+    if PICTURES:
+        page.screenshot(path=f"{PICTURES}/{name}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), name
+
+
+def signed_in(context: BrowserContext, url: str) -> Page:
+    page = context.new_page()
+    page.goto(url)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Today")
+    return page
+
+
+def test_from_the_link_to_a_visit_that_shows(stand: Stand, portal: BlockingPortal, browser: Browser) -> None:
+    url = link(stand, portal, "--as", "li.wei", "--representative", "R-2")
+    with watched(browser) as context, watched(browser, viewport={"width": 390, "height": 844}) as other:
+        page = signed_in(context, url)
+        expect(page.locator("[data-tile=plan] .card").first).to_be_visible()
+        picture(page, "today")
+        page.keyboard.press("/")
+        page.keyboard.type("C-007")
+        page.keyboard.press("Enter")
+        page.get_by_role("main").get_by_role("link", name="C-007").click()
+        expect(page.locator("[data-tile=class]")).to_have_attribute("data-state", "fresh")
+        picture(page, "customer")
+        page.get_by_role("link", name="Why: score").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Why: score")
+        expect(page.locator("[data-tile=events]")).to_contain_text("purchase recorded")
+        picture(page, "why")
+        page.go_back()
+
+        # Somebody else looks at the same customer meanwhile.
+        second = signed_in(other, link(stand, portal, "--as", "boss"))
+        second.goto(f"{stand.url()}/console/customers/C-007")
+        expect(second.locator("body")).to_have_attribute("data-streaming", "yes")
+        picture(second, "customer-phone")
+
+        page.get_by_role("link", name="Log a visit").click()
+        page.get_by_label("What was agreed").fill("三月再谈 <script>alert(1)</script>")
+        page.get_by_label("Who was there", exact=True).fill("王芳")
+        picture(page, "visit")
+        page.get_by_role("button", name="Save the visit").click()
+        expect(page.get_by_role("status")).to_have_text("The visit is saved.")
+        for one in (page, second):
+            expect(one.locator("[data-tile=contact]")).to_contain_text("三月再谈 <script>alert(1)</script>")
+            expect(one.locator("[data-tile=timeline] .line").first).to_contain_text("li.wei")
+        picture(page, "saved")
+
+        # And takes it back: it stays, struck through.
+        page.get_by_role("link", name="Undo").first.click()
+        page.get_by_label("Reason").fill("wrong customer")
+        page.get_by_role("button", name="Undo it").click()
+        expect(page.locator("[data-tile=timeline] .line.voided")).to_have_count(1)
+        expect(second.locator("[data-tile=timeline] .line.voided")).to_have_count(1)
+        for screen in ("week", "customers", "approvals", "concerns", "health", "refused", "subscriptions"):
+            second.goto(f"{stand.url()}/console/{screen}")
+            expect(second.get_by_role("heading", level=1)).to_be_visible()
+            picture(second, screen)
+            page.goto(f"{stand.url()}/console/{screen}")
+            picture(page, f"{screen}-wide")
+    log = (stand.folder / "ingest.log").read_text(encoding="utf-8")
+    assert not re.search(r"Traceback", log)
+
+
+def test_an_operator_makes_a_subscription_looks_at_it_and_ends_it(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    words = ("--as", "op", "--role", "operator")
+    with watched(browser) as context:
+        page = signed_in(context, link(stand, portal, *words))
+        page.goto(f"{stand.url()}/console/subscriptions")
+        page.get_by_label("Address").fill("https://receiver.invalid/hook")
+        page.get_by_role("button", name="Subscribe", exact=True).click()
+        expect(page.locator("#made")).to_contain_text("whsec_")
+        page.locator("#made").get_by_role("link").click()
+        expect(page.locator("[data-tile=health]")).to_contain_text("the operator")
+        expect(page.get_by_text("whsec_")).to_have_count(0)
+        picture(page, "subscription")
+        page.get_by_text("End it", exact=True).click()
+        page.get_by_role("button", name="Delete it").click()
+        expect(page.get_by_role("status")).to_have_text("The subscription is deleted.")
+    assert stand.documents("subscriptions", {"sink": "https://receiver.invalid/hook"}) == []
+
+
+def test_a_form_with_everything_wrong_names_each_field_and_a_session_that_ended_loses_nothing(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    with watched(browser) as context:
+        page = signed_in(context, link(stand, portal, "--as", "chen"))
+        page.goto(f"{stand.url()}/console/customers/C-008/override")
+        page.get_by_label("Until").fill("")
+        page.get_by_label("Reason").fill("because")
+        page.get_by_role("button", name="Set the tier").click()
+        for name in ("Tier", "Asked for by", "Until"):
+            expect(page.get_by_label(name)).to_have_attribute("aria-invalid", "true")
+        expect(page.get_by_label("Reason")).to_have_value("because")
+        picture(page, "wrong")
+        portal.call(lambda: _command(stand, "console", "revoke", "chen"))
+        page.get_by_label("Reason").fill("because of the contract")
+        page.get_by_role("button", name="Set the tier").click()
+        expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
+        expect(page.get_by_label("Reason")).to_have_value("because of the contract")
+        picture(page, "ended")
+
+
+def test_a_link_is_good_once_and_an_account_manager_sees_the_own_customers(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    words = ("--as", "R-1", "--role", "account_manager", "--rows", "R-1")
+    url = link(stand, portal, *words)
+    with watched(browser, viewport={"width": 390, "height": 844}) as context, watched(browser) as thief:
+        page = signed_in(context, url)
+        expect(page.locator("[data-tile=plan] .card").first).to_be_visible()
+        picture(page, "today-phone")
+        page.goto(f"{stand.url()}/console/customers")
+        rows = page.locator("[data-tile=list] tbody tr")
+        own = stand.documents("customers", {"account_manager": "R-1"})
+        expect(rows).to_have_count(len(own))
+        theirs = next(one["_id"] for one in stand.documents("customers", {"account_manager": "R-2"}))
+        page.goto(f"{stand.url()}/console/customers/{theirs}")
+        expect(page.get_by_role("heading", level=1)).to_have_text("404")
+        page.goto(f"{stand.url()}/console/language/zh?next=/console/customers/{own[0]['_id']}")
+        expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+        picture(page, "customer-zh")
+        late = thief.new_page()
+        late.goto(url)
+        late.get_by_role("main").get_by_role("button", name="Sign in").click()
+        expect(late.get_by_role("alert")).to_contain_text("has been used")
+        late.goto(f"{stand.url()}/console/today")
+        expect(late.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+async def _command(stand: Stand, *words: str) -> None:
+    await stand.services.command(*words, timeout_s=60)
