@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from guanxi.console import fail
 from guanxi.current import use_current
-from operations.rebuild.fast import fast_process
+from operations.fast import fast_process
 from shared.errors import GuanxiError
 from shared.mongo import Database, connect
 from shared.settings import Settings

@@ -5,12 +5,9 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
-from guanxi.reading.connection import as_json, read
+from guanxi.reading.connection import KeyFile, Url, as_json, ask
 from guanxi.reading.csvs import as_csv, field_rows
 from guanxi.reading.customer import relationship
-from services.engagement.questions import Document, EngagementQuestions
-from services.tiering.questions import TierQuestions
-from shared.mongo import Database
 
 
 def register(app: typer.Typer) -> None:
@@ -22,9 +19,11 @@ def register(app: typer.Typer) -> None:
         *,
         as_machine: Annotated[bool, typer.Option("--json", help="The views' documents as JSON.")] = False,
         as_table: Annotated[bool, typer.Option("--csv", help="CSV, one line per field.")] = False,
+        url: Url = None,
+        key_file: KeyFile = None,
     ) -> None:
         """Show one customer's relationship: contact, decision makers, satisfaction, concerns, goals."""
-        row, history, engagement, goals = read(lambda database, _: _find(database, name))
+        row, history, engagement, goals = ask(lambda answers: answers.customer(name), url, key_file)
         if row is None and engagement is None:
             fail(f"no event names the customer {name!r}; 'guanxi explain' suggests similar ids")
         documents = {"customer": row, "engagement": engagement, "goals": goals, "tier_history": history}
@@ -37,11 +36,3 @@ def register(app: typer.Typer) -> None:
             fail(f"engagement has no events of {name} yet, only tiering does; see 'guanxi explain {name}'")
         else:
             say(relationship(engagement, goals))
-
-
-async def _find(
-    database: Database, name: str
-) -> tuple[Document | None, list[Document], Document | None, list[Document]]:
-    engagement = EngagementQuestions(database)
-    row, history = await TierQuestions(database).customer(name)
-    return row, history, await engagement.customer(name), await engagement.goals(name)

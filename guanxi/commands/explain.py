@@ -1,21 +1,18 @@
 """Explain a customer's tier: why, since when, what would change it; and when it is next due for contact."""
 
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from guanxi.console import fail, say
-from guanxi.reading.connection import as_json, read
+from guanxi.reading.answers import Answers, OfCustomer
+from guanxi.reading.connection import KeyFile, Url, as_json, ask
 from guanxi.reading.explain import explain as explained
 from guanxi.reading.explain import explain_on
-from services.engagement.questions import EngagementQuestions
-from services.tiering.policy import Policy
-from services.tiering.questions import Document, TierQuestions, as_of_day, changes_now, policies_by_version
-from shared.errors import Transient
-from shared.mongo import Database
+from services.tiering.questions import Document
 from shared.settings import Settings
 
 UNKNOWN_CODE = 1
@@ -23,13 +20,10 @@ UNKNOWN_CODE = 1
 
 @dataclass(frozen=True)
 class _Found:
-    row: Document | None
-    history: list[Document]
-    engagement: Document | None
-    today: str
-    names: dict[str, str] = field(default_factory=dict)
+    of: OfCustomer
+    names: Mapping[str, str] = field(default_factory=dict)
     changes: Document | None = None
-    policies: dict[tuple[str, int], Policy] = field(default_factory=dict)
+    held: Document = field(default_factory=dict)
     near: list[tuple[str, str | None]] = field(default_factory=list)
 
 
@@ -44,50 +38,43 @@ def register(app: typer.Typer) -> None:
             datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Explain this day instead of today.")
         ] = None,
         as_machine: Annotated[bool, typer.Option("--json", help="The views' documents as JSON.")] = False,
+        url: Url = None,
+        key_file: KeyFile = None,
     ) -> None:
         """Explain a customer's tier: why, since when, what would change it; and when it is next due for contact."""
         day = None if on is None else on.date().isoformat()
-        found = read(lambda database, settings: _find(database, settings, customer))
-        if found.row is None and found.engagement is None:
-            fail(_unknown(customer, found.near), UNKNOWN_CODE)
-        if day is not None and day > found.today:
+        if url is None and day is not None and day > datetime.now(Settings().zone).date().isoformat():
             fail(f"{day} is in the future; without --on, explain shows today and when time alone changes the tier", 2)
+        found = ask(lambda answers: _find(answers, customer, day), url, key_file)
+        row, history, engagement, _ = found.of
+        if row is None and engagement is None:
+            fail(_unknown(customer, found.near), UNKNOWN_CODE)
         if as_machine:
             say(as_json(_documents(found, customer, day)))
-        elif found.row is None:
+        elif row is None:
             fail(f"tiering has no events of {customer} yet, only engagement does; see 'guanxi status'", UNKNOWN_CODE)
         elif day is not None:
-            say(explain_on(found.row, as_of_day(found.history, day, found.policies)))
+            say(explain_on(row, found.held))
         else:
-            say(explained(found.row, found.history, found.engagement, found.names, found.changes))
+            say(explained(row, history, engagement, found.names, found.changes))
 
 
-async def _find(database: Database, settings: Settings, customer: str) -> _Found:
-    questions = EngagementQuestions(database)
-    row, history = await TierQuestions(database).customer(customer)
-    engagement = await questions.customer(customer)
-    today = datetime.now(settings.zone).date().isoformat()
-    if row is None and engagement is None:
-        return _Found(None, [], None, today, near=await questions.near(customer))
-    names = await questions.names_of_representatives()
-    found = _Found(row, history, engagement, today, names)
-    with suppress(Transient):  # a reader of the views alone still gets what they say
-        changes, policies = await changes_now(database, settings, customer), await policies_by_version(database)
-        return replace(found, changes=changes, policies=policies)
-    return found
+async def _find(answers: Answers, customer: str, day: str | None) -> _Found:
+    of = await answers.customer(customer)
+    if of.row is None and of.engagement is None:
+        return _Found(of, near=await answers.near(customer))
+    if day is not None:
+        return _Found(of, held=await answers.held(of, customer, day))
+    return _Found(of, await answers.names(), await answers.changes_now(customer))
 
 
 def _documents(found: _Found, customer: str, on: str | None) -> dict[str, Any]:
     """The views' documents, and the answers beyond them."""
+    row, history, engagement, _ = found.of
     if on is None:
-        return {
-            "customer": found.row,
-            "would_change": found.changes,
-            "engagement": found.engagement,
-            "tier_history": found.history,
-        }
-    history = [entry for entry in found.history if entry["effective_on"] <= on]
-    return {"customer": customer, **as_of_day(history, on, found.policies), "tier_history": history}
+        return {"customer": row, "would_change": found.changes, "engagement": engagement, "tier_history": history}
+    past = [entry for entry in history if entry["effective_on"] <= on]
+    return {**found.held, "customer": customer, "tier_history": past}
 
 
 def _unknown(customer: str, near: list[tuple[str, str | None]]) -> str:

@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 from guanxi.console import fail, say
 from guanxi.current import settings_here
 from guanxi.running import Interrupted, run
+from operations.fast import fast_process
 from services.ingest.doors.files.guess import guess_file
 from services.ingest.doors.files.plan import PLAN_SUFFIXES, Input, Plan, inputs_of, read_plan, steps_of
 from services.ingest.doors.files.refused_file import default_name
@@ -118,7 +119,8 @@ def register(app: typer.Typer) -> None:
                 shift_to=shift_to.date() if shift_to else None,
             )
             refused_file = refused or Path(default_name(plan.inputs[0].path))
-            tally = run(import_files(Console(), plan, settings, refused_file, dry_run=dry_run, as_late=as_late))
+            with fast_process():
+                tally = run(import_files(Console(), plan, settings, refused_file, dry_run=dry_run, as_late=as_late))
         except GuanxiError as error:
             fail(str(error))
         except Interrupted:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from guanxi.console import fail, say
+from guanxi.current import use_current
 from services.ingest.settings import IngestSettings
 from shared.errors import Malformed
 from shared.keys import EVERYTHING, ApiKey, Scope, read_keys
@@ -19,12 +20,19 @@ from shared.keys.edit import create_key, revoke_key
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 File = Annotated[
-    Path | None, typer.Option("--file", help="The key file [default: GUANXI_API_KEYS_FILE, else api-keys.yaml].")
+    Path | None,
+    typer.Option(
+        "--file",
+        help="The key file [default: that of the running stack, else GUANXI_API_KEYS_FILE, else api-keys.yaml].",
+    ),
 ]
 
 
 def _path(file: Path | None) -> Path:
-    return file or IngestSettings().api_keys_file
+    if file is None:
+        use_current()
+        return IngestSettings().api_keys_file
+    return file
 
 
 @app.command()

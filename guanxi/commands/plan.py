@@ -1,21 +1,17 @@
-"""Show whom to contact next, by tier, then by due day."""
+"""One customer's group plans, their steps and the services that it used; without a customer, the same as 'today'."""
 
-import sys
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from guanxi.console import say
+from guanxi.commands import today
+from guanxi.commands.today import ROWS, AsMachine, AsTable, Lapsed, Rows, Unowned, Unrated
+from guanxi.console import fail, say
+from guanxi.reading.answers import Wanted
 from guanxi.reading.connection import as_json, read
-from guanxi.reading.console import make_console
-from guanxi.reading.csvs import PLAN, as_csv, plan_rows
-from guanxi.reading.representatives import must_be_known
-from guanxi.reading.tables import plan as plan_table
-from services.engagement.questions import EngagementQuestions
-from shared.settings import Settings
-
-ROWS = 25
+from guanxi.reading.group_plan import group_plans
+from services.planning.questions import Document, PlanningQuestions
+from shared.mongo import Database
 
 
 def register(app: typer.Typer) -> None:
@@ -23,33 +19,32 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def plan(
-        owner: Annotated[
-            str | None, typer.Argument(metavar="[REP]", help="Only customers of this account or product manager.")
-        ] = None,
+        customer: Annotated[str | None, typer.Argument(metavar="[CUSTOMER]", help="The customer's id.")] = None,
         *,
-        rows: Annotated[int, typer.Option(min=1, max=100_000, help="Number of customers.")] = ROWS,
-        lapsed: Annotated[bool, typer.Option("--lapsed", help="Only overdue customers.")] = False,
-        unowned: Annotated[bool, typer.Option("--unowned", help="Only customers without an owner.")] = False,
-        unrated: Annotated[
-            bool, typer.Option("--unrated", help="Only customers without a rating in the last 365 days.")
-        ] = False,
-        as_machine: Annotated[bool, typer.Option("--json", help="The view's documents as JSON.")] = False,
-        as_table: Annotated[bool, typer.Option("--csv", help="CSV, one line per customer.")] = False,
+        rows: Rows = ROWS,
+        lapsed: Lapsed = False,
+        unowned: Unowned = False,
+        unrated: Unrated = False,
+        as_machine: AsMachine = False,
+        as_table: AsTable = False,
     ) -> None:
-        """Show whom to contact next, by tier, then by due day."""
-        status = "lapsed" if lapsed else None
-        found = read(
-            lambda database, _: EngagementQuestions(database).plan(
-                rows, status=status, owner=owner, unowned=unowned, unrated=unrated
-            )
-        )
-        if as_machine:
-            say(as_json(found))
-        elif as_table:
-            say(as_csv(PLAN, plan_rows(found)))
-        elif not found:
-            if owner:
-                read(lambda database, _: must_be_known(EngagementQuestions(database), owner))
-            say("nobody: no contact is owed" + (" that is overdue" if lapsed else ""))
-        else:
-            make_console(sys.stdout).print(plan_table(found, datetime.now(Settings().zone).date()))
+        """Show one customer's group plans: owed, on track, gaps; and the services that it used. Shows no text.
+
+        Without a customer it is the same as 'guanxi today', whose options these are; of them a customer takes --json.
+        """
+        if customer is None:
+            wanted = Wanted(rows, "lapsed" if lapsed else None, None, unowned, unrated)
+            today.show(wanted, as_machine=as_machine, as_table=as_table)
+            return
+        if lapsed or unowned or unrated or as_table:
+            fail("a customer takes --json only; 'guanxi today' lists whom to contact", 2)
+        row, steps, use = read(lambda database, _: _find(database, customer))
+        if row is None and use is None:
+            fail(f"no plan is owed by {customer!r} and no service was used; 'guanxi explain {customer}' says its tier")
+        found = {"plans": row, "steps": steps, "service_use": use}
+        say(as_json(found) if as_machine else group_plans(row, steps, use))
+
+
+async def _find(database: Database, customer: str) -> tuple[Document | None, list[Document], Document | None]:
+    questions = PlanningQuestions(database)
+    return await questions.plans(customer), await questions.steps(customer), await questions.service_use(customer)

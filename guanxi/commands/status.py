@@ -66,7 +66,7 @@ async def _look(
     await asyncio.sleep(after)
     urls = running if running is not None else {}
     if not urls and not given:
-        urls = await addresses(os.environ, settings.http_port, resolve)
+        urls = await addresses(os.environ, settings.metrics_port or settings.http_port, resolve)
     database = connect(settings)
     try:
         return await find_status(settings, database, urls | given, datetime.now(UTC))

@@ -1,16 +1,21 @@
 """Start Kafka, MongoDB and the services on this machine, until Ctrl-C."""
 
+import json
 import os
+import secrets
 import textwrap
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from guanxi.console import fail, say
 from guanxi.current import announced
 from guanxi.running import Interrupted, run
+from guanxi.signing_in import EVERYTHING, sign_in_link
 from local.stack.backing import Backing, backing
 from local.stack.errors import StackError
 from local.stack.paths import REPOSITORY
@@ -19,6 +24,7 @@ from local.stack.supervise import keep_running
 from services import API
 from shared.keys import Scope
 from shared.keys.edit import create_key
+from shared.settings import Settings
 
 app = typer.Typer(add_completion=False)
 
@@ -63,7 +69,7 @@ async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, 
             raise await keep_running(servers.parts(), say)
         keys_file = servers.folder / "keys.yaml"  # made at the end of the first start that succeeds
         first_start = not keys_file.exists()
-        settings = {"GUANXI_API_KEYS_FILE": str(keys_file)}
+        settings = {"GUANXI_API_KEYS_FILE": str(keys_file), **_secrets(servers.folder)}
         if policy is not None:
             settings["GUANXI_POLICY"] = str(policy.resolve())
         elif first_start:
@@ -71,7 +77,8 @@ async def _up(data: Path | None, policy: Path | None, port: int, *, keep: bool, 
         async with Services(servers, say, settings=settings, door_port=port) as services:
             now = datetime.now(UTC)
             token = create_key(keys_file, ["*"], now=now, scopes=list(Scope))[1] if first_start else None
-            say(_endpoints(servers) + "\n" + _first_steps(services.url(), services.url(API), token))
+            link = await sign_in_link(Settings(**_connection(servers)), services.url(API), EVERYTHING)
+            say(_endpoints(servers) + "\n" + _first_steps(services.url(), services.url(API), token, link))
             urls = {name: services.url(name) for name in services.names}
             with announced(servers.folder, services.environment, urls):
                 raise await keep_running([*servers.parts(), *services.parts()], say)
@@ -84,12 +91,31 @@ def _endpoints(servers: Backing) -> str:
         logs     {servers.logs}""")
 
 
-def _first_steps(door: str, api: str, token: str | None) -> str:
+def _connection(servers: Backing) -> dict[str, Any]:
+    return {"kafka_bootstrap": servers.kafka_bootstrap, "mongo_uri": SecretStr(servers.mongo_uri)}
+
+
+def _secrets(folder: Path) -> dict[str, str]:
+    """What the services of this folder sign and seal by: kept with its data, so that a restart signs nobody out."""
+    file = folder / "secrets.json"
+    if not file.exists():
+        file.touch(mode=0o600)
+        made = {
+            "GUANXI_CONSOLE_KEY": secrets.token_hex(24),
+            "GUANXI_CURSOR_KEYS": b64encode(secrets.token_bytes(32)).decode(),
+        }
+        file.write_text(json.dumps(made), encoding="utf-8")
+    return dict(json.loads(file.read_text(encoding="utf-8")))
+
+
+def _first_steps(door: str, api: str, token: str | None, link: str) -> str:
     key = token or "<the key printed at the first start; `guanxi keys create` creates another>"
     return textwrap.dedent(f"""\
         door     {door}/v1/events
         API      {api}/v1/customers
         API key  {key}
+        console  {link}
+                 (good once, for ten minutes; 'guanxi console' makes another)
 
         Send a first event:
 

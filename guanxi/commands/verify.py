@@ -1,7 +1,6 @@
 """Fold and decide again over the log, read-only, and report where states, views or decisions differ."""
 
 import asyncio
-import gc
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 from guanxi.console import fail, say
 from guanxi.current import use_current
 from guanxi.reading.connection import as_json
+from operations.fast import fast_process
 from operations.verify.findings import Report, chosen_checks
 from operations.verify.meter import Meter, standard_error
 from operations.verify.run import Run
@@ -17,7 +17,6 @@ from operations.verify.sample import Sample, parse_sample
 from operations.verify.telling import as_machines_read, in_lines
 from shared.errors import GuanxiError, Malformed, Stop
 from shared.mongo import connect
-from shared.process import GC_THRESHOLDS
 from shared.settings import Settings
 
 COULD_NOT_CHECK = 2
@@ -59,9 +58,9 @@ def register(app: typer.Typer) -> None:
         except (Malformed, Stop) as error:
             fail(str(error), COULD_NOT_CHECK)
         meter = Meter() if quiet else standard_error()
-        gc.set_threshold(*GC_THRESHOLDS)
         try:
-            report = asyncio.run(run_checks(Settings(), checks, chosen, meter))
+            with fast_process():
+                report = asyncio.run(run_checks(Settings(), checks, chosen, meter))
         except GuanxiError as error:
             fail(f"could not check: {error}", COULD_NOT_CHECK)
         say(as_json(as_machines_read(report, meter)) if as_machine else "\n".join(in_lines(report, meter, show)))

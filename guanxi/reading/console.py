@@ -3,9 +3,11 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich.console import Console
+
+from guanxi.console import Shown
 
 WIDTH = 100
 _TERMINAL_EVERY_SECONDS = 0.1
@@ -15,6 +17,7 @@ _CLEAR_LINE = "\r\x1b[2K"
 
 def make_console(out: TextIO) -> Console:
     """A console for tables: at most 100 columns, exactly 100 without a terminal; no colours."""
+    out = cast("TextIO", Shown(out))
     console = Console(file=out, highlight=False, no_color=True, emoji=False, markup=False)
     terminal_width = console.width if console.is_terminal else WIDTH
     return Console(

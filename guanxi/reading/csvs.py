@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from shared.spreadsheet import safe_cell
+
 Document = dict[str, Any]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Characters that start a formula in spreadsheets; a text that starts with one gets an apostrophe in front."""
 
 PLAN = (
     "customer", "name", "tier", "status", "due_on", "last_on", "cadence_days", "adherence", "reasons",
@@ -83,6 +83,4 @@ def _cell(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, list):
         return _cell("; ".join(str(part) for part in value))
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return str(value)
+    return safe_cell(str(value))

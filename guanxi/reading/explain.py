@@ -230,12 +230,15 @@ def _version(entry: Document) -> str:
 
 def _freshness(row: Document, engagement: Document | None) -> Iterator[str]:
     yield _line("as of", f"{instant(row['as_of'])}; policy {row['policy']}, version {row['policy_version']}")
-    yield _line(
-        "fresh", f"tier: last event recorded {instant(row['recorded_at'])}, shown {instant(row['projected_at'])}"
-    )
+    yield _line("fresh", f"tier: {_recorded(row)}")
     if engagement is not None:
-        recorded, shown = instant(engagement["recorded_at"]), instant(engagement["projected_at"])
-        yield _line("", f"contact: last event recorded {recorded}, shown {shown}")
+        yield _line("", f"contact: {_recorded(engagement)}")
+
+
+def _recorded(row: Document) -> str:
+    """The API does not say when a row was written."""
+    shown = f", shown {instant(row['projected_at'])}" if "projected_at" in row else ""
+    return f"last event recorded {instant(row['recorded_at'])}{shown}"
 
 
 def _line(label: str, text: str) -> str:

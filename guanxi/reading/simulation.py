@@ -13,6 +13,7 @@ from guanxi.reading.words import listed, money
 from operations.policy.tally import Move, Tally, visits
 from services.tiering.policy import Policy
 from shared.events.types import TIERS
+from shared.spreadsheet import safe_cell
 
 
 def headline(tally: Tally, adopted: Policy, tried: Policy, since: str, as_of: str) -> str:
@@ -85,6 +86,4 @@ def write_csv(path: Path, moves: Iterable[Move]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    is_number = text.removeprefix("-").replace(".", "", 1).isdigit()
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} and not is_number else text
+    return safe_cell(str(value).lower() if isinstance(value, bool) else str(value))

@@ -19,8 +19,8 @@ _COUNT: dict[str, Any] = {
 
 
 def change_schemas() -> dict[str, dict[str, Any]]:
-    """By type."""
-    decided = {name: _decision(name) for name in DECISIONS}
+    """By type; a confidential decision has none of its own."""
+    decided = {name: _decision(name) for name in DECISIONS if TABLE[name].public}
     return {CHANGED: _thin(decided["guanxi.tier.changed.v1"]), **decided}
 
 

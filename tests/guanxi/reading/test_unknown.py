@@ -55,8 +55,8 @@ class Known(EngagementQuestions):
         return self.people
 
 
-async def test_guanxi_plan_of_an_unknown_representative() -> None:
-    """`guanxi plan R-9`: "unknown representative"."""
+async def test_guanxi_today_of_an_unknown_representative() -> None:
+    """`guanxi today R-9`: "unknown representative"."""
     questions = Known({"R-1"}, {"R-2": "王伟", "R-90": "李娜"})
     for known in ("R-1", "R-2"):
         await must_be_known(questions, known)
