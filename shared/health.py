@@ -88,21 +88,23 @@ class Health:
         error = task.exception()
         return task.result() if error is None else f"{name}: {str(error) or type(error).__name__}"
 
-    def routes(self) -> list[Route]:
+    def routes(self, private_port: int | None = None) -> list[Route]:
         """`/livez` and `/readyz`, each 200 or 503 with JSON; `/readyz/NAME` for one check, as a load balancer before
-        the HTTP door asks for: the door works without MongoDB.
+        the HTTP door asks for: the door works without MongoDB. private_port: the only one on which `/readyz` shows
+        counters too, which are nobody's business at a public door; None for every one.
         """
 
         async def livez(_: Request) -> JSONResponse:
             body = {"service": self.service, "alive": self.stopped is None, "stopped": self.stopped}
             return JSONResponse(body, 503 if self.stopped else 200)
 
-        async def readyz(_: Request) -> JSONResponse:
+        async def readyz(request: Request) -> JSONResponse:
             report = await self.kept_report()
             problems = [problem for problem in report.values() if problem]
             body = {"service": self.service, "ready": not problems, "problems": problems}
             body["checks"] = {name: problem or "ok" for name, problem in report.items()}
-            body |= {name: detail() for name, detail in self.details.items()}
+            if private_port is None or (request.scope.get("server") or (None, None))[1] == private_port:
+                body |= {name: detail() for name, detail in self.details.items()}
             return JSONResponse(body, 503 if problems else 200)
 
         async def readyz_one(request: Request) -> JSONResponse:

@@ -161,6 +161,86 @@ APPEND_FAILURES = Counter(
     "guanxi_append_failures", "Appends to Kafka without an acknowledgement.", ("topic",), registry=REGISTRY
 )
 
+# Readers of the API, and long jobs ---------------------------------------------------------------------------------
+
+STREAMS = Gauge("guanxi_change_streams", "Open streams of /v1/changes.", registry=REGISTRY)
+STREAM_RESETS = Counter(
+    "guanxi_change_stream_resets",
+    "Followers told to read everything again: they were too far behind.",
+    registry=REGISTRY,
+)
+WAITING = Gauge("guanxi_waiting_requests", "Requests that wait for a position to show.", registry=REGISTRY)
+WAITS = Counter(
+    "guanxi_waits", "Waits for a position by their end: passed, not_yet, refused.", ("end",), registry=REGISTRY
+)
+JOBS_RUNNING = Gauge("guanxi_jobs_running", "Jobs that this worker is doing, by kind.", ("kind",), registry=REGISTRY)
+JOBS = Counter(
+    "guanxi_jobs",
+    "Runs of jobs by kind and their end: done, failed, cancelled, queued (tried again), lost (another worker's).",
+    ("kind", "end"),
+    registry=REGISTRY,
+)
+
+# Webhooks ---------------------------------------------------------------------------------------------------------
+
+DELIVERY_SECONDS = Histogram(
+    "guanxi_delivery_seconds",
+    "Duration of an attempt to deliver a webhook, by outcome: delivered, failed.",
+    ("outcome",),
+    buckets=SECONDS,
+    registry=REGISTRY,
+)
+SUBSCRIPTIONS = Gauge(
+    "guanxi_subscriptions",
+    "Subscriptions of webhooks of the whole system: active, paused, gone (the receiver said 410), unconfirmed (it did "
+    "not take the ping), stopped, and stands_still (too many parked customers, among the active ones).",
+    ("status",),
+    registry=REGISTRY,
+)
+LANES = Gauge(
+    "guanxi_delivery_lanes",
+    "Customers of a subscription whose changes wait since one failed, of the whole system: parked, and dead among them "
+    "(out of attempts).",
+    ("state",),
+    registry=REGISTRY,
+)
+DELIVERY_BEHIND = Gauge(
+    "guanxi_delivery_behind_records",
+    "Changes before which the subscription stands that is furthest behind, of the whole system.",
+    registry=REGISTRY,
+)
+
+# What the doctor sees (guanxi doctor --every) -------------------------------------------------------------------------
+
+DOCTOR_FINDINGS = Gauge(
+    "guanxi_doctor_findings",
+    "What guanxi doctor found last, by check and severity: wrong, warning, unchecked (the check could not run).",
+    ("check", "severity"),
+    registry=REGISTRY,
+)
+DOCTOR_RAN_AT = Gauge(
+    "guanxi_doctor_ran_timestamp_seconds",
+    "When guanxi doctor last looked, by whether all its checks could run.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+DISK_FREE = Gauge(
+    "guanxi_disk_free_ratio", "Share of the disk that is free: of Kafka's fullest, of MongoDB's.", ("of",),
+    registry=REGISTRY,
+)  # fmt: skip
+CERTIFICATE_ENDS_AT = Gauge(
+    "guanxi_certificate_end_timestamp_seconds",
+    "When the certificate ends that a server shows: kafka, mongodb, door.",
+    ("of",),
+    registry=REGISTRY,
+)
+BACKUP_MADE_AT = Gauge(
+    "guanxi_backup_timestamp_seconds",
+    "Of which moment the last backup is, by what was done with it: made, checked; 0 without any.",
+    ("done",),
+    registry=REGISTRY,
+)
+
 # The process ------------------------------------------------------------------------------------------------------
 
 READY = Gauge("guanxi_ready", "1 for each passing check of /readyz.", ("check",), registry=REGISTRY)
@@ -206,3 +286,12 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         TRANSACTIONS.labels(outcome).inc()
+
+
+def count_deliveries(counts: Mapping[str, int]) -> None:
+    """Set the gauges of webhooks."""
+    for status in ("active", "paused", "gone", "unconfirmed", "stopped", "stands_still"):
+        SUBSCRIPTIONS.labels(status).set(counts.get(status, 0))
+    for state in ("parked", "dead"):
+        LANES.labels(state).set(counts.get(state, 0))
+    DELIVERY_BEHIND.set(counts.get("behind", 0))

@@ -75,7 +75,10 @@ class Process:
         self.health = Health(service)
         metrics.BUILD.labels(service, _version()).set(1)
         self.tasks: list[Task] = []
-        self.closing: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self.closing: list[Task] = []
+        """Closes what an attempt to start has made; called when the attempt fails, else at the end."""
+        self.at_end: list[Task] = []
+        """Closes what works before the process has started, such as the door."""
         self._server: uvicorn.Server | None = None
 
     def stop(self) -> None:
@@ -94,6 +97,8 @@ class Process:
         @asynccontextmanager
         async def lifespan(_: Starlette) -> AsyncIterator[None]:
             async with AsyncExitStack() as stack:
+                for close in self.at_end:
+                    stack.push_async_callback(close)
                 starting = asyncio.create_task(self._start(prepare, stack))
                 try:
                     yield
@@ -154,16 +159,27 @@ class Process:
         self.closing.clear()
         self.health.clear()
 
+    async def _give_back(self, broker: Started | None) -> None:
+        """Close what an attempt that failed has opened: the next one opens its own."""
+        closing: list[Callable[[], Coroutine[Any, Any, object]]] = [*([broker.stop] if broker else []), *self.closing]
+        for close in closing:
+            try:
+                await close()
+            except Exception as error:  # noqa: BLE001 - what never quite began may not end well either
+                log.debug("closing after a failed start: %s", error)
+
     async def _prepared(self, prepare: Prepare) -> Started | None:
         """The started broker; None when it can't be had within the time for retries, or at all."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.settings.retry_for_seconds
         while True:
             self._clear()
+            broker: Started | None = None
             try:
                 broker = await prepare(self)
                 await broker.start()
             except Exception as error:  # noqa: BLE001 - at start everything may be missing still
+                await self._give_back(broker)
                 if loop.time() > deadline or (isinstance(error, GuanxiError) and error.final):
                     log.critical("cannot start: %s", error)
                     self.health.stopped = f"cannot start: {error}"

@@ -30,7 +30,7 @@ def make_app(
     health: Health, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette], metrics_port: int | None
 ) -> ASGIApp:
     """The application of a process: health, metrics, and its own routes. metrics_port: the only one on which
-    `/metrics` answers; None for every one.
+    `/metrics` answers and `/readyz` shows counters; None for every one.
     """
     kept: dict[str, tuple[float, bytes]] = {}
 
@@ -49,7 +49,9 @@ def make_app(
             kept[content_type] = now, text
         return Response(text, headers={"content-type": content_type})
 
-    app = Starlette(routes=[*health.routes(), Route(METRICS_PATH, show_metrics), *routes], lifespan=lifespan)
+    app = Starlette(
+        routes=[*health.routes(metrics_port), Route(METRICS_PATH, show_metrics), *routes], lifespan=lifespan
+    )
     return Measured(RawPath(app))
 
 

@@ -1,6 +1,7 @@
 """Settings that every service shares, read once from the environment (prefix GUANXI_), secrets from files as well."""
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,12 +26,27 @@ def _known_zone(name: str) -> str:
     return name
 
 
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:,\[\]/]+)(:\d{1,5})?")
+
+
+def _servers(text: str) -> str:
+    strange = [one for one in _split(text) if not _SERVER.fullmatch(one)]
+    if strange or not _split(text):
+        raise ValueError(f"{text!r} is not a list of brokers, such as kafka-1:9092,kafka-2:9092")
+    return text
+
+
+def _split(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
 class Settings(BaseSettings):
     """What each process needs to know to take its place. An unset variable has the default given here."""
 
-    model_config = SettingsConfigDict(env_prefix="GUANXI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="GUANXI_", env_ignore_empty=True, frozen=True, extra="ignore")
 
-    kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_bootstrap: Annotated[str, AfterValidator(_servers)] = "127.0.0.1:9092"
+    """Brokers, separated by commas; one that answers is enough to find the others."""
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
     kafka_ca_file: Path | None = None
@@ -53,6 +69,12 @@ class Settings(BaseSettings):
     """
     person_key: SecretStr | None = None
     """Goes into the ids of persons known by name only; for ingest and set-up."""
+    webhook_key: SecretStr | None = None
+    """At least 32 characters, from which the secrets of webhooks are made; for query, delivery and the command line."""
+    webhook_allowed: str = ""
+    """Hosts, and networks such as 10.1.0.0/16, that webhooks may go to although they are not public, separated by
+    commas; hosts named here may use plain HTTP. For query, delivery and the command line.
+    """
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     http_cert_file: Path | None = None
@@ -92,6 +114,11 @@ class Settings(BaseSettings):
         folder = os.environ.get(SECRETS_DIR)
         files = (SecretsSettingsSource(settings_cls, secrets_dir=folder),) if folder else ()
         return init_settings, env_settings, *files
+
+    @property
+    def kafka_servers(self) -> list[str]:
+        """The brokers of kafka_bootstrap, one by one, as every client of Kafka takes them."""
+        return _split(self.kafka_bootstrap)
 
     @cached_property
     def zone(self) -> ZoneInfo:

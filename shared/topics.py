@@ -14,6 +14,16 @@ MAX_LOG_RECORD_BYTES = 1024 * 1024
 """Well above an admitted event (64 KiB) and what it replaces."""
 
 
+def least_in_sync(replication: int) -> int:
+    """How many copies an acknowledgement must mean (docs/promises.md): two, where one of three may be away."""
+    return 2 if replication >= 3 else 1
+
+
+def durable(replication: int) -> dict[str, str]:
+    """The setting of every topic that says so."""
+    return {"min.insync.replicas": str(least_in_sync(replication))}
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
     """A topic; its real name has the settings' prefix. retention_ms -1 keeps forever."""

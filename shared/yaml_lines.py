@@ -14,7 +14,12 @@ MAX_BYTES = 256 * 1024
 """Largest file, as people write them by hand."""
 MAX_PARTS = 20_000
 """Most keys, values and entries, counting aliased ones each time: a few lines of aliases can expand to billions."""
+MAX_DEPTH = 50
+"""Parts within parts; a policy has six."""
+MAX_DIGITS = 100
+"""Of a whole number; Python neither reads nor writes one of thousands."""
 Path = tuple[str | int, ...]
+_INTEGER_TAG = "tag:yaml.org,2002:int"
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
@@ -68,11 +73,17 @@ def read_text(path: FilePath, max_bytes: int = MAX_BYTES) -> str:
         raise Malformed(f"{path.name}, line {line}: not UTF-8") from None
 
 
-def load(text: str, name: str, max_parts: int = MAX_PARTS) -> Document:
-    """Read one YAML document. Raises Malformed with the line, also for a repeated key."""
+def load(
+    text: str, name: str, max_parts: int = MAX_PARTS, max_bytes: int = MAX_BYTES, *, as_written: bool = False
+) -> Document:
+    """Read one YAML document: whatever YAML guanxi reads comes through here. Raises Malformed with the line, also for a
+    repeated key. as_written: every value is a text.
+    """
     document = Document(name)
+    if len(text) > max_bytes:
+        raise Malformed(f"{name}: larger than {max_bytes} bytes, so not a file of settings")
     try:
-        loader = yaml.SafeLoader(text)
+        loader = (yaml.BaseLoader if as_written else yaml.SafeLoader)(text)
         root = loader.get_single_node()
         if root is not None:
             _walk(root, (), document, max_parts)
@@ -93,6 +104,11 @@ def _walk(node: yaml.Node, path: Path, document: Document, max_parts: int) -> No
         raise Malformed(f"{document.name}: more than {max_parts} parts, so not a file of settings")
     document.lines.setdefault(path, node.start_mark.line + 1)
     document.nodes[path] = node
+    where = f"{document.name}, line {node.start_mark.line + 1}"
+    if len(path) > MAX_DEPTH:
+        raise Malformed(f"{where}: nested too deeply, or an alias contains itself")
+    if node.tag == _INTEGER_TAG and len(node.value) > MAX_DIGITS:
+        raise Malformed(f"{where}: a number of more than {MAX_DIGITS} digits")
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             _walk(item, (*path, index), document, max_parts)

@@ -15,12 +15,13 @@ from typing import Protocol
 
 from local.demo.changes import Changes
 from local.demo.cloudevents import CloudEvent
+from services.ingest.limits import MAX_IN_FLIGHT_PER_KEY
 from shared.mongo import Database
 
 SETTLE_SECONDS = 15.0
 """How long after the last request an event may take to show before it is reported as missing."""
-MAX_REQUESTS = 64
-"""Requests under way at a time; the door's own limit is the same."""
+MAX_REQUESTS = MAX_IN_FLIGHT_PER_KEY
+"""Requests under way at a time: with more, the door would refuse them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from shared.mongo import Database
 from shared.mongo.generations import current_generation
 
 CUSTOMERS = 750
-EVENTS_PER_SECOND = 500.0
+EVENTS_PER_SECOND = 200.0
+"""What all services on the two cores of a small machine keep up with; above it, the demo would show its own queue."""
 EVENTS_PER_REQUEST = 5
 SOURCE = "simulated/live"
 PREFIX = "demo-live-"

@@ -7,7 +7,7 @@ from rich.table import Table
 from guanxi.reading import tables
 from guanxi.reading.console import Narrator
 from guanxi.reading.words import money
-from local.demo.latency import Latencies
+from local.demo.latency import SETTLE_SECONDS, Latencies
 from services.engagement.questions import EngagementQuestions, last_full_week
 from services.ingest.doors.files.tally import Tally
 from services.tiering.questions import TierQuestions
@@ -93,8 +93,12 @@ def show_speed(narrator: Narrator, events: int, seconds: float, live: Latencies,
         f"{rate:.0f} a second through HTTP (p50)"
     )
     narrator.say(f"{live.percentile(0.99):>8.0f} ms for 99 % of them (p99)")
-    if live.refused or live.missing:
-        narrator.say(f"{live.refused + live.missing:>8,} were refused or never shown")
+    if live.refused:
+        narrator.say(f"{live.refused:>8,} were refused by the door")
+    if live.missing:
+        narrator.say(
+            f"{live.missing:>8,} did not show within {SETTLE_SECONDS:.0f} s of the last request; they show later"
+        )
 
 
 def _print(narrator: Narrator, table: Table) -> None:

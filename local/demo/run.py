@@ -162,10 +162,11 @@ def _part(narrator: Narrator, options: Options) -> None:
     narrator.say("then, in another terminal in the same folder:")
     narrator.say()
     for line in (
+        "guanxi console               the console in a browser: prints a link to sign in by",
         "guanxi explain CUSTOMER      why a customer has its tier, and what would change it",
         "guanxi explain CUSTOMER --on 2026-01-31",
         "guanxi week                  coverage by representative; guanxi week 2026-W20",
-        "guanxi plan                  whom to contact next",
+        "guanxi today                 whom to contact next",
         "guanxi status                whether everything runs, and how fresh the views are",
     ):
         narrator.say(f"  {line}")

@@ -79,13 +79,14 @@ async def wait_for_views(settings: Settings, database: Database, narrator: Narra
         readers = await progress(settings, database)
         behind = {one.reader: one.behind for one in readers}
         due = await _due(database)
-        text = ", ".join(f"{name} {lag:,}" for name, lag in behind.items())
-        narrator.moving(f"to do: {text}; {due:,} reviews")
+        last = max(behind, key=lambda name: behind[name])
+        text = f"{last} has {behind[last]:,} events to do, and {due:,} reviews are due"
+        narrator.moving(text)
         if not any(behind.values()) and not due:
             narrator.moving("everything on the log is in the views, and every customer is up to date", last=True)
             return
         if narrator.seconds > deadline:
-            raise Transient(f"the views were not up to date within {SETTLE_SECONDS:.0f} s ({text}; {due} due)")
+            raise Transient(f"the views were not up to date within {SETTLE_SECONDS:.0f} s: {text}")
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +25,11 @@ from shared.process import EXIT_MISCONFIGURED
 ALL = tuple(SERVICES)
 STORING = tuple(SERVICES.positions)
 """Those that store how far they have come; the others only read what these have made."""
-_READY_TIMEOUT_S = 60.0
+_READY_TIMEOUT_S = 180.0
 _SETUP_TIMEOUT_S = 120.0
 _ANSWER_TIMEOUT_S = 2.0
+WEBHOOK_KEY = "of one's own machine, where nothing has a password"
+"""Unless the environment has another: as for everything else here, whoever is on this machine may."""
 
 
 class Services:
@@ -53,9 +56,11 @@ class Services:
         door_port: int | None = None,
     ) -> None:
         self.environment = {
+            "GUANXI_WEBHOOK_KEY": WEBHOOK_KEY,
             **os.environ,
             "PYTHONUNBUFFERED": "1",
             "GUANXI_HTTP_HOST": "127.0.0.1",
+            "GUANXI_CONSOLE_KEY": secrets.token_hex(24),
             **servers.environment(),
             **(settings or {}),
         }
@@ -129,11 +134,16 @@ class Services:
             name,
             [sys.executable, "-m", SERVICES.package(name.partition("-")[0])],
             log=self.log(name),
-            env={**self.environment, **self.own.get(name, {}), "GUANXI_HTTP_PORT": str(self._ports[name])},
+            env={**self.environment, **self._own(name), "GUANXI_HTTP_PORT": str(self._ports[name])},
             cwd=REPOSITORY,
         )
         self._processes[name] = process
         return process
+
+    def _own(self, name: str) -> Mapping[str, str]:
+        """The variables of one process alone."""
+        door = {"GUANXI_DOOR_URL": self.url()} if SERVICES.door.name in self._ports else {}
+        return {**door, **self.own.get(name, {})}
 
     async def stop(self, name: str) -> int | None:
         """Asks it to end in order (SIGTERM), waits, and gives its exit code."""

@@ -18,13 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from operations.backup.files import Folder, Manifest, Offsets
+from operations.backup.last import note_backup
 from operations.progress import Steps
 from operations.rebuild.run import now
 from services import SERVICES
+from shared.errors import Stop
 from shared.kafka.connection import Record
 from shared.kafka.follow import Follower
 from shared.kafka.scan import bounds
-from shared.mongo import Database
+from shared.mongo import Database, Document
+from shared.mongo.applied import COLLECTION as APPLIED
+from shared.mongo.applied import OF_DATA
 from shared.mongo.dump import count, read_all, stored_collections
 from shared.mongo.generations import current_generation, log_generation
 from shared.mongo.jobs import COLLECTIONS as JOBS
@@ -44,6 +48,11 @@ async def back_up(settings: Settings, database: Database, path: Path, *, note: C
     manifest = await _positions(settings, database)
     with Steps(note) as steps:
         held = await bounds(settings, LOG.full_name(settings))
+        if any(held.begins.values()):
+            raise Stop(
+                f"{LOG.full_name(settings)} has lost its first records: a backup of the rest could not be restored. "
+                "Restore an earlier one"
+            )
         manifest.ends = {str(partition): end for partition, end in held.ends.items()}
         await _topic(settings, folder, steps, LOG, held.begins, held.ends)
         for service in SERVICES.folding:
@@ -52,6 +61,7 @@ async def back_up(settings: Settings, database: Database, path: Path, *, note: C
         for collection in await stored_collections(database):
             if not _NOT_KEPT.search(collection) and collection not in made_anew:
                 await _collection(database, folder, steps, collection)
+        await _collection(database, folder, steps, APPLIED, {"_id": {"$in": [*OF_DATA]}})
         for topic in (REJECTED, TIERS):
             held = await bounds(settings, topic.full_name(settings))
             await _topic(settings, folder, steps, topic, held.begins, held.ends)
@@ -60,6 +70,7 @@ async def back_up(settings: Settings, database: Database, path: Path, *, note: C
         start = {partition: max(held.begins[partition], offset) for partition, offset in admitted.items()}
         await _topic(settings, folder, steps, INBOX, start, held.ends)
     folder.finish(manifest)
+    await note_backup(database, "made", manifest.made_at)
     return manifest
 
 
@@ -88,7 +99,8 @@ def _made_anew() -> set[str]:
     would be ahead of the log.
     """
     positions = {one.collection for one in SERVICES.positions.values()}
-    return positions | {f"{service}_quarantine" for service in SERVICES.folding} | {*JOBS}
+    fleeting = {name for service in SERVICES.values() for name in service.schema.fleeting}
+    return positions | {f"{service}_quarantine" for service in SERVICES.folding} | fleeting | {*JOBS}
 
 
 async def _topic(
@@ -115,10 +127,12 @@ def _document(record: Record) -> dict[str, Any]:
     return {"o": record.offset, "t": record.timestamp, "k": record.key, "v": record.value, "h": headers}
 
 
-async def _collection(database: Database, folder: Folder, steps: Steps, collection: str) -> None:
+async def _collection(
+    database: Database, folder: Folder, steps: Steps, collection: str, query: Document | None = None
+) -> None:
     step = steps.step(f"collection {collection}", await count(database, collection))
     with folder.part(f"mongo/{collection}") as part:
-        async for some in _chunks(read_all(database, collection)):
+        async for some in _chunks(read_all(database, collection, query)):
             step.add(part.add(some))
 
 

@@ -22,6 +22,7 @@ from shared.kafka.alter import COPYING, TopicAdmin
 from shared.kafka.batches import Appender, Dated
 from shared.kafka.scan import bounds
 from shared.mongo import Database, transaction, transient_errors
+from shared.mongo.applied import COLLECTION as APPLIED
 from shared.mongo.dump import insert_all, stored_collections
 from shared.mongo.generations import KEPT_FOR, raise_log_epoch
 from shared.mongo.restores import begin_restore, end_restore, restore_under_way, set_generations, set_positions
@@ -46,6 +47,7 @@ async def restore(settings: Settings, database: Database, path: Path, *, note: C
             step.add(part.size_bytes)
         async with TopicAdmin(settings) as admin:
             await refuse_running(settings, admin)
+            await _refuse_other_notes(database, path, manifest)
             await _emptied(settings, database, admin, manifest, note)
             for topic in TOPICS:
                 await _topic(settings, admin, steps, path, manifest, topic)
@@ -88,6 +90,16 @@ async def _emptied(
         if name != "generations":
             async with transient_errors():
                 await database[name].drop()
+
+
+async def _refuse_other_notes(database: Database, path: Path, manifest: Manifest) -> None:
+    """Data that was made with another key than this system's would not fit what comes."""
+    for part in _parts(manifest, f"mongo/{APPLIED}."):
+        for note in documents_of(path, part):
+            async with transient_errors():
+                here = await database[APPLIED].find_one({"_id": note["_id"]})
+            if here is not None and here["value"] != note["value"]:
+                raise Stop(f"the {note['_id']} here is not the backup's: restore the secrets first (docs/backup.md)")
 
 
 async def _refuse_data(settings: Settings, database: Database, admin: TopicAdmin) -> None:

@@ -10,8 +10,12 @@ WHY = {
 }
 WHY_OF_DECISIONS = "a decision that does not follow from the rules was made by other rules, another program, or by hand"
 DO = {
-    LOG: "send a lost record again; report other differences: they are a bug in admission or manual writes",
-    VIEWS: "guanxi rebuild SERVICE (or --customer ID for one) folds it again; then find out who wrote by hand",
+    LOG: "report it: it is a bug in admission, or somebody wrote by hand. Restore a backup if records are lost",
+    VIEWS: "guanxi rebuild SERVICE folds the views again; then find out who wrote by hand",
+}
+DO_OF_KIND = {
+    "logged_not_claimed": "guanxi reclaim restores the claim from the log; send nothing again before that",
+    "claimed_not_logged": "restore a backup (docs/backup.md): sent again, it would be taken for a duplicate",
 }
 DO_OF_DECISIONS = (
     "see who wrote it: a log is never edited. The customer's next fact decides again; override a tier that must go "
@@ -34,6 +38,7 @@ def take_over(report: Report, findings: Findings) -> None:
         told[finding.check] = told.get(finding.check, 0) + 1
         if told[finding.check] <= MAX_TOLD:
             why, do = WHY.get(finding.check, WHY_OF_DECISIONS), DO.get(finding.check, DO_OF_DECISIONS)
+            do = DO_OF_KIND.get(finding.kind, do)
             findings.wrong(finding.check, finding.line, why, do)
     for check, count in told.items():
         if count > MAX_TOLD:

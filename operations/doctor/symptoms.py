@@ -25,12 +25,18 @@ class Symptom:
 class Findings:
     """What was checked and found.
 
-    checked: each check's name, with a summary.
+    checked: each check's name, with a summary. The rest are figures for who watches (guanxi doctor --every).
     """
 
     symptoms: list[Symptom] = field(default_factory=list)
     checked: dict[str, str] = field(default_factory=dict)
     unchecked: dict[str, str] = field(default_factory=dict)
+    disks_free: dict[str, float] = field(default_factory=dict)
+    """Share that is free, of Kafka's fullest disk and of MongoDB's."""
+    certificates_end: dict[str, float] = field(default_factory=dict)
+    """When the certificate of each server ends, in seconds since 1970."""
+    backups: dict[str, float] = field(default_factory=dict)
+    """Of which moment the last backup is, made and checked, in seconds since 1970; 0 without any."""
 
     def wrong(self, check: str, what: str, why: str, do: str) -> None:
         """Add a problem that must be fixed."""
@@ -39,6 +45,24 @@ class Findings:
     def warn(self, check: str, what: str, why: str, do: str) -> None:
         """Add something that should be looked at."""
         self.symptoms.append(Symptom(check, "warning", what, why, do))
+
+    def lines(self) -> list[dict[str, str | None]]:
+        """All of it, the worst first: found is `wrong`, `warning`, `unchecked` or `ok`."""
+        nothing: dict[str, str | None] = {"why": None, "do": None}
+        ill: list[dict[str, str | None]] = [
+            {"check": one.check, "found": one.severity, "what": one.what, "why": one.why, "do": one.do}
+            for one in sorted(self.symptoms, key=lambda one: one.severity != "wrong")
+        ]
+        skipped = [
+            {"check": name, "found": "unchecked", "what": said, **nothing} for name, said in self.unchecked.items()
+        ]
+        sick = {one.check for one in self.symptoms}
+        well = [
+            {"check": name, "found": "ok", "what": said, **nothing}
+            for name, said in self.checked.items()
+            if name not in sick
+        ]
+        return [*ill, *skipped, *well]
 
     @property
     def exit_code(self) -> int:

@@ -8,7 +8,7 @@ from shared.kafka.inspect import Disk, Found, FoundTopic
 from shared.kafka.scan import bounds
 from shared.mongo import Database
 from shared.settings import Settings
-from shared.topics import LOG, Topic
+from shared.topics import LOG, Topic, durable, least_in_sync
 
 TOPICS, POSITIONS, DISK = "topics", "positions", "disk"
 LEAST_FREE, LITTLE_FREE = 0.05, 0.15
@@ -35,6 +35,10 @@ def drift(found: FoundTopic, settings: Settings) -> list[str]:
     for name, value in sorted(found.given.items()):
         if name not in expected and name not in HARMLESS:
             said.append(f"{name} is set to {value}, which the code does not set")
+    least = least_in_sync(max(found.replication, settings.replication))
+    in_sync = int(found.config.get("min.insync.replicas", least))
+    if in_sync < least:
+        said.append(f"min.insync.replicas is {in_sync}, not {least}")
     if found.replication < settings.replication:
         said.append(f"has {found.replication} replicas, GUANXI_REPLICATION says {settings.replication}")
     return said
@@ -60,7 +64,8 @@ def look_at_topics(found: Found, settings: Settings, findings: Findings) -> None
 
 
 def _remedy(topic: Topic, settings: Settings) -> str:
-    given = ",".join(f"{name}={value}" for name, value in topic.config().items())
+    config = topic.config() | durable(settings.replication)
+    given = ",".join(f"{name}={value}" for name, value in config.items())
     name = topic.full_name(settings)
     return f"set it back: kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {given}"
 
@@ -76,6 +81,7 @@ def look_at_disks(disks: Iterable[Disk], findings: Findings) -> None:
 def say_room(whose: str, where: str, usable: int, total: int, findings: Findings) -> None:
     """Add a symptom if a disk is nearly full."""
     share = usable / total
+    findings.disks_free[whose.lower()] = share
     told = f"{whose}: {usable / 1e9:,.1f} GB ({100 * share:.0f} %) free{' on ' + where if where else ''}"
     findings.checked[DISK] = "; ".join(filter(None, (findings.checked.get(DISK), told)))
     if share < LITTLE_FREE:

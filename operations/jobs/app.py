@@ -19,7 +19,9 @@ from operations.jobs.export import export
 from operations.jobs.made import Kind, Made, Told, Work
 from services.query.api.jobs_asked import asks_all_rows, read_stored, scopes_of
 from services.query.api.problems import Refusal
+from services.query.console.store import SignIns
 from services.worker.settings import WorkerSettings
+from shared import metrics
 from shared.errors import GuanxiError, Malformed, Transient
 from shared.jobs import (
     BEATS_PER_LEASE,
@@ -33,6 +35,7 @@ from shared.jobs import (
 )
 from shared.keys import EVERYTHING, ApiKey, ApiKeys
 from shared.mongo import Database, connect
+from shared.mongo.confidential import connect_confidential
 from shared.mongo.jobs import Change, Queue
 from shared.mongo.ping import mongo_check
 from shared.process import EXIT_MISCONFIGURED, Nothing, Process
@@ -56,7 +59,7 @@ def run(service: Service, process: Process, settings: WorkerSettings) -> int:
     except Malformed as error:
         log.critical("%s", error)
         return EXIT_MISCONFIGURED
-    database, confidential = connect(settings), _confidential(settings)
+    database, confidential = connect(settings), connect_confidential(settings)
     worker = Worker(settings, keys, database, confidential, Queue(database))
 
     async def prepare(starting: Process) -> Nothing:
@@ -65,13 +68,6 @@ def run(service: Service, process: Process, settings: WorkerSettings) -> int:
         return Nothing()
 
     return process.run(prepare, [])
-
-
-def _confidential(settings: WorkerSettings) -> Database:
-    if settings.confidential_username is None:
-        return connect(settings)
-    user = {"mongo_username": settings.confidential_username, "mongo_password": settings.confidential_password}
-    return connect(settings.model_copy(update=user))
 
 
 @dataclass(slots=True)
@@ -90,7 +86,7 @@ class Worker:
         while True:
             job = None
             try:
-                job = await self.queue.take(kind, self.owner, self.settings.job_lease_seconds)
+                job = await self.take(kind)
                 if job is not None:
                     await self.do(job)
             except Transient as error:
@@ -101,8 +97,30 @@ class Worker:
             if job is None:
                 await asyncio.sleep(POLL_SECONDS)
 
+    async def take(self, kind: str) -> Job | None:
+        """The next job of a kind; None while there is none. One taken while the process is told to end goes back
+        at once. Raises Transient.
+        """
+        taking = asyncio.ensure_future(self.queue.take(kind, self.owner, self.settings.job_lease_seconds))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            with suppress(Transient):
+                job = await taking
+                if job is not None:
+                    await self._put_back(job)
+            raise
+
+    async def _put_back(self, job: Job) -> None:
+        with suppress(Transient):
+            await asyncio.shield(self.queue.finish(job, lambda held, _: put_back(held)))
+
     async def do(self, job: Job) -> None:
         """Run one job to its end, and write that down. What can't be written is left to the lease."""
+        with metrics.JOBS_RUNNING.labels(job.kind).track_inprogress():
+            await self._do(job)
+
+    async def _do(self, job: Job) -> None:
         log.info("job %s (%s) begins, attempt %d", job.id, job.kind, job.attempts)
         told = Told()
         working = asyncio.create_task(self._work(job, told))
@@ -114,12 +132,12 @@ class Worker:
                 await asyncio.wait([working])
                 raise
             if cancel is None:
+                metrics.JOBS.labels(job.kind, "lost").inc()
                 log.warning("job %s is another worker's now; left", job.id)
                 return
             await self._end(job, working, cancelled=cancel)
         except asyncio.CancelledError:
-            with suppress(Transient):
-                await asyncio.shield(self.queue.finish(job, lambda held, _: put_back(held)))
+            await self._put_back(job)
             raise
         except Transient as error:
             log.warning("how job %s ended is not written: %s", job.id, error)
@@ -147,10 +165,16 @@ class Worker:
 
     async def _end(self, job: Job, working: "asyncio.Task[Result]", *, cancelled: bool) -> None:
         change = self._ending(job, working, cancelled=cancelled)
-        over = await self.queue.finish(job, change)
+
+        def ending(held: Job, now: datetime) -> Job:  # who has cancelled since is told so, and finds no result
+            return ended(held, "cancelled", now) if held.cancel else change(held, now)
+
+        over = await self.queue.finish(job, ending)
         if over is None:
+            metrics.JOBS.labels(job.kind, "lost").inc()
             log.warning("job %s is another worker's now; its result is dropped", job.id)
         else:
+            metrics.JOBS.labels(job.kind, over.status).inc()
             log.info("job %s (%s) is %s%s", job.id, job.kind, over.status, _why(over))
 
     def _ending(self, job: Job, working: "asyncio.Task[Result]", *, cancelled: bool) -> Change:
@@ -175,19 +199,22 @@ class Worker:
 
     async def _work(self, job: Job, told: Told) -> Result:
         """The result of a run, stored. Raises what its kind does."""
-        key = self._allowed(job)
+        key = await self._allowed(job)
         settings, spool = self.settings, self.settings.spool_dir
         with tempfile.TemporaryFile(dir=spool) as file:
             work = Work(job, key, settings, self.database, self.confidential, file, spool, told, datetime.now(UTC))
             made = await WORK[job.kind](work)
             return await self._store(job, made, file, told)
 
-    def _allowed(self, job: Job) -> ApiKey:
-        """The key of who asked, which must be able to do now what it asked for. Raises Malformed where it is not."""
-        key = self.keys.active(job.requester.key, datetime.now(UTC))
+    async def _allowed(self, job: Job) -> ApiKey:
+        """The key of who asked, or who is signed in to the console, which must be able to do now what it asked for.
+        Raises Malformed where it is not.
+        """
+        now, who = datetime.now(UTC), job.requester.key
+        key = self.keys.active(who, now) or await SignIns(self.database).key(who, now)
         asked = read_stored(job.parameters)
         if key is None:
-            raise Malformed("the API key that asked for it is gone, or has expired")
+            raise Malformed("the API key that asked for it is gone, or has expired; or who asked has signed out")
         for scope in scopes_of(asked):
             if not (key.may(scope) and scope in job.requester.scopes):
                 raise Malformed(f"the API key that asked for it has not the scope {scope}")

@@ -2,19 +2,25 @@
 simulate` call.
 """
 
+from typing import Any
+
 from pydantic_core import to_json
 
 from operations.jobs.made import Made, ToldMeter, Work
+from operations.policy.difference import differences
 from operations.policy.files import read_text
 from operations.policy.simulate import simulate as simulate_file
 from operations.policy.tally import json_parts, summary
 from operations.verify.findings import Report
 from operations.verify.run import Run
-from operations.verify.sample import parse_sample
+from operations.verify.sample import Sample, parse_sample
 from operations.verify.telling import as_machines_read
 from services.query.api.jobs_asked import SimulateAsked, VerifyAsked, read_stored
+from shared.mongo.policies import adopted
 
 JSON = "application/json"
+SHOWN = 5
+"""Findings told beside the result, which has them all."""
 RECORDS_AT_ONCE = 100_000
 """Of a partition, whose keys are in memory together: some 100 MB, of the 512 MiB that a container has."""
 
@@ -24,10 +30,13 @@ async def verify(work: Work) -> Made:
     asked = read_stored(work.job.parameters)
     assert isinstance(asked, VerifyAsked), "by its kind"
     meter = ToldMeter(work.told)
-    run = Run(work.settings, work.database, parse_sample(asked.sample), work.now, meter, Report(), RECORDS_AT_ONCE)
+    sample = parse_sample(asked.sample) if asked.customer is None else Sample(key=asked.customer)
+    run = Run(work.settings, work.database, sample, work.now, meter, Report(), RECORDS_AT_ONCE)
     report = await run.run(asked.checks)
     work.file.write(to_json(as_machines_read(report, meter), indent=2, fallback=str))
-    manifest = {"differences": report.differences, "unchecked": len(report.unchecked)}
+    manifest: dict[str, Any] = {"differences": report.differences, "unchecked": len(report.unchecked)}
+    manifest["findings"] = [finding.line for finding in report.findings[:SHOWN]]
+    manifest["looked_at"] = dict(report.looked_at)
     return Made("verify.json", JSON, manifest)
 
 
@@ -39,6 +48,9 @@ async def simulate(work: Work) -> Made:
     work.told.begin("deciding again", 0)
     trial = await simulate_file(work.database, work.settings, file, asked.on, work.now, work.told.at)
     said = summary(trial.tally, trial.adopted, trial.tried, trial.as_of.isoformat())
+    known = {(one.name, one.version): one.text for one in await adopted(work.database)}
+    before = known[trial.adopted.name, trial.adopted.version]
     work.file.writelines(part.encode() for part in json_parts(said, trial.moves))
-    manifest = {"moved": trial.tally.moves, "customers": trial.tally.customers, "warnings": file.warned}
+    manifest: dict[str, Any] = {"moved": trial.tally.moves, "customers": trial.tally.customers, "warnings": file.warned}
+    manifest |= {"summary": said, "differences": [list(one) for one in differences(before, file.text)]}
     return Made("simulate.json", JSON, manifest)

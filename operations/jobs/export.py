@@ -15,11 +15,12 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import IO, Any, Self
 
-from operations.jobs.formats import FORMATS, columns_of
+from operations.jobs.formats import FORMATS
 from operations.jobs.made import Made, Work
 from services import SERVICES
 from services.query.api import rights
 from services.query.api.answers import shown
+from services.query.api.columns import columns_of
 from services.query.api.jobs_asked import ExportAsked, read_export, read_stored
 from services.query.api.paging import ids_from, rows_of
 from services.query.api.parameters import Asked

@@ -1,81 +1,22 @@
 """Rows as a file: CSV for spreadsheets, NDJSON, Parquet. Each takes rows as they come and holds a few of them.
 
-CSV begins with a byte order mark, so that Excel reads Chinese; a text that a spreadsheet would take for a formula gets
-an apostrophe in front (OWASP, CSV Injection). What is nested is JSON in its cell. In Parquet money is decimal128 and
-days are date32; what is nested is JSON.
+In Parquet money is decimal128 and days are date32; what is nested is JSON.
 """
 
-import csv
-import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
-from types import NoneType, TracebackType, UnionType
-from typing import IO, Annotated, Any, Literal, NamedTuple, Protocol, Self, Union, get_args, get_origin
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Protocol, Self
 
-from pydantic.fields import FieldInfo
 from pydantic_core import to_json
 
-from services.query.api.rows import Money, Row
+from services.query.api.columns import CSV_TYPE, Column, Document, Type, csv_head, csv_lines
 
-BOM = "\ufeff"
 ROWS_AT_ONCE = 5_000
 """Of a Parquet row group: some 10 MB of the widest rows. All of them are in memory until it is written."""
 MONEY_DIGITS, MONEY_PLACES = 38, 4
 """As many as decimal128 has; four places hold every currency of ISO 4217."""
-Type = Literal["text", "money", "integer", "number", "boolean", "day", "instant", "json"]
-Document = Mapping[str, Any]
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
-
-
-class Column(NamedTuple):
-    """One field of a row: its name outside, and what its values are."""
-
-    name: str
-    type: Type
-
-
-def columns_of(row: type[Row], fields: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of some fields of a row."""
-    by_name = {one.alias or name: one for name, one in row.model_fields.items()}
-    return tuple(Column(name, _type(by_name[name])) for name in fields)
-
-
-def _type(field: FieldInfo) -> Type:
-    found = [one for one in _parts(field.annotation, field.metadata) if one[0] is not NoneType]
-    if len(found) != 1:
-        return "json"
-    kind, metadata = found[0]
-    if any(_pattern(one) == _MONEY_PATTERN for one in metadata):
-        return "money"
-    return "text" if get_origin(kind) is Literal else _SIMPLE.get(kind, "json")
-
-
-def _parts(annotation: Any, metadata: Sequence[Any]) -> list[tuple[Any, Sequence[Any]]]:
-    """The types of a union, each with what is said of it."""
-    if get_origin(annotation) is Annotated:
-        kind, *more = get_args(annotation)
-        return _parts(kind, [*metadata, *more])
-    if get_origin(annotation) in {Union, UnionType}:
-        return [part for one in get_args(annotation) for part in _parts(one, metadata)]
-    return [(annotation, metadata)]
-
-
-def _pattern(metadata: Any) -> str | None:
-    of = metadata.metadata if isinstance(metadata, FieldInfo) else [metadata]
-    return next((found for one in of if (found := getattr(one, "pattern", None))), None)
-
-
-_SIMPLE: Mapping[Any, Type] = {
-    str: "text",
-    int: "integer",
-    float: "number",
-    bool: "boolean",
-    date: "day",
-    datetime: "instant",
-}
-_MONEY_PATTERN = _pattern(get_args(Money)[1])
 
 
 class Writer(Protocol):
@@ -108,40 +49,16 @@ class _Plain:
         self._file.flush()
 
 
-class _Lines:
-    """What csv writes a line to."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def write(self, line: str) -> int:
-        return self._file.write(line.encode())
-
-
 class Csv(_Plain):
     """RFC 4180, UTF-8."""
 
     def __enter__(self) -> Self:
-        lines = _Lines(self._file)
-        lines.write(BOM)
-        self._csv = csv.writer(lines)
-        self._csv.writerow([column.name for column in self._columns])
+        self._file.write(csv_head(self._columns))
         return self
 
     def write(self, rows: Sequence[Document]) -> None:
         """The next rows."""
-        names = [column.name for column in self._columns]
-        self._csv.writerows([[cell(row.get(name)) for name in names] for row in rows])
-
-
-def cell(value: Any) -> str:
-    """A value in a cell of a spreadsheet, never taken for a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.lstrip(" ").startswith(_FORMULA) and not _NUMBER.fullmatch(value) else value
-    text = to_json(value).decode()
-    return text[1:-1] if isinstance(value, date) else text
+        self._file.write(csv_lines(self._columns, rows))
 
 
 class NdJson(_Plain):
@@ -228,7 +145,7 @@ class FileFormat(NamedTuple):
 
 
 FORMATS: Mapping[str, FileFormat] = {
-    "csv": FileFormat(Csv, "text/csv; charset=utf-8; header=present"),
+    "csv": FileFormat(Csv, CSV_TYPE),
     "ndjson": FileFormat(NdJson, "application/x-ndjson"),
     "parquet": FileFormat(Parquet, "application/vnd.apache.parquet"),
 }

@@ -25,12 +25,13 @@ class Told:
 
     def add(self, units: int) -> None:
         """So many more are done."""
-        done = self.now.done + units
+        done = self.now.done + max(0, units)
         self.now = self.now.model_copy(update={"done": done, "total": max(self.now.total, done)})
 
     def at(self, done: int, total: int) -> None:
-        """So many are done."""
-        self.now = self.now.model_copy(update={"done": done, "total": max(total, done)})
+        """So many are done; never fewer than were."""
+        most = max(self.now.done, done)
+        self.now = self.now.model_copy(update={"done": most, "total": max(total, most)})
 
 
 class ToldMeter(Meter):

@@ -1,11 +1,11 @@
 """The steps of a relog; each can be repeated, so that an interrupted run continues when it is run again.
 
 1. Stop all writes: the services' groups have no members, and the old log accepts no more records. 2. Copy the log in
-order, each key to its new partition, and read the copy to verify it. 3. Grow the inbox and guanxi.rejected in place:
-records keep their partition and offset, so claims and what readers skip stay valid. Copy guanxi.tiers aside and back,
-as its keys change partitions. 4. Fold the copy into a new generation of each service's views, up to exactly the
-service's position. 5. In one transaction carry over what is pending and make the new log and views the current ones.
-Switch the views.
+order, each key to its new partition, texts that stand on it moved to `texts`, and read the copy to verify it. 3. Grow
+the inbox and guanxi.rejected in place: records keep their partition and offset, so claims and what readers skip stay
+valid. Copy guanxi.tiers aside and back, as its keys change partitions. 4. Fold the copy into a new generation of each
+service's views, up to exactly the service's position. 5. In one transaction carry over what is pending and make the new
+log and views the current ones. Switch the views.
 """
 
 import secrets
@@ -16,6 +16,7 @@ from typing import Any
 
 from operations.progress import Steps
 from operations.rebuild.run import now
+from operations.relog.texts import TextsMoved
 from services import SERVICES
 from shared.errors import Stop
 from shared.fold.handover import carry_over, published_after
@@ -122,7 +123,14 @@ class _Relogging:
         source, target = LOG.full_name(self._settings), LOG.full_name(self._later)
         await self._admin.make(target, self._later.partitions, LOG.config() | COPYING)
         cuts = {service: await self._live_offsets(service) for service in SERVICES.folding}
-        copy = Copy(self._settings, source, target, self._later.partitions, cuts)
+        copy = Copy(
+            self._settings,
+            source,
+            target,
+            self._later.partitions,
+            cuts,
+            change=TextsMoved(self._settings, self._database),
+        )
         await self._run(copy, f"copying {source}")
         await self._admin.configure(target, LOG.config())
         return copy

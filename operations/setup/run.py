@@ -68,8 +68,9 @@ async def _grant(settings: SetupSettings, database: Database) -> list[str]:
     generations = {service.name: await current_generation(database, service.name) for service in services}
     done = await set_roles(database, wanted_roles(services, generations))
     done += await set_users(settings, database, settings.passwords("mongo"))
-    done += await set_passwords(settings, settings.passwords("kafka"))
-    wanted = wanted_acls(settings, services, settings.upstreams.split(","), settings.downstreams.split(","))
+    upstreams, downstreams = settings.upstreams.split(","), settings.downstreams.split(",")
+    done += await set_passwords(settings, settings.passwords("kafka"), (*upstreams, *downstreams))
+    wanted = wanted_acls(settings, services, upstreams, downstreams)
     ours = {Acl(*one) for one in await last_applied(database, KAFKA_RIGHTS) or ()}
     done += await set_rights(settings, wanted, ours)
     if wanted != ours:

@@ -6,6 +6,7 @@ from services import SERVICES
 from shared.kafka.scan import bounds
 from shared.mongo import Database
 from shared.settings import Settings
+from shared.topics import LOG
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ async def progress(settings: Settings, database: Database) -> list[Progress]:
 async def stored_positions(database: Database) -> Stored:
     """How far each reader is. Raises Transient."""
     return {name: await positions.stored(database) for name, positions in SERVICES.positions.items()}
+
+
+async def lost_beginning(settings: Settings) -> list[int]:
+    """The partitions of the log whose first records are gone: nothing can be rebuilt from there. Raises Transient."""
+    held = await bounds(settings, LOG.full_name(settings))
+    return sorted(partition for partition, begin in held.begins.items() if begin > 0)
 
 
 async def topic_ends(settings: Settings) -> dict[str, dict[int, int]]:

@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -75,15 +77,28 @@ async def resolve(name: str) -> Sequence[str]:
     return sorted({str(address[0]) for *_, address in found})
 
 
-async def ask_services(urls: Mapping[str, str]) -> list[Answer]:
-    """Each service's /readyz, all at once."""
-    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS) as client:
+async def ask_services(urls: Mapping[str, str], ca_file: Path | None = None) -> list[Answer]:
+    """Each service's /readyz, all at once. ca_file: of the authority whose certificates services with HTTPS have."""
+    context = ssl.create_default_context(cafile=ca_file)
+    # A process of a scaled service is asked by its address, for which it has no certificate. Nothing secret is sent.
+    context.check_hostname = ca_file is None
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS, verify=context) as client:
         return await asyncio.gather(*(_ask(client, name, url) for name, url in urls.items()))
+
+
+async def _readyz(client: httpx.AsyncClient, url: str) -> httpx.Response:
+    """By HTTPS where HTTP is not spoken: a name alone does not say which it is."""
+    try:
+        return await client.get(f"{url}/readyz")
+    except (httpx.RemoteProtocolError, httpx.ReadError):
+        if url.startswith("https:"):
+            raise
+        return await client.get(f"https{url.removeprefix('http')}/readyz")
 
 
 async def _ask(client: httpx.AsyncClient, service: str, url: str) -> Answer:
     try:
-        body: Any = (await client.get(f"{url}/readyz")).json()
+        body: Any = (await _readyz(client, url)).json()
         if not isinstance(body, dict) or "ready" not in body:
             return Answer(service, url, ready=False, problems=("something answers, but not a service of guanxi",))
     except httpx.TimeoutException:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from operations.status.progress import Progress, compare, stored_positions, topic_ends
+from operations.status.progress import Progress, compare, lost_beginning, stored_positions, topic_ends
 from operations.status.services import Answer, ask_services
 from services import SERVICES
 from shared.errors import GuanxiError, Transient, in_short
@@ -72,14 +72,19 @@ async def find_status(settings: Settings, database: Database, urls: Mapping[str,
     status = Status(now)
     kafka, mongo = f"Kafka at {settings.kafka_bootstrap}", "MongoDB"
     status.services, stored, views = await asyncio.gather(
-        ask_services(urls),
+        ask_services(urls, settings.kafka_ca_file or settings.mongo_ca_file),
         _part(status, mongo, stored_positions(database)),
         _part(status, mongo, freshness(database, settings.partitions, now)),
     )
     # After the positions: nothing is shown as caught up that was not.
-    ends, rejected = await asyncio.gather(
-        _part(status, kafka, topic_ends(settings)), _part(status, kafka, _rejected(settings, now))
+    ends, rejected, gone = await asyncio.gather(
+        _part(status, kafka, topic_ends(settings)),
+        _part(status, kafka, _rejected(settings, now)),
+        _part(status, kafka, lost_beginning(settings)),
     )
+    if gone:
+        which = ", ".join(map(str, gone))
+        status.problems.append(f"the log has lost its first records on partitions {which}: restore a backup")
     status.views, status.rejected = views or [], rejected
     if stored is not None and ends is not None:
         status.readers = compare(settings, stored, ends)

@@ -17,6 +17,7 @@ from operations.verify.sample import Wants
 from services.ingest.admission import read
 from services.ingest.admit import Candidate, Duplicate, judge
 from services.ingest.refusals.read import parse
+from services.ingest.settings import key_bytes
 from services.ingest.store import CLAIMS, MongoClaims
 from shared.errors import Malformed
 from shared.events.codec import type_and_position
@@ -125,7 +126,8 @@ def _read(record: Record, settings: Settings) -> Candidate | Refused:
     """As admission reads it: an error of ours is a refusal there."""
     appended_at = EPOCH + timedelta(milliseconds=record.timestamp)
     try:
-        return read(record, appended_at, settings.zone, settings.backfill_token.get_secret_value().encode())
+        token = settings.backfill_token.get_secret_value().encode()
+        return read(record, appended_at, settings.zone, token, key_bytes(settings.person_key))
     except Exception as error:  # noqa: BLE001 - whatever a record does
         return Refused(Reason.INTERNAL_ERROR, "", f"{type(error).__name__}: {error}")
 

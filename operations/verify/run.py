@@ -53,7 +53,7 @@ class Run:
             raise Stop(f"the log is at generation {current}, GUANXI_LOG_GENERATION says {self.settings.log_generation}")
         below = self.sample.below(await self._customers())
         if LOG_CHECK in checks:
-            await self._log(wanted(below))
+            await self._log(self._wants(below))
         if VIEWS in checks:
             await self._own_checks()
         for name, service in SERVICES.folding.items():
@@ -61,6 +61,11 @@ class Run:
                 await self._service(service, below, deciding=name in checks, comparing=VIEWS in checks)
         self.meter.end()
         return self.report
+
+    def _wants(self, below: int, part: int = 0, parts: int = 1) -> Wants:
+        """The keys of the sample, and of these one part of several."""
+        only = self.sample.key
+        return wanted(below, part, parts) if only is None else lambda key: part == 0 and key == only
 
     async def _customers(self) -> int:
         """About how many customers there are: those of the service that knows most."""
@@ -154,7 +159,7 @@ class Run:
         async with Follower(settings, LOG.full_name(settings)) as follower:
             for partition, end in ((p, log.ends[p]) for p in begun):
                 for part in range(parts[partition]):
-                    wants = wanted(below, part, parts[partition])
+                    wants = self._wants(below, part, parts[partition])
                     refold = Refold(
                         domain,
                         live.log_generation,

@@ -13,10 +13,11 @@ Wants = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`customers` or `percent` of them, None for all."""
+    """`customers` or `percent` of them, or the one customer or representative of a `key`; None for all."""
 
     customers: int | None = None
     percent: float | None = None
+    key: str | None = None
 
     def below(self, known_customers: int) -> int:
         """The hashes below this number are in the sample; about as many customers as asked for, of so many known."""
@@ -29,7 +30,7 @@ class Sample:
     @property
     def whole(self) -> bool:
         """Whether nothing is left out."""
-        return self.customers is None and self.percent is None
+        return self.customers is None and self.percent is None and self.key is None
 
 
 def parse_sample(text: str | None) -> Sample:

@@ -14,12 +14,12 @@ from shared.topics import INBOX, LOG, REJECTED
 
 NAME = "worker"
 READ = ("find",)
-NOT_READ = frozenset({"people"})
-"""Names of persons: no job needs them."""
+NOT_READ = frozenset({"people", "texts"})
+"""Names of persons, and free texts: no job needs them."""
 
 
 def _rights() -> Privileges:
-    """To read what the other services store, but names of persons, and what they show that is not confidential."""
+    """To read what the other services store, but names and texts, and what they show that is not confidential."""
     found: dict[str, tuple[str, ...]] = {}
     for name in SERVICES:
         if name == NAME:

@@ -12,7 +12,8 @@ from shared.fold.repair import reread_from
 from shared.fold.sweep import Sweep
 from shared.fold.telling import telling
 from shared.kafka.batches import Appender
-from shared.kafka.connection import Broker, Record, make_broker
+from shared.kafka.broker import Broker, make_broker
+from shared.kafka.connection import Record
 from shared.kafka.reader import TopicReader
 from shared.mongo import Database, connect
 from shared.mongo.backlog import BacklogGauges

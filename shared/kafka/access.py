@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from shared.errors import Stop, Transient
 from shared.kafka.connection import client_options
 from shared.kafka.requests import (
+    SCRAM_SHA_256,
+    SCRAM_SHA_512,
     Acl,
     Operation,
     Pattern,
@@ -59,8 +61,11 @@ def wanted_acls(
     return wanted
 
 
-async def set_passwords(settings: Settings, passwords: Mapping[str, str]) -> list[str]:
+async def set_passwords(settings: Settings, passwords: Mapping[str, str], outside: Iterable[str] = ()) -> list[str]:
     """Make the users that cannot log in with these passwords, or give them these; says what was done.
+
+    outside: those who may come from other machines. A listener for them takes SCRAM-SHA-256 only, for which nobody
+    else, set-up as the superuser above all, has a password (docker-compose.outside.yml).
 
     Raises Transient when Kafka does not answer, Stop when it refuses.
     """
@@ -68,10 +73,12 @@ async def set_passwords(settings: Settings, passwords: Mapping[str, str]) -> lis
     admin = AIOKafkaAdminClient(**client_options(settings))
     try:
         await admin.start()
+        further = {*outside}
         for user, password in passwords.items():
-            if not await _can_log_in(settings, user, password):
-                await set_scram_password(admin, user, password)
-                done.append(f"Kafka user {user} created, or its password changed")
+            for mechanism in (SCRAM_SHA_512, SCRAM_SHA_256) if user in further else (SCRAM_SHA_512,):
+                if not await _can_log_in(settings, user, password, mechanism):
+                    await set_scram_password(admin, user, password, mechanism)
+                    done.append(f"Kafka user {user} created, or its password changed ({mechanism})")
     except (KafkaError, OSError) as error:
         raise Transient(f"Kafka at {settings.kafka_bootstrap}: {error or type(error).__name__}") from error
     finally:
@@ -79,10 +86,10 @@ async def set_passwords(settings: Settings, passwords: Mapping[str, str]) -> lis
     return done
 
 
-async def _can_log_in(settings: Settings, user: str, password: str) -> bool:
+async def _can_log_in(settings: Settings, user: str, password: str, mechanism: str) -> bool:
     """Whether Kafka takes this password; the question that matters, and one that changes nothing."""
     theirs = settings.model_copy(update={"kafka_username": user, "kafka_password": SecretStr(password)})
-    client = AIOKafkaClient(**client_options(theirs))
+    client = AIOKafkaClient(**(client_options(theirs) | {"sasl_mechanism": mechanism}))
     try:
         await client.bootstrap()
     except KafkaError:

@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from shared.errors import Stop, Transient
 from shared.kafka.connection import client_options
 from shared.settings import Settings
-from shared.topics import TOPICS, Topic
+from shared.topics import TOPICS, Topic, durable
 
 CONFIG_VALUE = 1
 """Position of the value in the broker's answer about a setting."""
@@ -33,9 +33,8 @@ async def make_topics(settings: Settings) -> list[str]:
 
 
 async def _make(admin: AIOKafkaAdminClient, topic: Topic, settings: Settings) -> None:
-    new = NewTopic(
-        topic.full_name(settings), topic.partitions(settings), settings.replication, topic_configs=topic.config()
-    )
+    config = topic.config() | durable(settings.replication)
+    new = NewTopic(topic.full_name(settings), topic.partitions(settings), settings.replication, topic_configs=config)
     answer = await admin.create_topics([new])
     for name, code, *details in answer.topic_errors:
         if code not in {0, TopicAlreadyExistsError.errno}:

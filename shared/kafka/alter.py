@@ -3,19 +3,28 @@
 import asyncio
 from collections.abc import Collection, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.structs import TopicPartition
 
 from shared.errors import Stop, Transient
 from shared.kafka.connection import client_options
 from shared.settings import Settings
+from shared.topics import durable
 
 GONE_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.2
+NO_COORDINATOR_YET = (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError, GroupLoadInProgressError)
 GROUP_STATE_MEMBERS = 5
 """Position of the members in the broker's description of a group."""
 COPYING = {"message.timestamp.type": "CreateTime"}
@@ -42,7 +51,7 @@ class TopicAdmin:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._admin.close()
-        if isinstance(error, KafkaError | OSError):
+        if isinstance(error, KafkaError | OSError | TimeoutError):
             raise Transient(f"Kafka at {self._settings.kafka_bootstrap}: {error or type(error).__name__}") from error
 
     async def partitions(self, name: str) -> int:
@@ -54,7 +63,7 @@ class TopicAdmin:
 
     async def make(self, name: str, partitions: int, config: Mapping[str, str]) -> None:
         """Make a topic, unless it is there."""
-        new = NewTopic(name, partitions, self._settings.replication, topic_configs=dict(config))
+        new = NewTopic(name, partitions, self._settings.replication, topic_configs=self._with(config))
         answer = await self._admin.create_topics([new])
         for topic, code, *details in answer.topic_errors:
             if code not in {0, TopicAlreadyExistsError.errno}:
@@ -63,11 +72,14 @@ class TopicAdmin:
 
     async def configure(self, name: str, config: Mapping[str, str]) -> None:
         """Give a topic these settings, and no others of its own."""
-        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=dict(config))
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=self._with(config))
         for answer in await self._admin.alter_configs([resource]):
             for code, message, *_ in answer.resources:
                 if code:
                     raise Stop(f"Kafka did not change the settings of {name}: error {code} {message}")
+
+    def _with(self, config: Mapping[str, str]) -> dict[str, str]:
+        return durable(self._settings.replication) | dict(config)
 
     async def grow(self, name: str, partitions: int) -> None:
         """Add partitions to a topic that has fewer. What stands on it stays where it is."""
@@ -93,9 +105,24 @@ class TopicAdmin:
         """Those of the groups that have members now. One at a time: aiokafka 0.14 misreads an answer about several."""
         found = []
         for name in groups:
-            for answer in await self._admin.describe_consumer_groups([name]):
+            for answer in await self._described(name):
                 found += [group[1] for group in answer.groups if group[GROUP_STATE_MEMBERS]]
         return sorted(found)
+
+    async def _described(self, group: str) -> list[Any]:
+        """The broker's answers about a group. A new broker makes its topic of groups at the first question, and has no
+        coordinator until that is done.
+        """
+        async with asyncio.timeout(GONE_SECONDS):
+            while True:
+                try:
+                    answers = list(await self._admin.describe_consumer_groups([group]))
+                except NO_COORDINATOR_YET:
+                    answers = []
+                codes = [one[0] for answer in answers for one in answer.groups]
+                if answers and not {error.errno for error in NO_COORDINATOR_YET} & {*codes}:
+                    return answers
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def _until(self, name: str, partitions: int) -> None:
         async with asyncio.timeout(GONE_SECONDS):

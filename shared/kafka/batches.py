@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from shared import metrics
 from shared.errors import Malformed, Transient
-from shared.kafka.connection import make_producer
+from shared.kafka.connection import make_producer, start_producer, stop_producer
 from shared.settings import Settings
 
 BATCH_BYTES = 1024 * 1024
@@ -117,7 +117,7 @@ class Appender:
     async def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             producer = make_producer(self._settings, max_record_bytes=self._max_bytes)
-            await producer.start()
+            await start_producer(producer)
             self._producer = producer
         return self._producer
 
@@ -125,7 +125,4 @@ class Appender:
         """Throw the producer away; the next append makes a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            try:
-                await asyncio.wait_for(producer.stop(), timeout=5)
-            except (KafkaError, TimeoutError, OSError):
-                return
+            await stop_producer(producer)

@@ -1,23 +1,21 @@
 """How every client of Kafka is made from the settings."""
 
-import logging
+import asyncio
 import ssl
 from functools import lru_cache
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
-from faststream.kafka import KafkaBroker
-from faststream.security import BaseSecurity, SASLScram512
 
-from shared.logs import FASTSTREAM
 from shared.settings import Settings
 
-Broker = KafkaBroker
-"""FastStream's broker, named here so that wiring needs no driver."""
 DRAIN_SECONDS = 20.0
 """How long a running batch may take to end when its partitions are revoked or the process stops."""
 REQUEST_TIMEOUT_MS = 20_000
+PRODUCER_STOP_SECONDS = 5.0
+"""A producer that fails may never have its batches acknowledged: whoever stops it does not wait for that."""
 KEY_CACHE_SIZE = 65_536
 """Keys whose partition is remembered; hashing one in Python costs about 3 microseconds."""
 
@@ -44,17 +42,18 @@ class Record(Protocol):
         ...
 
 
-def _ssl_context(settings: Settings) -> ssl.SSLContext | None:
+def ssl_context(settings: Settings) -> ssl.SSLContext | None:
+    """By which brokers are known, where there is a certificate authority of our own."""
     return ssl.create_default_context(cafile=settings.kafka_ca_file) if settings.kafka_ca_file else None
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
     """Options for an aiokafka client: where, and who we are."""
     options: dict[str, Any] = {
-        "bootstrap_servers": settings.kafka_bootstrap,
+        "bootstrap_servers": settings.kafka_servers,
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
     }
-    context = _ssl_context(settings)
+    context = ssl_context(settings)
     if settings.kafka_username and settings.kafka_password:
         options |= {
             "security_protocol": "SASL_SSL" if context else "SASL_PLAINTEXT",
@@ -68,29 +67,6 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
-def make_broker(settings: Settings, service: str) -> KafkaBroker:
-    """The FastStream broker of a service; its subscribers are made by `shared.kafka.reader`."""
-    context = _ssl_context(settings)
-    security: BaseSecurity | None = BaseSecurity(ssl_context=context, use_ssl=True) if context else None
-    if settings.kafka_username and settings.kafka_password:
-        security = SASLScram512(
-            username=settings.kafka_username,
-            password=settings.kafka_password.get_secret_value(),
-            ssl_context=context,
-            use_ssl=context is not None,
-        )
-    return KafkaBroker(
-        settings.kafka_bootstrap,
-        client_id=f"guanxi-{service}",
-        security=security,
-        request_timeout_ms=REQUEST_TIMEOUT_MS,
-        graceful_timeout=DRAIN_SECONDS,
-        allow_auto_create_topics=False,
-        apply_types=False,
-        logger=logging.getLogger(FASTSTREAM),
-    )
-
-
 def make_producer(settings: Settings, *, max_record_bytes: int, **options: Any) -> AIOKafkaProducer:
     """An idempotent producer that waits for all replicas; `max_record_bytes` bounds a batch."""
     return AIOKafkaProducer(
@@ -101,6 +77,23 @@ def make_producer(settings: Settings, *, max_record_bytes: int, **options: Any) 
         max_request_size=max_record_bytes + 1024 * 1024,
         **options,
     )
+
+
+async def start_producer(producer: AIOKafkaProducer) -> None:
+    """Start it; one that can't start is closed, since its connections and tasks would stay otherwise."""
+    try:
+        await producer.start()
+    except BaseException:
+        await stop_producer(producer)
+        raise
+
+
+async def stop_producer(producer: AIOKafkaProducer) -> None:
+    """Stop it, whatever state it is in."""
+    try:
+        await asyncio.wait_for(producer.stop(), PRODUCER_STOP_SECONDS)
+    except (KafkaError, TimeoutError, OSError):
+        return
 
 
 def make_consumer(settings: Settings, *topics: str, **options: Any) -> AIOKafkaConsumer:

@@ -4,7 +4,7 @@ A copy that was interrupted goes on where it stopped: what the target holds of e
 is to hold, as the appender leaves no gap.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -26,12 +26,12 @@ class Digests:
     counts: dict[int, int] = field(default_factory=dict)
     hashes: dict[int, Any] = field(default_factory=dict)
 
-    def add(self, partition: int, record: Record) -> int:
-        """Take one more record in; gives its number in the partition."""
+    def add(self, partition: int, record: Record, value: bytes | None) -> int:
+        """Take one more record in, with this value; gives its number in the partition."""
         number = self.counts.get(partition, 0)
         self.counts[partition] = number + 1
         hashed = self.hashes.setdefault(partition, sha256())
-        for part in (record.key, record.value, str(record.timestamp).encode(), repr(list(record.headers)).encode()):
+        for part in (record.key, value, str(record.timestamp).encode(), repr(list(record.headers)).encode()):
             hashed.update(b"-" if part is None else b"%d:" % len(part) + part)
         return number
 
@@ -44,7 +44,8 @@ class Digests:
 class Copy:
     """A copy of `source` into `target`, which has `partitions`: a multiple of the source's, so that each of its
     partitions is filled from one, and the order on it stays what it was. `cuts`: offsets on the source, by name and
-    partition, for which `reached` tells the same place on the target.
+    partition, for which `reached` tells the same place on the target. change: gives the values that are copied in place
+    of the records', the same ones each time; None copies them as they are.
     """
 
     settings: Settings
@@ -52,6 +53,7 @@ class Copy:
     target: str
     partitions: int
     cuts: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    change: Callable[[Sequence[Record]], Awaitable[Sequence[bytes | None]]] | None = None
     reached: dict[str, dict[int, int]] = field(default_factory=dict)
     digests: Digests = field(default_factory=Digests)
 
@@ -70,22 +72,23 @@ class Copy:
                 for partition, end in held.ends.items():
                     async for batches in tail.read({partition: 0}, {partition: end}, max_records=READ_RECORDS):
                         records = batches[partition]
-                        new = [self._outgoing(record, there) for record in records]
+                        values = [one.value for one in records] if self.change is None else await self.change(records)
+                        new = [self._outgoing(one, value, there) for one, value in zip(records, values, strict=True)]
                         await appender.append(self.target, [one for one in new if one is not None])
                         yield len(records)
         finally:
             await appender.close()
         await self._verify()
 
-    def _outgoing(self, record: Record, there: Mapping[int, int]) -> Dated | None:
+    def _outgoing(self, record: Record, value: bytes | None, there: Mapping[int, int]) -> Dated | None:
         partition = record.partition if record.key is None else partition_of(record.key, self.partitions)
-        number = self.digests.add(partition, record)
+        number = self.digests.add(partition, record, value)
         for name, offsets in self.cuts.items():
             if record.offset < offsets.get(record.partition, 0):
                 self.reached[name][partition] += 1
         if number < there.get(partition, 0):
             return None
-        return Dated(partition, record.key, record.value, list(record.headers), record.timestamp)
+        return Dated(partition, record.key, value, list(record.headers), record.timestamp)
 
     async def _verify(self) -> None:
         """Read the copy. Raises Stop when it is not what was copied."""
@@ -95,6 +98,6 @@ class Copy:
             async for batches in tail.read(dict.fromkeys(ends, 0), ends, max_records=READ_RECORDS):
                 for partition, records in batches.items():
                     for record in records:
-                        found.add(partition, record)
+                        found.add(partition, record, record.value)
         if found.result() != self.digests.result():
             raise Stop(f"{self.target} differs from the copy of {self.source}: delete it and start over")

@@ -13,7 +13,9 @@ from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, I
 
 from shared.errors import Stop
 
-SCRAM_SHA_512 = 2
+SCRAM_SHA_512, SCRAM_SHA_256 = "SCRAM-SHA-512", "SCRAM-SHA-256"
+_SCRAM = {SCRAM_SHA_256: (1, "sha256"), SCRAM_SHA_512: (2, "sha512")}
+"""Mechanisms as KIP-554 numbers them, with their hashes."""
 SCRAM_ITERATIONS = 8192
 SALT_BYTES = 32
 ANY = 1
@@ -148,18 +150,21 @@ class _AlterScram(Request[_AlterScramRequest]):  # type: ignore[misc]
 
     API_KEY = 51
 
-    def __init__(self, user: str, password: str) -> None:
+    def __init__(self, user: str, password: str, mechanism: str) -> None:
+        number, algorithm = _SCRAM[mechanism]
         salt = os.urandom(SALT_BYTES)
-        hashed = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, SCRAM_ITERATIONS)
-        self._upsertion: tuple[Any, ...] = (user, SCRAM_SHA_512, SCRAM_ITERATIONS, salt, hashed, {})
+        hashed = hashlib.pbkdf2_hmac(algorithm, password.encode(), salt, SCRAM_ITERATIONS)
+        self._upsertion: tuple[Any, ...] = (user, number, SCRAM_ITERATIONS, salt, hashed, {})
 
     def build(self, request_struct_class: type[_AlterScramRequest]) -> _AlterScramRequest:
         return request_struct_class([], [self._upsertion], {})
 
 
-async def set_scram_password(admin: AIOKafkaAdminClient, user: str, password: str) -> None:
-    """Make the user, or give it this password."""
-    answer = await _send(admin, _AlterScram(user, password))
+async def set_scram_password(
+    admin: AIOKafkaAdminClient, user: str, password: str, mechanism: str = SCRAM_SHA_512
+) -> None:
+    """Make the user, or give it this password, for one mechanism: Kafka keeps a password for each."""
+    answer = await _send(admin, _AlterScram(user, password, mechanism))
     for _, code, message, _ in answer.results:
         _refuse(code, message)
 

@@ -28,6 +28,7 @@ from pydantic import (
     model_validator,
 )
 
+from shared.console import SOURCE as CONSOLE
 from shared.errors import Malformed
 from shared.yaml_lines import load, read_text
 
@@ -44,6 +45,7 @@ class Scope(StrEnum):
     """What a key may do."""
 
     EVENTS_WRITE = "events:write"
+    ACCESS_GRANT = "access:grant"
     CUSTOMERS_READ = "customers:read"
     CONFIDENTIAL_READ = "confidential:read"
     NAMES_READ = "names:read"
@@ -54,7 +56,7 @@ class Scope(StrEnum):
 
 
 _TOKEN = re.compile(r"gx_([a-z0-9]{4,32})_([A-Za-z0-9_-]{20,128})")
-_NOBODY = "sha256:" + "0" * 64
+NOBODY = "sha256:" + "0" * 64
 """The hash compared when the id is unknown, so that timing does not reveal which ids exist."""
 
 
@@ -95,7 +97,9 @@ class ApiKey(BaseModel):
         return scope in self.scopes
 
     def may_send(self, source: str) -> bool:
-        """Whether this key may send events of this source."""
+        """Whether this key may send events of this source. The console's is no key's, whatever it may send."""
+        if source == CONSOLE:
+            return source in self.sources
         return any(source.startswith(s[:-1]) if s.endswith("*") else source == s for s in self.sources)
 
     def active(self, now: datetime) -> bool:
@@ -113,6 +117,8 @@ class _KeysFile(BaseModel):
     def _once(cls, keys: tuple[ApiKey, ...]) -> tuple[ApiKey, ...]:
         if len({key.id for key in keys}) < len(keys):
             raise ValueError("two keys have the same id")
+        if any(CONSOLE in key.sources for key in keys):
+            raise ValueError(f"the source {CONSOLE} is the console's: no key may send it")
         return keys
 
 
@@ -125,7 +131,7 @@ def read_keys(path: Path) -> tuple[ApiKey, ...]:
     """The keys in a YAML (or JSON) file; none if there is no file. Raises Malformed with what is wrong and where."""
     if not path.exists():
         return ()
-    document = load(read_text(path, MAX_KEYS_FILE_BYTES), str(path), MAX_KEYS_FILE_PARTS)
+    document = load(read_text(path, MAX_KEYS_FILE_BYTES), str(path), MAX_KEYS_FILE_PARTS, MAX_KEYS_FILE_BYTES)
     try:
         return _KeysFile.model_validate({} if document.value is None else document.value).keys
     except ValidationError as error:
@@ -179,7 +185,7 @@ class ApiKeys:
         if scheme.lower() != "bearer" or match is None:
             return Denied("malformed")
         key = self._keys.get(match[1])
-        same = hmac.compare_digest(hash_secret(match[2]), key.hash if key else _NOBODY)
+        same = hmac.compare_digest(hash_secret(match[2]), key.hash if key else NOBODY)
         if key is None:
             return Denied("unknown", match[1])
         if not same:

@@ -12,6 +12,9 @@ from shared.errors import Stop
 from shared.mongo import Database, transient_errors
 
 COLLECTION = "setup"
+PERSON_KEY = "person key"
+OF_DATA = (PERSON_KEY,)
+"""Notes that say what the data was made with, and so belong to it: a backup holds these."""
 
 
 def canonical(value: Any) -> str:

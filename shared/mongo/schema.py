@@ -76,7 +76,7 @@ class Schema:
     """Everything of one service. `collections` are made beforehand, since a transaction should not have to.
     `dropped` are indexes of earlier versions. `validators` are JSON Schemas of plain collections, for what a person may
     put in by hand. `filled` are plain collections that set-up puts something into. `private` are fields beyond those of
-    shared/fold/private.py that no view of the service shows.
+    shared/fold/private.py that no view of the service shows. `fleeting` are plain collections that no backup holds.
     """
 
     service: str
@@ -88,6 +88,7 @@ class Schema:
     validators: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     filled: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
+    fleeting: tuple[str, ...] = ()
 
     def definition(self, view: View, name: Name) -> dict[str, Any]:
         """A view as MongoDB keeps it. What it shows of documents that were folded is never what is private of them."""

@@ -50,6 +50,7 @@ async def settled(settings: Settings, database: Database) -> None:
     await until(quiet, in_a_row=2)
 
 
+@pytest.mark.release("test_services walks the list with the same toy; this is its whole life on real servers")
 async def test_a_service_in_one_folder_and_one_line(stack: Backing, tmp_path: Path) -> None:
     here, there = environment_of(stack, tmp_path), environment_of(stack, tmp_path)
     settings = settings_of(here)

@@ -76,6 +76,16 @@ async def test_the_answer_names_the_check_that_fails_and_its_reason(health: Heal
         assert (await client.get("/readyz")).status_code == 200
 
 
+@pytest.mark.parametrize(("port", "shown"), [(8080, False), (9464, True)])
+async def test_counters_are_not_shown_at_the_public_port(health: Health, port: int, *, shown: bool) -> None:
+    health.checks["kafka"] = fine
+    health.details["lag"] = lambda: 7
+    async with asking(health, metrics_port=9464, port=port) as client:
+        body = (await client.get("/readyz")).json()
+    assert body["ready"]
+    assert ("lag" in body) is shown
+
+
 async def test_one_check_can_be_asked_by_itself_as_a_balancer_before_the_door_does(health: Health) -> None:
     health.checks |= {"kafka": fine, "mongodb": away}
     async with asking(health) as client:

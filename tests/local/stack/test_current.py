@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from guanxi import current
-from guanxi.cli import stack_first
+from guanxi.cli import app, stack_first
+from shared.keys import read_keys
 
 ENVIRONMENT = {
     "GUANXI_KAFKA_BOOTSTRAP": "127.0.0.1:9",
@@ -127,3 +129,11 @@ def test_a_stack_that_does_not_run_can_not_be_named(
 )
 def test_the_stack_may_be_named_anywhere(words: list[str], sorted_: list[str]) -> None:
     assert stack_first(words) == sorted_
+
+
+def test_a_key_is_made_for_the_stack_that_runs(tmp_path: Path) -> None:
+    file = tmp_path / "stack" / "keys.yaml"
+    file.parent.mkdir()
+    with stack(GUANXI_API_KEYS_FILE=str(file)):
+        made = CliRunner().invoke(app, ["keys", "create", "--source", "erp"])
+    assert (made.exit_code, [key.sources for key in read_keys(file)]) == (0, [("erp",)])

@@ -11,9 +11,12 @@ from local.stack.backing import Backing
 from operations.backup import restore as restoring
 from operations.backup.backup import back_up
 from operations.backup.restore import restore
+from services.ingest.store import fix_person_key
 from shared.errors import Stop
 from shared.kafka.scan import bounds
 from shared.mongo import connect
+from shared.mongo.applied import COLLECTION as APPLIED
+from shared.mongo.applied import PERSON_KEY, note_applied
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
 from tests.operations.rebuild.world import a_world, drop, environment_of, first_purchases, settings_of, until
@@ -26,7 +29,8 @@ pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
 async def test_taken_amid_events_restored_and_gone_on_with(
     stack: Backing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = environment_of(stack, tmp_path), environment_of(stack, tmp_path)
+    key = {"GUANXI_PERSON_KEY": "a key of thirty-two bytes or more"}
+    here, there = environment_of(stack, tmp_path) | key, environment_of(stack, tmp_path) | key
     folder = tmp_path / "backup"
     async with a_world(stack, tmp_path, here) as world:
         await world.send(first_purchases())
@@ -56,6 +60,9 @@ async def test_taken_amid_events_restored_and_gone_on_with(
     await _interrupted(settings_of(there), folder, monkeypatch)
     database = connect(settings_of(there))
     await restore(settings_of(there), database, folder, note=print)
+    with pytest.raises(Stop, match="differs from this database's first one"):
+        await fix_person_key(database, b"another key than the one of the backup")
+    await fix_person_key(database, key["GUANXI_PERSON_KEY"].encode())
     topic = LOG.full_name(settings_of(there))
     assert {str(p): end for p, end in (await bounds(settings_of(there), topic)).ends.items()} == manifest.ends
     inbox = await bounds(settings_of(there), INBOX.full_name(settings_of(there)))
@@ -86,6 +93,10 @@ async def _refusals(settings: Settings, folder: Path, tmp_path: Path) -> None:
     other = settings.model_copy(update={"partitions": 8})
     with pytest.raises(Stop, match="was taken with GUANXI_PARTITIONS=4"):
         await restore(other, database, folder, note=print)
+    await note_applied(database, PERSON_KEY, "of another key")
+    with pytest.raises(Stop, match="the person key here is not the backup's"):
+        await restore(settings, database, folder, note=print)
+    await database[APPLIED].drop()
     some = max((folder / "kafka" / LOG.name).iterdir(), key=lambda path: path.stat().st_size)
     whole = some.read_bytes()
     some.write_bytes(whole[:100] + b"x" + whole[101:])

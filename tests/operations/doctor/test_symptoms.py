@@ -53,6 +53,14 @@ def test_many_differences_of_one_check_are_told_by_their_number() -> None:
     assert findings.symptoms[-1].do == f"guanxi verify views --show {MAX_TOLD + 3}"
 
 
+@pytest.mark.parametrize(("replicas", "in_sync", "wrong"), [(3, 1, True), (3, 2, False), (3, 3, False), (1, 1, False)])
+def test_an_acknowledgement_must_mean_two_of_three_copies(replicas: int, in_sync: int, *, wrong: bool) -> None:
+    config = {**LOG.config(), "min.insync.replicas": str(in_sync)}
+    found = FoundTopic(LOG, "guanxi.log", 12, replicas, config, {})
+    said = ["min.insync.replicas is 1, not 2"] if wrong else []
+    assert drift(found, Settings(replication=1)) == said
+
+
 def test_a_topic_as_the_code_says_has_no_drift() -> None:
     settings = Settings(replication=3)
     config = {**LOG.config(), "retention.bytes": "-1"}

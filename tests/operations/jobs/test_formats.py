@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet, types
 
-from operations.jobs.formats import BOM, FORMATS, MONEY_PLACES, ROWS_AT_ONCE, Column, cell, columns_of
+from operations.jobs.formats import FORMATS, MONEY_PLACES, ROWS_AT_ONCE
+from services.query.api.columns import BOM, Column, cell, columns_of
 from services.query.api.resources import RESOURCES, Resource
 from services.query.api.rows import Customer, Money, Row
 from shared.events.money import exponents, format_minor

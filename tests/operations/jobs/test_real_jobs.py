@@ -21,16 +21,16 @@ from operations.jobs import app
 from operations.jobs.app import Worker
 from operations.jobs.made import Made, Work
 from services.query.api.jobs_asked import MAX_BODY_BYTES
-from services.query.api.resources import RESOURCES, Order, Resource
+from services.query.api.resources import FOLDED, Order, Resource
 from shared.errors import Malformed, Transient
-from shared.jobs import KEPT, MAX_ATTEMPTS, MAX_OPEN_PER_KEY, MAX_RESULTS_PER_KEY, PIECE_BYTES, ended
-from shared.mongo.jobs import Queue
+from shared.jobs import KEPT, MAX_ATTEMPTS, MAX_OPEN_PER_KEY, MAX_RESULTS_PER_KEY, PIECE_BYTES, Job, ended
+from shared.mongo.jobs import Change, Queue
 from tests.operations.jobs.yard import CUSTOMERS, EXPORT, Yard
 from tests.services.query.test_real_api import is_problem
 
 Json = dict[str, Any]
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
-ORDERS = [(resource, order) for resource in RESOURCES if resource.name != "rep-weeks" for order in resource.orders]
+ORDERS = [(resource, order) for resource in FOLDED if resource.name != "rep-weeks" for order in resource.orders]
 """Representatives' weeks are compared where services have written them (tests/services/query/test_real_jobs.py)."""
 
 
@@ -453,6 +453,30 @@ async def test_a_worker_that_ends_in_order_puts_its_job_back(yard: Yard, client:
     assert (found["status"], found["attempts"], found["owner"]) == ("queued", 0, None)
 
 
+async def test_a_job_that_is_being_taken_when_the_worker_is_told_to_end_goes_back(
+    yard: Yard, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await yard.asked(client)
+    async with yard.worker() as worker:
+        take, written, told = worker.queue.take, asyncio.Event(), asyncio.Event()
+
+        async def answered_late(*given: Any) -> Any:
+            mine = await take(*given)
+            written.set()
+            await told.wait()
+            return mine
+
+        monkeypatch.setattr(worker.queue, "take", answered_late)
+        taking = asyncio.create_task(worker.take("export"))
+        await written.wait()
+        taking.cancel()
+        told.set()
+        await asyncio.wait([taking])
+        assert taking.cancelled()
+    found = yard.raw["jobs"].find_one({"_id": job}) or {}
+    assert (found["status"], found["attempts"], found["owner"]) == ("queued", 0, None)
+
+
 async def test_a_result_of_many_pieces_is_whole(yard: Yard, client: httpx.AsyncClient, kinds: Any) -> None:
     content = bytes(range(256)) * (PIECE_BYTES // 256 * 2) + b"the end"
 
@@ -465,6 +489,51 @@ async def test_a_result_of_many_pieces_is_whole(yard: Yard, client: httpx.AsyncC
     assert found == content
     assert (told["bytes"], told["sha256"]) == (len(content), sha256(content).hexdigest())
     assert yard.raw["job_pieces"].count_documents({}) == 3
+
+
+async def test_a_result_is_stored_before_its_job_is_done(yard: Yard, client: httpx.AsyncClient, kinds: Any) -> None:
+    async def small(work: Work) -> Made:
+        work.file.write(b"all of it")
+        return Made("small.txt", "text/plain")
+
+    kinds(small)
+    job = await yard.asked(client)
+    seen: list[tuple[str, Any]] = []
+    async with yard.worker() as worker:
+        put = worker.queue.put
+
+        async def watched(of: Job, number: int, piece: bytes) -> None:
+            answer = await yard.get(client, f"/v1/jobs/{job}/result")
+            seen.append(((yard.raw["jobs"].find_one({"_id": job}) or {})["status"], answer.json().get("code")))
+            await put(of, number, piece)
+
+        worker.queue.put = watched  # type: ignore[method-assign,assignment]
+        await yard.step(worker, "export")
+    assert seen == [("running", "job_not_done")]
+    assert (await yard.get(client, f"/v1/jobs/{job}/result")).content == b"all of it"
+
+
+async def test_who_cancels_at_the_last_moment_is_not_told_that_it_is_done(
+    yard: Yard, client: httpx.AsyncClient, kinds: Any
+) -> None:
+    async def quick(work: Work) -> Made:
+        work.file.write(b"x")
+        return Made("x", "text/plain")
+
+    kinds(quick)
+    job = await yard.asked(client)
+    async with yard.worker() as worker:
+        finish = worker.queue.finish
+
+        async def cancelled_before(of: Job, change: Change) -> Job | None:
+            answer = await client.delete(f"/v1/jobs/{job}", headers=yard.as_key("all"))
+            assert answer.json()["data"]["cancelling"]
+            return await finish(of, change)
+
+        worker.queue.finish = cancelled_before  # type: ignore[method-assign,assignment]
+        await yard.step(worker, "export")
+    found = (await yard.get(client, f"/v1/jobs/{job}")).json()["data"]
+    assert (found["status"], found["result"]) == ("cancelled", None)
 
 
 async def test_a_result_that_is_too_large_is_refused(

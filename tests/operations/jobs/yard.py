@@ -64,7 +64,7 @@ class Yard(Bench):
         await apply(database, SERVICE.schema, 1)
         database.client.close()
         values = {"net": 1, "rows": 2}
-        for resource in map(named, ("customers", "concerns", "timeline", "movements")):
+        for resource in map(named, ("customers", "concerns", "timeline", "movements", "grants", "plans")):
             for number in range(CUSTOMERS):
                 for service, name, document in documents(resource, number, {**values, "order": number % 12}):
                     more = {"net_365d": f"{number * 1000}.10", "name": f"=客户{number}"}
@@ -115,7 +115,7 @@ class Yard(Bench):
 
     async def step(self, worker: Worker, kind: str) -> Job | None:
         """What a worker does once."""
-        job = await worker.queue.take(kind, worker.owner, worker.settings.job_lease_seconds)
+        job = await worker.take(kind)
         if job is not None:
             await worker.do(job)
         return job

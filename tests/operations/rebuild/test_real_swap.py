@@ -38,6 +38,7 @@ async def watch(world: World, view: str, stop: asyncio.Event) -> list[tuple[int,
     return seen
 
 
+@pytest.mark.release("the simulation rebuilds amid events; the test below pages through a swap")
 async def test_swapped_in_and_rolled_back_while_events_flow(world: World) -> None:
     await world.settled()
     stop = asyncio.Event()

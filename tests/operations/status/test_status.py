@@ -95,9 +95,12 @@ async def test_services_are_found_by_their_names_in_compose_each_process_of_a_sc
         "tiering 1": "http://10.0.0.3:8080",
         "tiering 2": "http://10.0.0.4:8080",
         "engagement": "http://engagement:8080",
+        "archives": "http://archives:8080",
+        "planning": "http://planning:8080",
         "feed": "http://feed:8080",
         "query": "http://query:8080",
         "worker": "http://worker:8080",
+        "delivery": "http://delivery:8080",
     }
     assert await addresses({}, 8080, resolve) == {}
     hosts.clear()

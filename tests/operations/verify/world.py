@@ -57,7 +57,7 @@ class World:
         """Wait until nobody waits for a review, which may decide, and write a whole row anew."""
         waiting = {"review_at": {"$lte": WAITING}, "incomplete_since": None}
         async with asyncio.timeout(SETTLE_SECONDS):
-            for name in ("tiering_g1", "engagement_g1"):
+            for name in ("tiering_g1", "engagement_g1", "archives_g1", "planning_g1"):
                 while await self.database[name].find_one(waiting):  # noqa: ASYNC110 - it happens on servers
                     await asyncio.sleep(0.1)
         await self.settled()

@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaProducer
 from shared.health import Health
 from shared.kafka.admin import make_topics
 from shared.kafka.batches import Appender, Outgoing
-from shared.kafka.connection import Record, client_options, make_broker
+from shared.kafka.broker import make_broker
+from shared.kafka.connection import Record, client_options
 from shared.kafka.reader import TopicReader
 from shared.settings import Settings
 from shared.topics import INBOX

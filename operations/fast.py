@@ -1,4 +1,4 @@
-"""Makes a command that folds for minutes as fast as a service."""
+"""Makes a command that works for minutes as fast as a service."""
 
 import asyncio
 import gc
