@@ -1,4 +1,5 @@
 // Run once, by mongosh, on the new node: makes a replica set of it, and the user as which `guanxi setup` makes the rest.
+// Run again, it changes nothing. Where it changes, the number of the mark in `healthy` changes too.
 const fs = require('fs');
 const secret = (name) => fs.readFileSync('/run/secrets/guanxi/' + name, 'utf8').trim();
 
@@ -20,3 +21,7 @@ if (database.getUser('setup')) {
 } else {
   database.createUser({ user: 'setup', ...rights });
 }
+// For repairs, within the container.
+db.getSiblingDB('admin').updateUser('root', {
+  authenticationRestrictions: [{ clientSource: ['127.0.0.1', '::1'] }],
+});

@@ -11,12 +11,14 @@ from typing import Any
 
 from local.stack.containers import why_not
 from local.stack.paths import REPOSITORY
-from services import SERVICES
+from services import API, SERVICES
 
 UP_SECONDS = 300
 COMMAND_SECONDS = 120
 POLL_SECONDS = 0.5
 NEEDS = ("kafka", "mongo")
+FRONT = {SERVICES.door.name: "8080", API: "8081"}
+"""Its ports, by the service behind each."""
 
 
 def why_not_here() -> str | None:
@@ -118,8 +120,8 @@ class Project:
         return self.published(SERVICES.door.name)
 
     def published(self, service: str) -> str:
-        """Where a service's port for others is published."""
-        return f"http://{self.compose('port', service, '8080').strip()}"
+        """Where the front passes on to a service: the door or the API."""
+        return f"http://{self.compose('port', 'front', FRONT[service]).strip()}"
 
     def logs(self, service: str) -> str:
         """All that a service's containers have logged."""

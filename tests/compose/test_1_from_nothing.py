@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from services import API, SERVICES
+from services import SERVICES
 from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
 OURS = tuple(SERVICES)
-ALL = (*OURS, "kafka", "mongo")
+SERVERS = ("kafka", "mongo", "front")
+ALL = (*OURS, *SERVERS)
 
 
 def test_one_command_brings_everything_up_healthy(project: Project) -> None:
@@ -24,7 +25,7 @@ def test_only_the_door_and_the_api_are_published_and_on_loopback(project: Projec
         for inside, ports in project.inspect(service)["NetworkSettings"]["Ports"].items()
         for one in ports or ()
     }
-    assert published == {("ingest", "8080/tcp", "127.0.0.1"), (API, "8080/tcp", "127.0.0.1")}
+    assert published == {("front", "8080/tcp", "127.0.0.1"), ("front", "8081/tcp", "127.0.0.1")}
 
 
 @pytest.mark.parametrize("service", ALL)
@@ -37,8 +38,11 @@ def test_containers_have_no_more_than_they_need(project: Project, service: str) 
     assert "no-new-privileges:true" in host["SecurityOpt"]
     assert host["Memory"] > 0
     assert host["NanoCpus"] > 0
-    if service in OURS:
+    assert host["PidsLimit"] > 0
+    if service in {*OURS, "front"}:
         assert host["ReadonlyRootfs"]
+    volumes = [one["Name"] for one in found["Mounts"] if one["Type"] == "volume"]
+    assert not [name for name in volumes if not name.startswith(f"{project.name}_")], "an anonymous one stays behind"
 
 
 def test_no_secret_is_in_an_environment_or_a_command_line(project: Project) -> None:
@@ -48,6 +52,16 @@ def test_no_secret_is_in_an_environment_or_a_command_line(project: Project) -> N
     for service in ("secrets", "setup", *ALL):
         said = json.dumps(project.inspect(service)) + project.logs(service)
         assert not [password for password in passwords if password in said], service
+
+
+def test_the_brokers_own_password_is_in_no_environment_and_no_file_that_others_read(project: Project) -> None:
+    (kafka,) = project.containers("kafka")
+    password = project.docker("exec", kafka, "cat", "/run/secrets/guanxi/broker_password")
+    assert len(password) == 40
+    assert password not in project.docker("exec", kafka, "cat", "/proc/1/environ", "/proc/1/cmdline")
+    look = f"grep -rls {password} /opt/kafka/config /etc/kafka /tmp /var/lib/kafka | xargs -r stat -c '%a %n'"
+    readable = [line for line in project.docker("exec", kafka, "bash", "-c", look).splitlines() if line[:3] != "600"]
+    assert not readable
 
 
 def test_each_container_sees_its_own_secrets_only(project: Project) -> None:

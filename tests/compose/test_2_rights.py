@@ -72,6 +72,14 @@ def test_mongodb_takes_no_wrong_password_and_nobody_without_one(project: Project
     assert found == {"reader/customers/find": "AuthenticationFailed", "/customers/find": REFUSED}
 
 
+def test_mongodbs_root_logs_in_within_its_container_only(project: Project) -> None:
+    password = project.compose("exec", "-T", "mongo", "cat", "/run/secrets/guanxi/root_password")
+    ask = ("mongosh", "--quiet", "--norc", "-u", "root", "-p", password, "--eval", "db.adminCommand('ping').ok")
+    (mongo,) = project.containers("mongo")
+    assert project.docker("exec", mongo, *ask).strip() == "1"
+    assert project.returned("docker", "exec", mongo, *ask, "--host", "mongo") != 0
+
+
 def on_kafka(project: Project, *cases: tuple[str, str, str, str]) -> dict[str, str]:
     """What comes of (principal, write or read, topic, group)."""
     passwords = {user: project.secret(user)["GUANXI_KAFKA_PASSWORD"] for user, *_ in cases}

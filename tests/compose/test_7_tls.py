@@ -1,5 +1,6 @@
 """A running deployment goes over to TLS, and Kafka and MongoDB open for machines outside."""
 
+import json
 import ssl
 from pathlib import Path
 
@@ -52,8 +53,13 @@ def test_all_is_healthy_and_set_up_without_a_change(encrypted: Project) -> None:
     assert encrypted.logs("setup").splitlines()[-1] == "nothing to do: everything is set up"
 
 
+def test_the_status_is_well_by_tls_too(encrypted: Project) -> None:
+    found = json.loads(encrypted.compose("run", "--rm", "-T", "cli", "guanxi", "status", "--json"))
+    assert found["well"], found
+
+
 def test_the_door_speaks_https_and_nothing_else(encrypted: Project, authority: Path) -> None:
-    port = encrypted.compose("port", "ingest", "8080").strip().rpartition(":")[2]
+    port = encrypted.door().rpartition(":")[2]
     context = ssl.create_default_context(cafile=str(authority))
     with httpx.Client(verify=context, trust_env=False) as client:
         assert client.post(f"https://localhost:{port}/v1/events", json={}).status_code == httpx.codes.UNAUTHORIZED
@@ -68,7 +74,7 @@ async def test_an_upstream_outside_writes_the_inbox_by_tls(
 ) -> None:
     options = {
         "bootstrap_servers": f"localhost:{ports['kafka']}",
-        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_mechanism": "SCRAM-SHA-256",
         "sasl_plain_username": "erp",
         "sasl_plain_password": encrypted.secret("erp")["GUANXI_KAFKA_PASSWORD"],
         "request_timeout_ms": 5000,
@@ -76,6 +82,14 @@ async def test_an_upstream_outside_writes_the_inbox_by_tls(
     context = ssl.create_default_context(cafile=str(authority))
     async with AIOKafkaProducer(**options, security_protocol="SASL_SSL", ssl_context=context) as producer:
         await producer.send_and_wait("guanxi.inbox", b"{}")
+    for user, mechanism in (("setup", "SCRAM-SHA-256"), ("setup", "SCRAM-SHA-512"), ("tiering", "SCRAM-SHA-256")):
+        other = {"sasl_plain_username": user, "sasl_plain_password": encrypted.secret(user)["GUANXI_KAFKA_PASSWORD"]}
+        inside = AIOKafkaProducer(
+            **options | other | {"sasl_mechanism": mechanism}, security_protocol="SASL_SSL", ssl_context=context
+        )
+        with pytest.raises(KafkaError):
+            await inside.start()
+        await inside.stop()
     bare = AIOKafkaProducer(**options, security_protocol="SASL_PLAINTEXT")
     with pytest.raises(KafkaError):
         await bare.start()

@@ -1,11 +1,30 @@
-"""`.env.example` and the Compose files know the same variables, with the same defaults. Needs no Docker."""
+"""The settings, Compose files, `.env.example` and docs/operators.md know the same variables, with the same defaults.
+Needs no Docker.
+"""
 
 import re
 
 from local.stack.paths import REPOSITORY
+from operations.setup.run import SetupSettings
+from services import SERVICES
+from shared.settings import Settings
 
-USED = re.compile(r"\$\{(GUANXI_[A-Z_]+)(?::-([^}]*))?\}")
-DOCUMENTED = re.compile(r"^#(GUANXI_[A-Z_]+)=(.*)$", re.MULTILINE)
+USED = re.compile(r"\$\{((?:GUANXI|OTEL)_[A-Z_]+)(?::-([^}]*))?\}")
+DOCUMENTED = re.compile(r"^#((?:GUANXI|OTEL)_[A-Z_]+)=(.*)$", re.MULTILINE)
+PASSED_ON = re.compile(r"^ +((?:GUANXI|OTEL)_[A-Z_]+):$", re.MULTILINE)
+"""Without a value: as the environment has it, else not at all."""
+GIVEN = re.compile(r"^ +(GUANXI_[A-Z_]+):", re.MULTILINE)
+OF_THE_DEPLOYMENT = {
+    "GUANXI_TOPIC_PREFIX": "a deployment with Compose has servers of its own",
+    "GUANXI_MONGO_DATABASE": "the same",
+    "GUANXI_REPLICATION": "it has one broker",
+    "GUANXI_HTTP_HOST": "the image says it",
+    "GUANXI_HTTP_PORT": "the same",
+}
+SECRETS = {"PASSWORD", "TOKEN", "KEY", "KEYS", "SECRET"}
+"""Ends of the names of what comes as a file (docs/security.md)."""
+OWN_DEFAULT = {"GUANXI_LOG_FORMAT": "json"}
+"""What the image sets."""
 
 
 def used() -> dict[str, set[str]]:
@@ -22,5 +41,38 @@ def documented() -> dict[str, str]:
     return dict(DOCUMENTED.findall(text))
 
 
+def passed_on() -> set[str]:
+    return set(PASSED_ON.findall((REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")))
+
+
+def settings() -> set[str]:
+    """The variable of each setting of any process."""
+    models: list[type[Settings]] = [*(one.settings for one in SERVICES.values()), SetupSettings]
+    return {f"GUANXI_{field.upper()}" for model in models for field in model.model_fields}
+
+
 def test_every_variable_of_the_compose_files_is_documented_with_its_default() -> None:
-    assert {name: {default} for name, default in documented().items()} == used()
+    with_default = {name: {default} for name, default in documented().items() if name not in passed_on()}
+    assert with_default == used()
+
+
+def test_what_is_passed_on_is_documented_with_the_settings_own_default() -> None:
+    said = documented()
+    for name in passed_on():
+        field = Settings.model_fields.get(name.removeprefix("GUANXI_").lower())
+        assert name in said
+        if name in OWN_DEFAULT:
+            assert said[name] == OWN_DEFAULT[name]
+        elif field is not None:
+            assert float(said[name]) == float(field.default), name
+
+
+def test_compose_passes_every_setting_that_an_operator_may_choose() -> None:
+    text = "".join(file.read_text(encoding="utf-8") for file in REPOSITORY.glob("docker-compose*.yml"))
+    missing = {name for name in settings() - set(GIVEN.findall(text)) if name.rpartition("_")[2] not in SECRETS}
+    assert missing == OF_THE_DEPLOYMENT.keys()
+
+
+def test_every_setting_is_documented() -> None:
+    text = "".join(file.read_text(encoding="utf-8") for file in (REPOSITORY / "docs").glob("*.md"))
+    assert {name for name in settings() if f"`{name}`" not in text} == set()

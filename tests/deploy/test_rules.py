@@ -106,7 +106,7 @@ def test_a_renamed_metric_or_label_is_found(expression: str, said: str) -> None:
 def test_values_in_selectors_are_values_that_the_code_sets() -> None:
     sources = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("shared", "services")
+        for folder in ("shared", "services", "operations")
         for path in (REPOSITORY / folder).rglob("*.py")
     )
     for where, expression in expressions():

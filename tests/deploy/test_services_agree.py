@@ -18,7 +18,7 @@ from shared.service import Service
 ALL, FOLDING = {*SERVICES}, {*SERVICES.folding}
 DECIDING = {name for name, service in SERVICES.folding.items() if service.decides}
 """These send reviews too."""
-IN_COMPOSE = {*ALL, "secrets", "kafka", "mongo", "setup", "cli", "prometheus", "grafana"}
+IN_COMPOSE = {*ALL, "secrets", "kafka", "mongo", "setup", "front", "cli", "doctor", "prometheus", "grafana"}
 PROMETHEUS = ("prometheus.yml", "prometheus.tls.yml")
 NAMED = re.compile(r'job=~"([^"]+)"')
 ONE = re.compile(r'job="([^"]+)"')
@@ -62,7 +62,7 @@ def test_secrets_are_made_for_the_services_and_the_operator() -> None:
 @pytest.mark.parametrize("file", PROMETHEUS)
 def test_prometheus_asks_every_service(file: str) -> None:
     jobs = {job["job_name"]: job for job in read(f"deploy/prometheus/{file}")["scrape_configs"]}
-    assert {*jobs} == {*ALL, "prometheus"}
+    assert {*jobs} == {*ALL, "doctor", "prometheus"}
     for name in ALL:
         (found,) = jobs[name]["dns_sd_configs"]
         assert (found["names"], found["port"]) == ([name], 9464)
