@@ -10,10 +10,10 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command 'make lock'
 
 WALK = tests/e2e/test_import_page.py::test_from_the_export_to_explain
-SCRIPTS = deploy/secrets deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy .ci/engine .ci/run
+SCRIPTS = deploy/secrets deploy/backup deploy/restore deploy/upgrade deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy deploy/mongodb/start .ci/engine .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release lint sim faults attacks mutants bench bench-compare bench-peers bench-scale up lock clean
+.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,20 +24,22 @@ demo: $(READY) ## the main job on real data, from the doors to the views; ends b
 up: $(READY) ## Kafka, MongoDB and the services on this machine, until Ctrl-C
 	$(BIN)/guanxi up
 
-test: lint test-fast test-walk ## lint, the fast tests and one walk through the real stack: under five minutes on two cores
+test: lint test-fast test-walk ## lint, the fast tests and one walk through the real stack: some eight minutes on two cores
 	@echo 'Not run: the other tests on real servers, the long simulation and Docker Compose (make test-all),'
 	@echo 'and what is run before a release (make test-release).'
 
-test-all: lint test-fast test-real sim test-compose ## everything but test-release: what CI runs, about 40 minutes
+test-all: lint test-fast test-real sim test-compose ## everything but test-release: what CI runs, over an hour
 
-test-fast: $(READY) ## the tests that need no server: two minutes
+test-fast: $(READY) ## the tests that need no server: some six minutes
 	$(BIN)/pytest -m "not real and not release" -n 2 --dist worksteal
 
 test-walk: $(READY) ## one walk on a real Kafka and MongoDB: a file, its guessed mapping, the import, the views, explain
 	$(BIN)/pytest $(WALK)
 
+# Those that start stacks of their own come by themselves: they fill both cores.
 test-real: $(READY) ## the tests on a real Kafka and MongoDB, the walk among them
-	$(BIN)/pytest -m "real and not release"
+	$(BIN)/pytest -m "real and not release" -n 2 --dist loadfile --ignore tests/local --ignore tests/e2e
+	$(BIN)/pytest -m "real and not release" tests/local tests/e2e
 
 # Last of all, so that what comes before runs without an engine.
 test-compose: $(READY) ## Docker Compose for real, from nothing to TLS; needs Docker and the images
@@ -56,11 +58,15 @@ lint: $(READY) ## formatting, ruff, mypy, import rules, scripts, Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/shellcheck $(SCRIPTS)
-	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/hadolint deploy/Dockerfile deploy/front/Dockerfile
 
-sim: $(READY) ## 2,000 seeds of the simulated system, and 400 with the real services in it; SEEDS=... runs more
+laws: $(READY) ## the laws on new random histories, 2,000 each, for an hour and more; OF=FILE for one
+	HYPOTHESIS_PROFILE=thorough $(BIN)/pytest -m "not real and not release" -n 2 --dist worksteal $(or $(OF),tests/laws tests/services/tiering/test_laws.py)
+
+sim: $(READY) ## 2,000 seeds of the simulated system, 400 with the real services in it, and 40 of the webhooks; SEEDS=... runs more
 	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),2000)
 	$(BIN)/python -m tests.sim --seeds $(or $(SEEDS),400) --scenario services
+	$(BIN)/python -m tests.services.delivery --seeds $(or $(SEEDS),40)
 
 faults: $(READY) ## everything broken in turn on a real Kafka and MongoDB, in one table: docs/faults.md; FAULTS="kills cuts" for some
 	$(BIN)/python -m tests.faults $(if $(FAULTS),$(FAULTS),--write docs/faults.md)
