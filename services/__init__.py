@@ -69,8 +69,8 @@ def _name(package: str) -> str:
 
 
 SERVICES = Services(
-    *("services.ingest", "services.tiering", "services.engagement", "services.feed"),
-    *("services.query", "services.worker"),
+    *("services.ingest", "services.tiering", "services.engagement", "services.archives", "services.planning"),
+    *("services.feed", "services.query", "services.worker", "services.delivery"),
 )
 API = "query"
 """The one that answers readers."""
