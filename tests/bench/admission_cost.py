@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic_core import to_json
 
 from services.ingest.admission import Arrived, judge_all, log_record, read
-from services.ingest.store import _document
+from services.ingest.store import _document, _text
 from shared.events.event import Position
 
 T = TypeVar("T")
@@ -54,9 +54,11 @@ def _round(records: Sequence[_Record]) -> dict[str, float]:
     arrived = [Arrived(r, Position(1, 0, r.offset), NOW, c) for r, c in zip(records, candidates, strict=True)]
     verdicts, judging = _timed(lambda: judge_all(arrived, {}))
     _, storing = _timed(lambda: [_document(claim) for claim in verdicts.changed.values()])
+    _, texting = _timed(lambda: [_text(one) for one in verdicts.texts])
     encoded, encoding = _timed(lambda: [log_record(*one, 12) for one in verdicts.accepted])
     assert len(encoded) == len(records)
-    return {"read": reading, "judge": judging, "claim document": storing, "encode": encoding}
+    steps = {"read": reading, "judge": judging, "claim document": storing}
+    return {**steps, "text documents": texting, "encode": encoding}
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:

@@ -20,7 +20,7 @@ from random import Random
 from local.demo.latency import Latencies, Probe, door_to_view, over_http
 from local.stack.backing import backing
 from local.stack.services import Services
-from operations.rebuild.fast import fast_process
+from operations.fast import fast_process
 from operations.rebuild.run import Asked, Outcome, run
 from services import SERVICES
 from shared.events.codec import encode

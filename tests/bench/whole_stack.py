@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from local.stack.backing import backing
 from local.stack.services import Services
-from operations.rebuild.fast import fast_process
+from operations.fast import fast_process
 from operations.rebuild.run import Asked
 from operations.rebuild.run import run as run_rebuild
 from tests.bench import latency, load, rebuild, throughput

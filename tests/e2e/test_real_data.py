@@ -19,6 +19,7 @@ from tests.e2e.world import World
 from tests.oracle.retail import File, load
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(600)]
+SLOWER = pytest.mark.release("verify and the simulation compare engagement with its log, and tiering stays")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def test_every_week_of_every_representative_is_what_the_oracle_says(imported: Im
     assert_weeks_equal_oracle(imported.world, portal.call(imported.world.log))
 
 
+@pytest.mark.release("test_real_import sends a file twice, and faults send all twice")
 def test_a_second_import_changes_nothing(imported: Imported, portal: BlockingPortal) -> None:
     world = imported.world
     before = comparable(world.documents("customers")), comparable(world.documents("tier_history"))
@@ -82,7 +84,7 @@ def test_a_second_import_changes_nothing(imported: Imported, portal: BlockingPor
     assert_log_holds_each_once(portal.call(world.log), imported.file)
 
 
-@pytest.mark.parametrize("service", ["tiering", "engagement"])
+@pytest.mark.parametrize("service", ["tiering", pytest.param("engagement", marks=SLOWER)])
 def test_a_rebuild_from_the_log_alone_equals_the_live_documents(
     imported: Imported, portal: BlockingPortal, service: str
 ) -> None:

@@ -20,6 +20,7 @@ INBOX, LOG = "guanxi.inbox", "guanxi.log"
 SENT_IN_QUIET, SENT_IN_OUTAGE = 6, 20
 
 
+@pytest.mark.release("tests/compose pauses a store in CI; make faults stops and cuts all of them")
 async def test_outages_show_and_pass(tmp_path: Path) -> None:
     async with a_stand(tmp_path) as stand:
         await _all_is_well(stand)

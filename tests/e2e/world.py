@@ -70,7 +70,7 @@ class World:
                     due = sum(
                         [
                             await database[name].count_documents({"due_at": {"$lte": datetime.now(UTC)}})
-                            for name in ("tiering_g1", "engagement_g1")
+                            for name in ("tiering_g1", "engagement_g1", "archives_g1", "planning_g1")
                         ]
                     )
                     if not any(behind) and not due:

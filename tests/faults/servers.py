@@ -32,27 +32,14 @@ ELECTION_MS = 2_000
 Json = dict[str, Any]
 
 
-class Port:
-    """Numbers that no two servers of a run get, though none listens yet."""
-
-    given: set[int] = set()  # noqa: RUF012 - one for all
-
-    @classmethod
-    def new(cls) -> int:
-        while (port := free_port()) in cls.given:
-            pass
-        cls.given.add(port)
-        return port
-
-
 class KafkaNode:
     """One broker, with a listener for everybody and one for each service behind its relay."""
 
     def __init__(self, folder: Path, data: Path | None = None) -> None:
         self._folder, self._data = folder, data or folder / "kafka"
-        self.port, self._controller = Port.new(), Port.new()
-        behind = {name: Port.new() for name in STORING}
-        self.relays = {name: Relay(Port.new(), port) for name, port in behind.items()}
+        self.port, self._controller = free_port(), free_port()
+        behind = {name: free_port() for name in STORING}
+        self.relays = {name: Relay(free_port(), port) for name, port in behind.items()}
         self._listeners = {"CLIENT": self.port, **{name.upper(): port for name, port in behind.items()}}
         self.process: Process | None = None
         self.log = folder / "logs" / "kafka.log"
@@ -114,7 +101,7 @@ class MongoNodes:
 
     def __init__(self, folder: Path, nodes: int = 3, data: Path | None = None) -> None:
         self._folder, self._data = folder, data or folder
-        self.ports = [Port.new() for _ in range(nodes)]
+        self.ports = [free_port() for _ in range(nodes)]
         self.processes: dict[int, Process] = {}
 
     @property
@@ -215,7 +202,7 @@ class Servers:
                 self._stack.push_async_callback(server.stop)
             await asyncio.gather(self.kafka.start(), self.mongo.start())
             port = await self.mongo.primary()
-            self.mongo_relays = {name: Relay(Port.new(), port) for name in STORING}
+            self.mongo_relays = {name: Relay(free_port(), port) for name in STORING}
             for relay in (*self.kafka.relays.values(), *self.mongo_relays.values()):
                 await relay.start()
                 self._stack.push_async_callback(relay.stop)

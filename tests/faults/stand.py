@@ -123,7 +123,7 @@ class Stand:
                         due = sum(
                             [
                                 await database[name].count_documents({"due_at": {"$lte": now}})
-                                for name in ("tiering_g1", "engagement_g1")
+                                for name in ("tiering_g1", "engagement_g1", "archives_g1", "planning_g1")
                             ]
                         )
                     except (GuanxiError, PyMongoError):

@@ -19,6 +19,10 @@ _RECORDS: dict[str, tuple[str, ...]] = {
     "guanxi.satisfaction.surveyed.v1": ("survey", "survey_id"),
     "guanxi.concern.raised.v1": ("concern", "concern_id"),
     "guanxi.representative.absent.v1": ("absence", "absence_id"),
+    "guanxi.group_plan.agreed.v1": ("plan", "plan_id"),
+    "guanxi.plan_step.done.v1": ("step", "done_id"),
+    "guanxi.plan.reviewed.v1": ("plan_review", "review_id"),
+    "guanxi.service.delivered.v1": ("delivery", "delivery_id"),
 }
 """Kind and field of the id, by type, of what has a business id (domain.md, Identity)."""
 

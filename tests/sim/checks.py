@@ -141,6 +141,32 @@ def _refused_rightly(position: object, reason: str, record: SimRecord, one: Mean
         raise Broken(f"{position} ({one.key} revision {one.revision}) was refused as {reason}")
 
 
+def texts_are_beside_the_log(after: Aftermath) -> None:
+    """Invariants 3, 11: what the log refers to is stored, and is what was sent at that position; nothing else is."""
+    sent = {position: one.document["data"] for position, _, one in after.arrived}
+    stored = {document["_id"]: document["text"] for document in after.world.mongo.find("texts", {})}
+    wanted: dict[str, str] = {}
+    for entry in after.facts():
+        assert entry.position is not None
+        wanted.update(_told(entry.document["data"], sent[entry.position[:3]]))
+    if wanted != stored:
+        differing = sorted(key for key in wanted.keys() | stored.keys() if wanted.get(key) != stored.get(key))
+        one = differing[0]
+        raise Broken(f"{one}: {stored.get(one)!r} is stored of {wanted.get(one)!r}, and {len(differing)} differ")
+
+
+def _told(logged: Any, sent: Any) -> Iterator[tuple[str, str]]:
+    """The ids on the log, with the text that was sent at their place."""
+    if isinstance(logged, dict) and "text_id" in logged:
+        yield logged["text_id"], sent
+    elif isinstance(logged, dict) and isinstance(sent, dict):
+        for name in logged.keys() & sent.keys():
+            yield from _told(logged[name], sent[name])
+    elif isinstance(logged, list) and isinstance(sent, list):
+        for one, other in zip(logged, sent, strict=True):
+            yield from _told(one, other)
+
+
 def rebuild_equals_live(after: Aftermath) -> None:
     """Invariants 1, 6: folding the log afresh, deciding nothing, gives the same documents."""
     world = after.world
@@ -164,5 +190,6 @@ CHECKS: tuple[Callable[[Aftermath], None], ...] = (
     positions_never_fall,
     same_position_same_record,
     log_is_complete,
+    texts_are_beside_the_log,
 )
 """What holds in every scenario."""

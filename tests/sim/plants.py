@@ -50,6 +50,9 @@ PLANTS: dict[str, Plant] = {
     "position-moved-first": Plant(
         "4: the position moves after the acknowledgement", Parts(admission=admission.MovesFirst)
     ),
+    "texts-of-new-claims": Plant(
+        "3: a position repeats its output, the texts with it", Parts(admission=admission.TextsOfNewClaims)
+    ),
     "claim-without-position": Plant("3: a position repeats its verdict", _judging(admission.judge_without_position)),
     "publish-after-commit": Plant("5: decisions leave before the commit", Parts(processor=fold.PublishesAfterCommit)),
     "void-as-an-end": Plant("3: a void is a revision", _judging(admission.judge_void_as_end)),

@@ -9,7 +9,7 @@ from bson import Binary
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
-from services.ingest.admission import Admission, read
+from services.ingest.admission import Admission, Arrived, Verdicts, read
 from services.ingest.admit import Accepted, Candidate, Claim, judge
 from services.ingest.store import MongoStore, _claim, _document
 from shared.events.event import Position
@@ -69,6 +69,16 @@ class WallClock(Admission):
         now_ms = loop.wall_ms()
         later = {p: [replace(record, timestamp=now_ms) for record in batch] for p, batch in batches.items()}  # type: ignore[type-var]
         await super().process(later)
+
+
+class TextsOfNewClaims(Admission):
+    """Takes it that who claimed has stored the texts."""
+
+    async def _claim(self, arrived: Sequence[Arrived]) -> Verdicts:
+        verdicts = await super()._claim(arrived)
+        if not verdicts.changed:
+            verdicts.texts.clear()
+        return verdicts
 
 
 class LastWriterWins(MongoStore):

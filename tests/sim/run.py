@@ -90,8 +90,8 @@ def run(case: Case, parts: Parts | None = None, *, trace: Callable[[str], None] 
 
 def _judge(world: World, outcome: Outcome) -> None:
     world.run()
+    after = Aftermath(world)  # before the rebuild: a sweep whose append was under way at rest may end beside it
     world.run_more(lambda: world.loop.create_task(_rebuild(world)))
-    after = Aftermath(world)
     outcome.records = len(after.inbox)
     outcome.decisions = after.decided
     for check in world.scenario.checks:

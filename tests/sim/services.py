@@ -1,4 +1,4 @@
-"""The scenario of guanxi's own services: tiering and engagement, as they are, on events of all types."""
+"""The scenario of guanxi's own services that decide, as they are, on events of all types that upstreams send."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -10,11 +10,17 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from local.stack.paths import REPOSITORY
+from services.archives.domain import CUSTOMERS as ARCHIVES
+from services.archives.domain import Archives
+from services.archives.template_file import make_templates
 from services.engagement.domain import CUSTOMERS as ENGAGEMENT
 from services.engagement.domain import Engagement
 from services.feed.changes import ANNOUNCES as CHANGES
 from services.feed.domain import CUSTOMERS as FEED_CUSTOMERS
 from services.feed.domain import Feed
+from services.planning.catalogue_file import make_catalogues
+from services.planning.domain import CUSTOMERS as PLANNING
+from services.planning.domain import Planning
 from services.tiering.domain import CUSTOMERS as TIERING
 from services.tiering.domain import Tiering
 from services.tiering.handlers import ANNOUNCES
@@ -83,10 +89,30 @@ def _make_engagement(_: Parts, files: Sequence[PolicyFile]) -> Engagement:
     return _engagement(tuple(files))
 
 
+@cache
+def _archives() -> Archives:
+    return Archives(make_templates(), _ZONE)
+
+
+def _make_archives(_: Parts, files: Sequence[PolicyFile]) -> Archives:
+    return _archives()
+
+
+@cache
+def _planning() -> Planning:
+    return Planning(make_catalogues(), _ZONE)
+
+
+def _make_planning(_: Parts, files: Sequence[PolicyFile]) -> Planning:
+    return _planning()
+
+
 FEED = Service("feed", FEED_CUSTOMERS, _make_feed, CHANGES)
 FOLDING = (
     Service("tiering", TIERING, _make_tiering, ANNOUNCES),
     Service("engagement", ENGAGEMENT, _make_engagement),
+    Service("archives", ARCHIVES, _make_archives),
+    Service("planning", PLANNING, _make_planning),
 )
 
 
@@ -125,6 +151,9 @@ class _Upstream:
                 self._overridden,
                 self._person,
                 self._goal,
+                self._profile,
+                self._plan,
+                self._delivery,
             )
         )
         yield from draw(f"customer:{self._random.choice(self._subjects)}", f"n{self._number}")
@@ -214,6 +243,37 @@ class _Upstream:
         key = f"representative:{self._random.choice(_REPRESENTATIVES)}"
         yield from self._record(key, "representative.absent", "absence", name, data)
 
+    def _plan(self, key: str, name: str) -> Iterator[Send]:
+        """Agreed, perhaps moved by a revision, with a step done and a review."""
+
+        def agreed() -> dict[str, Any]:
+            last = START.date() + timedelta(days=self._random.choice((3, 40, 200)))
+            due_on = last.isoformat()
+            goal = {"objective_id": "o", "dimension": "key", "metric": "kcr", "target": "2", "due_on": due_on}
+            step = {"step_id": "s", "objective_id": "o", "what": "visit", "owner": "r1", "due_on": due_on}
+            days = {"from_on": (last - timedelta(days=50)).isoformat(), "to_on": due_on}
+            more = {"objectives": [goal], "steps": [step], "agreed_by": "r1", "approved_by": "u1"}
+            return {"plan_id": name, **days, **more}
+
+        def done() -> dict[str, Any]:
+            on = START.date().isoformat()
+            return {"done_id": name, "plan_id": name, "step_id": "s", "done_on": on, "done_by": "r1"}
+
+        def reviewed() -> dict[str, Any]:
+            return {"review_id": name, "plan_id": name, "findings": "as planned", "reviewed_by": "r1"}
+
+        yield from self._record(key, "group_plan.agreed", "plan", name, agreed)
+        if self._random.random() < 0.5:
+            yield from self._record(key, "plan_step.done", "step", name, done)
+        if self._random.random() < 0.3:
+            yield from self._record(key, "plan.reviewed", "plan_review", name, reviewed)
+
+    def _delivery(self, key: str, name: str) -> Iterator[Send]:
+        def data() -> dict[str, Any]:
+            return {"delivery_id": name, "service": self._random.choice(("training", "other"))}
+
+        yield from self._record(key, "service.delivered", "delivery", name, data)
+
     # -- other facts
 
     def _registered(self, key: str, name: str) -> Iterator[Send]:
@@ -259,6 +319,18 @@ class _Upstream:
             "due_on": (START + timedelta(days=self._random.randint(3, 60))).date().isoformat(),
         }
         yield self._fact(key, "goal.set", name, data)
+
+    def _profile(self, key: str, name: str) -> Iterator[Send]:
+        """Written, and later perhaps read again or cleared in part."""
+        of = self._random.choice(({"profile": "cp"}, {"profile": "vp", "vendor_id": "v1"}))
+        items = [{"item": item, "text": "said by the buyer"} for item in ("politics_law", "growth", "pains")]
+        more = {"template": "cp/1", "revised_by": "r1"}
+        yield self._fact(key, "profile.revised", name, {**of, **more, "items": items})
+        if self._random.random() < 0.4:
+            yield self._fact(key, "profile.reviewed", f"{name}r", {**of, "sections": ["macro"], "reviewed_by": "r1"})
+        if self._random.random() < 0.3:
+            cleared = [{"item": "politics_law", "text": None}]
+            yield self._fact(key, "profile.revised", f"{name}c", {**of, **more, "items": cleared})
 
     # -- envelopes
 

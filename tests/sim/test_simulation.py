@@ -52,7 +52,7 @@ def test_every_promise_holds_whatever_goes_wrong() -> None:
     assert sum(outcome.decisions for outcome in outcomes) > SEEDS, "and something to decide"
 
 
-def test_every_promise_holds_for_tiering_and_engagement() -> None:
+def test_every_promise_holds_for_the_services_that_decide() -> None:
     outcomes = [run(Case(seed, "services")) for seed in range(SERVICE_SEEDS)]
     assert not (broken := [outcome for outcome in outcomes if outcome.broken]), _told(broken)
 
