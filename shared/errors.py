@@ -20,6 +20,10 @@ class Moved(Transient):
     """Somebody else has moved the stored position, or an earlier commit went through after all: read it again."""
 
 
+class Undone(Transient):
+    """Nothing of it was stored, for certain: somebody else wrote the same at that moment. At once again is right."""
+
+
 class Stop(GuanxiError):  # noqa: N818
     """Going on would break a promise: stop loudly and do not become ready."""
 

@@ -1,8 +1,10 @@
 """Set-up of Motor, and transactions; with the stores the only place that knows the driver (ADR on Motor)."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo.errors import PyMongoError
@@ -10,7 +12,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import Primary
 from pymongo.write_concern import WriteConcern
 
-from shared.errors import Transient, in_short
+from shared.errors import Transient, Undone, in_short
 from shared.settings import Settings
 
 Document = dict[str, Any]
@@ -19,6 +21,9 @@ Session = AsyncIOMotorClientSession
 
 SERVER_SELECTION_MS = 5_000
 SOCKET_TIMEOUT_MS = 30_000
+_PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Between the tries of a transaction that another one disturbs."""
+T = TypeVar("T")
 POOL_SIZE = 4
 """A process works on one batch at a time; the rest is for the sweep and for health checks."""
 MAJORITY = WriteConcern(w="majority", j=True)
@@ -55,7 +60,8 @@ def connect(settings: Settings, *, pool_size: int = POOL_SIZE) -> Database:
 @asynccontextmanager
 async def transaction(database: Database) -> AsyncIterator[Session]:
     """One transaction: commits at the end of the block, aborts on an exception. The driver's errors become Transient;
-    an uncertain commit too, and whoever sees it reads again where it stands (architecture.md, invariant 5).
+    an uncertain commit too, and whoever sees it reads again where it stands (architecture.md, invariant 5). Raises
+    Undone where all of it is undone for certain, as when another one writes the same.
     """
     try:
         async with (
@@ -66,7 +72,22 @@ async def transaction(database: Database) -> AsyncIterator[Session]:
         ):
             yield session
     except PyMongoError as error:
+        if error.has_error_label("TransientTransactionError"):
+            raise Undone(f"MongoDB: {in_short(error)}") from error
         raise Transient(f"MongoDB: {in_short(error)}") from error
+
+
+async def once_undisturbed(database: Database, work: Callable[[Session], Awaitable[T]]) -> T:
+    """What the work gives, in one transaction; again, after a pause, where it was undone. For what a person asks, who
+    may come between two commits of a busy process and would have to ask again. Raises Transient.
+    """
+    for pause in _PAUSES_SECONDS:
+        with suppress(Undone):
+            async with transaction(database) as session:
+                return await work(session)
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - so that two do not meet again
+    async with transaction(database) as session:
+        return await work(session)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from shared.mongo import Database, Document, Session, transaction, transient_errors
+from shared.mongo import Database, Document, Session, once_undisturbed, transient_errors
 from shared.mongo.schema import Index
 from shared.subscriptions import MAX_PER_KEY, MAX_SUBSCRIPTIONS, Filters, ReplayAsked, Subscription, resumed, rotated
 
@@ -90,22 +90,29 @@ class Subscriptions:
 
     async def delete(self, name: str) -> bool:
         """Remove it, with its lanes; whether it was there."""
-        async with transaction(self._database) as session:
+
+        async def work(session: Session) -> bool:
             gone = await self._all.delete_one({"_id": name, **self._mine}, session=session)
             if gone.deleted_count:
                 await self._lanes.delete_many({"subscription": name}, session=session)
-        return bool(gone.deleted_count)
+            return bool(gone.deleted_count)
+
+        return await once_undisturbed(self._database, work)
 
     async def retry(self, name: str, now: datetime, customers: tuple[str, ...] = ()) -> int | None:
         """Try dead lanes again from the schedule's beginning, under the ids that they have; how many."""
-        async with transaction(self._database) as session:
+
+        async def work(session: Session) -> int | None:
             found = await self._bump(name, {}, session)
             return None if found is None else await self._revive(name, now, customers, session)
+
+        return await once_undisturbed(self._database, work)
 
     async def replay(self, name: str, asked: ReplayAsked, at: Mapping[str, int] | None, now: datetime) -> bool | None:
         """Send again what was sent since; dead lanes of those customers are tried again too. False while one runs."""
         wanted = {"id": new_id(), "since": asked.since, "customers": [*asked.customers], "types": [*asked.types]}
-        async with transaction(self._database) as session:
+
+        async def work(session: Session) -> bool | None:
             found = await self._all.find_one({"_id": name, **self._mine}, session=session)
             if found is None:
                 return None
@@ -115,11 +122,14 @@ class Subscriptions:
             begin = None if at is None else {one: min(at.get(one, end), end) for one, end in cursors.items()}
             await self._bump(name, {"replay": {**wanted, "at": begin, "until": dict(cursors)}}, session)
             await self._revive(name, now, asked.customers, session)
-        return True
+            return True
+
+        return await once_undisturbed(self._database, work)
 
     async def backfill(self, name: str, now: datetime) -> bool | None:
         """Tell how all customers stand, then the changes; dead lanes are tried again. False while it runs."""
-        async with transaction(self._database) as session:
+
+        async def work(session: Session) -> bool | None:
             found = await self._all.find_one({"_id": name, **self._mine}, session=session)
             if found is None:
                 return None
@@ -127,7 +137,9 @@ class Subscriptions:
                 return False
             await self._bump(name, {"backfill": {"id": new_id(), "after": ""}}, session)
             await self._revive(name, now, (), session)
-        return True
+            return True
+
+        return await once_undisturbed(self._database, work)
 
     async def health(self, name: str) -> dict[str, Any]:
         """How many customers are parked, how many of them are dead, and when the next attempt is."""
