@@ -140,7 +140,8 @@ def _introduce(narrator: Narrator, options: Options) -> None:
     narrator.say("guanxi demo: a year of a wholesaler's customers, from the doors to the views")
     narrator.say()
     narrator.say("Real:       25,900 invoices of a UK giftware wholesaler (Online Retail, CC0), moved by whole days so")
-    narrator.say("            that the last falls on yesterday; time zone Europe/London, policy wholesale-gbp.")
+    narrator.say("            that the last falls on yesterday; time zone Europe/London, policy wholesale-gbp. Some")
+    narrator.say("            name no customer or come to zero: these are refused, each with its reason.")
     narrator.say("Simulated:  company names, representatives, who owns whom, visits and surveys; the same for the")
     narrator.say(
         f"            same seed, which is {options.seed} (--seed). Every such event has the source simulated/..."

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.stack.services import STORING
-from tests.faults.servers import KafkaNode, MongoNodes, Servers
+from tests.faults.servers import RUN, KafkaNode, MongoNodes, Servers
 from tests.faults.stand import Seen, Stand, a_stand
 from tests.faults.verdict import Verdict, judge
 
 Act = Callable[[Stand], Awaitable[None]]
-TWICE = (*STORING, *(f"{name}-2" for name in STORING))
-"""Two processes of each service."""
+TWICE = (*RUN, *(f"{name}-2" for name in STORING))
+"""Two processes of each service that stores something."""
 
 
 def always() -> str | None:
@@ -33,7 +33,7 @@ class Fault:
     name: str
     title: str
     act: Act
-    names: Sequence[str] = STORING
+    names: Sequence[str] = RUN
     settings: Mapping[str, str] = field(default_factory=dict)
     own: Callable[[Path], Mapping[str, Mapping[str, str]]] | None = None
     relayed: bool = False
@@ -50,6 +50,8 @@ class Report:
     verdict: Verdict = field(default_factory=Verdict)
     seen: Seen = field(default_factory=Seen)
     caught_up_seconds: float = 0.0
+    read: int = 0
+    """Writes that were read at once by their position."""
     seconds: float = 0.0
     logged: Mapping[str, int] = field(default_factory=dict)
     answers: Mapping[str, int] = field(default_factory=dict)
@@ -88,6 +90,7 @@ async def run(fault: Fault, servers: Servers, folder: Path, *, seed: int = 0) ->
             try:
                 await stand.play(fault.act)
                 report.verdict = await judge(stand, frozen_allowed=fault.frozen)
+                report.read = stand.reader.read
             finally:
                 report.seen, report.caught_up_seconds = stand.seen, stand.caught_up_seconds
                 report.logged, report.answers = stand.logged(), stand.upstream.answers

@@ -77,6 +77,12 @@ class Load:
             due_on = (self._now - timedelta(days=self._random.randint(-60, 200))).date().isoformat()
             data = {**self._money(), "due_on": due_on}
             yield from self._record("invoice.issued", "invoice", "invoice_id", key, name, data)
+        elif draw < 0.96:
+            texts = [{"item": item, "text": "known for years"} for item in ("pains", "rivals")]
+            data = {"profile": "cp", "template": "cp/1", "items": texts, "revised_by": "r1"}
+            yield self._fact("profile.revised", key, name, data)
+        elif draw < 0.97:
+            yield from self._record("group_plan.agreed", "plan", "plan_id", key, name, self._plan())
         elif draw < 0.98:
             data = {"account_manager": f"r{self._random.randrange(REPRESENTATIVES)}", "from_on": "2026-01-05"}
             yield self._fact("account.assigned", key, name, data)
@@ -88,6 +94,20 @@ class Load:
         amount = f"{self._random.randint(100, 2_000_000) / 100:.2f}"
         money: Json = {"amount": amount, "currency": self._random.choice(("GBP", "GBP", "GBP", "EUR", "CHF"))}
         return {**money, "margin_rate": "0.22"} if margin else money
+
+    def _plan(self) -> Json:
+        first = (self._now - timedelta(days=self._random.randint(-20, 300))).date()
+        due_on = (first + timedelta(days=self._random.randint(10, 90))).isoformat()
+        objective = {"objective_id": "o", "dimension": "key", "metric": "kcr", "target": "2", "due_on": due_on}
+        step = {"step_id": "s", "objective_id": "o", "what": "visit", "owner": "r1", "due_on": due_on}
+        return {
+            "from_on": first.isoformat(),
+            "to_on": (first + timedelta(days=100)).isoformat(),
+            "objectives": [objective],
+            "steps": [step],
+            "agreed_by": "r1",
+            "approved_by": "r2",
+        }
 
     def _visit(self) -> Json:
         rep_id = f"r{self._random.randrange(REPRESENTATIVES)}"

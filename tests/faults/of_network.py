@@ -2,8 +2,8 @@
 
 import os
 
-from local.stack.services import STORING
 from tests.faults.fault import Fault
+from tests.faults.servers import RUN
 from tests.faults.stand import Stand
 
 CUT_SECONDS, HELD_SECONDS = 4.0, 7.0
@@ -17,7 +17,7 @@ async def cuts(stand: Stand) -> None:
     than any timeout, all of MongoDB hangs.
     """
     servers = stand.servers
-    for name in STORING:
+    for name in RUN:
         for relay in (servers.kafka.relays[name], servers.mongo_relays[name]):
             relay.cut()
             await stand.flow(CUT_SECONDS)

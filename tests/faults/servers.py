@@ -24,8 +24,11 @@ from local.stack.ports import free_port
 from local.stack.process import Process
 from local.stack.server import Server
 from local.stack.services import STORING
+from services import API
 from tests.faults.relay import Relay
 
+RUN = (*STORING, API)
+"""The processes of a run: those that store something, and the one that answers readers."""
 START_SECONDS = 60.0
 POLL_SECONDS = 0.1
 ELECTION_MS = 2_000
@@ -38,7 +41,7 @@ class KafkaNode:
     def __init__(self, folder: Path, data: Path | None = None) -> None:
         self._folder, self._data = folder, data or folder / "kafka"
         self.port, self._controller = free_port(), free_port()
-        behind = {name: free_port() for name in STORING}
+        behind = {name: free_port() for name in RUN}
         self.relays = {name: Relay(free_port(), port) for name, port in behind.items()}
         self._listeners = {"CLIENT": self.port, **{name.upper(): port for name, port in behind.items()}}
         self.process: Process | None = None
@@ -202,7 +205,7 @@ class Servers:
                 self._stack.push_async_callback(server.stop)
             await asyncio.gather(self.kafka.start(), self.mongo.start())
             port = await self.mongo.primary()
-            self.mongo_relays = {name: Relay(free_port(), port) for name in STORING}
+            self.mongo_relays = {name: Relay(free_port(), port) for name in RUN}
             for relay in (*self.kafka.relays.values(), *self.mongo_relays.values()):
                 await relay.start()
                 self._stack.push_async_callback(relay.stop)
@@ -227,5 +230,5 @@ class Servers:
                 "GUANXI_KAFKA_BOOTSTRAP": f"127.0.0.1:{self.kafka.relays[name].port}",
                 "GUANXI_MONGO_URI": f"mongodb://127.0.0.1:{self.mongo_relays[name].port}/?directConnection=true",
             }
-            for name in STORING
+            for name in RUN
         }

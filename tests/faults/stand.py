@@ -17,14 +17,17 @@ import httpx
 from pymongo.errors import PyMongoError
 
 from local.stack.paths import REPOSITORY
-from local.stack.services import STORING, Services
+from local.stack.services import Services
 from operations.status.progress import progress
+from services import API, SERVICES
 from shared.errors import GuanxiError
+from shared.keys import Scope
 from shared.keys.edit import create_key
 from shared.mongo import connect
 from shared.settings import Settings
 from tests.faults.load import SOURCE, Load
-from tests.faults.servers import Servers
+from tests.faults.reader import Reader
+from tests.faults.servers import RUN, Servers
 from tests.faults.topics import Stored
 from tests.faults.upstream import Upstream
 
@@ -54,10 +57,17 @@ class Stand:
     """The system under trouble. A fault's `act` gets it while events flow."""
 
     def __init__(
-        self, servers: Servers, services: Services, settings: Settings, upstream: Upstream, folder: Path, seed: int
+        self,
+        servers: Servers,
+        services: Services,
+        settings: Settings,
+        upstream: Upstream,
+        reader: Reader,
+        folder: Path,
+        seed: int,
     ) -> None:
         self.servers, self.services, self.settings, self.folder = servers, services, settings, folder
-        self.upstream, self.random, self.seen = upstream, Random(f"fault {seed}"), Seen()
+        self.upstream, self.reader, self.random, self.seen = upstream, reader, Random(f"fault {seed}"), Seen()
         self.stored = Stored(servers.mongo.endpoint, settings.mongo_database)
         self.caught_up_seconds = 0.0
         self.may_be_refused = {"superseded"}
@@ -83,16 +93,17 @@ class Stand:
     async def play(self, act: "Callable[[Stand], Awaitable[None]]") -> None:
         """Let events flow, do the fault, wait until all is folded again, end everything in order."""
         beside = [asyncio.create_task(one) for one in (self._watch(), self._supervise())]
-        sending = asyncio.create_task(self.upstream.run())
+        sending = [asyncio.create_task(one.run()) for one in (self.upstream, self.reader)]
         try:
             await act(self)
             self.upstream.end()
-            await asyncio.wait_for(sending, SETTLE_SECONDS)
-            await self._settled()
+            self.reader.end()
+            await asyncio.wait_for(asyncio.gather(*sending), SETTLE_SECONDS)
+            await self.settled()
         finally:
-            for task in (*beside, sending):
+            for task in (*beside, *sending):
                 task.cancel()
-            await asyncio.gather(*beside, sending, return_exceptions=True)
+            await asyncio.gather(*beside, *sending, return_exceptions=True)
         for name in self.services.names:
             code = await self.services.stop(name)
             if code != 0:
@@ -109,7 +120,7 @@ class Stand:
                     await self.services.launch(name)
             await asyncio.sleep(SUPERVISE_SECONDS)
 
-    async def _settled(self) -> None:
+    async def settled(self) -> None:
         """Everything admitted and folded, and nothing due. The time counts from the upstream's last acknowledgement."""
         begin = time.monotonic()
         database = connect(self.settings)
@@ -123,7 +134,7 @@ class Stand:
                         due = sum(
                             [
                                 await database[name].count_documents({"due_at": {"$lte": now}})
-                                for name in ("tiering_g1", "engagement_g1", "archives_g1", "planning_g1")
+                                for name in (f"{one.customers}_g1" for one in SERVICES.folding.values())
                             ]
                         )
                     except (GuanxiError, PyMongoError):
@@ -178,14 +189,15 @@ async def a_stand(
     folder: Path,
     *,
     seed: int = 0,
-    names: Sequence[str] = STORING,
+    names: Sequence[str] = RUN,
     settings: Mapping[str, str] | None = None,
     own: Mapping[str, Mapping[str, str]] | None = None,
 ) -> AsyncIterator[Stand]:
     """Services with a database and topics of their own. own: settings of single processes."""
     name = secrets.token_hex(4)
     keys = folder / "keys.yaml"
-    _, token = create_key(keys, [SOURCE], now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    _, token = create_key(keys, [SOURCE], now=now, scopes=[Scope.EVENTS_WRITE, Scope.CUSTOMERS_READ])
     environment = {
         **servers.backing().environment(),
         "GUANXI_MONGO_DATABASE": f"fault_{name}",
@@ -209,8 +221,9 @@ async def a_stand(
     running = Services(servers.backing(), lambda _: None, settings=environment, own=own, names=names, logs=folder)
     async with running as services:
         doors = [services.url(one) for one in names if one.startswith("ingest")]
-        upstream = Upstream(doors, token, Load(seed, datetime.now(UTC)), seed)
-        stand = Stand(servers, services, made, upstream, folder, seed)
+        upstream = Upstream(doors, token, Load(seed, now), seed)
+        reader = Reader(doors[0], services.url(API), token, now)
+        stand = Stand(servers, services, made, upstream, reader, folder, seed)
         try:
             yield stand
         finally:

@@ -12,8 +12,8 @@ def markdown(reports: Sequence[Report]) -> str:
     """One row per fault, and below the figures of all together."""
     head = (
         "| fault | held | acknowledged by HTTP | in effect once | inbox → log records | repeats passed over | "
-        "documents equal | caught up | peak memory | what an operator saw |\n"
-        "|---|---|---:|---:|---:|---:|---:|---:|---:|---|\n"
+        "documents equal | read at once | caught up | peak memory | what an operator saw |\n"
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---|\n"
     )
     return head + "".join(_row(one) for one in reports) + _total(reports)
 
@@ -21,17 +21,17 @@ def markdown(reports: Sequence[Report]) -> str:
 def _row(report: Report) -> str:
     verdict = report.verdict
     if report.not_run:
-        return f"| {report.fault.title} | not run: {report.not_run} | | | | | | | | |\n"
+        return f"| {report.fault.title} | not run: {report.not_run} | | | | | | | | | |\n"
     if report.error:
-        return f"| {report.fault.title} | **no**: {report.error} | | | | | | | | {operator(report)} |\n"
+        return f"| {report.fault.title} | **no**: {report.error} | | | | | | | | | {operator(report)} |\n"
     held = "yes" if report.held else f"**no**: {verdict.broken[0]} (and {len(verdict.broken) - 1} more)"
     replaced = verdict.acknowledged - verdict.in_effect
     effect = f"{verdict.in_effect:,}" + (f" + {replaced:,} replaced" if replaced else "")
     memory = max(report.seen.peak_bytes.values(), default=0) / MIB
     return (
         f"| {report.fault.title} | {held} | {verdict.acknowledged:,} | {effect} | {verdict.inbox:,} → {verdict.log:,} "
-        f"| {verdict.repeats:,} | {verdict.documents:,} | {report.caught_up_seconds:.1f} s | {memory:.0f} MiB "
-        f"| {operator(report)} |\n"
+        f"| {verdict.repeats:,} | {verdict.documents:,} | {report.read:,} | {report.caught_up_seconds:.1f} s "
+        f"| {memory:.0f} MiB | {operator(report)} |\n"
     )
 
 

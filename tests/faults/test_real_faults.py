@@ -43,13 +43,14 @@ def test_every_promise_holds_through(name: str, portal: BlockingPortal, servers:
     assert (report.error, report.verdict.broken) == ("", [])
     assert report.verdict.acknowledged > 50, "events flowed"
     assert report.verdict.documents > 50, "and were folded"
+    assert report.read > 1, "and were read by whoever had sent them"
 
 
 async def spoil(stand: Stand) -> None:
     """Somebody changes a document and takes a decision's history away, behind the services' back."""
     await stand.flow(3.0)
     stand.upstream.end()
-    await stand._settled()
+    await stand.settled()
     rows = stand.stored.collection("tiering_g1")
     one = rows.find_one({"tier": {"$exists": True}})
     assert one is not None, "customers were registered"

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services import SERVICES
-from services.engagement.store import SCHEMA as ENGAGEMENT
 from services.tiering.domain import Tiering
 from services.tiering.policy_file import read_policy
-from services.tiering.store import SCHEMA as TIERING
 from shared.fold.domain import Domain
 from shared.mongo import connect
 from shared.mongo.schema import Schema
@@ -82,8 +80,7 @@ async def judge(stand: Stand, *, frozen_allowed: int = 0) -> Verdict:
     database = connect(settings)
     try:
         domains: list[tuple[Domain[Any, Any], Sequence[str]]] = [
-            (await SERVICES.folds("tiering").domain(database, settings), _folded_by(TIERING)),
-            (await SERVICES.folds("engagement").domain(database, settings), _folded_by(ENGAGEMENT)),
+            (await one.domain(database, settings), _folded_by(one.schema)) for one in SERVICES.folding.values()
         ]
     finally:
         database.client.close()
@@ -93,6 +90,7 @@ async def judge(stand: Stand, *, frozen_allowed: int = 0) -> Verdict:
         verdict.broken.append(f"{verdict.frozen} frozen customers")
     verdict.broken += await asyncio.to_thread(lambda: list(_by_the_design(stand, log)))
     verdict.broken += _told(stand, tiers)
+    verdict.broken += stand.reader.broken
     return verdict
 
 
