@@ -4,9 +4,9 @@ import fcntl
 import os
 import secrets
 import socket
-import tempfile
 from functools import cache
-from pathlib import Path
+
+from guanxi.current import cache_folder
 
 # Below the range from which Linux and macOS take the ports of outgoing connections: a port from there could
 # be gone between our look and the server's bind.
@@ -52,5 +52,4 @@ def _claimed(port: int) -> bool:
 @cache
 def _claims() -> int:
     """Open for as long as the process runs: closing it would give all ports back."""
-    path = Path(tempfile.gettempdir(), f"guanxi-ports-{os.getuid()}")
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    return os.open(cache_folder() / "ports", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
