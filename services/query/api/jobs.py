@@ -32,6 +32,7 @@ IDEMPOTENCY_KEY = "idempotency-key"
 MAX_IDEMPOTENCY_KEY_CHARS = 255
 AGAIN_SECONDS = 2
 """After which somebody who waits for a job may look again."""
+TEXTS = ("policy", "mapping")
 Document = dict[str, Any]
 
 
@@ -160,8 +161,8 @@ async def _read(request: Request) -> bytes:
 
 
 def shown(job: Job) -> Document:
-    """What leaves of a job: not who works on it, nor the text of a policy, which may be long."""
-    parameters: Mapping[str, Any] = {name: value for name, value in job.parameters.items() if name != "policy"}
+    """What leaves of a job: not who works on it, nor the text of a policy or mapping, which may be long."""
+    parameters: Mapping[str, Any] = {name: value for name, value in job.parameters.items() if name not in TEXTS}
     result = None
     if job.result is not None:
         result = {name: value for name, value in job.result.items() if name != "pieces"}
