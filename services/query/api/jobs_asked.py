@@ -76,8 +76,8 @@ class SimulateAsked(_Asked):
 
 
 class ImportPreviewAsked(_Asked):
-    """Reads a file that was dropped into the console, proposes a mapping where none is given, and says what would become
-    of each row. Nothing is sent.
+    """Reads a file that was dropped into the console, proposes a mapping where none is given, and says what would
+    become of each row. Nothing is sent.
     """
 
     kind: Literal["import_preview"]

@@ -14,14 +14,14 @@ def wrong_in_rule(fields: Mapping[str, Any], where: Sequence[str | int], documen
     """Each with the rule's line: what an event with these fields would lack, and fields of `data` that its type does
     not know. A type from a column can't be checked.
     """
-    for name in _REQUIRED:
-        if name not in fields:
-            yield document.error(where, f"this rule's events lack {name}")
+    for required in _REQUIRED:
+        if required not in fields:
+            yield document.error(where, f"this rule's events lack {required}")
     for path in fields:
         inner = next((other for other in fields if other.startswith(f"{path}.")), None)
         if inner is not None:
             yield document.error(_line_of(where, inner, document), f"{inner}: {path} already has a value")
-    name = fields.get("type")
+    name: Any = fields.get("type")
     if not isinstance(name, str) or "{" in name:
         return
     entry = FACTS.get(name)

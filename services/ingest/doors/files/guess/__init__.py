@@ -72,8 +72,7 @@ def guess(path: Path, zone: ZoneInfo) -> Guess:
             f"{path}: could not tell what any column contains ({shown}); write the mapping by hand, see docs/import.md"
         )
     text = "\n".join(proposal.lines)
-    shown = _tried(path, text, header, sample, zone)
-    return Guess(proposal.kind, table.said, proposal.unsure, text, shown)
+    return Guess(proposal.kind, table.said, proposal.unsure, text, _tried(path, text, header, sample, zone))
 
 
 def _cells(row: Row | Ragged) -> list[Cell]:
