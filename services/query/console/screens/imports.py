@@ -10,6 +10,13 @@ PREVIEW, RUN = "import_preview", "import"
 MOST_MB = MAX_UPLOAD_BYTES >> 20
 
 
+_NOT_YET: Json = {
+    **dict.fromkeys(("file", "problem", "guess", "mapping", "counts", "events")),
+    **dict.fromkeys(("refusals", "skipped", "notes", "damaged", "warnings", "first"), ()),
+    "kinds": 0,
+}
+
+
 def passes(job: Json) -> bool:
     """Whether what a preview shows can be imported."""
     found = job["result"] or {}
@@ -22,13 +29,10 @@ async def _file(asked: Asked) -> Json:
     if job is None or job["kind"] not in {PREVIEW, RUN}:
         return {"empty": "no_job"}
     open_ = job["status"] in {"queued", "running"}
-    said = {"job": job, "found": job["result"] or {}, "again": open_, "passes": passes(job)}
-    mapping = (job["result"] or {}).get("mapping") or job["parameters"].get("mapping") or ""
-    return {**said, "is_preview": job["kind"] == PREVIEW, "text": mapping, "wrong": [], "upload": _upload(job)}
-
-
-def _upload(job: Json) -> str:
-    return str(job["parameters"]["upload"])
+    found = {**_NOT_YET, **(job["result"] or {})}
+    text = found["mapping"] or job["parameters"].get("mapping") or ""
+    said = {"job": job, "found": found, "again": open_, "passes": passes(job)}
+    return {**said, "is_preview": job["kind"] == PREVIEW, "text": text, "wrong": []}
 
 
 def form_head() -> Json:
