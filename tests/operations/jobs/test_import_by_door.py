@@ -30,9 +30,10 @@ from shared.keys import ApiKey, ApiKeys
 from shared.mongo.uploads import Upload
 from tests.events.wire import event
 from tests.services.ingest import fakes
-from tests.services.ingest.doors.files.memory import DAY, HEADER, LONDON, MAPPING, Servers
+from tests.services.ingest.doors.files.memory import HEADER, LONDON, MAPPING, Servers
 from tests.services.ingest.judging import NOW
 
+DAY = "2026-02-20"
 SECRET = b"a secret of the worker"
 PERSON_KEY = b"a secret of ingest alone"
 
@@ -85,9 +86,15 @@ class Hall:
 
     def way(self, secret: bytes = SECRET) -> ByDoor:
         app = create_door(
-            self.inbox, ApiKeys(self.folder / "keys.yaml"), zone=LONDON, now=lambda: NOW, claims=Admission(self.servers),
-            generation=lambda: self.generation, secret=PERSON_KEY, import_key=SECRET,
-        )  # fmt: skip
+            self.inbox,
+            ApiKeys(self.folder / "keys.yaml"),
+            zone=LONDON,
+            now=lambda: NOW,
+            claims=Admission(self.servers),
+            generation=lambda: self.generation,
+            secret=PERSON_KEY,
+            import_key=SECRET,
+        )
         client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://door")
         return ByDoor(client, secret, "op", Admission(self.servers), 1, lambda: NOW, self._pause)
 
@@ -156,14 +163,14 @@ async def test_rows_of_one_file_that_repeat_each_other_count_once(hall: Hall) ->
 
 async def test_what_is_refused_is_told_by_reason_and_given_back_as_it_was(hall: Hall) -> None:
     await hall.run(rows(1), way=hall.way())
-    text = rows(1).replace("1.50", "9.99") + f"2,{DAY} 10:02,C1,much\n3,{DAY} 10:03,C1,3.00\n"
+    text = rows(1).replace("1.50", "9.99") + f"2,{DAY} noon,C1,2.00\n3,{DAY} 10:03,C1,3.00\n"
     found = await hall.run(text, way=hall.way())
     assert (found["counts"]["admitted"], found["counts"]["refused"]) == (1, 2)
     by_reason = {one["reason"]: one for one in found["refusals"]}
-    assert (by_reason["conflicting_repeat"]["line"], by_reason["invalid_field"]["field"]) == (2, "data.amount")
+    assert (by_reason["conflicting_repeat"]["line"], by_reason["invalid_time"]["field"]) == (2, "time")
     lines = hall.result.getvalue().decode().splitlines()
     assert lines[0].startswith("no,at,customer,amount,refused_reason")
-    assert any(line.startswith(f"2,{DAY} 10:02,C1,much,invalid_field") for line in lines)
+    assert any(line.startswith(f"2,{DAY} noon,C1,2.00,invalid_time") for line in lines)
     assert str(hall.folder) not in hall.result.getvalue().decode(), "where it lay is nobody's business"
 
 
