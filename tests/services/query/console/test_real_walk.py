@@ -197,9 +197,11 @@ async def _command(stand: Stand, *words: str) -> None:
 
 
 def orders(*amounts: str) -> bytes:
-    """A file as a shop exports it."""
+    """A file as a shop exports it; the third is too old for an import that is no history."""
     day = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
-    lines = [f"IMP-{place},C-00{place},{day},{amount},CNY" for place, amount in enumerate(amounts, start=1)]
+    days = [day, day, "2015-03-02", *[day] * len(amounts)]
+    numbered = enumerate(zip(amounts, days, strict=False), start=1)
+    lines = [f"IMP-{place},C-00{place},{on},{amount},CNY" for place, (amount, on) in numbered]
     return "\n".join(["order_id,customer_id,order_date,amount,currency", *lines, ""]).encode()
 
 
@@ -218,10 +220,10 @@ def test_a_file_is_tried_corrected_and_imported_while_who_asked_has_left(
         page = signed_in(context, link(stand, portal, *words))
         page.get_by_role("link", name="Import").click()
         picture(page, "import")
-        drop(page, name, orders("1250.50", "880.00", "lots", "7.25"))
+        drop(page, name, orders("1250.50", "880.00", "3.00", "7.25"))
         tile = page.locator("[data-tile=file]")
         expect(tile).to_contain_text("events pass, of 4 rows")
-        expect(tile.locator("tbody")).to_contain_text("data.amount")
+        expect(tile.locator("tbody")).to_contain_text("time")
         assert not stand.documents("jobs", {"kind": "import"}), "nothing was sent"
         picture(page, "import-preview")
 
@@ -253,11 +255,11 @@ def test_a_file_is_tried_corrected_and_imported_while_who_asked_has_left(
             again.get_by_role("link", name="The refused rows, as a file").click()
         rows = Path(download.value.path()).read_text(encoding="utf-8")
         assert "IMP-3" in rows
-        assert "lots" in rows
+        assert "2015-03-02" in rows
         assert "IMP-1" not in rows
 
         # The same file once more: all of it is known.
-        drop(again, "again.csv", orders("1250.50", "880.00", "lots", "7.25"))
+        drop(again, "again.csv", orders("1250.50", "880.00", "3.00", "7.25"))
         again.get_by_label("The mapping").fill(f"{good}\n# mine")
         again.get_by_role("button", name="Import", exact=True).click()
         expect(again.get_by_role("status")).to_contain_text("Nothing was sent")
