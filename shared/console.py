@@ -12,6 +12,8 @@ SOURCE = "guanxi/console"
 """Of events that people enter in the console."""
 KEY_ID = "console"
 """As the log calls what vouches for them, where other events have the id of an API key."""
+IMPORT_KEY_ID = "import"
+"""The same for files that are dropped into the console: the worker sends and signs them, with a secret of its own."""
 HEADER = "guanxi-signature"
 SIGNED_SECONDS = 60
 """How old a signature may be, and how far ahead: the clocks of two machines. Sent again it is a duplicate anyway."""

@@ -46,15 +46,21 @@ class Document:
 
     def invalid(self, error: ValidationError) -> Malformed:
         """The first error of a model, without what pydantic adds."""
-        first = error.errors(include_input=False, include_url=False)[0]
-        path: list[str | int] = []
-        for part in first["loc"]:
-            if (*path, part) in self.lines:
-                path.append(part)
-        if first["type"] == "missing":
-            path.append(first["loc"][-1])
-        what = first["msg"].removeprefix("Value error, ")
-        return self.error(path, f"{'.'.join(map(str, path))}: {what}".removeprefix(": "))
+        return self.all_invalid(error)[0]
+
+    def all_invalid(self, error: ValidationError) -> list[Malformed]:
+        """All errors of a model, so."""
+        found: list[Malformed] = []
+        for one in error.errors(include_input=False, include_url=False):
+            path: list[str | int] = []
+            for part in one["loc"]:
+                if (*path, part) in self.lines:
+                    path.append(part)
+            if one["type"] == "missing":
+                path.append(one["loc"][-1])
+            what = one["msg"].removeprefix("Value error, ")
+            found.append(self.error(path, f"{'.'.join(map(str, path))}: {what}".removeprefix(": ")))
+        return found
 
 
 def read_text(path: FilePath, max_bytes: int = MAX_BYTES) -> str:

@@ -98,14 +98,16 @@ def _connection(servers: Backing) -> dict[str, Any]:
 def _secrets(folder: Path) -> dict[str, str]:
     """What the services of this folder sign and seal by: kept with its data, so that a restart signs nobody out."""
     file = folder / "secrets.json"
-    if not file.exists():
+    made = {
+        "GUANXI_CONSOLE_KEY": secrets.token_hex(24),
+        "GUANXI_IMPORT_KEY": secrets.token_hex(24),
+        "GUANXI_CURSOR_KEYS": b64encode(secrets.token_bytes(32)).decode(),
+    }
+    kept: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if made.keys() - kept.keys():  # a folder of an earlier version has not all of them
         file.touch(mode=0o600)
-        made = {
-            "GUANXI_CONSOLE_KEY": secrets.token_hex(24),
-            "GUANXI_CURSOR_KEYS": b64encode(secrets.token_bytes(32)).decode(),
-        }
-        file.write_text(json.dumps(made), encoding="utf-8")
-    return dict(json.loads(file.read_text(encoding="utf-8")))
+        file.write_text(json.dumps({**made, **kept}), encoding="utf-8")
+    return {**made, **kept}
 
 
 def _first_steps(door: str, api: str, token: str | None, link: str) -> str:

@@ -61,6 +61,7 @@ class Services:
             "PYTHONUNBUFFERED": "1",
             "GUANXI_HTTP_HOST": "127.0.0.1",
             "GUANXI_CONSOLE_KEY": secrets.token_hex(24),
+            "GUANXI_IMPORT_KEY": secrets.token_hex(24),
             **servers.environment(),
             **(settings or {}),
         }

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from operations.jobs.checks import simulate, verify
 from operations.jobs.export import export
+from operations.jobs.importing import import_file, import_preview
 from operations.jobs.made import Kind, Made, Told, Work
 from services.query.api.jobs_asked import asks_all_rows, read_stored, scopes_of
 from services.query.api.problems import Refusal
@@ -47,7 +48,13 @@ Result = Mapping[str, Any]
 """What is told of a result: its manifest, bytes, sha256, and the number of its pieces."""
 POLL_SECONDS = 1.0
 """How often a worker without work looks for some: a job waits so long at most."""
-WORK: Mapping[str, Kind] = {"export": export, "verify": verify, "simulate": simulate}
+WORK: Mapping[str, Kind] = {
+    "export": export,
+    "verify": verify,
+    "simulate": simulate,
+    "import_preview": import_preview,
+    "import": import_file,
+}
 assert {*WORK} == {*KINDS}, "each kind of job is done by something"
 
 
@@ -59,6 +66,7 @@ def run(service: Service, process: Process, settings: WorkerSettings) -> int:
     except Malformed as error:
         log.critical("%s", error)
         return EXIT_MISCONFIGURED
+    tempfile.tempdir = str(settings.spool_dir)  # the file door sorts on disk, where there is room
     database, confidential = connect(settings), connect_confidential(settings)
     worker = Worker(settings, keys, database, confidential, Queue(database))
 

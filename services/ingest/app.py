@@ -71,6 +71,7 @@ def door_routes(
         generation=generation,
         secret=key_bytes(settings.person_key),
         console_key=key_bytes(settings.console_key),
+        import_key=key_bytes(settings.import_key),
     )
     return [Mount("/", app=door)]
 

@@ -1,9 +1,12 @@
-"""What became of an event, for who sent it: from its claim, or from what is kept of those that were not admitted."""
+"""What became of an event, for who sent it: from its claim, or from what is kept of those that were not admitted. And
+what is wrong with a mapping, for who writes one.
+"""
 
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from services.ingest.admit.admit import identity_of
+from services.ingest.doors.files.mapping import what_is_wrong
 from services.ingest.store import FATES, MongoClaims, fate_id
 from shared.events.event import Position
 from shared.mongo import Database, transient_errors
@@ -38,6 +41,11 @@ async def verdicts_at(database: Database, positions: Collection[Position]) -> li
     async with transient_errors():
         found = await database[FATES].find({"position": {"$in": names}}, {"status": 1}).to_list(len(names))
     return [one["status"] for one in found]
+
+
+def what_is_wrong_with_mapping(text: str) -> list[str]:
+    """Each problem of a mapping's text, with its line; none of what can be imported with."""
+    return what_is_wrong(text, "mapping")
 
 
 def _position(text: str) -> Position:

@@ -25,6 +25,8 @@ class IngestSettings(Settings):
     """Used for the ids of persons known by name only; fixed at the first start (ADR on ids of persons)."""
     console_key: Annotated[SecretStr, Field(min_length=16, max_length=64)] | None = None
     """By which query signs what people send from the console (shared/console.py); unset, the console can't send."""
+    import_key: Annotated[SecretStr, Field(min_length=16, max_length=64)] | None = None
+    """By which the worker signs what it sends of files that were dropped into the console; unset, it sends none."""
     events_per_second: Annotated[float, Field(ge=0.1, le=1_000_000)] = EVENTS_PER_SECOND
     """Limit per API key at the HTTP door, on average; a key may have its own limit."""
     retry_for_seconds: Annotated[float, Field(ge=0)] = DAY_SECONDS

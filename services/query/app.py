@@ -31,6 +31,7 @@ from shared.mongo import Database, connect
 from shared.mongo.confidential import connect_confidential
 from shared.mongo.jobs import Queue
 from shared.mongo.ping import mongo_check
+from shared.mongo.uploads import Uploads
 from shared.process import EXIT_MISCONFIGURED, Nothing, Process
 from shared.service import Service
 from shared.sinks import Allowed
@@ -114,6 +115,7 @@ def api_routes(
         tls=settings.http_cert_file is not None,
         provider=provider,
         allowed=allowed,
+        uploads=Uploads(database),
     )
     return [Mount(ROOT, app=console.app()), Mount("/", app=answers)]
 

@@ -8,6 +8,8 @@ from shared.mongo.jobs import PIECES
 from shared.mongo.schema import Schema
 from shared.mongo.subscriptions import COLLECTION as SUBSCRIPTIONS
 from shared.mongo.subscriptions import LANES
+from shared.mongo.uploads import COLLECTIONS as UPLOADS
+from shared.mongo.uploads import INDEXES as OF_UPLOADS
 from shared.service import Service
 from shared.topics import CHANGES
 
@@ -30,7 +32,12 @@ where a position of the log begins on the changes."""
 
 SERVICE = Service(
     name="query",
-    schema=Schema("query", plain_collections=COLLECTIONS, indexes=INDEXES, fleeting=COLLECTIONS),
+    schema=Schema(
+        "query",
+        plain_collections=(*COLLECTIONS, *UPLOADS),
+        indexes=(*INDEXES, *OF_UPLOADS),
+        fleeting=(*COLLECTIONS, *UPLOADS),
+    ),
     entry="services.query.app:run",
     settings=QuerySettings,
     reads=(CHANGES,),

@@ -50,6 +50,9 @@ Change = Callable[[Job, datetime], Job]
 """The next version of a job, made from what is stored and the time."""
 
 
+_WITHOUT_TEXTS = {"parameters.policy": 0, "parameters.mapping": 0, "result.mapping": 0}
+
+
 class Queue:
     """All jobs."""
 
@@ -83,9 +86,9 @@ class Queue:
             return await self._one({"_id": job, "requester.key": key})
 
     async def of(self, key: str) -> list[Job]:
-        """The jobs of this API key, the newest first, without the texts of their policies."""
+        """The jobs of this API key, the newest first, without the texts of their policies and mappings."""
         async with transient_errors():
-            found = self._jobs.find({"requester.key": key}, {"parameters.policy": 0})
+            found = self._jobs.find({"requester.key": key}, _WITHOUT_TEXTS)
             documents = await found.sort([("created_at", DESCENDING), ("_id", DESCENDING)]).to_list(MAX_LISTED)
         return [Job.model_validate(one) for one in documents]
 

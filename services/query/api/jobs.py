@@ -32,6 +32,7 @@ IDEMPOTENCY_KEY = "idempotency-key"
 MAX_IDEMPOTENCY_KEY_CHARS = 255
 AGAIN_SECONDS = 2
 """After which somebody who waits for a job may look again."""
+TEXTS = ("policy", "mapping")
 Document = dict[str, Any]
 
 
@@ -101,7 +102,9 @@ class Jobs:
             job = await self._queue.get(job_id, key)
         if job is None:
             raise rights.not_found()
-        whole = {**shown(job), "parameters": job.parameters}
+        said = shown(job)
+        texts = {name: job.result[name] for name in TEXTS if name in job.result} if job.result else {}
+        whole = {**said, "parameters": job.parameters, "result": said["result"] and {**said["result"], **texts}}
         return _answer(whole, headers=retry_after(AGAIN_SECONDS) if job.open else {})
 
     async def _result(self, asking: "Asking") -> Response:
@@ -160,11 +163,11 @@ async def _read(request: Request) -> bytes:
 
 
 def shown(job: Job) -> Document:
-    """What leaves of a job: not who works on it, nor the text of a policy, which may be long."""
-    parameters: Mapping[str, Any] = {name: value for name, value in job.parameters.items() if name != "policy"}
+    """What leaves of a job: not who works on it, nor the text of a policy or mapping, which may be long."""
+    parameters: Mapping[str, Any] = {name: value for name, value in job.parameters.items() if name not in TEXTS}
     result = None
     if job.result is not None:
-        result = {name: value for name, value in job.result.items() if name != "pieces"}
+        result = {name: value for name, value in job.result.items() if name not in {"pieces", *TEXTS}}
     return {
         "id": job.id,
         "kind": job.kind,

@@ -11,12 +11,15 @@ from services.query.api.parameters import Asked, check_names, given, read_list, 
 from services.query.api.problems import refusal
 from services.query.api.resources import FOLDED, Resource
 from shared.events.nearest import nearest
+from shared.jobs import KINDS
 from shared.keys import Scope
 
 MAX_QUERY_CHARS = 8 * 1024
 """Of an export's filters: 100 ids of 64 characters fit, as in the address of a list."""
 MAX_POLICY_CHARS = 256 * 1024
 """Of a policy, as of a policy file."""
+MAX_MAPPING_CHARS = 256 * 1024
+"""Of a mapping, as of a mapping file."""
 MAX_BODY_BYTES = 1024 * 1024
 """Of a request for a job: a policy whose characters are all written as escapes is larger than the policy."""
 Document = dict[str, Any]
@@ -72,7 +75,29 @@ class SimulateAsked(_Asked):
     on: Annotated[date | None, Field(description="its first day; without, it was always in force")] = None
 
 
-JobAsked = ExportAsked | VerifyAsked | SimulateAsked
+class ImportPreviewAsked(_Asked):
+    """Reads a file that was dropped into the console, proposes a mapping where none is given, and says what would
+    become of each row. Nothing is sent.
+    """
+
+    kind: Literal["import_preview"]
+    upload: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="the file's id")]
+    mapping: Annotated[
+        str | None, Field(min_length=1, max_length=MAX_MAPPING_CHARS, description="the text of a mapping file")
+    ] = None
+
+
+class ImportAsked(_Asked):
+    """Sends what a file holds that was dropped into the console, as who asks; not as history (`--backfill`)."""
+
+    kind: Literal["import"]
+    upload: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", description="the file's id")]
+    mapping: Annotated[
+        str | None, Field(min_length=1, max_length=MAX_MAPPING_CHARS, description="none for a file of events")
+    ] = None
+
+
+JobAsked = ExportAsked | VerifyAsked | SimulateAsked | ImportPreviewAsked | ImportAsked
 _ANY: TypeAdapter[JobAsked] = TypeAdapter(Annotated[JobAsked, Field(discriminator="kind")])
 
 
@@ -99,7 +124,7 @@ def read_stored(parameters: Any) -> JobAsked:
 def _bad(error: ValidationError) -> Exception:
     """The first thing that is wrong, without what was sent."""
     found = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = [str(part) for part in found["loc"] if part not in {"export", "verify", "simulate"}]
+    where = [str(part) for part in found["loc"] if part not in KINDS]
     message = found["msg"][0].lower() + found["msg"][1:]
     if found["type"] == "json_invalid" or not where:
         return refusal("bad_body", f"the body is no job: {message}")
@@ -138,6 +163,8 @@ def read_export(asked: ExportAsked, places: int = 2) -> tuple[Resource, Asked]:
 
 def scopes_of(asked: JobAsked) -> Sequence[Scope]:
     """What a key needs for it."""
+    if isinstance(asked, ImportPreviewAsked | ImportAsked):
+        return (Scope.EVENTS_WRITE,)
     if not isinstance(asked, ExportAsked):
         return (Scope.OPS_READ,)
     resource, _ = read_export(asked)
@@ -145,5 +172,5 @@ def scopes_of(asked: JobAsked) -> Sequence[Scope]:
 
 
 def asks_all_rows(asked: JobAsked) -> bool:
-    """Whether its result tells of all customers, so that a key for some of them may not have it."""
+    """Whether its result tells of all customers, or changes any, so that a key for some of them may not have it."""
     return not isinstance(asked, ExportAsked)

@@ -20,6 +20,7 @@ from services.query.console.asking import Trouble
 from services.query.console.entering import Entering
 from services.query.console.entrance import Entrance
 from services.query.console.frame import STATIC_CACHE, Frame, secured
+from services.query.console.importing import Importing, Kept
 from services.query.console.live import Live
 from services.query.console.ordering import Ordering
 from services.query.console.pages import FOLDER
@@ -33,16 +34,23 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Console(Frame):
-    """All of it. allowed: which sinks of webhooks the operator names."""
+    """All of it. allowed: which sinks of webhooks the operator names; uploads: where dropped files are kept, None for
+    a console that takes none.
+    """
 
     allowed: Allowed = field(default_factory=Allowed)
+    uploads: Kept | None = None
 
     def app(self) -> Starlette:
         """The application, to be mounted at ROOT."""
         # Forms before screens: both stand under customers/{id}.
         showing = Showing(self)
         subscribing = Subscribing(self, showing, self.allowed)
-        parts = (Entrance(self), Live(self), Entering(self), Ordering(self, showing), subscribing, showing)
+        importing = () if self.uploads is None else (Importing(self, showing, self.uploads),)
+        parts = (
+            *(Entrance(self), Live(self), Entering(self), Ordering(self, showing)),
+            *(subscribing, *importing, showing),
+        )
         routes = [Mount("/static", app=_Static(directory=FOLDER / "static"))]
         app = Starlette(
             routes=[*routes, *(route for part in parts for route in part.routes())],

@@ -162,7 +162,11 @@ class Frame:
             "theme": theme if (theme := request.cookies.get(THEME_COOKIE)) in THEMES else THEMES[0],
             "person": None if session is None else session.person,
             "token": None if session is None else self.keys.token(session),
-            "menu": [one for one in self.screens if one.menu and key is not None and key.may(one.scope)],
+            "menu": [
+                one
+                for one in self.screens
+                if one.menu and session is not None and key is not None and one.is_for(session.person, key)
+            ],
             "may": (lambda act: self.door.open and session is not None and session.person.may(act)),
             "has": (lambda scope: key is not None and key.may(Scope(scope))),
             "whose_rows": None if key is None else key.rows,

@@ -1,9 +1,11 @@
 """From what was read to HTML: one environment of templates for each language, whole pages and single blocks of them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from gettext import NullTranslations
+from html import escape
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -57,6 +59,7 @@ class Pages:
             )
             spoken = words(language, self.zone)
             made.install_gettext_translations(spoken.translations, newstyle=True)  # type: ignore[attr-defined]
+            made.globals["gettext"] = _escaped(spoken.translations)
             made.globals.update(version=self.version, **spoken.globals())
             made.globals["segment"] = segment
             made.globals["draw"] = Drawn(spoken)
@@ -64,6 +67,20 @@ class Pages:
             made.globals["m"] = made.get_template("macros.html").module
             self._by_language[language] = made
         return self._by_language[language]
+
+
+def _escaped(translations: NullTranslations) -> Callable[..., Markup]:
+    """As Jinja's own, but a text that is no template's own (an error that quotes what somebody typed) may hold whatever
+    it likes: signs of HTML are shown, and a % without variables is one.
+    """
+
+    def gettext(text: str, /, **variables: Any) -> Markup:
+        found = translations.gettext(text)
+        if variables:
+            return Markup(found) % variables  # noqa: S704 - what has variables is a template's own
+        return Markup(escape(found, quote=False).replace('"', "&quot;"))  # noqa: S704 - escaped here
+
+    return gettext
 
 
 def in_zone(text: str, zone: ZoneInfo) -> datetime:

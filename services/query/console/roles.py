@@ -11,8 +11,8 @@ from hashlib import blake2b
 from shared.console import SOURCE
 from shared.keys import EVERYTHING, NOBODY, OWN, TEAM, ApiKey, Scope
 
-VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID = (
-    *("visit", "goal", "rating", "override", "lift", "approve", "decline", "void"),
+VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID, IMPORT = (
+    *("visit", "goal", "rating", "override", "lift", "approve", "decline", "void", "import"),
 )
 _READ, _NAMES, _SECRET, _EXPORT = (
     *(Scope.CUSTOMERS_READ, Scope.NAMES_READ, Scope.CONFIDENTIAL_READ, Scope.EXPORTS_READ),
@@ -38,10 +38,12 @@ ROLES: dict[str, Role] = {
     ),
     "head_of_service": Role((_READ, _NAMES, _EXPORT), EVERYTHING, frozenset({VISIT, GOAL, VOID})),
     "credit": Role((_READ, _EXPORT), EVERYTHING, frozenset({RATING, VOID})),
-    "operator": Role((_READ, Scope.OPS_READ, Scope.OPS_WRITE, Scope.SUBSCRIPTIONS_MANAGE), EVERYTHING),
+    "operator": Role(
+        (_READ, Scope.OPS_READ, Scope.OPS_WRITE, Scope.SUBSCRIPTIONS_MANAGE), EVERYTHING, frozenset({IMPORT})
+    ),
     "compliance": Role((_READ, _NAMES, _SECRET, _EXPORT), EVERYTHING),
     "everything": Role(
-        tuple(Scope), EVERYTHING, frozenset({VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID})
+        tuple(Scope), EVERYTHING, frozenset({VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID, IMPORT})
     ),
 }
 """docs/console.md describes them."""
@@ -76,6 +78,12 @@ class Person:
             hash=NOBODY,
             created=since,
             scopes=(*dict.fromkeys((*role.scopes, *((Scope.EVENTS_WRITE,) if sends else ()))),),
-            sources=(SOURCE,) if sends or Scope.EVENTS_WRITE in role.scopes else (),
+            sources=_sources(role),
             rows=role.rows if role.rows == EVERYTHING else f"{role.rows}:{self.whose}",
         )
+
+
+def _sources(role: Role) -> tuple[str, ...]:
+    """Of events that they may send: a file holds what other systems recorded."""
+    sends = bool(role.acts) or Scope.EVENTS_WRITE in role.scopes
+    return (*((SOURCE,) if sends else ()), *(("*",) if IMPORT in role.acts else ()))

@@ -6,7 +6,8 @@ from typing import Any
 
 from services.query.console.asking import Asked
 from services.query.console.forms import Form
-from shared.keys import Scope
+from services.query.console.roles import Person
+from shared.keys import ApiKey, Scope
 
 Json = dict[str, Any]
 Read = Callable[[Asked], Awaitable[Json]]
@@ -36,7 +37,8 @@ class Screen:
     """name: of its template and of its entry in the menu; path: under /console/, with ids in braces; title: in English;
     scope: whoever lacks it does not see the screen; menu: whether the menu has it; head: what the page itself shows
     beside its tiles; forms: what can be sent from it, each at path/form-name; parameters: of the address that a tile is
-    refreshed with, beside those that are always there; says: in English, what was done, by the address's `said`.
+    refreshed with, beside those that are always there; says: in English, what was done, by the address's `said`; act:
+    whose role may not do this does not see the screen.
     """
 
     name: str
@@ -48,3 +50,8 @@ class Screen:
     head: Read = nothing
     forms: tuple[Form, ...] = field(default=())
     says: Mapping[str, str] = field(default_factory=dict)
+    act: str | None = None
+
+    def is_for(self, person: Person, key: ApiKey) -> bool:
+        """Whether somebody sees it."""
+        return key.may(self.scope) and (self.act is None or person.may(self.act))

@@ -66,10 +66,9 @@ class Showing:
     ) -> Response:
         """A page; more: what it says beyond what its head reads, such as what somebody typed."""
         key = session.person.key(session.begun_at)
-        if key is None or not key.may(screen.scope):
-            return self.frame.problem(
-                request, Trouble(403, "scope_missing", f"this needs the right {screen.scope}"), session
-            )
+        if key is None or not screen.is_for(session.person, key):
+            needed = f"this needs the right {screen.act or screen.scope}"
+            return self.frame.problem(request, Trouble(403, "scope_missing", needed), session)
         tiles = [one for one in screen.tiles if one.scope is None or key.may(one.scope)]
         asked = self.frame.asked(request, session)
         wanted = request.query_params.get("tile")

@@ -24,6 +24,8 @@ INDEXES = (
     Index(SESSIONS, ("expires_at",), expire_after_seconds=0, generational=False),
     Index(SESSIONS, ("person.id", "begun_at"), generational=False),
 )
+_NOT_LEFT = {"left": {"$ne": True}}
+"""Of those that did not sign out."""
 
 
 class SignIns:
@@ -68,14 +70,15 @@ class SignIns:
     async def find(self, session: str, now: datetime) -> Session | None:
         """The session that is stored so, unless it is over."""
         async with transient_errors():
-            found = await self._sessions.find_one({"_id": session, "expires_at": {"$gt": now}})
+            found = await self._sessions.find_one({"_id": session, "expires_at": {"$gt": now}, **_NOT_LEFT})
         if found is None:
             return None
         return Session(session, person_read(found["person"]), found["begun_at"], found["expires_at"])
 
     async def key(self, key_id: str, now: datetime) -> ApiKey | None:
-        """The rights that somebody who is signed in has now, by the id by which the API knows them; None where
-        nobody of that id is signed in any more: their jobs end with their session.
+        """The rights that somebody has now who is signed in, or signed out of a session that would last still, by the
+        id by which the API knows them: what they asked for is done after they have left. None where that time is
+        over, or where somebody revoked their sessions: then their jobs end.
         """
         async with transient_errors():
             async for one in self._sessions.find({"expires_at": {"$gt": now}}):
@@ -85,14 +88,14 @@ class SignIns:
         return None
 
     async def end(self, session: str) -> None:
-        """End it; nothing happens where it is over."""
+        """End it; nothing happens where it is over. That it was stays, for the jobs, until it would have expired."""
         async with transient_errors():
-            await self._sessions.delete_one({"_id": session})
+            await self._sessions.update_one({"_id": session}, {"$set": {"left": True}})
 
     async def of_all(self) -> list[Session]:
         """Those that are open, the latest first."""
         async with transient_errors():
-            found = await self._sessions.find().sort("begun_at", -1).to_list(1000)
+            found = await self._sessions.find(_NOT_LEFT).sort("begun_at", -1).to_list(1000)
         return [Session(one["_id"], person_read(one["person"]), one["begun_at"], one["expires_at"]) for one in found]
 
     async def end_all(self, person: str) -> int:

@@ -32,6 +32,7 @@ A column is given by its name in the header or by its number: `column: 3`, "{#3}
 """
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path as FilePath
@@ -44,7 +45,8 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from services.ingest.doors.files.formats.encodings import known_encoding
 from services.ingest.doors.files.formats.table import Layout
 from services.ingest.doors.files.forms import ColumnForm, Ids, Layouts, Part, check_layouts, one_or_many
-from services.ingest.doors.files.mapping_check import check_rule
+from services.ingest.doors.files.mapping_check import wrong_in_rule
+from shared.errors import Malformed
 from shared.events.registry import FACTS
 from shared.yaml_lines import Document, load, read_text
 
@@ -57,6 +59,8 @@ _PATH = re.compile(
 
 MAX_EVENTS_PER_ROW = 20
 MAX_RULES = 200
+MAX_PROBLEMS = 50
+"""Of a mapping, told at once: nobody mends more before trying again."""
 
 
 def _by_number(column: object) -> object:
@@ -251,37 +255,65 @@ def read_mapping(path: FilePath) -> Mapping:
 
 def parse_mapping(text: str, name: str) -> Mapping:
     """Read the mapping in a YAML text. Raises Malformed with the line."""
-    document = load(text, name)
-    if not isinstance(document.value, dict):
-        raise document.error((), "expected a mapping with `event` and `rules`")
+    document = _loaded(text, name)
     try:
         mapping = Mapping.model_validate(document.value)
     except ValidationError as error:
         raise document.invalid(error) from None
-    _check_fields(mapping.event, ("event",), document)
+    wrong = next(_wrong(mapping, document), None)
+    if wrong is not None:
+        raise wrong
+    return mapping
+
+
+def what_is_wrong(text: str, name: str) -> list[str]:
+    """Each problem of a mapping's text, with its line, up to MAX_PROBLEMS; none of what can be imported with. Fields of
+    events are looked at once the form is right.
+    """
+    try:
+        document = _loaded(text, name)
+    except Malformed as error:
+        return [str(error)]
+    try:
+        mapping = Mapping.model_validate(document.value)
+    except ValidationError as error:
+        return list(dict.fromkeys(map(str, document.all_invalid(error))))[:MAX_PROBLEMS]
+    return list(dict.fromkeys(map(str, _wrong(mapping, document))))[:MAX_PROBLEMS]
+
+
+def _loaded(text: str, name: str) -> Document:
+    document = load(text, name)
+    if not isinstance(document.value, dict):
+        raise document.error((), "expected a mapping with `event` and `rules`")
+    return document
+
+
+def _wrong(mapping: Mapping, document: Document) -> Iterator[Malformed]:
+    """What is wrong with the fields of its events, by the models of the events."""
+    yield from _wrong_fields(mapping.event, ("event",), document)
     used: set[str] = set()
     for index, rule in enumerate(mapping.rules):
         for part, record in enumerate(rule.made):
             used.update(mapping.fields_of(record))
             where = ("rules", index) if rule.event else ("rules", index, "records", part)
-            _check_fields(record.event, (*where, "event"), document)
-            check_rule(mapping.fields_of(record), where, document)
-    idle = next((path for path in mapping.event if used and path not in used), None)
-    if idle is not None:
-        raise document.error(("event", idle), f"{idle}: no event type in the rules has this field")
-    return mapping
+            yield from _wrong_fields(record.event, (*where, "event"), document)
+            yield from wrong_in_rule(mapping.fields_of(record), where, document)
+    for path in mapping.event:
+        if used and path not in used:
+            yield document.error(("event", path), f"{path}: no event type in the rules has this field")
 
 
-def _check_fields(fields: Fields, where: tuple[str | int, ...], document: Document) -> None:
+def _wrong_fields(fields: Fields, where: tuple[str | int, ...], document: Document) -> Iterator[Malformed]:
     for path, value in fields.items():
         if not _PATH.fullmatch(path):
             hint = "expected id, source, type, subject, time, revision, traceparent, actor or data.<field>"
-            raise document.error((*where, path), f"{path!r} is not a field of an event; {hint}")
+            yield document.error((*where, path), f"{path!r} is not a field of an event; {hint}")
         template = value.template if isinstance(value, Value) else value
         try:
             parts = list(Formatter().parse(template)) if isinstance(template, str) else []
         except ValueError as error:
-            raise document.error((*where, path), f"{path}: {error}") from None
+            yield document.error((*where, path), f"{path}: {error}")
+            continue
         for _, column, layout, conversion in parts:
             if column is not None and (not column or layout or conversion):
-                raise document.error((*where, path), f"{path}: braces may contain only a column name")
+                yield document.error((*where, path), f"{path}: braces may contain only a column name")

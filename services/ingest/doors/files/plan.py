@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from services.ingest.admit import Candidate
 from services.ingest.doors.files.drafts import is_events_file
 from services.ingest.doors.files.forms import Part, one_or_many
 from services.ingest.doors.files.mapping import Mapping, read_mapping
 from shared.errors import Malformed
+from shared.events.refusal import Refused
 from shared.yaml_lines import load, read_text
 
 MAX_FILES = 10_000
@@ -24,18 +26,29 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def anything(_: Candidate) -> Refused | None:
+    """Who imports may send whatever the rules of events let pass."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file; mapping: None if it contains events."""
+    """A file; mapping: None if it contains events; called: how people know it, where its path says nothing to them."""
 
     path: Path
     mapping: Mapping | None = None
+    called: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As it is named beside its refused rows."""
+        return self.called or str(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to import. zone: of business days; backfill: as history; shift_to: the day of the last event; now: the clock
-    for the age limit.
+    for the age limit; may_send: what else is refused, by who imports.
     """
 
     inputs: Sequence[Input]
@@ -43,6 +56,7 @@ class Plan:
     backfill: bool = False
     shift_to: date | None = None
     now: Callable[[], datetime] = utc_now
+    may_send: Callable[[Candidate], Refused | None] = anything
 
     @property
     def files(self) -> list[Path]:

@@ -113,8 +113,9 @@ class Reading:
             if number % CHUNK_ROWS == 0:
                 now = plan.now()
             candidate = self._judge(draft, now)
-            if isinstance(candidate, Refused):
-                self._refuse(draft.origin, candidate)
+            refused = candidate if isinstance(candidate, Refused) else plan.may_send(candidate)
+            if refused is not None:
+                self._refuse(draft.origin, refused)
                 continue
             mapping = plan.inputs[draft.origin.file].mapping
             if draft.mapped and mapping is not None and mapping.repeats == "refused":

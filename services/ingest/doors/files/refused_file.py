@@ -43,7 +43,7 @@ class RefusedFiles:
             name = path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
             if name.resolve() in {one.path.resolve() for one in inputs}:
                 raise Malformed(f"{name} is one of the files to import; choose another file for the refused rows")
-            refused = RefusedFile(name, {file: (inputs[file].path, headers[file]) for file in members})
+            refused = RefusedFile(name, {file: (inputs[file].name, headers[file]) for file in members})
             self._all.append(refused)
             self._of_file.update(dict.fromkeys(members, refused))
 
@@ -67,10 +67,10 @@ class RefusedFile:
     """Writes refusals. For files with columns: the columns of all files together, followed by `REASONS`; `refused_text`
     has lines that are not rows. For files of events: one JSON object per line. Text is UTF-8.
 
-    files: path and header of each, by index.
+    files: name and header of each, by index.
     """
 
-    def __init__(self, path: Path, files: dict[int, tuple[Path, Header]]) -> None:
+    def __init__(self, path: Path, files: dict[int, tuple[str, Header]]) -> None:
         self.path = path
         self.begun = False
         self._files = files
@@ -106,15 +106,15 @@ class RefusedFile:
         return self._file
 
     def _event(self, origin: Origin, refused: Refused) -> dict[str, Any]:
-        path = str(self._files[origin.file][0])
-        values = (refused.reason, refused.field, refused.hint, path, origin.line, origin.row)
+        name = self._files[origin.file][0]
+        values = (refused.reason, refused.field, refused.hint, name, origin.line, origin.row)
         return dict(zip(REASONS, values, strict=True))
 
     def _row(self, origin: Origin, refused: Refused) -> list[str]:
         row = origin.row
         is_row = not isinstance(row, str)
         cells = dict(zip(self._places[origin.file], map(text_of, row), strict=True)) if is_row else {}
-        why = [refused.reason.value, refused.field, refused.hint, str(self._files[origin.file][0]), str(origin.line)]
+        why = [refused.reason.value, refused.field, refused.hint, self._files[origin.file][0], str(origin.line)]
         return [*(cells.get(column, "") for column in self._columns), *why, "" if is_row else str(row)]
 
 

@@ -9,19 +9,20 @@ from services.ingest.admission import BACKFILL_HEADER
 from services.ingest.admit import Accepted, Duplicate
 from services.ingest.doors.files.drafts import Origin
 from services.ingest.doors.files.grouping import rows_of
-from services.ingest.doors.files.outcomes import Prepared, Sent, outcomes, wait_for_admission
+from services.ingest.doors.files.outcomes import OntoInbox, Prepared, Underway, Way
 from services.ingest.doors.files.plan import Plan
 from services.ingest.doors.files.ports import Ports, Standing
 from services.ingest.doors.files.reading import Reading
 from services.ingest.doors.files.refused_file import RefusedFiles
 from services.ingest.doors.files.tally import Tally
-from services.ingest.inbox import InboxRecord
 from shared.errors import GuanxiError
 from shared.events.refusal import Reason, Refused
 
 WINDOW_CHUNKS = 8
 """Chunks sent whose outcome is unknown: bounds memory, and how far an import runs ahead of admission."""
 PROGRESS_SECONDS = 0.5
+FIRST_EVENTS = 10
+"""Shown before anything is sent: enough to see what a mapping makes of the rows."""
 _CUSTOMER = "customer:"
 
 
@@ -29,17 +30,30 @@ class Import:
     """One run. Raises Malformed when a file or the mapping can't be used.
 
     ports: None for a dry run, which judges each row and sends nothing; as_late: with a backfill, include customers that
-    already have live events (domain.md, Age). `tally` may be read at any time.
+    already have live events (domain.md, Age); way: how events are sent where not by writing the inbox, for what is no
+    backfill. `tally` may be read at any time; `first` has the first events that would be sent, as they would be.
     """
 
-    def __init__(self, plan: Plan, ports: Ports | None, refused_file: Path, *, as_late: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        ports: Ports | None,
+        refused_file: Path,
+        *,
+        as_late: bool = False,
+        way: Way | None = None,
+    ) -> None:
+        assert way is None or not plan.backfill, "history needs the ports"
         self.tally = Tally()
+        self.first: list[bytes] = []
         self._plan, self._ports, self._as_late = plan, ports, as_late
         self._lock = threading.Lock()
         self._reading = Reading(plan, self._refuse)
         self._refused_files = RefusedFiles(refused_file, plan.inputs, self._reading.headers)
         self._begun: str | None = None
-        self._headers = [(BACKFILL_HEADER, ports.backfill_token)] if plan.backfill and ports is not None else []
+        self._way = way
+        if ports is not None:
+            self._way = OntoInbox(ports, [(BACKFILL_HEADER, ports.backfill_token)] if plan.backfill else [])
 
     @property
     def said(self) -> list[str]:
@@ -62,12 +76,12 @@ class Import:
         Raises Transient when Kafka, MongoDB or admission do not answer; then, and when cancelled, the tally says what
         was done, and the same import can be run again.
         """
-        sent: asyncio.Queue[Sent | None] = asyncio.Queue(WINDOW_CHUNKS)
+        sent: asyncio.Queue[Underway | None] = asyncio.Queue(WINDOW_CHUNKS)
         try:
             async with asyncio.TaskGroup() as together:
                 together.create_task(self._send_all(sent, progress, warn))
-                if self._ports is not None:
-                    together.create_task(self._learn_all(self._ports, sent, progress))
+                if self._way is not None:
+                    together.create_task(self._learn_all(sent, progress))
         except* GuanxiError as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -77,19 +91,19 @@ class Import:
         return self.tally
 
     async def _send_all(
-        self, sent: asyncio.Queue[Sent | None], progress: Callable[[], None], warn: Callable[[str], None]
+        self, sent: asyncio.Queue[Underway | None], progress: Callable[[], None], warn: Callable[[str], None]
     ) -> None:
         while (events := await self._next(progress)) is not None:
             self._note()
             while self._reading.warnings:
                 warn(self._reading.warnings.pop())
             self.tally.fit += len(events)
-            if self._ports is not None:
-                fit = await self._fit_for_history(self._ports, events)
-                records = [InboxRecord(one.candidate.key.encode(), one.value, self._headers) for one in fit]
-                places = await self._ports.inbox.append(records)
-                self.tally.sent += len(places)
-                await sent.put(Sent(fit, places))
+            self.first += [one.value for one in events[: FIRST_EVENTS - len(self.first)]]
+            if self._way is not None:
+                fit = events if self._ports is None else await self._fit_for_history(self._ports, events)
+                underway = await self._way.send(fit)
+                self.tally.sent += underway.stored
+                await sent.put(underway)
             progress()
         while self._reading.warnings:
             warn(self._reading.warnings.pop())
@@ -103,10 +117,9 @@ class Import:
             progress()
         return await reading
 
-    async def _learn_all(self, ports: Ports, sent: asyncio.Queue[Sent | None], progress: Callable[[], None]) -> None:
+    async def _learn_all(self, sent: asyncio.Queue[Underway | None], progress: Callable[[], None]) -> None:
         while (chunk := await sent.get()) is not None:
-            await wait_for_admission(ports, chunk.places)
-            found = await outcomes(ports, chunk, now=self._plan.now(), zone=self._plan.zone)
+            found = await chunk.outcomes(now=self._plan.now(), zone=self._plan.zone)
             for one, outcome in zip(chunk.events, found, strict=True):
                 if isinstance(outcome, Accepted):
                     self.tally.admitted += 1
@@ -143,7 +156,7 @@ class Import:
     def _refuse(self, origin: Origin, refused: Refused) -> None:
         """Called while reading, from another thread, and for rows refused by admission."""
         with self._lock:
-            self.tally.refuse(refused, rows_of(origin))
+            self.tally.refuse(refused, rows_of(origin), origin.line)
             self._refused_files.write(origin, refused)
 
     def _note(self) -> None:

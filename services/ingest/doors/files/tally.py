@@ -11,7 +11,8 @@ class Tally:
     """read: rows; joined: rows that joined another row's record; sent: events acknowledged by the inbox; admitted,
     duplicates, refused: outcomes, the refused in rows by (reason, field); skipped: rows by the mapping's reason; notes:
         decisions about ambiguous times; damaged: files that could not be read to the end; late: history sent for
-        customers whose clock was already past it; fit: in a dry run, events that would be sent.
+        customers whose clock was already past it; fit: in a dry run, events that would be sent; lines: of the first
+        row of each kind of refusal.
     """
 
     read: int = 0
@@ -23,16 +24,18 @@ class Tally:
     refused_after_sending: int = 0
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)
     hints: dict[tuple[str, str], str] = field(default_factory=dict)
+    lines: dict[tuple[str, str], int] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     late: int = 0
     damaged: list[str] = field(default_factory=list)
 
-    def refuse(self, refused: Refused, rows: int = 1) -> None:
-        """Count the rows of a refusal; the first hint of each kind is kept as an example."""
+    def refuse(self, refused: Refused, rows: int = 1, line: int = 0) -> None:
+        """Count the rows of a refusal; the first of each kind, at its line, is kept as an example."""
         kind = (refused.reason.value, refused.field)
         self.refused[kind] += rows
-        self.hints.setdefault(kind, refused.hint)
+        if kind not in self.hints:
+            self.hints[kind], self.lines[kind] = refused.hint, line
 
     @property
     def refusals(self) -> int:

@@ -37,7 +37,7 @@ from services.ingest.limits import (
     DoorLimits,
 )
 from shared import metrics
-from shared.console import HEADER, is_body, signed_body
+from shared.console import HEADER, IMPORT_KEY_ID, is_body, signed_body
 from shared.console import KEY_ID as CONSOLE_KEY_ID
 from shared.console import SOURCE as CONSOLE
 from shared.errors import Transient
@@ -79,6 +79,14 @@ _CONSOLE = ApiKey(
     created=datetime(2026, 1, 1, tzinfo=UTC),
 )
 """Who sends what query signs."""
+_IMPORT = ApiKey(
+    id=IMPORT_KEY_ID,
+    hash=NOBODY,
+    sources=("*",),
+    scopes=(Scope.EVENTS_WRITE,),
+    created=datetime(2026, 1, 1, tzinfo=UTC),
+)
+"""Who sends what the worker signs: files dropped into the console, of any source but the console's own."""
 _MAY_NOT_SEND = Problem(
     HTTPStatus.FORBIDDEN, "scope_missing", f"this API key may not send events: it lacks the scope {Scope.EVENTS_WRITE}"
 )
@@ -96,16 +104,17 @@ def create_door(
     generation: Callable[[], int | None] = lambda: None,
     secret: bytes = b"",
     console_key: bytes = b"",
+    import_key: bytes = b"",
     extra_routes: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """The door as an ASGI application.
 
     inbox: acknowledged writes; keys: who may send what; zone: of business days; now: the wall clock, in UTC;
     claims: to mark known events in answers; generation: of the inbox, None while unknown; secret: to vouch for keys
-        (vouching.py); console_key: by which query signs what the console sends; extra_routes: such as health checks,
-        which need no key.
+        (vouching.py); console_key: by which query signs what the console sends; import_key: by which the worker signs
+        what files that were dropped there hold; extra_routes: such as health checks, which need no key.
     """
-    door = Door(inbox, keys, zone, now, claims, limits or DoorLimits(), generation, secret, console_key)
+    door = Door(inbox, keys, zone, now, claims, limits or DoorLimits(), generation, secret, console_key, import_key)
     document = to_json(openapi(), indent=2)
 
     async def serve_openapi(_: Request) -> Response:
@@ -136,6 +145,7 @@ class Door:
     generation: Callable[[], int | None]
     secret: bytes
     console_key: bytes
+    import_key: bytes
     in_work: WorkPlaces = field(init=False)
     rate: RateLimit = field(init=False)
 
@@ -145,10 +155,12 @@ class Door:
 
     async def post_events(self, request: Request) -> Response:
         """Answers each event of a request, as docs/reference/openapi.json describes."""
-        signature = request.headers.get(HEADER)
-        digest = None if signature is None else signed_body(signature, self.now().timestamp(), self.console_key)
-        key: ApiKey | Denied = _CONSOLE
-        if digest is None:
+        signed = self._signed(request.headers.get(HEADER))
+        digest: str | None = None
+        key: ApiKey | Denied
+        if signed is not None:
+            key, digest = signed
+        else:
             key = self.keys.find(request.headers.get("authorization"), self.now())
         if isinstance(key, Denied):
             _tell_denied(key, request)
@@ -164,6 +176,16 @@ class Door:
                 return events.response()
             self.rate.charge(key.id, self._per_second(key), len(events), time.monotonic())
             return await self._take(events, key, request)
+
+    def _signed(self, signature: str | None) -> tuple[ApiKey, str] | None:
+        """Who of our own processes signed a request, and the hash of its body; None for nobody."""
+        if signature is None:
+            return None
+        for key, secret in ((_CONSOLE, self.console_key), (_IMPORT, self.import_key)):
+            digest = signed_body(signature, self.now().timestamp(), secret)
+            if digest is not None:
+                return key, digest
+        return None
 
     def _per_second(self, key: ApiKey) -> float:
         """The key's own limit, else the common one."""

@@ -7,7 +7,9 @@
   let last = 0, waiting = null, after = null, broken = false;
 
   const tiles = () => [...document.querySelectorAll("[data-tile]")];
-  const busy = (tile) => tile.contains(document.activeElement) && document.activeElement.matches("input,textarea,select");
+  // Somebody types in it, or has typed: what was typed must not be lost.
+  const busy = (tile) => (tile.contains(document.activeElement) && document.activeElement.matches("input,textarea,select"))
+    || [...tile.querySelectorAll("textarea")].some((one) => one.value !== one.defaultValue);
 
   async function refetch(tile, position) {
     if (busy(tile)) return;
@@ -77,6 +79,15 @@
     if (event.key === "?") { event.preventDefault(); location.href = root + "/help"; return; }
     const search = document.getElementById("search");
     if (search) { event.preventDefault(); search.focus(); }
+  });
+
+  // Said before a large file is on its way, and not after.
+  document.addEventListener("change", (event) => {
+    const one = event.target;
+    if (!(one instanceof HTMLInputElement) || !one.dataset.most) return;
+    const large = [...one.files].some((file) => file.size > Number(one.dataset.most));
+    one.setCustomValidity(large ? one.dataset.said : "");
+    if (large) one.reportValidity();
   });
 
   // What a form is sent twice with is one event; the button says that it is on its way.

@@ -21,6 +21,8 @@ from services.query.console.frame import ROOT
 from services.query.console.screens import design
 from shared.errors import Transient
 from shared.events.types import TIERS
+from tests.services.query.console.test_import import COUNTS, preview
+from tests.services.query.console.test_import import job as dropped
 from tests.services.query.console.test_operators import ALL, AT, POLICY, job, refusal
 from tests.services.query.console.test_subscriptions import PARKED, subscription
 from tests.services.query.console.world import World
@@ -37,6 +39,7 @@ SCREENS = ("design", "tiers", "coverage", "staffing", "satisfaction")
 FOR_OPERATORS = (
     *("refused", "health", "policy?job=J1", "customers/C-1/why/tier?job=J2", "help"),
     *("subscriptions", "subscriptions/S1"),
+    *("import", "import?job=J3", "import?job=J4", "import?job=J5"),
 )
 
 
@@ -86,6 +89,9 @@ def for_operators() -> dict[str, Any]:
         "policies": [POLICY | {"text": "name: default-cny\nversion: 1\n" * 9}],
         "jobs/J1": job("simulate", "done", {"summary": trial, "differences": differ, "warnings": []}, policy="name: x"),
         "jobs/J2": job("verify", "done", proved, customer="C-1"),
+        "jobs/J3": dropped(result=preview()),
+        "jobs/J4": dropped("import", result=preview(guess=None, counts=COUNTS | {"admitted": 7, "duplicates": 2})),
+        "jobs/J5": dropped("import", "running"),
     }
 
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -193,3 +194,101 @@ def test_a_link_is_good_once_and_an_account_manager_sees_the_own_customers(
 
 async def _command(stand: Stand, *words: str) -> None:
     await stand.services.command(*words, timeout_s=60)
+
+
+def orders(*amounts: str) -> bytes:
+    """A file as a shop exports it; the third is too old for an import that is no history."""
+    day = (datetime.now(UTC) - timedelta(days=3)).date().isoformat()
+    days = [day, day, "2015-03-02", *[day] * len(amounts)]
+    numbered = enumerate(zip(amounts, days, strict=False), start=1)
+    lines = [f"IMP-{place},C-00{place},{on},{amount},CNY" for place, (amount, on) in numbered]
+    return "\n".join(["order_id,customer_id,order_date,amount,currency", *lines, ""]).encode()
+
+
+def drop(page: Page, name: str, content: bytes) -> None:
+    file = page.get_by_label("File", exact=True)
+    file.set_input_files({"name": name, "mimeType": "text/csv", "buffer": content})
+    page.get_by_role("button", name="See what it holds").click()
+
+
+def test_a_file_is_tried_corrected_and_imported_while_who_asked_has_left(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    words = ("--as", "importer", "--role", "operator")
+    name = "<script>alert(1)</script> \u202e客户😀.csv"
+    with watched(browser) as context, watched(browser, viewport={"width": 390, "height": 844}) as other:
+        page = signed_in(context, link(stand, portal, *words))
+        page.get_by_role("link", name="Import").click()
+        picture(page, "import")
+        drop(page, name, orders("1250.50", "880.00", "3.00", "7.25"))
+        tile = page.locator("[data-tile=file]")
+        expect(tile).to_contain_text("events pass, of 4 rows")
+        expect(tile.locator("tbody")).to_contain_text("time")
+        assert not stand.documents("jobs", {"kind": "import"}), "nothing was sent"
+        picture(page, "import-preview")
+
+        # A mapping with everything wrong names each field; a corrected one is tried before it is sent.
+        good = page.get_by_label("The mapping").input_value()
+        page.get_by_label("The mapping").fill("time_zone: Nowhere\nencoding: klingon\nrules:\n  - {}\n")
+        page.get_by_role("button", name="Import", exact=True).click()
+        for part in ("time_zone", "encoding", "rules.0"):
+            expect(page.get_by_role("alert")).to_contain_text(part)
+        expect(page.get_by_label("The mapping")).to_have_value(re.compile("klingon"))
+        picture(page, "import-wrong")
+        page.get_by_label("The mapping").fill(f"{good}\n# mine")
+        page.get_by_role("button", name="Try this mapping").click()
+        expect(tile).to_contain_text("events pass, of 4 rows")
+        page.get_by_role("button", name="Import", exact=True).dblclick()
+        page.wait_for_url(re.compile(r"import\?job=[0-9a-f]{32}$"))
+        where = page.url
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+        # Who comes back finds how it ended.
+        again = signed_in(other, link(stand, portal, *words))
+        again.goto(where)
+        tile = again.locator("[data-tile=file]")
+        expect(tile).to_contain_text("admitted, of 4 rows", timeout=60_000)
+        expect(tile.locator(".figure b")).to_have_text("3")
+        picture(again, "import-phone")
+        with again.expect_download() as download:
+            again.get_by_role("link", name="The refused rows, as a file").click()
+        rows = Path(download.value.path()).read_text(encoding="utf-8")
+        assert "IMP-3" in rows
+        assert "2015-03-02" in rows
+        assert "IMP-1" not in rows
+
+        # The same file once more: all of it is known.
+        drop(again, "again.csv", orders("1250.50", "880.00", "3.00", "7.25"))
+        again.get_by_label("The mapping").fill(f"{good}\n# mine")
+        again.get_by_role("button", name="Import", exact=True).click()
+        expect(again.get_by_role("status")).to_contain_text("Nothing was sent")
+        again.get_by_role("button", name="Import", exact=True).click()
+        expect(again.locator(".figure b")).to_have_text("0", timeout=60_000)
+        expect(again.locator(".facts")).to_contain_text("3")
+    jobs = stand.documents("jobs", {"kind": "import"})
+    assert [one["status"] for one in jobs] == ["done", "done"], "pressed twice it is one"
+    assert len(stand.documents("timeline", {"actor": "importer"})) == 3
+
+
+def test_what_is_too_large_or_no_file_of_rows_says_so(stand: Stand, portal: BlockingPortal, browser: Browser) -> None:
+    with watched(browser) as context:
+        page = signed_in(context, link(stand, portal, "--as", "importer", "--role", "operator"))
+        page.goto(f"{stand.url()}/console/import")
+        drop(page, "orders.xlsx", b"%PDF-1.7\n" + b"x" * 99)
+        expect(page.locator("[data-tile=file]").get_by_role("alert")).to_contain_text("PDF")
+        expect(page.get_by_role("button", name="Import", exact=True)).to_have_count(0)
+        drop(page, "orders.csv", b"")
+        expect(page.get_by_role("alert")).to_contain_text("the file is empty")
+        # Without the script's word, as by a browser without scripts.
+        page.evaluate("document.querySelector('[data-most]').removeAttribute('data-most')")
+        large = stand.folder / "large.csv"
+        large.write_bytes(b"a,b\n" + b"1,2\n" * (51 * 1024 * 256))
+        page.get_by_label("File", exact=True).set_input_files(large)
+        page.get_by_role("button", name="See what it holds").click()
+        expect(page.get_by_role("alert")).to_contain_text("50 MB", timeout=60_000)
+        page.get_by_label("File", exact=True).set_input_files(large)
+        assert (
+            page.get_by_label("File", exact=True).evaluate("(one) => one.validationMessage").startswith("The file is")
+        )
+    assert not stand.documents("uploads", {"bytes": {"$gt": 50 * 1024 * 1024}})

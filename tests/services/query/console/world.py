@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from services.query.console.sending import Sent
 from services.query.console.sign_in import LINK_LASTS, SESSION_LASTS, Keys, Session, new_secret, stored_as
 from shared.errors import Transient
 from shared.keys import ApiKey
+from shared.mongo.uploads import MAX_UPLOAD_BYTES, Upload
 from shared.problems import MEDIA_TYPE, Problem
 
 Json = dict[str, Any]
@@ -70,6 +71,27 @@ class MemorySignIns:
 
     async def end(self, session: str) -> None:
         self.sessions.pop(session, None)
+
+
+@dataclass
+class MemoryUploads:
+    """As shared/mongo/uploads.py; away: as while MongoDB does not answer."""
+
+    kept: list[tuple[Upload, bytes]] = field(default_factory=list)
+    away: bool = False
+
+    async def keep(self, key: str, by: str, name: str, chunks: AsyncIterator[bytes], now: datetime) -> Upload | None:
+        content = b""
+        async for chunk in chunks:
+            if self.away:
+                raise Transient("MongoDB: no primary")
+            content += chunk
+            if len(content) > MAX_UPLOAD_BYTES:
+                return None
+        said: Any = {"_id": f"{len(self.kept):032x}", "key": key, "by": by, "name": name, "bytes": len(content)}
+        said |= {"sha256": "", "pieces": 1, "at": now, "expires_at": now}
+        self.kept.append((Upload.model_validate(said), content))
+        return self.kept[-1][0]
 
 
 @dataclass
@@ -152,7 +174,7 @@ class World:
 
     def __init__(self, provider: Provider | None = None) -> None:
         self.sign_ins, self.api, self.door = MemorySignIns(), NotedApi(), KeptDoor()
-        self.now = NOW
+        self.now, self.uploads = NOW, MemoryUploads()
         self.console = Console(
             self.api,
             self.sign_ins,  # type: ignore[arg-type]
@@ -162,6 +184,7 @@ class World:
             ZONE,
             lambda: self.now,
             provider=provider,
+            uploads=self.uploads,
         )
         self.app = Starlette(routes=[Mount(ROOT, app=self.console.app())])
         transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)

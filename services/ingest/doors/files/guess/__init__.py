@@ -2,6 +2,7 @@
 
 import itertools
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic_core import to_json
@@ -12,7 +13,7 @@ from services.ingest.doors.files.formats.cells import Cell, stripped, text_of
 from services.ingest.doors.files.formats.header import plain
 from services.ingest.doors.files.formats.row import Row
 from services.ingest.doors.files.formats.table import Layout, Ragged, Table
-from services.ingest.doors.files.guess.propose import Proposal, propose
+from services.ingest.doors.files.guess.propose import propose
 from services.ingest.doors.files.guess.vocabulary import known_words
 from services.ingest.doors.files.mapping import parse_mapping
 from services.ingest.doors.files.times import LocalTimes
@@ -24,8 +25,32 @@ SHOWN_ROWS = 10
 _HEADER_ROWS = 50
 
 
+class Guess(NamedTuple):
+    """A proposed mapping. kind: what the file seems to be; said: what was found in it; unsure: what a person must
+    check; text: the mapping, each line with its reason; shown: what becomes of the first rows.
+    """
+
+    kind: str
+    said: str
+    unsure: list[str]
+    text: str
+    shown: list[str]
+
+
 def guess_file(path: Path, zone: ZoneInfo) -> str:
     """The text of a mapping for a file, with the first rows as events in comments. Raises Malformed."""
+    found = guess(path, zone)
+    lines = [f"# Proposed mapping for {path.name}: {found.kind}." + (f" Found: {found.said}." if found.said else "")]
+    if found.unsure:
+        lines.append("# Check:")
+        lines += [f"# - {one}" for one in found.unsure]
+    lines += ["# The mapping format is described in docs/import.md", "", found.text, "", "# The first rows as events:"]
+    lines += [f"# {one}" for one in found.shown]
+    return "\n".join(lines)
+
+
+def guess(path: Path, zone: ZoneInfo) -> Guess:
+    """A mapping for a file. Raises Malformed."""
     if is_events_file(path):
         raise Malformed(f"{path} contains events; it needs no mapping")
     if not path.is_file():
@@ -46,24 +71,12 @@ def guess_file(path: Path, zone: ZoneInfo) -> str:
         raise Malformed(
             f"{path}: could not tell what any column contains ({shown}); write the mapping by hand, see docs/import.md"
         )
-    return _text(path, table.said, proposal, header, sample, zone)
+    text = "\n".join(proposal.lines)
+    return Guess(proposal.kind, table.said, proposal.unsure, text, _tried(path, text, header, sample, zone))
 
 
 def _cells(row: Row | Ragged) -> list[Cell]:
     return stripped(row.row.cells if isinstance(row, Ragged) else row.cells)
-
-
-def _text(
-    path: Path, said: str, proposal: Proposal, header: list[str], sample: list[list[Cell]], zone: ZoneInfo
-) -> str:
-    mapping = "\n".join(proposal.lines)
-    lines = [f"# Proposed mapping for {path.name}: {proposal.kind}." + (f" Found: {said}." if said else "")]
-    if proposal.unsure:
-        lines.append("# Check:")
-        lines += [f"# - {one}" for one in proposal.unsure]
-    lines += ["# The mapping format is described in docs/import.md", "", mapping, "", "# The first rows as events:"]
-    lines += [f"# {one}" for one in _tried(path, mapping, header, sample, zone)]
-    return "\n".join(lines)
 
 
 def _tried(path: Path, text: str, header: list[str], sample: list[list[Cell]], zone: ZoneInfo) -> list[str]:

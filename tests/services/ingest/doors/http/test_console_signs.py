@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.ingest.doors.http.door import create_door
-from shared.console import HEADER, KEY_ID, SIGNED_SECONDS, SOURCE, sign
+from shared.console import HEADER, IMPORT_KEY_ID, KEY_ID, SIGNED_SECONDS, SOURCE, sign
 from shared.errors import Malformed
 from shared.keys import ApiKeys, read_keys
 from tests.events.wire import event, raw
@@ -16,6 +16,7 @@ from tests.services.ingest.fakes import PLACE, InboxRecord, World, read_log
 from tests.services.ingest.judging import NOW, ZONE
 
 SECRET = b"a secret of the console"
+OF_IMPORTS = b"a secret of the worker"
 SECONDS = int(NOW.timestamp())
 BODY = raw(event(source=SOURCE, actor="li.wei"))
 
@@ -29,6 +30,7 @@ def door_with(folder: Path, console_key: bytes = SECRET) -> Door:
         now=lambda: NOW,
         secret=b"another secret",
         console_key=console_key,
+        import_key=OF_IMPORTS,
     )
     return door
 
@@ -74,6 +76,26 @@ async def test_what_is_signed_is_of_the_consoles_source_alone(tmp_path: Path) ->
     door = door_with(tmp_path)
     body = raw(event(source="erp"))
     assert (await post(door, body, **{HEADER: sign(body, SECONDS, SECRET)})).status_code == 403
+
+
+async def test_what_the_worker_signs_is_of_any_source_but_the_consoles(tmp_path: Path) -> None:
+    door = door_with(tmp_path)
+    body = raw(event(source="erp", actor="li.wei"))
+    assert (await post(door, body, **{HEADER: sign(body, SECONDS, OF_IMPORTS)})).status_code == 202
+    (record,) = door.inbox.records
+    assert (await post(door, BODY, **{HEADER: sign(BODY, SECONDS, OF_IMPORTS)})).status_code == 403
+    assert len(door.inbox.records) == 1
+    world = World(place=replace(PLACE, person_key=b"another secret", console_key=SECRET))
+    await world.run({0: [InboxRecord(0, 0, record.value, record.key, record.headers)]})
+    ((fact,),) = [[fact for _, fact in one] for one in read_log(world.topics["log"]) if one]
+    assert (fact.actor, fact.key_id) == ("li.wei", IMPORT_KEY_ID)
+
+
+async def test_without_a_key_for_imports_a_door_takes_none(tmp_path: Path) -> None:
+    door = Door(tmp_path)
+    body = raw(event(source="erp"))
+    assert (await post(door, body, **{HEADER: sign(body, SECONDS, b"")})).status_code == 401
+    assert (await post(door, body, **{HEADER: sign(body, SECONDS, OF_IMPORTS)})).status_code == 401
 
 
 async def test_no_api_key_may_send_the_consoles_source(tmp_path: Path) -> None:
