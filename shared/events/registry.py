@@ -100,6 +100,7 @@ DECISIONS: dict[str, type[decisions.Decision]] = {
     "guanxi.contact.resumed.v1": decisions.ContactResumed,
     "guanxi.satisfaction.dropped.v1": decisions.SatisfactionDropped,
     "guanxi.concern.overdue.v1": decisions.ConcernOverdue,
+    "guanxi.relationship.measured.v1": decisions.RelationshipMeasured,
     "guanxi.profile.lapsed.v1": decisions.ProfileLapsed,
     "guanxi.profile.restored.v1": decisions.ProfileRestored,
     "guanxi.plan.lapsed.v1": decisions.PlanLapsed,

@@ -99,6 +99,7 @@ TABLE: dict[str, Entry] = {
         ("version", "concern_id", "concern_source", "severity", "tier", "round", "deadline", "effective_on"),
         "engagement",
     ),
+    "guanxi.relationship.measured.v1": _OTHER._replace(by="engagement"),
     "guanxi.profile.lapsed.v1": _OTHER._replace(by="archives"),
     "guanxi.profile.restored.v1": _OTHER._replace(by="archives"),
     "guanxi.plan.lapsed.v1": _OTHER._replace(by="planning"),
