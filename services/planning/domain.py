@@ -1,5 +1,6 @@
-"""Planning as the log processor sees it: it folds plans, deliveries, key persons, difficulties, owners and tiering's
-decisions, and decides that a plan has lapsed, a step is overdue, a review is (domain.md, Planning).
+"""Planning as the log processor sees it: it folds plans, deliveries, key persons, difficulties, owners,
+tiering's decisions and what engagement measured, and decides that a plan has lapsed, a step is overdue, a review is
+(domain.md, Planning).
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,11 +75,11 @@ class Planning:
             state.clock = clock
 
     def accepts(self, state: State, event: Event) -> bool:
-        """Whether a decision of tiering is the next one of its customer."""
+        """Whether a decision of tiering or engagement is the next one of its customer."""
         return isinstance(state, Customer) and accepts(state, event.data)
 
     def evolve(self, state: State, event: Event) -> State:
-        """Fold one fact, or an accepted decision of tiering."""
+        """Fold one fact, or an accepted decision of tiering or engagement."""
         if isinstance(state, Customer):
             evolve(state, event)
         return state
@@ -148,5 +149,6 @@ def size_of(customer: Customer) -> int:
     """About how many bytes a customer takes in memory: what does not grow, records, steps of plans."""
     plans = customer.plans
     records = len(plans.done) + len(plans.reviews) + len(customer.deliveries) + len(customer.difficulties)
+    records += len(customer.measures)
     steps = sum(len(plan.original) + len(plan.objectives) for plan in plans.by_ref.values())
     return _BYTES + _RECORD_BYTES * (records + len(customer.persons) + len(customer.steps)) + _STEP_BYTES * steps
