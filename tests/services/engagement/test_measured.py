@@ -7,7 +7,7 @@ import pytest
 
 from services.engagement.rules import plans
 from shared.events.decisions import RelationshipMeasured
-from shared.fold.entity import load_entity
+from shared.fold.entity import Entity, load_entity
 from tests.services.engagement.world import CUSTOMER, World
 
 
@@ -137,15 +137,10 @@ def test_the_sweep_comes_on_the_next_day_of_measuring_and_what_is_stored_is_load
     world.visit("2026-01-25")
     entity = world.entities[f"customer:{CUSTOMER}"]
     stored = bson.decode(bson.encode(entity.document()), bson.CodecOptions(tz_aware=True))
-    again = load_entity(world.domain, f"customer:{CUSTOMER}", stored)
-    assert (again.state.plans.by_ref, again.state.plans.reviews) == (
-        {
-            ("crm", "p"): plans.Plan(
-                *(world_day(one) for one in ("2026-01-20", "2026-02-20")), (world_day("2026-02-05"),)
-            )
-        },
-        {("crm", "w"): plans.Review("p", world_day("2026-01-25"))},
-    )
+    again: Entity[Any, Any] = load_entity(world.domain, f"customer:{CUSTOMER}", stored)
+    agreed = plans.Plan(world_day("2026-01-20"), world_day("2026-02-20"), (world_day("2026-02-05"),))
+    assert again.state.plans.by_ref == {("crm", "p"): agreed}
+    assert again.state.plans.reviews == {("crm", "w"): plans.Review("p", world_day("2026-01-25"))}
     assert again.standing.measured == world_day("2026-01-20")
     assert world.domain.next_due(again.state, again.standing) == world.at("2026-01-26T00:00")
     world.review("2026-02-10")

@@ -19,6 +19,7 @@ from shared.events.decisions import (
     ConcernOverdue,
     ProfileLapsed,
     ProfileRestored,
+    RelationshipMeasured,
     SatisfactionDropped,
     TierChanged,
 )
