@@ -8,11 +8,12 @@ from pydantic_core import from_json, to_json
 from services.planning.rules.catalogue import Delivery
 from services.planning.rules.customer import Customer
 from services.planning.rules.deciding import Decided
+from services.planning.rules.groups import Group
 from services.planning.rules.persons import Assessment
 from services.planning.rules.plans import Done, Objective, Plan, Plans, Review, Step
 from services.planning.rules.tiers import TierStep
 from shared.facts.days import Days
-from shared.facts.latest import Order
+from shared.facts.latest import Entry, Latest, Order
 from shared.facts.owners import Assignment, Owners
 
 FOLD_VERSION = 2
@@ -123,6 +124,19 @@ def _load_plan(stored: Json) -> Plan:
         stored["stands"],
         stored["original"],
     )
+
+
+def dump_group(group: Group) -> Json:
+    """Of a group: the clock, and what was said last of each field."""
+    return {"fold": to_json({"clock": group.clock, "said": group.said.entries}).decode()}
+
+
+def load_group(subject: str, document: Json) -> Group:
+    """The inverse of `dump_group`."""
+    fold = from_json(document["fold"])
+    entries = (Entry(Order(*order), day, fields) for order, day, fields in fold["said"])
+    clock = fold["clock"]
+    return Group(subject, None if clock is None else _instant(clock), Latest(tuple(entries)))
 
 
 def dump_other(clock: datetime | None) -> Json:

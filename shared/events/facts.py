@@ -103,6 +103,17 @@ class CustomerRegistered(Fact):
     group_id: Id | None = None
 
 
+class GroupRegistered(Fact):
+    """A group of customers became known, or was renamed or moved: fields given win, an explicit null clears. Customers
+    name their group themselves (CustomerRegistered).
+    """
+
+    NULL_CLEARS = True
+
+    name: Name
+    parent_group_id: Id | None = None
+
+
 class AccountAssigned(Fact):
     """Who owns a customer from a day on; an explicit null ends the ownership of that role."""
 
@@ -579,7 +590,7 @@ class CustomerRepaired(Fact):
     is a mark and no fact: it moves no clock and changes no state.
     """
 
-    scope: Literal["customer", "representative"] = "customer"
+    scope: Literal["customer", "representative", "group"] = "customer"
 
 
 class CustomerReviewed(Fact):

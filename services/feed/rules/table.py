@@ -108,7 +108,10 @@ TABLE: dict[str, Entry] = {
     "guanxi.plan_review.lapsed.v1": _OTHER._replace(by="planning"),
 }
 UNTOLD = frozenset(
-    {"guanxi.representative.registered.v1", "guanxi.representative.absent.v1", "guanxi.customer.repaired.v1"}
+    {
+        *("guanxi.representative.registered.v1", "guanxi.representative.absent.v1", "guanxi.group.registered.v1"),
+        "guanxi.customer.repaired.v1",
+    }
 )
 """Types that are of no customer, and the mark that asks for a repair, which changes nothing."""
 BY_TIME = ("customer", "engagement", "concerns", "goals")

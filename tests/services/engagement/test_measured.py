@@ -136,7 +136,7 @@ def test_the_sweep_comes_on_the_next_day_of_measuring_and_what_is_stored_is_load
     world.plan_reviewed("2026-01-25T09:00")
     world.visit("2026-01-25")
     entity = world.entities[f"customer:{CUSTOMER}"]
-    stored = bson.decode(bson.encode(entity.document()), bson.CodecOptions(tz_aware=True))
+    stored: dict[str, Any] = bson.decode(bson.encode(entity.document()), bson.CodecOptions(tz_aware=True))
     again: Entity[Any, Any] = load_entity(world.domain, f"customer:{CUSTOMER}", stored)
     agreed = plans.Plan(world_day("2026-01-20"), world_day("2026-02-20"), (world_day("2026-02-05"),))
     assert again.state.plans.by_ref == {("crm", "p"): agreed}
