@@ -20,6 +20,7 @@ from shared.events.decisions import (
     PlanStepOverdue,
     ProfileLapsed,
     ProfileRestored,
+    RelationshipMeasured,
 )
 from shared.events.nearest import nearest
 from shared.events.registry import DECISIONS
@@ -28,7 +29,10 @@ from shared.keys import Scope
 from shared.sinks import MAX_URL_CHARS
 
 CHANGED = "guanxi.customer.changed.v1"
-_CONFIDENTIAL = (ProfileLapsed, ProfileRestored, PlanLapsed, PlanResumed, PlanReviewLapsed, PlanStepOverdue)
+_CONFIDENTIAL = (
+    *(ProfileLapsed, ProfileRestored, PlanLapsed, PlanResumed, PlanReviewLapsed, PlanStepOverdue),
+    RelationshipMeasured,
+)
 TYPES = (CHANGED, *sorted(name for name, model in DECISIONS.items() if model not in _CONFIDENTIAL))
 """Of changes (docs/changes.md); decisions on what is confidential are told as CHANGED alone, as the feed has it."""
 PRESENT = "guanxi.customer.present.v1"

@@ -16,6 +16,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from tests.oracle.engagement import TIER_CHANGED
 from tests.oracle.facts import REVIEWED, VOIDED, Json, Logged, identity, revision
+from tests.oracle.planning import MEASURED as RELATIONSHIP_MEASURED
 from tests.oracle.wire import event, revised, voided
 
 T = TypeVar("T")
@@ -58,11 +59,17 @@ GOALS = (*CONCERNS[:6], *RELATIONS[:4], "survey", "goal", "goal", "tier", "tier"
 PROFILES = (*("rank",) * 3, *("revise",) * 5, "read_again", "read_again", "granted", "amend", "void", "review", "tier")
 PLANS = (
     *("rank", "rank", "leave", "agree", "agree", "replan", "replan", "replan", "step_done", "step_done", "step_done"),
-    *("plan_review", "person", "delivered", "delivered", "delivered", "difficulty", "amend", "void", "review", "tier"),
+    *("measured", "measured", "plan_review", "person", "delivered", "delivered", "delivered", "difficulty"),
+    *("amend", "void", "review", "tier"),
+)
+MEASURED = (
+    *("rank", "rank", "tier", "agree", "agree", "replan", "plan_review", "plan_review", "visit", "visit", "person"),
+    *("person", "survey", "concern", "answered", "confirmed", "amend", "void", "review"),
 )
 PLAN_GAPS_DAYS = (0, 0, 1, 1, 7, 8, 15, 30, 31, 44, 45, 46, 89, 90)
 PROFILE_GAPS_DAYS = (0, 0, 1, 1, 7, 14, 29, 30, 31, 59, 60, 89, 90)
 CONTACTS = ("tier", "visit", "visit", "visit", "visit", "amend", "void", "review", "survey", "tier", "tier")
+_DECIDED = frozenset({TIER_CHANGED, RELATIONSHIP_MEASURED})
 
 
 class Chance(Protocol):
@@ -109,6 +116,7 @@ class _Writer:
     records: list[Json] = field(default_factory=list)
     tier_versions: int = 0
     tier: str = "potential"
+    measured: int = 0
 
     def when(self) -> datetime:
         """An instant at which something happened, most often just now, sometimes long ago, rarely a little ahead."""
@@ -457,8 +465,13 @@ class _Writer:
             if self.chance.integer(0, 3)
         ]
         first = self.day(begins, begins)
+        goals: tuple[Json, ...] = (
+            *({"metric": "kcr"}, {"metric": "kcr", "baseline": "1"}, {"metric": "departments"}, {"metric": "weather"}),
+            *({"metric": "attitude", "person_id": "P-1"}, {"metric": "attitude", "person_id": "P-2", "baseline": "0"}),
+        )
         objectives = [
-            {"objective_id": name, "dimension": "key", "metric": "kcr", "target": "2", "due_on": first}
+            {"objective_id": name, "dimension": "key", "target": "2", "due_on": self.day(begins, begins + length)}
+            | self.chance.pick(goals)
             for name in ("o", "n")
         ]
         days = {"from_on": first, "to_on": self.day(begins + length, begins + length)}
@@ -532,6 +545,24 @@ class _Writer:
         metric = self.chance.pick(("nps", "kcr", "loop_rate", "adherence"))
         self.add("goal.set", scope="customer", metric=metric, baseline="0", target="50", due_on=self.day(0, 90))
 
+    def _measured(self) -> None:
+        """What engagement would measure by now, or would have on a day that a plan asks for."""
+        named = [plan["data"]["from_on"] for plan in self._plans()]
+        for plan in self._plans():
+            named += [_text(date.fromisoformat(one["due_on"]) + timedelta(1)) for one in plan["data"]["objectives"]]
+        today = _text(self.now.date())
+        self.measured += 1
+        data: Json = dict.fromkeys(("adherence", "nps", "csat", "ces", "loop_rate"))
+        data |= dict.fromkeys(("persons_met", "deciders_met", "executive_meetings"), 0)
+        data |= {
+            "version": self.measured,
+            "effective_on": self.chance.pick([today, *(one for one in named if one <= today)]),
+            "kcr": self.chance.pick((None, "0.00", "1.00", "1.50", "2.00", "2.50")),
+            "departments": self.chance.integer(0, 3),
+        }
+        said = event("relationship.measured", self.now, event_id=f"m{self.measured}", source="guanxi/engagement")
+        self.log.append(Logged(said | {"data": data}, self.now))
+
     def _rank(self) -> None:
         """A change among the tiers that owe something."""
         self._tier(("strategic", "partner", "priority"))
@@ -575,7 +606,7 @@ def history(
         gaps_days, writer.shifts_days = CONCERN_GAPS_DAYS, SHIFTS_DAYS[:8]
     if actions is PROFILES:
         gaps_days, writer.shifts_days = PROFILE_GAPS_DAYS, SHIFTS_DAYS[:11]
-    if actions is PLANS:
+    if actions in (PLANS, MEASURED):
         gaps_days, writer.shifts_days = PLAN_GAPS_DAYS, SHIFTS_DAYS[:11]
     for _ in range(chance.integer(1, most)):
         writer.now += timedelta(chance.pick(gaps_days), seconds=chance.pick((0, 1, 3600, 50_000)))
@@ -615,22 +646,22 @@ def _backfilled(log: Sequence[Logged], *, lags: bool) -> list[Logged]:
     behind it where tiering lags.
     """
     kept = [one for one in log if one.event["type"] != REVIEWED]
-    ordered = sorted(kept, key=lambda one: (lags and one.event["type"] == TIER_CHANGED, one.time))
+    ordered = sorted(kept, key=lambda one: (lags and one.event["type"] in _DECIDED, one.time))
     return [Logged(one.event, one.recorded_at, backfill=True) for one in ordered]
 
 
 def admitted(log: Sequence[Logged]) -> list[Logged]:
     """What gets onto the log: of each record only revisions higher than those before, and decisions without a gap."""
     highest: dict[tuple[str, ...], int] = {}
-    decisions = 0
+    decisions: dict[str, int] = {}
     passed = []
     for one in log:
         if one.event["type"] == REVIEWED:
             passed.append(one)
             continue
-        if one.event["type"] == TIER_CHANGED:
-            decisions += 1
-            data = one.event["data"] | {"version": decisions}
+        if one.event["type"] in _DECIDED:
+            decisions[one.event["source"]] = number = decisions.get(one.event["source"], 0) + 1
+            data = one.event["data"] | {"version": number}
             passed.append(Logged(one.event | {"data": data}, one.recorded_at, backfill=one.backfill))
             continue
         key = identity(one.event)

@@ -1,5 +1,6 @@
 """Rebuild a service's views from the log, compare them with the live ones, and swap them in without a stop."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from shared.errors import Stop
 from shared.fold.rebuild import clean as clean_kept
 from shared.mongo import Database
 from shared.mongo.generations import Generations
+from shared.settings import Settings
 
 MAX_SHOWN = 20
 GENTLE_PACE = 0.25
@@ -57,6 +59,10 @@ def _tell(asked: Asked, outcome: Outcome) -> None:
         say(f"generation {outcome.live} is kept for a day; 'guanxi rebuild {asked.service} --rollback' restores it")
 
 
+async def _repair(settings: Settings, database: Database, *, service: str, scope: Scope, subject: str) -> str:
+    return await repair(settings, database, service, scope, subject)
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
@@ -85,6 +91,7 @@ def register(app: typer.Typer) -> None:
             str | None, typer.Option(help="Only repair this frozen customer, by a marker on the log.")
         ] = None,
         representative: Annotated[str | None, typer.Option(help="Only repair this frozen representative.")] = None,
+        group: Annotated[str | None, typer.Option(help="Only repair this frozen group of customers.")] = None,
         pace: Annotated[
             float,
             typer.Option(
@@ -105,10 +112,10 @@ def register(app: typer.Typer) -> None:
         if clean:
             work(lambda _, database: _clean(database, service, all_of_them=now_already))
             return
-        if customer is not None or representative is not None:
-            scope: Scope = "customer" if customer is not None else "representative"
-            subject = customer or representative or ""
-            say(work(lambda settings, database: repair(settings, database, service, scope, subject)))
-            return
+        frozen: dict[Scope, str | None] = {"customer": customer, "representative": representative, "group": group}
+        for scope, subject in frozen.items():
+            if subject is not None:
+                say(work(partial(_repair, service=service, scope=scope, subject=subject)))
+                return
         asked = Asked(service, check, keep, fresh, rollback, accept, pace)
         _tell(asked, work(lambda settings, database: run(settings, database, asked, note=say)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from guanxi.reading.words import instant, listed
+from guanxi.reading.words import instant, listed, percent
 
 Document = dict[str, Any]
 _LABEL = 14
@@ -53,8 +53,20 @@ def _plan(plan: Document, steps: Sequence[Document]) -> Iterator[str]:
     ):
         if found:
             yield _line(what, listed(found))
+    for one in plan["objectives"]:
+        yield _line("objective", _objective(one))
     for step in steps:
         yield _line(step["status"].replace("_", " "), _step(step))
+
+
+def _objective(one: Document) -> str:
+    """An objective that ended says what came of it, an open one how far it is."""
+    metric = one["metric"] if one["person_id"] is None else f"{one['metric']} of {one['person_id']}"
+    text = f"{one['objective_id']}: {metric} from {one['baseline'] or 'unknown'} to {one['target']}"
+    if one["outcome"] is not None:
+        return f"{text}, was due {one['due_on']}: {one['outcome']}"
+    share = "" if one["progress"] is None else f" ({percent(one['progress'])} of the way)"
+    return f"{text}, due {one['due_on']}: is {one['value'] or 'unknown'}{share}"
 
 
 def _step(step: Document) -> str:

@@ -90,7 +90,7 @@ def _embedded(schema: dict[str, Any]) -> dict[str, Any]:
 def _channel(topic: Topic, messages: list[str]) -> dict[str, Any]:
     return {
         "address": topic.name,
-        "description": f"{topic.holds}; key customer:<id> or representative:<id>",
+        "description": f"{topic.holds}; key customer:<id>, representative:<id> or group:<id>",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
         "bindings": {
             "kafka": {

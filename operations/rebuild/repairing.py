@@ -24,7 +24,7 @@ from shared.topics import INBOX, LOG
 WAIT_SECONDS = 120.0
 """The owner reads the customer's whole partition of the log: some seconds for a million records."""
 LOOK_EVERY_SECONDS = 0.2
-Scope = Literal["customer", "representative"]
+Scope = Literal["customer", "representative", "group"]
 
 
 async def repair(settings: Settings, database: Database, service: str, scope: Scope, subject: str) -> str:

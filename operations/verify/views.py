@@ -49,7 +49,7 @@ class Live:
         """The kind of key whose documents a collection holds, by its name without the generation. A domain that folds
         customers alone may name one collection for all.
         """
-        return {self.domain.collection(f"{kind}:"): kind for kind in ("representative", "customer")}
+        return {self.domain.collection(f"{kind}:"): kind for kind in ("group", "representative", "customer")}
 
     @property
     def row_collections(self) -> list[str]:

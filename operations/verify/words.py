@@ -8,6 +8,7 @@ from shared.events.decisions import (
     ContactLapsed,
     ContactResumed,
     Decision,
+    RelationshipMeasured,
     SatisfactionDropped,
     TierChanged,
     TierProposed,
@@ -37,6 +38,8 @@ def in_words(decision: Decision) -> str:
             what = f"satisfaction dropped, {decision.instrument} ({decision.kind})"
         case ConcernOverdue():
             what = f"concern {decision.concern_id} overdue since {decision.deadline}"
+        case RelationshipMeasured():
+            what = f"relationship measured, KCR {decision.kcr or 'unknown'}"
         case _:
             what = type(decision).__name__
     return f"{what} (version {version}, on {day})"

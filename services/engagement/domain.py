@@ -21,7 +21,14 @@ from services.engagement.rules.owners import named
 from services.engagement.rules.representative import FOLDED as OF_REPRESENTATIVES
 from services.engagement.rules.representative import Representative, RepresentativeRules
 from services.engagement.stored_visits import VISITS, attach_piece, piece_id, piece_rows
-from shared.events.decisions import ConcernOverdue, ContactLapsed, ContactResumed, Decision, SatisfactionDropped
+from shared.events.decisions import (
+    ConcernOverdue,
+    ContactLapsed,
+    ContactResumed,
+    Decision,
+    RelationshipMeasured,
+    SatisfactionDropped,
+)
 from shared.events.event import Event
 from shared.events.registry import NAMES
 from shared.facts.days import to_instant, to_micros
@@ -41,7 +48,10 @@ class Engagement:
     service = "engagement"
     fold_version = stored.FOLD_VERSION
     folds = frozenset(NAMES[kind] for kind in OF_CUSTOMERS | OF_REPRESENTATIVES)
-    decides = frozenset(NAMES[kind] for kind in (ContactLapsed, ContactResumed, SatisfactionDropped, ConcernOverdue))
+    decides = frozenset(
+        NAMES[kind]
+        for kind in (ContactLapsed, ContactResumed, SatisfactionDropped, ConcernOverdue, RelationshipMeasured)
+    )
     decides_history = False
     counts_told = False
 

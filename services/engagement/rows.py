@@ -12,6 +12,7 @@ from services.engagement.rules.figures import number
 from services.engagement.rules.goals import progress
 from services.engagement.rules.history import SPANS
 from services.engagement.rules.relationship import (
+    BASIS,
     DECIDING_ROLES,
     MET_DAYS,
     YEAR_DAYS,
@@ -157,6 +158,8 @@ def _key_persons(persons: list[KeyPerson], today: int) -> dict[str, Any]:
                 "decision_role": person.decision_role,
                 "department": person.department,
                 "attitude": person.attitude,
+                "basis": None if person.basis is None else dict(zip(BASIS, person.basis, strict=True)),
+                "unfounded": person.unfounded,
                 "last_met_on": iso_or_none(person.last_met_on),
             }
             for person in persons

@@ -16,6 +16,7 @@ from services.engagement.rules.concerns import Concern, Concerns, Raised, Step
 from services.engagement.rules.customer import Customer, Lapse, Resumption
 from services.engagement.rules.deciding import Standing
 from services.engagement.rules.history import Visits
+from services.engagement.rules.plans import Plan, Plans, Review
 from services.engagement.rules.relationship import KeyPersons
 from services.engagement.rules.representative import Absence, Registration, Representative
 from services.engagement.rules.satisfaction import Answer, Answers, Turn
@@ -25,9 +26,9 @@ from shared.facts.goals import Goal, Goals
 from shared.facts.latest import ALWAYS, Entry, Latest, Order
 from shared.facts.owners import OWNING_ROLES, Assignment, Owners
 
-FOLD_VERSION = 3
-"""3: visits stored by week; goals may have contacts, absences a part, registrations cleared fields. Reads 2 as well;
-nothing needs a rebuild.
+FOLD_VERSION = 4
+"""4: plans and their reviews, for measuring; a rebuild finds those of before. 3: visits stored by week; goals may have
+contacts, absences a part, registrations cleared fields. Reads 2 and 3 as well.
 """
 PRIVATE_FIELDS = ("fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before", "partition")
 """What readers are not shown of a document, besides what every service keeps to itself (shared/fold/private.py)."""
@@ -106,6 +107,7 @@ def _dump_standing(standing: Standing, customer: Customer) -> dict[str, Any]:
         "turns": standing.turns,
         "low": [ref for ref in sorted(standing.low) if ref in answers],
         "overdue": [entry for entry in sorted(standing.overdue) if entry[:2] in concerns],
+        "measured": standing.measured,
     }
     return {"version": standing.version, "last": standing.last_id} | {name: part for name, part in kept.items() if part}
 
@@ -119,6 +121,7 @@ def _load_standing(stored: dict[str, Any]) -> Standing:
         tuple((instrument, turn) for instrument, turn in stored.get("turns", ())),
         frozenset((source, id_) for source, id_ in stored.get("low", ())),
         frozenset((source, id_, number) for source, id_, number in stored.get("overdue", ())),
+        stored.get("measured", 0),
     )
 
 
@@ -198,6 +201,24 @@ def _load_persons(stored: list[list[Any]]) -> KeyPersons:
     return KeyPersons({person_id: _load_latest(fields) for person_id, fields in stored})
 
 
+def _dump_plans(plans: Plans) -> dict[str, Any]:
+    dumped = {
+        "plans": [[*ref, *plan] for ref, plan in sorted(plans.by_ref.items())],
+        "reviews": [[*ref, *review] for ref, review in sorted(plans.reviews.items())],
+    }
+    return {name: part for name, part in dumped.items() if part}
+
+
+def _load_plans(stored: dict[str, Any]) -> Plans:
+    return Plans(
+        {
+            (source, id_): Plan(from_on, to_on, tuple(due))
+            for source, id_, from_on, to_on, due in stored.get("plans", ())
+        },
+        {(source, id_): Review(plan_id, day) for source, id_, plan_id, day in stored.get("reviews", ())},
+    )
+
+
 def dump_goals(goals: Goals) -> list[list[Any]]:
     """By metric, each goal with what came of it as [numerator, denominator]."""
     return [
@@ -236,6 +257,7 @@ _PARTS: tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     ("concerns", _dump_concerns, _load_concerns),
     ("persons", _dump_persons, _load_persons),
     ("goals", dump_goals, load_goals),
+    ("plans", _dump_plans, _load_plans),
 )
 
 

@@ -7,20 +7,14 @@ from typing import Any
 from services.planning.rules import catalogue, persons, tiers
 from services.planning.rules.catalogue import Catalogues
 from services.planning.rules.customer import Customer, Standing, as_of_clock
-from services.planning.rules.plans import Plan, Ref
+from services.planning.rules.objectives import METRICS, reached
+from services.planning.rules.plans import Objective, Plan, Ref
 from services.planning.rules.progress import Step
 from shared.facts.days import iso, iso_or_none
 
 Json = dict[str, Any]
 DIMENSIONS = ("key", "breadth", "organisational")
 """Each of them needs an objective."""
-METRICS = frozenset(
-    {
-        *("kcr", "attitude", "departments", "persons_met", "deciders_met", "executive_meetings"),
-        *("adherence", "nps", "csat", "ces", "loop_rate"),
-    }
-)
-"""What is measured; an objective of another metric is taken and flagged."""
 _PLACES = Decimal("0.001")
 
 
@@ -86,24 +80,26 @@ def _plan(customer: Customer, ref: Ref, standing: Standing, *, current: bool) ->
         "covers": list(plan.covers),
         "agreed_by": plan.agreed_by,
         "approved_by": plan.approved_by,
-        "objectives": _objectives(plan),
+        "objectives": [_objective(customer, plan, one) for one in plan.objectives],
         "steps": [_step(step) for step in steps],
     }
 
 
-def _objectives(plan: Plan) -> list[Json]:
-    return [
-        {
-            "objective_id": one.objective_id,
-            "dimension": one.dimension,
-            "metric": one.metric,
-            "person_id": one.person_id,
-            "baseline": one.baseline,
-            "target": one.target,
-            "due_on": iso(one.due_on),
-        }
-        for one in plan.objectives
-    ]
+def _objective(customer: Customer, plan: Plan, one: Objective) -> Json:
+    """baseline: as agreed, else as measured."""
+    how = reached(plan, one, customer.measures, customer.persons, customer.today)
+    return {
+        "objective_id": one.objective_id,
+        "dimension": one.dimension,
+        "metric": one.metric,
+        "person_id": one.person_id,
+        "baseline": None if how.baseline is None else str(how.baseline),
+        "target": one.target,
+        "due_on": iso(one.due_on),
+        "value": None if how.value is None else str(how.value),
+        "progress": _share(how.progress),
+        "outcome": how.outcome,
+    }
 
 
 def _step(step: Step) -> Json:

@@ -8,13 +8,16 @@ from pydantic_core import from_json, to_json
 from services.planning.rules.catalogue import Delivery
 from services.planning.rules.customer import Customer
 from services.planning.rules.deciding import Decided
+from services.planning.rules.groups import Group
+from services.planning.rules.persons import Assessment
 from services.planning.rules.plans import Done, Objective, Plan, Plans, Review, Step
 from services.planning.rules.tiers import TierStep
 from shared.facts.days import Days
 from shared.facts.latest import Entry, Latest, Order
 from shared.facts.owners import Assignment, Owners
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
+"""2: what engagement measured, and each assessment of a person; a rebuild finds those of before. Reads 1 as well."""
 Json = dict[str, Any]
 
 
@@ -24,13 +27,15 @@ def dump(customer: Customer, decided: Decided) -> Json:
     fold: Json = {
         "clock": customer.clock,
         "decided": customer.decided if customer.decided[0] else None,
+        "cared": customer.cared if customer.cared[0] else None,
         "steps": customer.steps,
         "plans": [[*ref, _dump_plan(plan)] for ref, plan in sorted(plans.by_ref.items())],
         "done": _records(plans.done),
         "reviews": _records(plans.reviews),
         "deliveries": _records(customer.deliveries),
         "difficulties": [[*ref, day] for ref, day in sorted(customer.difficulties.items())],
-        "persons": {name: latest.entries for name, latest in sorted(customer.persons.items())},
+        "persons": dict(sorted(customer.persons.items())),
+        "measures": [[day, *values] for day, values in sorted(customer.measures.items())],
         "owners": customer.owners.assignments,
         "standing": _dump_decided(decided) if decided.version else None,
     }
@@ -45,6 +50,8 @@ def load(subject: str, days: Days, document: Json) -> tuple[Customer, Decided]:
         customer.advance(_instant(fold["clock"]))
     if "decided" in fold:
         customer.decided = (fold["decided"][0], fold["decided"][1])
+    if "cared" in fold:
+        customer.cared = (fold["cared"][0], fold["cared"][1])
     customer.steps = [
         TierStep(version, on, rank, tuple((tier, until) for tier, until in graces))
         for version, on, rank, graces in fold.get("steps", ())
@@ -57,9 +64,10 @@ def load(subject: str, days: Days, document: Json) -> tuple[Customer, Decided]:
     customer.deliveries = {(source, name): Delivery(*one) for source, name, *one in fold.get("deliveries", ())}
     customer.difficulties = {(source, name): day for source, name, day in fold.get("difficulties", ())}
     customer.persons = {
-        name: Latest(tuple(Entry(Order(*order), day, fields) for order, day, fields in entries))
-        for name, entries in fold.get("persons", {}).items()
+        name: tuple(Assessment(Order(*order), known, said) for order, known, said in assessments)
+        for name, assessments in fold.get("persons", {}).items()
     }
+    customer.measures = {day: tuple(values) for day, *values in fold.get("measures", ())}
     customer.owners = Owners(
         tuple(Assignment(day, Order(*order), roles, known) for day, order, roles, known in fold.get("owners", ()))
     )
@@ -116,6 +124,19 @@ def _load_plan(stored: Json) -> Plan:
         stored["stands"],
         stored["original"],
     )
+
+
+def dump_group(group: Group) -> Json:
+    """Of a group: the clock, and what was said last of each field."""
+    return {"fold": to_json({"clock": group.clock, "said": group.said.entries}).decode()}
+
+
+def load_group(subject: str, document: Json) -> Group:
+    """The inverse of `dump_group`."""
+    fold = from_json(document["fold"])
+    entries = (Entry(Order(*order), day, fields) for order, day, fields in fold["said"])
+    clock = fold["clock"]
+    return Group(subject, None if clock is None else _instant(clock), Latest(tuple(entries)))
 
 
 def dump_other(clock: datetime | None) -> Json:

@@ -122,6 +122,23 @@ class ConcernOverdue(Decision):
     deadline: str
 
 
+class RelationshipMeasured(Decision):
+    """How the relationship stood at the end of the day before `effective_on`: exact values rounded to 2 decimals, null
+    where unknown, and numbers of what was met and held (domain.md, Measured relationship).
+    """
+
+    kcr: str | None
+    departments: Annotated[int, Field(ge=0)]
+    persons_met: Annotated[int, Field(ge=0)]
+    deciders_met: Annotated[int, Field(ge=0)]
+    executive_meetings: Annotated[int, Field(ge=0)]
+    adherence: str | None
+    nps: str | None
+    csat: str | None
+    ces: str | None
+    loop_rate: str | None
+
+
 class ProfileLapsed(Decision):
     """An item of a profile is late: the least due day has come. completeness, freshness: percentages with 2 decimals as
     of the day; `late` counts the items that are late.

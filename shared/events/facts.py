@@ -46,6 +46,8 @@ MAX_COVERED = 50
 MAX_QUANTITY = 1000
 """Of one delivery of a service."""
 
+Observed = Annotated[int, Field(strict=True, ge=0, le=3), WHOLE]
+"""How much of something was observed: 0 none, 3 most."""
 Role = Literal["account_manager", "product_manager", "executive", "engineer"]
 VisitKind = Literal[
     "routine", "executive", "company_tour", "reference_site", "technical_exchange", "exhibition", "workshop"
@@ -99,6 +101,17 @@ class CustomerRegistered(Fact):
     country: Name | None = None
     region: Name | None = None
     group_id: Id | None = None
+
+
+class GroupRegistered(Fact):
+    """A group of customers became known, or was renamed or moved: fields given win, an explicit null clears. Customers
+    name their group themselves (CustomerRegistered).
+    """
+
+    NULL_CLEARS = True
+
+    name: Name
+    parent_group_id: Id | None = None
 
 
 class AccountAssigned(Fact):
@@ -255,8 +268,23 @@ class AccountRated(Fact):
     valid_until: Day | None = None
 
 
+class Basis(BaseModel):
+    """What an attitude was judged by, each from 0 (none) to 3: how far the person accepts us, takes part, informs us,
+    guides us, and stands by us against competitors.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    acceptance: Observed
+    participation: Observed
+    information: Observed
+    guidance: Observed
+    competition: Observed
+
+
 class KeyPersonAssessed(Fact):
-    """A person of the customer's decision chain. Name and title are in `people`."""
+    """A person of the customer's decision chain. Name and title are in `people`. basis: goes with the attitude, which
+    is shown as unfounded without it.
+    """
 
     NULL_CLEARS = True
 
@@ -264,8 +292,15 @@ class KeyPersonAssessed(Fact):
     department: Name | None = None
     decision_role: Literal["approve", "decide", "support", "influence"]
     attitude: Annotated[int, Field(strict=True, ge=-1, le=3), WHOLE] | None = None
+    basis: Basis | None = None
     assessed_by: Id
     left: Annotated[bool, Field(strict=True)] | None = None
+
+    @model_validator(mode="after")
+    def _basis_of_an_attitude(self) -> Self:
+        if self.basis is not None and self.attitude is None:
+            raise ValueError("a basis needs the attitude that was judged by it")
+        return self
 
 
 class SatisfactionSurveyed(Fact):
@@ -555,7 +590,7 @@ class CustomerRepaired(Fact):
     is a mark and no fact: it moves no clock and changes no state.
     """
 
-    scope: Literal["customer", "representative"] = "customer"
+    scope: Literal["customer", "representative", "group"] = "customer"
 
 
 class CustomerReviewed(Fact):

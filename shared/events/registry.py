@@ -10,7 +10,7 @@ from shared.events import decisions, facts, named
 from shared.events.facts import Fact, RecordKind
 from shared.events.texts import as_sent
 
-SubjectKind = Literal["customer", "representative"]
+SubjectKind = Literal["customer", "representative", "group"]
 RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 
 
@@ -62,6 +62,7 @@ _ALL = (
         record=("absence", "absence_id"),
         subject="representative",
     ),
+    _fact("group.registered", facts.GroupRegistered, subject="group"),
     _fact("visit.logged", facts.VisitLogged, door=named.NamedVisitLogged, record=("visit", "visit_id")),
     _fact("purchase.recorded", facts.PurchaseRecorded, record=("purchase", "purchase_id")),
     _fact("purchase.refunded", facts.PurchaseRefunded, record=("refund", "refund_id")),
@@ -100,6 +101,7 @@ DECISIONS: dict[str, type[decisions.Decision]] = {
     "guanxi.contact.resumed.v1": decisions.ContactResumed,
     "guanxi.satisfaction.dropped.v1": decisions.SatisfactionDropped,
     "guanxi.concern.overdue.v1": decisions.ConcernOverdue,
+    "guanxi.relationship.measured.v1": decisions.RelationshipMeasured,
     "guanxi.profile.lapsed.v1": decisions.ProfileLapsed,
     "guanxi.profile.restored.v1": decisions.ProfileRestored,
     "guanxi.plan.lapsed.v1": decisions.PlanLapsed,
@@ -139,7 +141,7 @@ def is_of_steward(type_name: str, data: Mapping[str, Any]) -> bool:
 
 
 def subject_kind(type_name: str, fact: Fact) -> SubjectKind:
-    """Whether the event's subject is a customer or a representative; a few types say so in their data."""
+    """Whether the event's subject is a customer, a representative or a group; a few types say so in their data."""
     if isinstance(fact, facts.RecordVoided):
         return FACT_OF_KIND[fact.kind].subject
     if isinstance(fact, facts.GoalSet | facts.CustomerRepaired):

@@ -14,6 +14,7 @@ DATA: dict[str, dict[str, Any]] = {
     "account.assigned": {"account_manager": "r-1", "from_on": "2026-03-01"},
     "representative.registered": {"name": "王伟", "role": "account_manager", "active_from": "2020-01-01"},
     "representative.absent": {"absence_id": "a-1", "from_on": "2026-03-02", "to_on": "2026-03-03"},
+    "group.registered": {"name": "华南精密集团", "parent_group_id": "g-0"},
     "visit.logged": {
         "visit_id": "v-1",
         "kind": "routine",

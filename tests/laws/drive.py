@@ -83,7 +83,7 @@ def drive(domain: Domain[S, T], log: Sequence[Logged], *, reload: bool = False) 
 def events(log: Sequence[Logged]) -> Iterator[Event]:
     """The log as a fold sees it."""
     before: dict[tuple[str, ...], Event] = {}
-    after: str | None = None
+    after: dict[str, str] = {}
     for offset, one in enumerate(log):
         position = LogPosition(0, 0, offset)
         if one.event["type"] == REVIEWED:
@@ -91,8 +91,8 @@ def events(log: Sequence[Logged]) -> Iterator[Event]:
             continue
         event = _event(one, position)
         if event.type in DECISIONS:
-            event.data = event.data.model_copy(update={"after": after})
-            event.id = after = decision_id(CUSTOMER, event.data)
+            event.data = event.data.model_copy(update={"after": after.get(event.source)})
+            event.id = after[event.source] = decision_id(CUSTOMER, event.data)
         else:
             former = before.get(identity(one.event))
             if former is not None:

@@ -16,7 +16,18 @@ from hypothesis import strategies as st
 
 from services.planning.domain import Planning
 from services.planning.rules.catalogue import Catalogue
-from shared.events.decisions import Decision, PlanLapsed, PlanResumed, PlanReviewLapsed, PlanStepOverdue
+from shared.events.decisions import (
+    ConcernOverdue,
+    ContactLapsed,
+    ContactResumed,
+    Decision,
+    PlanLapsed,
+    PlanResumed,
+    PlanReviewLapsed,
+    PlanStepOverdue,
+    SatisfactionDropped,
+    TierProposed,
+)
 from shared.events.registry import NAMES
 from shared.events.types import TIERS
 from tests.generate import PLANS, Seeded, ends, history, watched_histories
@@ -49,6 +60,14 @@ def told(decisions: Sequence[Decision]) -> list[oracle.Told]:
             assert isinstance(one, PlanReviewLapsed)
             found.append(oracle.Told(on, "review", (one.plan_source, one.plan_id), one.due_on))
     return sorted(found)
+
+
+OF_OBJECTIVES = ("baseline", "value", "progress", "outcome")
+
+
+def objective(said: dict[str, Any]) -> dict[str, Any]:
+    numbers = {name: None if said[name] is None else str(said[name]) for name in ("baseline", "value")}
+    return said | numbers | {"progress": share(said["progress"])}
 
 
 def share(exact: Fraction | None) -> str | None:
@@ -84,6 +103,9 @@ def plan(one: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: one[name] for name in fields},
         "no_step": one["gaps"]["objectives"],
+        "objectives": {
+            goal["objective_id"]: {name: goal[name] for name in OF_OBJECTIVES} for goal in one["objectives"]
+        },
         "steps": {
             name: {field: step[field] for field in ("status", "done_on", "moved_days", "slippage_days")}
             for name, step in steps.items()
@@ -101,6 +123,7 @@ def expected(said: dict[str, Any], *, planned: bool, served: bool) -> dict[str, 
         key: one
         | {name: share(one[name]) for name in ("done", "expected", "behind")}
         | {"review_due": iso(one["review_due"])}
+        | {"objectives": {name: objective(goal) for name, goal in one["objectives"].items()}}
         | {"steps": {name: step | {"done_on": iso(step["done_on"])} for name, step in one["steps"].items()}}
         for key, one in said["plans"].items()
     }
@@ -175,10 +198,11 @@ def test_in_any_order_the_same_is_shown(history: tuple[list[Logged], list[dateti
 
 
 def _keeps_order(one: Logged) -> Any:
-    return "decisions" if "tier.changed" in one.event["type"] else identity(one.event)
+    return one.event["source"] if one.event["type"] in oracle.DECIDED else identity(one.event)
 
 
 def test_only_what_is_folded_is_read() -> None:
-    assert Planning.folds == oracle.FOLDED | {"guanxi.tier.proposed.v1"}
+    followed = (ContactLapsed, ContactResumed, SatisfactionDropped, ConcernOverdue, TierProposed)
+    assert Planning.folds == oracle.FOLDED | {NAMES[one] for one in followed}
     assert not Planning.folds & {NAMES[one] for one in (PlanLapsed, PlanResumed)}
     assert [*events([])] == []

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 from tests.oracle.engagement import TIER_CHANGED
 from tests.oracle.facts import REVIEWED, VOIDED, Fact, Json, Logged, business_day, day, days_between, of_type, standing
 
+MEASURED = "guanxi.relationship.measured.v1"
+DECIDED = frozenset({TIER_CHANGED, MEASURED})
 FOLDED = frozenset(
     {
         *("guanxi.group_plan.agreed.v1", "guanxi.plan_step.done.v1", "guanxi.plan.reviewed.v1"),
         *("guanxi.service.delivered.v1", "guanxi.concern.raised.v1", "guanxi.key_person.assessed.v1"),
-        *("guanxi.account.assigned.v1", VOIDED, REVIEWED, TIER_CHANGED),
+        *("guanxi.account.assigned.v1", VOIDED, REVIEWED, *DECIDED),
     }
 )
 OWED = ("partner", "strategic")
@@ -53,6 +55,8 @@ class Seen(NamedTuple):
     original: dict[tuple[str, str, str], date]
     begun: dict[tuple[str, str], datetime]
     tiers: list[Tier]
+    measured: dict[date, Json]
+    zone: ZoneInfo
 
 
 def planning(log: Sequence[Logged], quotas: Quotas, zone: ZoneInfo, until: datetime) -> tuple[Json, list[Told]]:
@@ -63,8 +67,8 @@ def planning(log: Sequence[Logged], quotas: Quotas, zone: ZoneInfo, until: datet
     behind = False
     end = Logged({"type": REVIEWED, "id": "end", "data": {}}, until)
     for one in [*(record for record in log if record.event["type"] in FOLDED), end]:
-        history = one.backfill or (behind and one.event["type"] == TIER_CHANGED)
-        now = one.time if one.event["type"] == TIER_CHANGED else one.clock
+        history = one.backfill or (behind and one.event["type"] in DECIDED)
+        now = one.time if one.event["type"] in DECIDED else one.clock
         if clock is not None and not history:
             first, last = business_day(clock, zone), business_day(max(clock, now), zone)
             known = _see(seen, zone)
@@ -80,7 +84,7 @@ def planning(log: Sequence[Logged], quotas: Quotas, zone: ZoneInfo, until: datet
 
 
 def _see(log: Sequence[Logged], zone: ZoneInfo) -> Seen:
-    facts = standing([one for one in log if one.event["type"] != TIER_CHANGED], zone)
+    facts = standing([one for one in log if one.event["type"] not in DECIDED], zone)
     plans = {(fact.source, fact.data["plan_id"]): fact for fact in of_type(facts, "group_plan.agreed")}
     original: dict[tuple[str, str, str], date] = {}
     begun: dict[tuple[str, str], datetime] = {}
@@ -96,7 +100,8 @@ def _see(log: Sequence[Logged], zone: ZoneInfo) -> Seen:
             data = one.event["data"]
             graces = tuple((grace["tier"], day(grace["until"])) for grace in data.get("graces", ()))
             tiers.append(Tier(data["version"], day(data["effective_on"]), data["to"], graces))
-    return Seen(facts, plans, original, begun, tiers)
+    measured = [one.event["data"] for one in log if one.event["type"] == MEASURED]
+    return Seen(facts, plans, original, begun, tiers, {day(one["effective_on"]): one for one in measured}, zone)
 
 
 def tier_on(seen: Seen, on: date) -> str:
@@ -251,9 +256,52 @@ def _plan(seen: Seen, key: tuple[str, str], on: date) -> Json:
             for one in data.get("objectives", [])
             if not any(step["objective_id"] == one["objective_id"] for step in data.get("steps", []))
         ],
+        "objectives": {one["objective_id"]: _objective(seen, data, one, on) for one in data.get("objectives", [])},
         "steps": steps,
         "dropped": dropped,
     }
+
+
+def _objective(seen: Seen, plan: Json, one: Json, on: date) -> Json:
+    """How far an objective is, and once its last day is over what came of it."""
+    due_on, target = day(one["due_on"]), Fraction(one["target"])
+    if one["metric"] == "attitude":
+        value = _attitude(seen, one["person_id"], on)
+    else:
+        value = seen.measured[max(seen.measured)].get(one["metric"]) if seen.measured else None
+    begins, ends = day(plan["from_on"]), min(on, due_on + timedelta(1))
+    known = [had for one_day in days_between(begins, ends) if (had := _had(seen, one, one_day)) is not None]
+    baseline = one.get("baseline", known[0] if known else None)
+    outcome = None
+    if on > due_on:
+        share = _way(_had(seen, one, due_on + timedelta(1)), baseline, target)
+        outcome = "unknown" if share is None else "met" if share >= 1 else "missed"
+    return {"baseline": baseline, "value": value, "progress": _way(value, baseline, target), "outcome": outcome}
+
+
+def _had(seen: Seen, one: Json, on: date) -> Any:
+    """What a metric was measured at as of a day, which is at the end of the day before."""
+    if one["metric"] == "attitude":
+        return _attitude(seen, one["person_id"], on - timedelta(1))
+    return seen.measured[on].get(one["metric"]) if on in seen.measured else None
+
+
+def _way(value: Any, baseline: Any, target: Fraction) -> Fraction | None:
+    if value is None or baseline is None or Fraction(baseline) == target:
+        return None
+    return (Fraction(value) - Fraction(baseline)) / (target - Fraction(baseline))
+
+
+def _attitude(seen: Seen, person: str, on: date) -> int | None:
+    """What was known of a person by the end of a day; an attitude counts for 365 days, and not of one who left."""
+    latest: dict[str, tuple[Any, date]] = {}
+    for fact in sorted(of_type(seen.facts, "key_person.assessed"), key=lambda fact: fact.order):
+        if fact.data["person_id"] == person and business_day(fact.logged.clock, seen.zone) <= on:
+            latest |= {field: (value, fact.day) for field, value in fact.data.items()}
+    attitude, assessed_on = latest.get("attitude", (None, on))
+    if attitude is None or latest.get("left", (False, on))[0] is True or assessed_on + timedelta(365) <= on:
+        return None
+    return int(attitude)
 
 
 def _is_late(seen: Seen, key: tuple[str, str], step: Json, on: date) -> bool:
@@ -296,7 +344,8 @@ def _served(seen: Seen, quotas: Quotas, on: date) -> Json:
         for fact in of_type(seen.facts, "concern.raised")
         if fact.data["kind"] == "difficulty" and on - timedelta(364) <= fact.day <= on - timedelta(15)
     }
-    helped = {(fact.source, fact.data.get("concern_id")) for fact in made}
+    kept = [fact for fact in made if fact.day >= on - timedelta(730)]
+    helped = {(fact.source, fact.data.get("concern_id")) for fact in kept}
     return {
         "used": used,
         "left": left,

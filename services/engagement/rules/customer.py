@@ -27,6 +27,7 @@ from services.engagement.rules.days import BusinessTime, monday_of
 from services.engagement.rules.goals import ADHERENCE, settled, settled_again
 from services.engagement.rules.history import Visits
 from services.engagement.rules.owners import named
+from services.engagement.rules.plans import Plans, days_of_measuring
 from services.engagement.rules.relationship import KeyPersons, key_relationship
 from services.engagement.rules.satisfaction import INSTRUMENTS, Answers
 from services.engagement.rules.tiers import Tiers
@@ -95,6 +96,7 @@ class Customer:
     concerns: Concerns = field(default_factory=Concerns)
     persons: KeyPersons = field(default_factory=KeyPersons)
     goals: Goals = field(default_factory=lambda: NO_GOALS)
+    plans: Plans = field(default_factory=Plans)
     lapse: Lapse | None = None
     resumption: Resumption | None = None
     known_steps: KnownSteps | None = field(default=None, compare=False)
@@ -236,6 +238,7 @@ class CustomerRules:
             days.append(contact_on)
         begins = (version.effective_on.toordinal() for version in self.entitlements.versions[1:])
         days += [day for day in begins if day > today]
+        days += days_of_measuring(today, customer.tiers, customer.plans)
         if days:
             stops.append(self.time.start_of(min(days)))
         if customer.concerns:

@@ -9,9 +9,18 @@ from typing import Any
 from services.engagement.rules.concerns import SEVERITIES
 from services.engagement.rules.customer import Customer, CustomerRules, Resumption
 from services.engagement.rules.figures import text
+from services.engagement.rules.measuring import measured
+from services.engagement.rules.plans import is_measured
 from services.engagement.rules.satisfaction import INSTRUMENTS
 from shared.events.codec import decision_id, format_instant
-from shared.events.decisions import ConcernOverdue, ContactLapsed, ContactResumed, Decision, SatisfactionDropped
+from shared.events.decisions import (
+    ConcernOverdue,
+    ContactLapsed,
+    ContactResumed,
+    Decision,
+    RelationshipMeasured,
+    SatisfactionDropped,
+)
 from shared.events.types import TIERS
 from shared.facts.days import to_instant
 
@@ -24,7 +33,7 @@ Ref = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What was decided: due days announced as lapsed (the latest last), times resumed, turns announced by instrument,
-    low answers and overdue (concern, round) announced.
+    low answers and overdue (concern, round) announced, the last day as of which the relationship was measured.
     """
 
     version: int = 0
@@ -34,6 +43,7 @@ class Standing:
     turns: tuple[tuple[str, int], ...] = ()
     low: frozenset[Ref] = frozenset()
     overdue: frozenset[tuple[str, str, int]] = frozenset()
+    measured: int = 0
 
     def accept(self, decision: Decision, name: str) -> "Standing":
         """With one more decision."""
@@ -51,6 +61,8 @@ class Standing:
             return replace(standing, turns=tuple(sorted(turns.items())))
         if isinstance(decision, SatisfactionDropped):
             return replace(standing, low=self.low | {(decision.survey_source or "", decision.survey_id or "")})
+        if isinstance(decision, RelationshipMeasured):
+            return replace(standing, measured=decision.effective_on.toordinal())
         raise TypeError(f"{type(decision).__name__} is not a decision of engagement")
 
 
@@ -72,6 +84,9 @@ def decide(customer: Customer, standing: Standing, rules: CustomerRules) -> list
 def _due(
     customer: Customer, standing: Standing, rules: CustomerRules
 ) -> Iterator[tuple[type[Decision], dict[str, Any]]]:
+    # First: of the day before, and nothing that is decided today changes it.
+    if standing.measured < customer.today and is_measured(customer.today, customer.tiers, customer.plans):
+        yield RelationshipMeasured, measured(customer, rules, customer.today - 1)
     yield from _contact(customer, standing, rules)
     if customer.answers:
         yield from _satisfaction(customer, standing)

@@ -17,7 +17,9 @@ from shared.events.facts import (
     CustomerReviewed,
     Fact,
     GoalSet,
+    GroupPlanAgreed,
     KeyPersonAssessed,
+    PlanReviewed,
     RecordVoided,
     SatisfactionSurveyed,
     VisitLogged,
@@ -116,6 +118,21 @@ def _goal(_: CustomerRules, customer: Customer, event: Event) -> None:
     customer.changed()
 
 
+def _agreed(_: CustomerRules, customer: Customer, event: Event) -> None:
+    customer.plans.agreed(event)
+    customer.changed()
+
+
+def _plan_reviewed(rules: CustomerRules, customer: Customer, event: Event) -> None:
+    customer.plans.reviewed(event, rules.time, customer.today)
+    customer.changed()
+
+
+def _plan_voided(_: CustomerRules, customer: Customer, event: Event) -> None:
+    customer.plans.voided(event.data.kind, (event.source, event.data.record_id))
+    customer.changed()
+
+
 def _void(rules: CustomerRules, customer: Customer, event: Event) -> None:
     fold_void = _VOIDS.get(event.data.kind)
     if fold_void is not None:
@@ -130,6 +147,8 @@ _VOIDS: dict[str, Callable[[CustomerRules, Customer, Event], None]] = {
     "visit": _visit,
     "survey": _answer,
     "concern": _concern,
+    "plan": _plan_voided,
+    "plan_review": _plan_voided,
 }
 _FOLDS: dict[type[Fact | Decision], Callable[[CustomerRules, Customer, Event], None]] = {
     CustomerRegistered: _registered,
@@ -142,6 +161,8 @@ _FOLDS: dict[type[Fact | Decision], Callable[[CustomerRules, Customer, Event], N
     ConcernConfirmed: _concern,
     KeyPersonAssessed: _person,
     GoalSet: _goal,
+    GroupPlanAgreed: _agreed,
+    PlanReviewed: _plan_reviewed,
     RecordVoided: _void,
     TierChanged: _tier,
     TierProposed: _tier,

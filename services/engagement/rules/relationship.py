@@ -14,17 +14,26 @@ MET_DAYS = 90
 YEAR_DAYS = 365
 WEIGHTS = {"approve": 2, "decide": 2, "support": 1, "influence": 1}
 DECIDING_ROLES = frozenset({"approve", "decide"})
+BASIS = ("acceptance", "participation", "information", "guidance", "competition")
 _FIELDS = ("department", "decision_role", "left")
 
 
 class KeyPerson(NamedTuple):
-    """A present key person as of a day. attitude: None where unassessed or lapsed."""
+    """A present key person as of a day. attitude: None where unassessed or lapsed; basis: what it was judged by, in the
+    order of BASIS, None where nothing was said of that.
+    """
 
     person_id: str
     decision_role: str
     department: str | None
     attitude: int | None
     last_met_on: int | None
+    basis: tuple[int, ...] | None = None
+
+    @property
+    def unfounded(self) -> bool:
+        """Whether there is an attitude and nothing that it was judged by. It counts all the same."""
+        return self.attitude is not None and self.basis is None
 
 
 class KeyPersons:
@@ -44,6 +53,8 @@ class KeyPersons:
         said: dict[str, Any] = {name: getattr(fact, name) for name in _FIELDS if name in fact.model_fields_set}
         if "attitude" in fact.model_fields_set:
             said["attitude"] = [fact.attitude, time.day_of(event)]
+            if fact.basis is not None:
+                said["attitude"].append([getattr(fact.basis, name) for name in BASIS])
         known = self.by_id.get(fact.person_id, NOTHING)
         self.by_id[fact.person_id] = known.put(Entry(order_of(event), ALWAYS, said), ALWAYS)
 
@@ -56,8 +67,9 @@ class KeyPersons:
                 person_id,
                 fields["decision_role"],
                 fields.get("department"),
-                _attitude(fields.get("attitude"), today),
+                attitude := _attitude(fields.get("attitude"), today),
                 last_met(person_id),
+                None if attitude is None else _basis(fields["attitude"]),
             )
             for person_id, latest in sorted(self.by_id.items())
             if (fields := latest.values(ALWAYS)).get("left") is not True
@@ -68,6 +80,11 @@ def _attitude(assessed: list[Any] | None, today: int) -> int | None:
     if assessed is None or assessed[0] is None or today - assessed[1] >= ATTITUDE_DAYS:
         return None
     return int(assessed[0])
+
+
+def _basis(assessed: list[Any]) -> tuple[int, ...] | None:
+    _, _, *basis = assessed
+    return tuple(basis[0]) if basis else None
 
 
 def key_relationship(persons: Iterable[KeyPerson]) -> Fraction | None:

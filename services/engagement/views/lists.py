@@ -39,7 +39,7 @@ CONCERN_FIELDS = (
     "reopened",
     "tier",
 )
-KEY_PERSON_FIELDS = ("person_id", "decision_role", "department", "attitude", "last_met_on")
+KEY_PERSON_FIELDS = ("person_id", "decision_role", "department", "attitude", "basis", "unfounded", "last_met_on")
 
 
 def concerns() -> list[Stage]:

@@ -99,6 +99,7 @@ TABLE: dict[str, Entry] = {
         ("version", "concern_id", "concern_source", "severity", "tier", "round", "deadline", "effective_on"),
         "engagement",
     ),
+    "guanxi.relationship.measured.v1": _OTHER._replace(by="engagement"),
     "guanxi.profile.lapsed.v1": _OTHER._replace(by="archives"),
     "guanxi.profile.restored.v1": _OTHER._replace(by="archives"),
     "guanxi.plan.lapsed.v1": _OTHER._replace(by="planning"),
@@ -107,7 +108,10 @@ TABLE: dict[str, Entry] = {
     "guanxi.plan_review.lapsed.v1": _OTHER._replace(by="planning"),
 }
 UNTOLD = frozenset(
-    {"guanxi.representative.registered.v1", "guanxi.representative.absent.v1", "guanxi.customer.repaired.v1"}
+    {
+        *("guanxi.representative.registered.v1", "guanxi.representative.absent.v1", "guanxi.group.registered.v1"),
+        "guanxi.customer.repaired.v1",
+    }
 )
 """Types that are of no customer, and the mark that asks for a repair, which changes nothing."""
 BY_TIME = ("customer", "engagement", "concerns", "goals")

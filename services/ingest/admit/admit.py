@@ -21,7 +21,7 @@ CLAIM_KEPT = timedelta(days=800)
 """How long a fact without a business id is remembered after it happened: longer than the age limit, so that a
 forgotten fact can't be sent again. Records are remembered forever, and so is history, which has no age limit."""
 
-_OWN_KEYS = (b"customer:", b"representative:")
+_OWN_KEYS = (b"customer:", b"representative:", b"group:")
 
 
 def admit(

@@ -41,7 +41,7 @@ class Candidate:
     """An event that passes every rule that needs no earlier events.
 
     time: UTC; data: the log's form, canonical JSON values;
-    key: "customer:<id>" or "representative:<id>";
+    key: "customer:<id>", "representative:<id>" or "group:<id>";
     identity: 16 bytes, the same for all revisions of a record (domain.md, Identity);
     content: 16 bytes, the same for the same content, texts and names left aside;
     said: 16 bytes, keyed, the same for the same texts and names; empty where there are none;

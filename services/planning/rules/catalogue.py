@@ -10,7 +10,7 @@ from services.planning.rules.tiers import PARTNER, PRIORITY, STRATEGIC, TierStep
 
 WINDOW_DAYS = 365
 KEPT_DAYS = 2 * WINDOW_DAYS
-"""Deliveries older than this are in no window, nor before one that is."""
+"""Deliveries older than this are in no window, nor before one that is, and help nobody any more."""
 HELP_DAYS = 14
 """Younger difficulties are not judged yet."""
 MAX_DELIVERIES = 5_000
@@ -103,7 +103,8 @@ def unserved(versions: Catalogues, steps: Sequence[TierStep], deliveries: Delive
 def help_rate(difficulties: Mapping[Ref, int], deliveries: Deliveries, today: int) -> Fraction | None:
     """Of the difficulties raised in the last 365 days, those of the last 14 aside, the share that a delivery names."""
     raised = {ref for ref, day in difficulties.items() if today - WINDOW_DAYS < day < today - HELP_DAYS}
-    helped = {(source, one.concern_id) for (source, _), one in deliveries.items() if one.day <= today}
+    kept = range(today - KEPT_DAYS, today + 1)
+    helped = {(source, one.concern_id) for (source, _), one in deliveries.items() if one.day in kept}
     return Fraction(len(raised & helped), len(raised)) if raised else None
 
 
@@ -111,7 +112,7 @@ def next_days(versions: Catalogues, deliveries: Deliveries, difficulties: Mappin
     """Days on which a window or a catalogue changes what was used."""
     days = [one.effective_on for one in versions[1:]]
     for one in deliveries.values():
-        days += [one.day, one.day + WINDOW_DAYS]
+        days += [one.day, one.day + WINDOW_DAYS, one.day + KEPT_DAYS + 1]
     for day in difficulties.values():
         days += [day + HELP_DAYS + 1, day + WINDOW_DAYS]
     return days

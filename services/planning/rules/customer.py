@@ -8,14 +8,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.planning.rules import catalogue, owing, persons, progress, tiers
+from services.planning.rules import catalogue, objectives, owing, persons, progress, tiers
 from services.planning.rules.catalogue import Catalogues, Delivery
+from services.planning.rules.objectives import Measures
 from services.planning.rules.owing import Owing
 from services.planning.rules.persons import Persons
 from services.planning.rules.plans import Plans, Ref
 from services.planning.rules.progress import Progress
 from services.planning.rules.tiers import TierStep
-from shared.events.decisions import Decision, TierChanged, TierProposed
+from shared.events.decisions import (
+    ConcernOverdue,
+    ContactLapsed,
+    ContactResumed,
+    Decision,
+    RelationshipMeasured,
+    SatisfactionDropped,
+    TierChanged,
+    TierProposed,
+)
 from shared.events.event import Event
 from shared.events.facts import (
     AccountAssigned,
@@ -54,8 +64,8 @@ class Known(NamedTuple):
 
 @dataclass(slots=True)
 class Customer:
-    """All of one customer. decided: version and id of tiering's last accepted decision; difficulties: the day on which
-    each was raised.
+    """All of one customer. decided, cared: version and id of the last accepted decision of tiering and of engagement;
+    difficulties: the day on which each was raised.
     """
 
     id: str
@@ -63,11 +73,13 @@ class Customer:
     clock: datetime | None = None
     today: int = 0
     decided: tuple[int, str | None] = (0, None)
+    cared: tuple[int, str | None] = (0, None)
     steps: list[TierStep] = field(default_factory=list)
     plans: Plans = field(default_factory=Plans)
     deliveries: dict[Ref, Delivery] = field(default_factory=dict)
     difficulties: dict[Ref, int] = field(default_factory=dict)
     persons: Persons = field(default_factory=dict)
+    measures: Measures = field(default_factory=dict)
     owners: Owners = NOBODY
     known: Known | None = field(default=None, compare=False)
 
@@ -88,8 +100,10 @@ class Customer:
 
 
 def accepts(customer: Customer, decision: Decision) -> bool:
-    """Whether a decision of tiering is the next one: the first on the log has won (architecture.md, invariant 6)."""
-    version, last = customer.decided
+    """Whether a decision of a service before this one is its next: the first on the log has won (architecture.md,
+    invariant 6).
+    """
+    version, last = customer.decided if isinstance(decision, TierChanged | TierProposed) else customer.cared
     return decision.version == version + 1 and decision.after == last
 
 
@@ -102,7 +116,7 @@ def as_of_clock(customer: Customer, catalogues: Catalogues) -> Known:
         found, days = {}, _next_days(customer, catalogues)
         if owes.due_on is not None:
             days.append(owes.due_on)
-        if owes.owed:
+        if owes.owed or customer.plans:
             days += persons.next_days(customer.persons)
         for ref, plan in customer.plans.standing():
             done = customer.plans.done_on(ref)
@@ -125,7 +139,7 @@ def _next_days(customer: Customer, catalogues: Catalogues) -> list[int]:
 
 
 def evolve(customer: Customer, event: Event) -> None:
-    """Fold a fact or an accepted decision of tiering; the clock has been advanced to it."""
+    """Fold a fact or an accepted decision of tiering or engagement; the clock has been advanced to it."""
     customer.known = None
     _FOLDS[type(event.data)](customer, event)
 
@@ -194,6 +208,14 @@ def _decided(customer: Customer, event: Event) -> None:
         customer.steps = tiers.put(customer.steps, tiers.step_of(decision))
 
 
+def _cared(customer: Customer, event: Event) -> None:
+    """What engagement decides besides is followed for its versions alone."""
+    decision: Decision = event.data
+    customer.cared = (decision.version, event.id)
+    if isinstance(decision, RelationshipMeasured):
+        customer.measures = objectives.put(customer.measures, decision, customer.plans)
+
+
 def _passes(customer: Customer, event: Event) -> None:
     """Only time passes."""
 
@@ -210,6 +232,7 @@ _FOLDS: dict[type, Callable[[Customer, Any], None]] = {
     CustomerReviewed: _passes,
     TierChanged: _decided,
     TierProposed: _decided,
+    **dict.fromkeys((ContactLapsed, ContactResumed, SatisfactionDropped, ConcernOverdue, RelationshipMeasured), _cared),
 }
 FOLDED = frozenset(_FOLDS)
 """What is folded; the rest is skipped unread."""

@@ -54,6 +54,17 @@ def service_use(name: Name) -> list[Json]:
     ]
 
 
+def groups(name: Name) -> list[Json]:
+    """A row for each registered group: its name and the group above it."""
+    del name
+    return [{"$set": {"group_id": "$_id"}}, {"$unset": "partition"}]
+
+
+def groups_in_python(document: Json) -> list[Json]:
+    """What `groups` shows of a stored document, what is private aside."""
+    return [{name: value for name, value in document.items() if name != "partition"} | {"group_id": document["_id"]}]
+
+
 def plans_in_python(document: Json) -> list[Json]:
     """What `plans` shows of a stored document, what is private aside."""
     if "planned" not in document:

@@ -257,6 +257,8 @@ class KeyPerson(Frozen):
     decision_role: str | None
     department: str | None
     attitude: int | None
+    basis: Annotated[dict[str, int] | None, Field(description="what the attitude was judged by, each from 0 to 3")]
+    unfounded: Annotated[bool, Field(description="an attitude without a basis; it counts all the same")]
     last_met_on: date | None
     owners: Owners
     owned_by: list[str] | None

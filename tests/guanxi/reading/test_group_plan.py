@@ -50,6 +50,22 @@ def test_of_a_customer_whose_plan_slips() -> None:
         assert part in text
 
 
+def test_of_objectives_how_far_they_are_and_what_came_of_them() -> None:
+    story = Story()
+    story.tier("partner", "2026-03-01")
+    mine = {"metric": "attitude", "person_id": "p1"}
+    goals = (objective("o"), objective("n", due="2026-05-31"), objective("a", **mine))
+    story.plan(plan(objectives=goals), "2026-03-01")
+    story.measured("2026-04-01", kcr="1.00")
+    text = text_of(story)
+    assert "objective     o: kcr from 1.00 to 2, due 2026-12-31: is 1.00 (0 % of the way)" in text
+    assert "objective     a: attitude of p1 from unknown to 2, due 2026-12-31: is unknown" in text
+    story.measured("2026-06-01", kcr="1.50")
+    text = text_of(story)
+    assert "o: kcr from 1.00 to 2, due 2026-12-31: is 1.50 (50 % of the way)" in text
+    assert "n: kcr from 1.00 to 2, was due 2026-05-31: missed" in text
+
+
 def test_without_a_customer_it_is_today(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(today, "show", lambda wanted, **_: asked.append((wanted.owner, wanted.most, wanted.status)))

@@ -250,7 +250,8 @@ def concerns(draw: st.DrawFn) -> Document:
 
 @st.composite
 def relationship(draw: st.DrawFn) -> Document:
-    person = {"decision_role": "decide", "department": None, "attitude": 2, "last_met_on": None}
+    person = {"decision_role": "decide", "department": None, "attitude": 2, "basis": None, "unfounded": True}
+    person |= {"last_met_on": None}
     shown: Document = {"persons_met_365d": draw(st.integers(1, 9)), "departments_met_365d": ["采购"]}
     if draw(st.booleans()):
         shown["key_persons"] = [{"person_id": f"p{n}", **person} for n in range(draw(st.integers(1, 3)))]

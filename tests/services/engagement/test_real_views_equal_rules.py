@@ -113,6 +113,7 @@ def test_customers(database: Database[Any], stored: Stored) -> None:
         "key_person_keys": {row["customer"] for row in expected["key_persons"]},
         "assessment_keys": {row["customer"] for row in expected["relationship_assessments"]},
         "owned_keys": {row["_id"] for row in rows},
+        "member_keys": {row["_id"] for row in rows if row.get("group_id")},
         "representative_keys": {one["_id"] for one in stored.representatives},
     }
     assert {*expected, *keys, "rep_weeks"} == {view.name for view in SCHEMA.views}

@@ -29,6 +29,41 @@ def test_without_approver_or_decider_there_is_no_kcr() -> None:
     given(assess("2026-03-01", "a", decision_role="support", attitude=3)).shows_relationship(key_relationship=None)
 
 
+def test_an_attitude_without_what_it_was_judged_by_is_unfounded_and_counts_the_same() -> None:
+    basis = {"acceptance": 2, "participation": 1, "information": 3, "guidance": 0, "competition": 1}
+    one = given(
+        assess("2026-03-01", "a", attitude=2, basis=basis),
+        assess("2026-03-01", "b", attitude=0),
+        assess("2026-03-01", "c"),
+    ).shows_relationship(key_relationship=0.67)
+    one.shows_persons(
+        {"attitude": 2, "basis": basis, "unfounded": False},
+        {"attitude": 0, "basis": None, "unfounded": True},
+        {"attitude": None, "basis": None, "unfounded": False},
+    )
+    one.when(assess("2026-03-02", "b", attitude=0, basis=basis), assess("2026-03-02", "a", department="board"))
+    one.shows_relationship(key_relationship=0.67)
+    one.shows_persons({"unfounded": False}, {"unfounded": False, "basis": basis}, {})
+    one.when(assess("2026-03-03", "a", attitude=2)).shows_persons({"unfounded": True, "basis": None}, {}, {})
+    one.when("2027-03-03").shows_persons({"attitude": None, "unfounded": False}, {"basis": None}, {})
+
+
+def test_what_an_attitude_was_judged_by_survives_storing() -> None:
+    basis = dict.fromkeys(("acceptance", "participation", "information", "guidance", "competition"), 3)
+    one = given(assess("2026-03-01", "a", attitude=2, basis=basis), reload=True).when("2026-03-02", "2026-03-03")
+    one.shows_persons({"basis": basis, "unfounded": False})
+
+
+def test_9_of_the_design_an_approver_who_is_gone_pulls_the_relationship_down_no_more() -> None:
+    one = given(
+        assess("2026-03-01", "d", decision_role="decide", attitude=2),
+        assess("2026-03-01", "a", decision_role="approve", attitude=-1),
+        assess("2026-03-01", "s", decision_role="support", attitude=3),
+    ).shows_relationship(key_relationship=1.0)
+    gone = assess("2026-03-02", "a", decision_role="approve", left=True)
+    one.when(gone).shows_relationship(key_relationship=2.33)
+
+
 def test_who_left_is_left_out() -> None:
     one = given(assess("2026-03-01", "a", attitude=3), assess("2026-03-02", "b", attitude=1))
     one.when(assess("2026-03-03", "a", left=True)).shows_relationship(key_relationship=1.0)

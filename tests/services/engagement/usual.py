@@ -30,6 +30,7 @@ def usual(customer: str, partner: str, representative: str, week: str, day: str)
         ("goals", {"subject": customer}),
         ("owned_keys", {"owned_by": {"$in": [representative]}}),
         ("owned_keys", {"_id": customer, "owned_by": {"$in": [representative]}}),
+        ("member_keys", {"group_id": {"$in": ["G-1", "G-2"]}}),
         *((keys, {}) for keys in ("plan_keys", "concern_keys", "key_person_keys", "assessment_keys")),
         ("plan_keys", {"owned_by": representative, "tier_order": 0, "due_on": {"$gt": day}}),
         ("concern_keys", {"_id": {"$gt": customer}}),

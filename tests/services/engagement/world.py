@@ -272,6 +272,18 @@ class World:
         fact = facts.GoalSet.model_validate(given | {"scope": env.get("kind", "customer")})
         self.tell(fact, on, **env)
 
+    def plan(self, on: str, from_on: str, to_on: str, *due_on: str, plan_id: str = "p", **env: Any) -> None:
+        """A group plan with an objective due on each of these days."""
+        goal = {"dimension": "key", "metric": "kcr", "target": Decimal(2)}
+        goals = [goal | {"objective_id": f"o{number}", "due_on": one} for number, one in enumerate(due_on)]
+        given = {"plan_id": plan_id, "from_on": from_on, "to_on": to_on, "agreed_by": REP, "approved_by": "u"}
+        fact = facts.GroupPlanAgreed.model_validate(given | {"objectives": goals})
+        self.tell(fact, on, record=("plan", plan_id), **env)
+
+    def plan_reviewed(self, on: str, review_id: str = "w", plan_id: str = "p", **env: Any) -> None:
+        given = {"review_id": review_id, "plan_id": plan_id, "findings": "as planned", "reviewed_by": REP}
+        self.tell(facts.PlanReviewed.model_validate(given), on, record=("plan_review", review_id), **env)
+
     def review(self, on: str, customer: str = CUSTOMER) -> None:
         self.tell(facts.CustomerReviewed(), on, subject=customer, event_id="review")
 

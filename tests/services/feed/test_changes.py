@@ -19,6 +19,7 @@ from shared.events.decisions import (
     ConcernOverdue,
     ProfileLapsed,
     ProfileRestored,
+    RelationshipMeasured,
     SatisfactionDropped,
     TierChanged,
 )
@@ -68,8 +69,9 @@ def test_what_is_told_is_what_the_reference_says() -> None:
     story.told(PURCHASE, "2026-03-02")
     story.moved("general", "2026-03-02", net="46000.00")
     schemas = change_schemas()
-    confidential = {name for name in DECISIONS if TABLE[name].by in {"archives", "planning"}}
-    assert confidential > {NAMES[ProfileLapsed], NAMES[ProfileRestored]}
+    confidential = {name for name in DECISIONS if TABLE[name].touches == ("other",)}
+    assert confidential > {NAMES[ProfileLapsed], NAMES[ProfileRestored], NAMES[RelationshipMeasured]}
+    assert confidential > {name for name in DECISIONS if TABLE[name].by in {"archives", "planning"}}
     assert schemas.keys() == {CHANGED, *DECISIONS} - confidential
     for change in story.changes:
         schema = schemas[change["type"]]

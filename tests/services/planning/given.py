@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from services.planning.catalogue_file import make_catalogues
 from services.planning.domain import Planning
 from shared.events.codec import decision_id
-from shared.events.decisions import Decision, Grace, TierChanged
+from shared.events.decisions import Decision, Grace, RelationshipMeasured, TierChanged
 from shared.events.event import Event, LogPosition, Replaced
 from shared.events.facts import (
     CustomerReviewed,
@@ -65,6 +65,7 @@ class Story:
         self.entity: Entity[Any, Any] = new_entity(self.domain, KEY)
         self._number = 0
         self._tier: tuple[int, str | None, Tier] = (0, None, "potential")
+        self._cared: tuple[int, str | None] = (0, None)
 
     def fold(self, event: Event) -> Event:
         if self.reload:
@@ -121,6 +122,23 @@ class Story:
         log = LogPosition(1, 0, self._number)
         self.fold(Event(NAMES[TierChanged], name, "guanxi/tiering", "c", instant, decision, instant, log))
 
+    def measured(self, on_day: str, **values: Any) -> None:
+        """What engagement measured as of a day, at its beginning."""
+        version, after = self._cared
+        known: Json = dict.fromkeys(("kcr", "adherence", "nps", "csat", "ces", "loop_rate"))
+        known |= dict.fromkeys(("departments", "persons_met", "deciders_met", "executive_meetings"), 0)
+        self.cared(RelationshipMeasured(version=version + 1, after=after, effective_on=on(on_day), **known | values))
+
+    def cared(self, decision: Decision) -> None:
+        """A decision of engagement as of the beginning of a day."""
+        name = decision_id("c", decision)
+        instant = at(str(decision.effective_on), 0)
+        self._number += 1
+        log = LogPosition(1, 0, self._number)
+        if (decision.version - 1, decision.after) == self._cared:
+            self._cared = (decision.version, name)
+        self.fold(Event(NAMES[type(decision)], name, "guanxi/engagement", "c", instant, decision, instant, log))
+
     def plan(self, fact: GroupPlanAgreed, on_day: str, of: Event | None = None) -> Event:
         return self.told(fact, on_day) if of is None else self.revised(of, fact, on_day)
 
@@ -139,6 +157,10 @@ class Story:
     def until(self, on_day: str) -> None:
         """A sweep at noon of a day."""
         self.told(CustomerReviewed(), on_day)
+
+    def shown_objective(self, name: str = "o", plan: str = "p") -> Json:
+        found: Json = next(one for one in self.shown_plan(plan)["objectives"] if one["objective_id"] == name)
+        return {field: found[field] for field in ("baseline", "value", "progress", "outcome")}
 
     @property
     def row(self) -> Json:

@@ -74,6 +74,7 @@ def test_a_bad_envelope_is_refused(attributes: dict[str, Any], reason: Reason, f
 
 PART = {"payment_id": "p-1", "amount": "5.00", "currency": "CNY"}
 INVALID = Reason.INVALID_FIELD
+BASIS = dict.fromkeys(("acceptance", "participation", "information", "guidance", "competition"), 1)
 GOAL = DATA["group_plan.agreed"]["objectives"][0]
 STEP = DATA["group_plan.agreed"]["steps"][0]
 DATA_CASES = [
@@ -149,6 +150,11 @@ DATA_CASES = [
     (event("representative.absent", {"part": 1.5}), Reason.INVALID_FIELD, "data.part"),
     (event("representative.absent", {"to_on": "2026-03-01"}), Reason.INVALID_FIELD, "data"),
     (event("representative.registered", {"name": LEAVE_OUT}), Reason.MISSING_FIELD, "data.name"),
+    (event("key_person.assessed", {"basis": {**BASIS, "guidance": 4}}), INVALID, "data.basis.guidance"),
+    (event("key_person.assessed", {"basis": {"guidance": 1}}), Reason.MISSING_FIELD, "data.basis.acceptance"),
+    (event("key_person.assessed", {"basis": BASIS, "attitude": None}), INVALID, "data"),
+    (event("group.registered", {"name": LEAVE_OUT}), Reason.MISSING_FIELD, "data.name"),
+    (event("group.registered", {"parent_group_id": " g"}), Reason.INVALID_ID, "data.parent_group_id"),
     (event("credit.rated", {"limit": "-1"}), Reason.INVALID_AMOUNT, "data.limit"),
     (event("credit.rated", {"limit": 1e300}), Reason.INVALID_AMOUNT, "data.limit"),
     (event("tier.overridden", {"approved_by": "u-1"}), Reason.FOUR_EYES, "data.approved_by"),
