@@ -52,6 +52,7 @@ class Audited:
 
 AUDITED: Mapping[str, Audited] = {
     "backup": Audited(needs_mongo=False),
+    "backups prune": Audited(only_reads=("dry_run",), needs_mongo=False),
     "console": Audited(),
     "console revoke": Audited(),
     "import": Audited(only_reads=("dry_run", "guess"), needs_mongo=False),
@@ -79,6 +80,7 @@ AUDITED: Mapping[str, Audited] = {
 READS = frozenset(
     {
         *("audit", "customer", "doctor", "explain", "plan", "profile", "status", "today", "topics", "verify", "week"),
+        *("backups list", "backups open", "backups seal"),  # what they write is theirs who asks for it
         *("console sessions", "keys list", "rejected list", "rejected show", "subscription list", "subscription show"),
         *("policy check", "policy diff", "policy list", "policy simulate", "template check", "template diff"),
     }

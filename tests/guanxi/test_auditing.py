@@ -18,8 +18,8 @@ from shared.mongo import Database
 from tests.guanxi.commands_there_are import commands
 
 SECRET = re.compile(r"key|token|secret|password|data|uri|identity")
-NO_SECRETS = {"key_id", "key_file"}
-"""Parameters of audited commands that only sound so."""
+NO_SECRETS = {"key_id", "key_file", "identity"}
+"""Parameters of audited commands that only sound so: an id, and names of files."""
 
 
 @pytest.fixture
@@ -112,16 +112,16 @@ def test_a_value_is_told_without_secrets_and_not_at_length(value: str, shown: st
     assert told(value) == shown
 
 
-@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("named", ["mongodb://127.0.0.1:1/", ""])
 def test_a_command_goes_on_and_says_so_where_mongodb_does_not_take_its_entry(
-    named: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    named: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async def add(*_: Any) -> None:
         raise Transient("MongoDB: no primary")
 
     monkeypatch.setattr(shared.mongo.audit, "add", add)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("GUANXI_MONGO_URI", "mongodb://127.0.0.1:1/" if named else "")
+    monkeypatch.setenv("GUANXI_MONGO_URI", named)
     done = run("keys", "create", "--source", "erp", "--file", str(tmp_path / "keys.yaml"))
     assert done.exit_code == 0
     why = "MongoDB: no primary" if named else "no MongoDB is named here (GUANXI_MONGO_URI)"
@@ -135,5 +135,5 @@ def test_entries_are_only_added_and_only_there() -> None:
     assert not [name for name in called if re.match(r"update|replace|delete|drop|bulk|find_one_and|rename", name)]
     for folder in ("guanxi", "operations", "services", "shared", "local"):
         for path in (REPOSITORY / folder).rglob("*.py"):
-            if path.name != "audit.py":
+            if path.name not in {"audit.py", "restore.py"}:  # a restore puts the backup's log in place
                 assert not re.search(r'\[["\']audit["\']\]|audit import .*COLLECTION', path.read_text("utf-8")), path

@@ -13,8 +13,15 @@ AT = datetime(2026, 11, 23, 8, 0, 0, 123_456, tzinfo=UTC)
 
 def entry(run: str, what: str = BEGUN, minutes: int = 0, **other: Any) -> Entry:
     said: dict[str, Any] = {
-        **{"run": run, "what": what, "begun_at": AT, "at": AT + timedelta(minutes=minutes), "user": "li"},
-        **{"host": "crm-1", "name": None, "command": "keys create", "arguments": ("--source erp",)},
+        "run": run,
+        "what": what,
+        "begun_at": AT,
+        "at": AT + timedelta(minutes=minutes),
+        "user": "li",
+        "host": "crm-1",
+        "name": None,
+        "command": "keys create",
+        "arguments": ("--source erp",),
     }
     return Entry(**said | other)
 
