@@ -67,7 +67,7 @@ AUDITED: Mapping[str, Audited] = {
     "restore": Audited(),
     "retell": Audited(),
     "send": Audited(needs_mongo=False),
-    "setup": Audited(uses_stack=False),
+    "setup": Audited(only_reads=("rights",), uses_stack=False),
     "subscription backfill": Audited(),
     "subscription create": Audited(),
     "subscription delete": Audited(),
