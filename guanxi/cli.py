@@ -21,6 +21,7 @@ from typer.main import get_command as command_of
 import guanxi.commands
 from guanxi.console import fail
 
+_COMMON = ("--stack", "--operator")
 _FOLDER = Path(guanxi.commands.__file__ or "").parent
 _DRIVERS = ("aiokafka", "pymongo", "asyncio")
 """They log every failed attempt; the command itself reports the outcome, in words."""
@@ -56,6 +57,7 @@ def _load(name: str, module: str) -> Any:
     command = command_of(app)
     command.name = name
     command.help = command.help or _help(module)
+    importlib.import_module("guanxi.auditing").watch(command, name)
     return command
 
 
@@ -102,28 +104,40 @@ def _root(
             envvar="GUANXI_USE_STACK", metavar="NAME", help="Which stack on this machine: the port of its HTTP door."
         ),
     ] = None,
+    operator: Annotated[
+        str | None,
+        typer.Option(envvar="GUANXI_OPERATOR", metavar="NAME", help="Who you are, for the audit log (guanxi audit)."),
+    ] = None,
 ) -> None:
     """Makes the app a group, and runs before each command."""
     if stack is not None:
         os.environ["GUANXI_USE_STACK"] = stack
+    if operator is not None:
+        os.environ["GUANXI_OPERATOR"] = operator
     for name in _DRIVERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def main() -> None:
     """The entry point of the `guanxi` script."""
-    app(stack_first(sys.argv[1:]))
+    app(common_first(sys.argv[1:]))
 
 
-def stack_first(words: list[str]) -> list[str]:
-    """The arguments with `--stack NAME` moved to the front: it is an option of every command."""
-    for place, word in enumerate(words):
+def common_first(words: list[str]) -> list[str]:
+    """The arguments with `--stack NAME` and `--operator NAME` moved to the front: they are options of every command."""
+    front: list[str] = []
+    rest: list[str] = []
+    left = iter(words)
+    for word in left:
         if word == "--":
-            break
-        if word == "--stack" or word.startswith("--stack="):
-            behind = place + (2 if word == "--stack" else 1)
-            return [*words[place:behind], *words[:place], *words[behind:]]
-    return words
+            rest += [word, *left]
+        elif word in _COMMON:
+            front += [word, *([value] if (value := next(left, None)) is not None else [])]
+        elif word.startswith(tuple(f"{one}=" for one in _COMMON)):
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import typer
 
@@ -84,7 +84,7 @@ def current() -> Current | None:
     environment names servers. With several, asks where somebody can answer, and ends the command where not.
     """
     wanted = os.environ.get(STACK, "")
-    if any(os.environ.get(name) for name in _ENDPOINTS):
+    if names_servers():
         if wanted:
             fail(
                 f"--stack {wanted}, but {' and '.join(_ENDPOINTS)} are set: unset them, or omit --stack",
@@ -95,6 +95,16 @@ def current() -> Current | None:
     if wanted or len(running) > 1:
         return _chosen(running, wanted)
     return running[0] if running else None
+
+
+def names_servers() -> bool:
+    """Whether the environment names servers: they come before a stack that runs here."""
+    return any(os.environ.get(name) for name in _ENDPOINTS)
+
+
+def in_settings(environment: Mapping[str, str]) -> dict[str, Any]:
+    """A stack's environment as arguments of Settings, which leaves out what is not among them."""
+    return {name.removeprefix(_PREFIX).lower(): value for name, value in environment.items()}
 
 
 def use_current() -> Current | None:

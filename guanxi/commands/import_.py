@@ -21,7 +21,7 @@ from services.ingest.doors.files.terminal import import_files
 from shared.errors import GuanxiError
 
 INTERRUPTED_CODE = 130
-_MAP = "\0map\0"
+_MAP = "\0--map\0"
 
 
 class _MapAmongFiles(TyperCommand):

@@ -13,7 +13,7 @@ the log, are folded again at a restore, and would need a moment without changes.
 """
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,19 @@ WAITING = {"$or": [{"pending": {"$exists": True}}, {"marked_due": True}]}
 _NOT_KEPT = re.compile(r"_(g\d+|marks)$|^(generations|setup|backfills)$")
 
 
-async def back_up(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
-    """Write a backup to a new folder. Raises Stop if it is not empty, Transient if a server does not answer."""
+async def back_up(
+    settings: Settings,
+    database: Database,
+    path: Path,
+    *,
+    note: Callable[[str], None],
+    recipients: Sequence[str] = (),
+) -> Manifest:
+    """Write a backup to a new folder, sealed to the recipients if there are any. Raises Stop if it is not empty,
+    Malformed for what is no public key of age, Transient if a server does not answer.
+    """
     await log_generation(database, settings)
-    folder = Folder(path)
+    folder = Folder(path, recipients)
     manifest = await _positions(settings, database)
     with Steps(note) as steps:
         held = await bounds(settings, LOG.full_name(settings))

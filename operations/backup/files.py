@@ -1,22 +1,27 @@
 """The files of a backup: compressed BSON documents, each file with its SHA-256 in the manifest.
 
-The manifest is written last and at once, so a folder without one is no backup.
+The manifest is written last and at once, so a folder without one is no backup. In a sealed backup each file but the
+manifest is encrypted (seal.py), and the SHA-256 is that of the encrypted file: whether it is whole shows without a key.
 """
 
 import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from pyrage.x25519 import Identity
+
+from operations.backup.seal import SUFFIX, Opening, Sealing, recipients_of
 from shared.errors import Stop
 from shared.mongo.dump import pack, unpack_all
 
-FORMAT = 1
+PLAIN, SEALED = 1, 2
+"""Formats: a program that knows no sealed backups refuses one."""
 MANIFEST = "manifest.json"
 BLOCK_BYTES = 1024 * 1024
 Offsets = dict[str, int]
@@ -38,7 +43,7 @@ class Manifest:
     """What a backup contains and at which positions it was taken.
 
     admitted: the position of admission on the inbox; folded: that of each service on the log; ends: of the log. All
-    are next offsets, by partition.
+    are next offsets, by partition. recipients: public keys of those who can read it; none: everybody.
     """
 
     made_at: str
@@ -51,7 +56,31 @@ class Manifest:
     folded: dict[str, Offsets]
     ends: Offsets = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
-    format: int = FORMAT
+    recipients: list[str] = field(default_factory=list)
+    format: int = PLAIN
+
+    @property
+    def sealed(self) -> bool:
+        """Whether a key is needed to read it."""
+        return self.format == SEALED
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A backup to read from: its folder, its manifest, and what opens it where it is sealed."""
+
+    path: Path
+    manifest: Manifest
+    identities: Sequence[Identity] = ()
+
+    @property
+    def readable(self) -> bool:
+        """Whether what is in its files can be looked at."""
+        return not self.manifest.sealed or bool(self.identities)
+
+    def file(self, part: Part) -> Path:
+        """Where a part is."""
+        return self.path / (part.path + (SUFFIX if self.manifest.sealed else ""))
 
 
 class _Hashing:
@@ -85,9 +114,14 @@ class Writing:
 
 
 class Folder:
-    """The folder of a backup, for writing. Refuses a folder that is not empty."""
+    """The folder of a backup, for writing. Refuses a folder that is not empty.
 
-    def __init__(self, path: Path) -> None:
+    recipients: public keys of those who are to be able to read it; none: it is not sealed. Raises Malformed.
+    """
+
+    def __init__(self, path: Path, recipients: Sequence[str] = ()) -> None:
+        self.recipients = [*recipients]
+        self._sealed_to = recipients_of(recipients)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise Stop(f"{path} exists and is not empty: choose a new folder, as a backup overwrites nothing")
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -97,22 +131,34 @@ class Folder:
     @contextmanager
     def part(self, name: str) -> Iterator[Writing]:
         """A new file of the backup; it is on the disk when the block ends."""
-        path = self.path / f"{name}.bson.gz"
+        relative = f"{name}.bson.gz"
+        path = self.path / (relative + (SUFFIX if self._sealed_to else ""))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.open("xb") as raw:
             path.chmod(0o600)
             hashing = _Hashing(raw)
-            with gzip.GzipFile(fileobj=hashing, mode="wb", compresslevel=1, mtime=0) as packed:
+            with (
+                self._sealing(hashing) as file,
+                gzip.GzipFile(fileobj=file, mode="wb", compresslevel=1, mtime=0) as packed,
+            ):
                 writing = Writing(packed)
                 yield writing
             raw.flush()
             os.fsync(raw.fileno())
-        relative = path.relative_to(self.path).as_posix()
         self.parts.append(Part(relative, writing.documents, path.stat().st_size, hashing.hash.hexdigest()))
+
+    @contextmanager
+    def _sealing(self, file: Any) -> Iterator[Any]:
+        if not self._sealed_to:
+            yield file
+            return
+        with closing(Sealing(file, self._sealed_to)) as sealing:
+            yield sealing
 
     def finish(self, manifest: Manifest) -> None:
         """Write the manifest: from here on it is a backup."""
         manifest.parts = self.parts
+        manifest.recipients, manifest.format = self.recipients, SEALED if self._sealed_to else PLAIN
         partial = self.path / f"{MANIFEST}.partial"
         partial.write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
         partial.rename(self.path / MANIFEST)
@@ -128,16 +174,16 @@ def read_manifest(path: Path) -> Manifest:
         raise Stop(f"{path} has no {MANIFEST}: it is not a backup, or an incomplete one") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise Stop(f"{path / MANIFEST} can't be read: {error}") from error
-    if manifest.format != FORMAT:
-        raise Stop(f"{path} has format {manifest.format}; this program reads {FORMAT}")
+    if manifest.format not in {PLAIN, SEALED}:
+        raise Stop(f"{path} has format {manifest.format}; this program reads {PLAIN} and {SEALED}")
     return manifest
 
 
-def check_part(path: Path, part: Part) -> None:
+def check_part(source: Source, part: Part) -> None:
     """Raises Stop if a file differs from what was written."""
     hashed = hashlib.sha256()
     try:
-        with (path / part.path).open("rb") as file:
+        with source.file(part).open("rb") as file:
             while block := file.read(BLOCK_BYTES):
                 hashed.update(block)
     except OSError as error:
@@ -146,7 +192,18 @@ def check_part(path: Path, part: Part) -> None:
         raise Stop(f"{part.path} of the backup is damaged: its SHA-256 is not that of the manifest")
 
 
-def documents_of(path: Path, part: Part) -> Iterator[dict[str, Any]]:
-    """The documents of a file."""
-    with gzip.open(path / part.path, "rb") as file:
-        yield from unpack_all(file)  # type: ignore[arg-type]
+def documents_of(source: Source, part: Part) -> Iterator[dict[str, Any]]:
+    """The documents of a file. Raises Stop where it is sealed and can't be opened."""
+    with source.file(part).open("rb") as raw, _opening(raw, source) as file, gzip.GzipFile(fileobj=file) as unpacked:
+        yield from unpack_all(unpacked)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _opening(raw: IO[bytes], source: Source) -> Iterator[Any]:
+    if not source.manifest.sealed:
+        yield raw
+        return
+    if not source.identities:
+        raise Stop("the backup is sealed: name the file of a key that opens it (--identity)")
+    with closing(Opening(raw, source.identities)) as opening:
+        yield opening

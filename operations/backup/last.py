@@ -11,7 +11,12 @@ DONE: tuple[Done, ...] = ("made", "checked")
 
 
 async def note_backup(database: Database, done: Done, made_at: str) -> None:
-    """Remember that the backup of this moment was made, or checked. Raises Transient."""
+    """Remember that the backup of this moment was made, or checked; an older one than the last changes nothing. Raises
+    Transient.
+    """
+    last = await last_applied(database, _name(done))
+    if last and datetime.fromisoformat(last) > datetime.fromisoformat(made_at):
+        return
     await note_applied(database, _name(done), made_at)
 
 

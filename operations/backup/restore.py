@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from operations.backup.files import Manifest, Part, check_part, documents_of, read_manifest
+from pyrage.x25519 import Identity
+
+from operations.backup.files import Manifest, Part, Source, check_part, documents_of, read_manifest
 from operations.progress import Step, Steps
 from operations.rebuild.run import now
 from operations.relog.run import refuse_running
@@ -23,6 +25,7 @@ from shared.kafka.batches import Appender, Dated
 from shared.kafka.scan import bounds
 from shared.mongo import Database, transaction, transient_errors
 from shared.mongo.applied import COLLECTION as APPLIED
+from shared.mongo.audit import COLLECTION as AUDIT
 from shared.mongo.dump import insert_all, stored_collections
 from shared.mongo.generations import KEPT_FOR, raise_log_epoch
 from shared.mongo.restores import begin_restore, end_restore, restore_under_way, set_generations, set_positions
@@ -32,31 +35,45 @@ from shared.topics import INBOX, LOG, TOPICS, Topic
 
 CHUNK = 2_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MAY_HOLD = frozenset({"setup", "generations", "backfills"})
-"""Collections that hold something in a system that is empty otherwise, with those that set-up fills for services."""
+MAY_HOLD = frozenset({"setup", "generations", "backfills", AUDIT})
+"""Collections that hold something in a system that is empty otherwise, with those that set-up fills for services. The
+audit log of the backup comes in place of the one here, which tells of set-ups and of this restore.
+"""
 
 
-async def restore(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
-    """Restore a backup. Raises Stop if the system is not empty, or if the backup is damaged or has other settings."""
+async def restore(
+    settings: Settings,
+    database: Database,
+    path: Path,
+    *,
+    note: Callable[[str], None],
+    identities: Sequence[Identity] = (),
+) -> Manifest:
+    """Restore a backup. Raises Stop if the system is not empty, or if the backup is damaged, sealed to others, or has
+    other settings.
+    """
     manifest = read_manifest(path)
+    source = Source(path, manifest, identities)
     _refuse_settings(settings, manifest)
     with Steps(note) as steps:
+        if not source.readable:
+            raise Stop("the backup is sealed: name the file of a key that opens it (--identity)")
         step = steps.step("checking files", sum(part.size_bytes for part in manifest.parts))
         for part in manifest.parts:
-            check_part(path, part)
+            check_part(source, part)
             step.add(part.size_bytes)
         async with TopicAdmin(settings) as admin:
             await refuse_running(settings, admin)
-            await _refuse_other_notes(database, path, manifest)
+            await _refuse_other_notes(database, source, manifest)
             await _emptied(settings, database, admin, manifest, note)
             for topic in TOPICS:
-                await _topic(settings, admin, steps, path, manifest, topic)
+                await _topic(settings, admin, steps, source, manifest, topic)
         for part in _parts(manifest, "mongo/"):
-            await _collection(database, steps, path, part)
+            await _collection(database, steps, source, part)
         admitted = [{"_id": f"{manifest.inbox_generation}/{p}", "offset": o} for p, o in manifest.admitted.items()]
         if admitted:
             await insert_all(database, SERVICES.positions[SERVICES.door.name].collection, admitted)
-        await _fold(settings, database, steps, path, manifest)
+        await _fold(settings, database, steps, source, manifest)
     return manifest
 
 
@@ -92,10 +109,10 @@ async def _emptied(
                 await database[name].drop()
 
 
-async def _refuse_other_notes(database: Database, path: Path, manifest: Manifest) -> None:
+async def _refuse_other_notes(database: Database, source: Source, manifest: Manifest) -> None:
     """Data that was made with another key than this system's would not fit what comes."""
     for part in _parts(manifest, f"mongo/{APPLIED}."):
-        for note in documents_of(path, part):
+        for note in documents_of(source, part):
             async with transient_errors():
                 here = await database[APPLIED].find_one({"_id": note["_id"]})
             if here is not None and here["value"] != note["value"]:
@@ -115,7 +132,7 @@ async def _refuse_data(settings: Settings, database: Database, admin: TopicAdmin
 
 
 async def _topic(
-    settings: Settings, admin: TopicAdmin, steps: Steps, path: Path, manifest: Manifest, topic: Topic
+    settings: Settings, admin: TopicAdmin, steps: Steps, source: Source, manifest: Manifest, topic: Topic
 ) -> None:
     name = topic.full_name(settings)
     await admin.make(name, topic.own_partitions or manifest.partitions, topic.config() | COPYING)
@@ -126,7 +143,7 @@ async def _topic(
     try:
         for part in parts:
             partition = int(part.path.split("/")[-1].partition(".")[0])
-            records = documents_of(path, part)
+            records = documents_of(source, part)
             filled = _filled(records, begins.get(partition, 0)) if topic is INBOX else records
             await _append(appender, name, partition, filled, step)
     finally:
@@ -163,15 +180,15 @@ def _filled(records: Iterable[dict[str, Any]], begin: int) -> Iterator[dict[str,
         yield {"k": None, "v": None, "h": [], "t": at}
 
 
-async def _collection(database: Database, steps: Steps, path: Path, part: Part) -> None:
+async def _collection(database: Database, steps: Steps, source: Source, part: Part) -> None:
     name = part.path.removeprefix("mongo/").removesuffix(".bson.gz")
     step = steps.step(f"collection {name}", part.documents)
-    for some in _in_chunks(documents_of(path, part)):
+    for some in _in_chunks(documents_of(source, part)):
         await insert_all(database, name, some)
         step.add(len(some))
 
 
-async def _fold(settings: Settings, database: Database, steps: Steps, path: Path, manifest: Manifest) -> None:
+async def _fold(settings: Settings, database: Database, steps: Steps, source: Source, manifest: Manifest) -> None:
     """Fold each service's views beside an empty generation that stands where the service had come."""
     generations = {"inbox": manifest.inbox_generation, "log": manifest.log_generation, **manifest.generations}
     await set_generations(database, generations)
@@ -198,7 +215,7 @@ async def _fold(settings: Settings, database: Database, steps: Steps, path: Path
             step = steps.step(f"folding {name}", sum(offsets.values()))
             async for count in rebuild.fold(offsets):
                 step.add(count)
-            await _mark_due(database, rebuild, path, manifest)
+            await _mark_due(database, rebuild, source, manifest)
             done.append((rebuild, offsets))
         for rebuild, _ in done:
             await rebuild.generations.close(rebuild.live, rebuild.target, rebuild.token, now())
@@ -213,10 +230,10 @@ async def _fold(settings: Settings, database: Database, steps: Steps, path: Path
             await clean(database, rebuild.schema, now(), all_of_them=True)
 
 
-async def _mark_due(database: Database, rebuild: Rebuild, path: Path, manifest: Manifest) -> None:
+async def _mark_due(database: Database, rebuild: Rebuild, source: Source, manifest: Manifest) -> None:
     """Those of whom a decision was waiting: the sweep has them reviewed."""
     for part in _parts(manifest, f"waiting/{rebuild.domain.service}."):
-        for some in _in_chunks(documents_of(path, part)):
+        for some in _in_chunks(documents_of(source, part)):
             for one in some:
                 collection = database[f"{one['collection']}_g{rebuild.target}"]
                 async with transient_errors():

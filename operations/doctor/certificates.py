@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from operations.doctor.symptoms import Findings
+from shared.mongo import SRV
 from shared.settings import Settings
 
 CERTIFICATES = "certificates"
@@ -41,12 +42,13 @@ async def look_at_certificates(settings: Settings, findings: Findings) -> None:
     findings.checked[CERTIFICATES] = ", ".join(told) or "no TLS here"
 
 
-def _servers(settings: Settings) -> Iterator[tuple[str, str, int, Path]]:
-    if settings.kafka_ca_file:
+def _servers(settings: Settings) -> Iterator[tuple[str, str, int, Path | None]]:
+    if settings.kafka_encrypted:
         host, _, port = settings.kafka_servers[0].rpartition(":")
         yield "kafka", host.strip("[]"), int(port), settings.kafka_ca_file
-    if settings.mongo_ca_file:
-        first = urlsplit(settings.mongo_uri.get_secret_value()).netloc.rpartition("@")[2].partition(",")[0]
+    uri = urlsplit(settings.mongo_uri.get_secret_value())
+    if (settings.mongo_tls or settings.mongo_ca_file) and uri.scheme != SRV:
+        first = uri.netloc.rpartition("@")[2].partition(",")[0]
         server = urlsplit(f"//{first}")
         yield "mongodb", server.hostname or "", server.port or MONGODB_PORT, settings.mongo_ca_file
     door = urlsplit(environ.get("GUANXI_DOOR_URL", ""))
@@ -54,9 +56,9 @@ def _servers(settings: Settings) -> Iterator[tuple[str, str, int, Path]]:
         yield "door", door.hostname, door.port or 443, settings.kafka_ca_file
 
 
-async def _end(host: str, port: int, authority: Path) -> float:
-    """In seconds since 1970. Raises OSError where there is none, or none of this authority."""
-    context = ssl.create_default_context(cafile=str(authority))
+async def _end(host: str, port: int, authority: Path | None) -> float:
+    """In seconds since 1970. Raises OSError where there is none, or none of this authority; None: the system's."""
+    context = ssl.create_default_context(cafile=authority)
     _, writer = await asyncio.wait_for(asyncio.open_connection(host, port, ssl=context), ANSWER_SECONDS)
     try:
         return float(ssl.cert_time_to_seconds(writer.get_extra_info("peercert")["notAfter"]))

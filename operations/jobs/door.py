@@ -1,4 +1,4 @@
-"""Sends what a file holds through the HTTP door, in requests that the worker signs (docs/adr/0038-...).
+"""Sends what a file holds through the HTTP door, in requests that the worker signs (docs/adr/0039-...).
 
 The door judges and stores each event as anybody's; what admission made of it is read from the claims afterwards.
 """

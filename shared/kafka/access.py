@@ -123,3 +123,15 @@ async def set_rights(settings: Settings, wanted: set[Acl], ours: set[Acl]) -> li
         await admin.close()
     granted, taken = sorted(wanted - found), sorted(found - wanted)
     return [f"Kafka right granted: {acl}" for acl in granted] + [f"Kafka right revoked: {acl}" for acl in taken]
+
+
+async def find_rights(settings: Settings) -> set[Acl]:
+    """All rights of the cluster. Raises Transient when Kafka does not answer, Stop when it does not tell us."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await admin.start()
+        return await find_acls(admin)
+    except (KafkaError, OSError) as error:
+        raise Transient(f"Kafka at {settings.kafka_bootstrap}: {error or type(error).__name__}") from error
+    finally:
+        await admin.close()

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from shared.kafka.token import ClientCredentials
 from shared.settings import Settings
 
 DRAIN_SECONDS = 20.0
@@ -43,8 +44,18 @@ class Record(Protocol):
 
 
 def ssl_context(settings: Settings) -> ssl.SSLContext | None:
-    """By which brokers are known, where there is a certificate authority of our own."""
-    return ssl.create_default_context(cafile=settings.kafka_ca_file) if settings.kafka_ca_file else None
+    """By which brokers are known, and this process to them where it has a certificate; None without TLS."""
+    if not settings.kafka_encrypted:
+        return None
+    context = ssl.create_default_context(cafile=settings.kafka_ca_file)
+    if settings.kafka_cert_file is not None:
+        password = settings.kafka_key_password
+        context.load_cert_chain(
+            settings.kafka_cert_file,
+            settings.kafka_key_file,
+            password.get_secret_value() if password is not None else None,
+        )
+    return context
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -54,17 +65,26 @@ def client_options(settings: Settings) -> dict[str, Any]:
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
     }
     context = ssl_context(settings)
-    if settings.kafka_username and settings.kafka_password:
-        options |= {
-            "security_protocol": "SASL_SSL" if context else "SASL_PLAINTEXT",
-            "ssl_context": context,
-            "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": settings.kafka_username,
-            "sasl_plain_password": settings.kafka_password.get_secret_value(),
-        }
+    who = _who(settings)
+    if who:
+        protocol = "SASL_SSL" if context else "SASL_PLAINTEXT"
+        options |= {"security_protocol": protocol, "ssl_context": context, **who}
     elif context:
         options |= {"security_protocol": "SSL", "ssl_context": context}
     return options
+
+
+def _who(settings: Settings) -> dict[str, Any]:
+    """Empty where brokers know us by a certificate, or do not ask."""
+    if settings.kafka_mechanism == "OAUTHBEARER":
+        return {"sasl_mechanism": settings.kafka_mechanism, "sasl_oauth_token_provider": ClientCredentials(settings)}
+    if settings.kafka_username and settings.kafka_password:
+        return {
+            "sasl_mechanism": settings.kafka_mechanism,
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": settings.kafka_password.get_secret_value(),
+        }
+    return {}
 
 
 def make_producer(settings: Settings, *, max_record_bytes: int, **options: Any) -> AIOKafkaProducer:

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo.errors import PyMongoError
@@ -26,22 +27,47 @@ _PAUSES_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 T = TypeVar("T")
 POOL_SIZE = 4
 """A process works on one batch at a time; the rest is for the sweep and for health checks."""
+SRV = "mongodb+srv"
+"""The scheme of a URI whose servers a record of DNS names."""
 MAJORITY = WriteConcern(w="majority", j=True)
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Who we are, by what MongoDB knows it, and over TLS or not; the URI says all else, and this too where the settings
+    do not.
+    """
+    options: dict[str, Any] = {}
+    if settings.mongo_tls or settings.mongo_ca_file or settings.mongo_cert_file:
+        options["tls"] = True
+    if settings.mongo_ca_file:
+        options["tlsCAFile"] = str(settings.mongo_ca_file)
+    if settings.mongo_cert_file:
+        options |= {"authMechanism": "MONGODB-X509", "authSource": "$external"}
+        options["tlsCertificateKeyFile"] = str(settings.mongo_cert_file)
+        if settings.mongo_cert_password is not None:
+            options["tlsCertificateKeyFilePassword"] = settings.mongo_cert_password.get_secret_value()
+        return options
+    if settings.mongo_username and settings.mongo_password:
+        options |= {
+            "username": settings.mongo_username,
+            "password": settings.mongo_password.get_secret_value(),
+        }
+    source = settings.mongo_auth_source
+    if source is None and "username" in options and not _names_its_source(settings.mongo_uri.get_secret_value()):
+        source = settings.mongo_database
+    return options if source is None else {**options, "authSource": source}
+
+
+def _names_its_source(uri: str) -> bool:
+    """Whether the URI says which database knows the user; one with mongodb+srv leaves it to a record of its name."""
+    parts = urlsplit(uri)
+    return parts.scheme == SRV or any(name.lower() == "authsource" for name, _ in parse_qsl(parts.query))
 
 
 def connect(settings: Settings, *, pool_size: int = POOL_SIZE) -> Database:
     """The database of the settings; connects at first use. Times are aware and in UTC; writes are acknowledged by a
     journalled majority. retryWrites is off, since each write here is fenced or idempotent and retried as a whole.
     """
-    options: dict[str, Any] = {}
-    if settings.mongo_username and settings.mongo_password:
-        options |= {
-            "username": settings.mongo_username,
-            "password": settings.mongo_password.get_secret_value(),
-            "authSource": settings.mongo_database,
-        }
-    if settings.mongo_ca_file:
-        options |= {"tls": True, "tlsCAFile": str(settings.mongo_ca_file)}
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
         settings.mongo_uri.get_secret_value(),
         tz_aware=True,
@@ -52,7 +78,7 @@ def connect(settings: Settings, *, pool_size: int = POOL_SIZE) -> Database:
         appname="guanxi",
         w="majority",
         journal=True,
-        **options,
+        **client_options(settings),
     )
     return client.get_database(settings.mongo_database)
 

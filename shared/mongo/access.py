@@ -228,3 +228,15 @@ async def _can_log_in(settings: Settings, user: str, password: str) -> bool:
         return True
     finally:
         database.client.close()
+
+
+async def found_roles(database: Database) -> set[str]:
+    """Names of the roles of this database. Raises Transient, also where they may not be seen."""
+    async with transient_errors():
+        return {one["role"] for one in (await database.command({"rolesInfo": 1}))["roles"]}
+
+
+async def found_users(database: Database) -> set[str]:
+    """Names of the users of this database. Raises Transient, also where they may not be seen."""
+    async with transient_errors():
+        return {one["user"] for one in (await database.command({"usersInfo": 1}))["users"]}

@@ -19,5 +19,5 @@ def connect_confidential(settings: ConfidentialSettings) -> Database:
     if settings.confidential_username is None:
         return connect(settings)
     password = settings.confidential_password or SecretStr("")
-    user = {"mongo_username": settings.confidential_username, "mongo_password": password}
+    user = {"mongo_username": settings.confidential_username, "mongo_password": password, "mongo_cert_file": None}
     return connect(settings.model_copy(update=user))

@@ -4,6 +4,8 @@ Needs no Docker.
 
 import re
 
+import yaml
+
 from local.stack.paths import REPOSITORY
 from operations.setup.run import SetupSettings
 from services import SERVICES
@@ -15,9 +17,6 @@ PASSED_ON = re.compile(r"^ +((?:GUANXI|OTEL)_[A-Z_]+):$", re.MULTILINE)
 """Without a value: as the environment has it, else not at all."""
 GIVEN = re.compile(r"^ +(GUANXI_[A-Z_]+):", re.MULTILINE)
 OF_THE_DEPLOYMENT = {
-    "GUANXI_TOPIC_PREFIX": "a deployment with Compose has servers of its own",
-    "GUANXI_MONGO_DATABASE": "the same",
-    "GUANXI_REPLICATION": "it has one broker",
     "GUANXI_HTTP_HOST": "the image says it",
     "GUANXI_HTTP_PORT": "the same",
 }
@@ -76,3 +75,29 @@ def test_compose_passes_every_setting_that_an_operator_may_choose() -> None:
 def test_every_setting_is_documented() -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in (REPOSITORY / "docs").glob("*.md"))
     assert {name for name in settings() if f"`{name}`" not in text} == set()
+
+
+def test_the_services_on_managed_servers_get_every_setting_of_a_connection() -> None:
+    text = (REPOSITORY / "docker-compose.managed.yml").read_text(encoding="utf-8")
+    of_connections = {name for name in settings() if re.match(r"GUANXI_(KAFKA|MONGO)_", name)}
+    secret = {name for name in of_connections if name.rpartition("_")[2] in SECRETS}
+    assert of_connections - secret == {name for name in GIVEN.findall(text) if re.match(r"GUANXI_(KAFKA|MONGO)_", name)}
+
+
+def test_each_service_on_managed_servers_has_a_folder_of_its_own_and_no_server_starts() -> None:
+    class Reader(yaml.SafeLoader):
+        """Compose's own tag for what replaces instead of being added."""
+
+    Reader.add_constructor("!override", lambda loader, node: loader.construct_mapping(node, deep=True))
+    text = (REPOSITORY / "docker-compose.managed.yml").read_text(encoding="utf-8")
+    services = yaml.load(text, Reader)["services"]  # noqa: S506 - a SafeLoader
+    folders = {"cli": "operator", "doctor": "operator"}
+    assert {*services} == {*SERVICES, "setup", "kafka", "mongo", *folders}
+    for name in ("kafka", "mongo"):
+        assert services.pop(name) == {"profiles": ["never"]}
+    for name, service in services.items():
+        folder = folders.get(name, name)
+        assert service["volumes"] == [f"${{GUANXI_MANAGED_FOLDER:-./managed}}/{folder}:/run/secrets/managed:ro"]
+        assert service["networks"] == ["inside", "out"]
+        assert service["environment"]["GUANXI_SECRETS_DIR"] == "/run/secrets/guanxi:/run/secrets/managed"
+    assert "kafka" not in services["setup"]["depends_on"]

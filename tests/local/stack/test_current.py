@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from guanxi import current
-from guanxi.cli import app, stack_first
+from guanxi.cli import app, common_first
 from shared.keys import read_keys
 
 ENVIRONMENT = {
@@ -128,7 +128,7 @@ def test_a_stack_that_does_not_run_can_not_be_named(
     ],
 )
 def test_the_stack_may_be_named_anywhere(words: list[str], sorted_: list[str]) -> None:
-    assert stack_first(words) == sorted_
+    assert common_first(words) == sorted_
 
 
 def test_a_key_is_made_for_the_stack_that_runs(tmp_path: Path) -> None:

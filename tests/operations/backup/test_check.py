@@ -1,6 +1,7 @@
 """`guanxi backup --check` reads a backup whole, and says which file of it is no good."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,20 +14,22 @@ from shared.errors import Stop
 LOG_0 = "kafka/guanxi.log/0"
 
 
-def a_backup(path: Path, offsets: range = range(3)) -> Path:
-    folder = Folder(path)
+def a_backup(
+    path: Path, offsets: range = range(3), recipients: Sequence[str] = (), made_at: str = "2026-11-23T08:00:00+00:00"
+) -> Path:
+    folder = Folder(path, recipients)
     with folder.part(LOG_0) as part:
         part.add({"o": offset, "v": b"{}"} for offset in offsets)
     for service in SERVICES.folding:
         with folder.part(f"waiting/{service}"):
             pass
-    manifest = Manifest("2026-11-23T08:00:00+00:00", 1, "Asia/Shanghai", 1, 1, {}, {}, {}, {"0": 3})
+    manifest = Manifest(made_at, 1, "Asia/Shanghai", 1, 1, {}, {}, {}, {"0": 3})
     folder.finish(manifest)
     return path
 
 
 def check(path: Path) -> Manifest:
-    return check_backup(path, note=lambda _: None)
+    return check_backup(path, note=lambda _: None).manifest
 
 
 def test_a_whole_one_is_good(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyrage.x25519 import Identity
 
 from local.stack.backing import Backing
 from operations.backup import restore as restoring
@@ -14,13 +15,17 @@ from operations.backup.restore import restore
 from services.ingest.store import fix_person_key
 from shared.errors import Stop
 from shared.kafka.scan import bounds
-from shared.mongo import connect
+from shared.mongo import Database, connect
 from shared.mongo.applied import COLLECTION as APPLIED
 from shared.mongo.applied import PERSON_KEY, note_applied
+from shared.mongo.audit import add, chain_of, entries
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
 from tests.operations.rebuild.world import a_world, drop, environment_of, first_purchases, settings_of, until
+from tests.shared.test_audit import entry
 
+IDENTITY = Identity.generate()
+PUBLIC = [str(IDENTITY.to_public())]
 AMID = 100
 """Events sent since the system was at rest, when the backup begins."""
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -46,29 +51,28 @@ async def test_taken_amid_events_restored_and_gone_on_with(
 
             await until(goes_on)
             before = list(world.sent)
-            manifest = await back_up(world.settings, world.database, folder, note=print)
+            await add(world.database, entry("a backup"))
+            manifest = await back_up(world.settings, world.database, folder, note=print, recipients=PUBLIC)
             stop.set()
         sent = list(world.sent)
         assert len(before) < len(sent)
         with pytest.raises(Stop, match="overwrites nothing"):
             await back_up(world.settings, world.database, folder, note=print)
         with pytest.raises(Stop, match="still runs"):
-            await restore(world.settings, world.database, folder, note=print)
+            await restore(world.settings, world.database, folder, note=print, identities=[IDENTITY])
     drop(world.settings)
 
     await _refusals(settings_of(there), folder, tmp_path)
     await _interrupted(settings_of(there), folder, monkeypatch)
     database = connect(settings_of(there))
-    await restore(settings_of(there), database, folder, note=print)
-    with pytest.raises(Stop, match="differs from this database's first one"):
-        await fix_person_key(database, b"another key than the one of the backup")
-    await fix_person_key(database, key["GUANXI_PERSON_KEY"].encode())
+    await _sealed_with_its_audit_log(settings_of(there), database, folder)
+    await _with_its_person_key(database, key["GUANXI_PERSON_KEY"])
     topic = LOG.full_name(settings_of(there))
     assert {str(p): end for p, end in (await bounds(settings_of(there), topic)).ends.items()} == manifest.ends
     inbox = await bounds(settings_of(there), INBOX.full_name(settings_of(there)))
     assert {str(p): begin for p, begin in inbox.begins.items()} == manifest.admitted
     with pytest.raises(Stop, match="is not empty: a restore overwrites nothing"):
-        await restore(settings_of(there), database, folder, note=print)
+        await restore(settings_of(there), database, folder, note=print, identities=[IDENTITY])
     database.client.close()
 
     async with a_world(stack, tmp_path, there) as world:
@@ -86,6 +90,23 @@ async def test_taken_amid_events_restored_and_gone_on_with(
     drop(world.settings)
 
 
+async def _with_its_person_key(database: Database, key: str) -> None:
+    with pytest.raises(Stop, match="differs from this database's first one"):
+        await fix_person_key(database, b"another key than the one of the backup")
+    await fix_person_key(database, key.encode())
+
+
+async def _sealed_with_its_audit_log(settings: Settings, database: Database, folder: Path) -> None:
+    with pytest.raises(Stop, match="is sealed"):
+        await restore(settings, database, folder, note=print)
+    await add(database, entry("a restore"))  # as the command does before it begins
+    await restore(settings, database, folder, note=print, identities=[IDENTITY])
+    told = {one["run"] for one in await entries(database, limit=10)}
+    assert "a backup" in told, "beside the set-up of that system"
+    assert "a restore" not in told, "the log of the backup comes in place of the one that was here"
+    assert (await chain_of(database)).faults == []
+
+
 async def _refusals(settings: Settings, folder: Path, tmp_path: Path) -> None:
     database = connect(settings)
     with pytest.raises(Stop, match=r"has no manifest\.json"):
@@ -95,17 +116,17 @@ async def _refusals(settings: Settings, folder: Path, tmp_path: Path) -> None:
         await restore(other, database, folder, note=print)
     await note_applied(database, PERSON_KEY, "of another key")
     with pytest.raises(Stop, match="the person key here is not the backup's"):
-        await restore(settings, database, folder, note=print)
+        await restore(settings, database, folder, note=print, identities=[IDENTITY])
     await database[APPLIED].drop()
     some = max((folder / "kafka" / LOG.name).iterdir(), key=lambda path: path.stat().st_size)
     whole = some.read_bytes()
     some.write_bytes(whole[:100] + b"x" + whole[101:])
     with pytest.raises(Stop, match="is damaged"):
-        await restore(settings, database, folder, note=print)
+        await restore(settings, database, folder, note=print, identities=[IDENTITY])
     some.write_bytes(whole)
     document = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert {Path(part["path"]).parts[0] for part in document["parts"]} == {"kafka", "mongo", "waiting"}
-    assert oct((folder / "mongo" / "people.bson.gz").stat().st_mode)[-3:] == "600"
+    assert oct((folder / "mongo" / "people.bson.gz.age").stat().st_mode)[-3:] == "600"
     database.client.close()
 
 
@@ -120,5 +141,5 @@ async def _interrupted(settings: Settings, folder: Path, monkeypatch: pytest.Mon
     with monkeypatch.context() as patched:
         patched.setattr(restoring, "_fold", dies)
         with pytest.raises(CrashError):
-            await restore(settings, database, folder, note=print)
+            await restore(settings, database, folder, note=print, identities=[IDENTITY])
     database.client.close()
