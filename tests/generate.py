@@ -692,7 +692,7 @@ def histories(
 def watched_histories(
     actions: Sequence[str] = TIERING, *, currency: str = "CNY", most: int = 30, backfills: bool = True
 ) -> SearchStrategy[tuple[list[Logged], list[datetime]]]:
-    """Histories of one record or more, each with some instants at which to look, up to the last of which time passes."""
+    """Histories, none of them empty, each with some instants at which to look, up to the last of which time passes."""
     return _histories(actions, currency, most, backfills=backfills).filter(lambda made: bool(made[0]))
 
 
