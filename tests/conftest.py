@@ -21,7 +21,7 @@ from local.stack.backing import Backing, backing
 from local.stack.choose import FOR_TESTS
 from local.stack.errors import StackError
 
-# The quick one tries the same examples each time, so that what turns red is what was changed; `make laws` tries new ones.
+# The quick one tries the same examples each time: what turns red was changed. `make laws` tries new ones.
 hypothesis_settings.register_profile("quick", max_examples=50, deadline=None, print_blob=True, derandomize=True)
 hypothesis_settings.register_profile("thorough", max_examples=2000, deadline=None, print_blob=True)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
