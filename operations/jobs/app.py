@@ -222,7 +222,7 @@ class Worker:
         key = self.keys.active(who, now) or await SignIns(self.database).key(who, now)
         asked = read_stored(job.parameters)
         if key is None:
-            raise Malformed("the API key that asked for it is gone, or has expired; or who asked has signed out")
+            raise Malformed("the API key that asked for it is gone, or has expired; or the sign-in of who asked has")
         for scope in scopes_of(asked):
             if not (key.may(scope) and scope in job.requester.scopes):
                 raise Malformed(f"the API key that asked for it has not the scope {scope}")
