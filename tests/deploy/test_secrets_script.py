@@ -52,12 +52,21 @@ class Secrets:
         return {name for name in after if after[name] != before[name]}
 
 
-@pytest.fixture
-def secrets(tmp_path: Path) -> Secrets:
-    made = Secrets(tmp_path)
-    done = made.run("make")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Secrets:
+    """Made once: hundreds of processes are started for it."""
+    found = Secrets(tmp_path_factory.mktemp("made"))
+    done = found.run("make")
     assert done.returncode == 0, done.stderr
-    return made
+    return found
+
+
+@pytest.fixture
+def secrets(made: Secrets, tmp_path: Path) -> Secrets:
+    copied = Secrets(tmp_path / "copy")
+    for here, there in ((made.all, copied.all), (made.handed, copied.handed)):
+        shutil.copytree(here, there, dirs_exist_ok=True)
+    return copied
 
 
 def test_made_again_nothing_changes(secrets: Secrets) -> None:
@@ -120,13 +129,10 @@ def test_what_can_not_be_made_anew_is_refused_and_stays(secrets: Secrets, name: 
 def test_what_was_saved_is_loaded_into_an_empty_one(secrets: Secrets, tmp_path: Path) -> None:
     script = [str(REPOSITORY / "deploy" / "secrets")]
     saved = subprocess.run([*script, "save"], env=secrets.environment, capture_output=True, check=True).stdout
-    (tmp_path / "other").mkdir()
     other = Secrets(tmp_path / "other")
     subprocess.run([*script, "load"], env=other.environment, input=saved, capture_output=True, check=True)
     same = {name for name in secrets.held() if not name.startswith("tls/")}
     assert {name: other.held()[name] for name in same} == {name: secrets.held()[name] for name in same}
-    (tmp_path / "third").mkdir()
-    third = Secrets(tmp_path / "third")
-    third.run("make")
-    refused = subprocess.run([*script, "load"], env=third.environment, input=saved, capture_output=True, check=False)
+    (other.all / "keys/guanxi_person_key").write_text("another")
+    refused = subprocess.run([*script, "load"], env=other.environment, input=saved, capture_output=True, check=False)
     assert (refused.returncode, b"secrets of its own" in refused.stderr) == (1, True)
