@@ -3,6 +3,7 @@ Needs no Docker.
 """
 
 import re
+from typing import Any
 
 import yaml
 
@@ -88,7 +89,10 @@ def test_each_service_on_managed_servers_has_a_folder_of_its_own_and_no_server_s
     class Reader(yaml.SafeLoader):
         """Compose's own tag for what replaces instead of being added."""
 
-    Reader.add_constructor("!override", lambda loader, node: loader.construct_mapping(node, deep=True))
+    def replaced(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+        return dict(loader.construct_mapping(node, deep=True))
+
+    Reader.add_constructor("!override", replaced)
     text = (REPOSITORY / "docker-compose.managed.yml").read_text(encoding="utf-8")
     services = yaml.load(text, Reader)["services"]  # noqa: S506 - a SafeLoader
     folders = {"cli": "operator", "doctor": "operator"}

@@ -20,8 +20,8 @@ from pydantic import SecretStr, ValidationError
 from shared.kafka.broker import make_broker
 from shared.kafka.connection import client_options, ssl_context
 from shared.kafka.token import MAX_ANSWER_BYTES, ClientCredentials
+from shared.mongo import Database, connect
 from shared.mongo import client_options as mongo_options
-from shared.mongo import connect
 from shared.mongo.confidential import ConfidentialSettings, connect_confidential
 from shared.settings import SECRETS_DIR, Settings
 
@@ -247,10 +247,16 @@ def test_the_database_that_knows_the_user_is_the_settings_else_the_uris_else_our
     assert mongo_options(settings).get("authSource") == expected
 
 
+def pool_of(database: Database) -> Any:
+    """What the driver made of the options."""
+    client: Any = database.client
+    return client.options.pool_options
+
+
 def test_a_uri_with_user_and_password_is_left_as_it_is() -> None:
     settings = Settings(mongo_uri=SecretStr("mongodb://u:p@m/?authSource=admin&replicaSet=r"))
     assert mongo_options(settings) == {}
-    credential: Any = connect(settings).client.options.pool_options._credentials
+    credential: Any = pool_of(connect(settings))._credentials
     assert (credential.username, credential.source, credential.mechanism) == ("u", "admin", "DEFAULT")
 
 
@@ -263,10 +269,10 @@ def test_a_process_is_known_to_mongodb_by_its_certificate(tmp_path: Path) -> Non
         confidential_username="confidential",
         confidential_password=SecretStr("p"),
     )
-    pool: Any = connect(settings).client.options.pool_options
+    pool = pool_of(connect(settings))
     assert (pool._credentials.mechanism, pool._credentials.source) == ("MONGODB-X509", "$external")
     assert pool._ssl_context is not None
-    other: Any = connect_confidential(settings).client.options.pool_options
+    other = pool_of(connect_confidential(settings))
     assert (other._credentials.username, other._credentials.source) == ("confidential", "guanxi")
     assert other._ssl_context is not None
 
