@@ -30,6 +30,12 @@ _NOTHING_YET = dict.fromkeys(
 )
 
 
+_OF_ENGAGEMENT = {
+    "staffing": "staffing",
+    "boards/satisfaction": "tier_care",
+    "boards/satisfaction-quarters": "tier_quarters",
+}
+"""Tables that are a view as it is."""
 _NO_FATE = dict.fromkeys(fields_of(Fate))
 
 
@@ -102,8 +108,7 @@ class Questions:
                 return await self._policies()
             case "findings":
                 return await kept(self._database)
-        view = {"staffing": "staffing", "boards/satisfaction": "tier_care"}[name]
-        return await self._reader.read(view, engagement, [])
+        return await self._reader.read(_OF_ENGAGEMENT[name], engagement, [])
 
     async def _policies(self) -> list[Document]:
         found = await all_adopted(self._database)

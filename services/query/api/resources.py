@@ -194,6 +194,33 @@ RESOURCES = (
         (Order("customer", "proposal_keys", _ID, {"account_manager": Filter("account_manager")}),),
     ),
     Resource(
+        "overrides",
+        "Customers whose tier is set by hand, by the last day on which that holds.",
+        rows.Customer,
+        "customers",
+        ("tiering",),
+        (
+            Order(
+                "overridden_until",
+                "override_keys",
+                {"overridden_until": 1, "_id": 1},
+                {
+                    "overridden_until_after": Filter("overridden_until", Kind.DAY, "$gt"),
+                    "overridden_until_before": Filter("overridden_until", Kind.DAY, "$lt"),
+                },
+            ),
+        ),
+    ),
+    Resource(
+        "satisfaction-drops",
+        "Customers whose score has fallen by much against the year before, by tier (docs/engagement.md).",
+        rows.Drop,
+        "satisfaction_drops",
+        ("engagement",),
+        (Order("tier", "drop_keys", {"tier_order": 1, "_id": 1}, {"tier": Filter("tier_order", Kind.TIER)}),),
+        parent="customer",
+    ),
+    Resource(
         "timeline",
         "What happened to a customer, the latest first: facts and decisions.",
         rows.Line,
@@ -507,6 +534,12 @@ TABLES = (
     ),
     Table("boards/tiers", "Customers and net by tier.", rows.TierTotal, ("tiering",)),
     Table("boards/satisfaction", "Satisfaction and concerns by tier.", rows.TierCare, ("engagement",)),
+    Table(
+        "boards/satisfaction-quarters",
+        "Answers of eight calendar quarters, by the tiers that customers have now, by instrument and quarter.",
+        rows.TierQuarter,
+        ("engagement",),
+    ),
     Table(
         "boards/coverage",
         "An ISO week of all representatives together.",

@@ -355,6 +355,19 @@ class Assessment(Frozen):
     owned_by: list[str] | None
 
 
+class Drop(Frozen):
+    """A customer whose score has fallen: by instrument `this_year`, `last_year` and whether it `dropped`."""
+
+    customer: str
+    name: str | None
+    customer_tier: Tier
+    nps: Json | None
+    csat: Json | None
+    ces: Json | None
+    owners: Owners
+    owned_by: list[str] | None
+
+
 class Goal(Frozen):
     """A goal of a customer or a representative."""
 
@@ -426,6 +439,16 @@ class TierCare(Fresh):
     csat: Json
     ces: Json
     concerns: Json
+
+
+class TierQuarter(Row):
+    """Answers of a tier's customers in one calendar quarter."""
+
+    tier: Annotated[Tier, Field(description="of the customers now")]
+    instrument: Literal["nps", "csat", "ces"]
+    quarter: Annotated[str, Field(examples=["2026-Q1"])]
+    n: int
+    value: float | None
 
 
 class Coverage(Row):

@@ -33,7 +33,7 @@ PICTURES = os.environ.get("GUANXI_PICTURES")
 """A folder for screenshots, to be looked at."""
 MOST_BYTES = 150_000
 """Of the first page with all that it loads."""
-SCREENS = ("design", "tiers", "coverage", "staffing", "satisfaction")
+SCREENS = ("design", "tiers", "coverage", "staffing", "satisfaction", "approvals")
 FOR_OPERATORS = (
     *("refused", "health", "policy?job=J1", "customers/C-1/why/tier?job=J2", "help"),
     *("subscriptions", "subscriptions/S1"),
@@ -89,6 +89,20 @@ def for_operators() -> dict[str, Any]:
     }
 
 
+def drop() -> dict[str, Any]:
+    """A customer whose NPS has fallen."""
+    fell = {"this_year": {"n": 6, "value": 16.67}, "last_year": {"n": 9, "value": 55.56}, "dropped": True}
+    owners = {"account_manager": "R-1", "product_manager": None}
+    row = {"customer": "C-1", "name": "华芯 <b>", "customer_tier": "partner", "owners": owners}
+    return {**row, "nps": fell, "csat": {**fell, "dropped": False}, "ces": None}
+
+
+def override() -> dict[str, Any]:
+    """A customer whose tier is set by hand for some days more."""
+    row = {"customer": "C-1", "name": "华芯 <b>", "tier": "strategic", "computed_tier": "general"}
+    return {**row, "overridden_until": "2026-03-20", "account_manager": "R-1"}
+
+
 async def tables() -> dict[str, Any]:
     """Rows as the API has them."""
     said = await design._head(None)  # type: ignore[arg-type]
@@ -113,6 +127,9 @@ async def tables() -> dict[str, Any]:
         "staffing": [
             said["staffing"] | {"customers": 1200, "representatives": 48, "fte": 43.5, "short_per_week": 31.4}
         ],
+        "boards/satisfaction-quarters": said["answered"],
+        "satisfaction-drops": [drop()],
+        "overrides": [override()],
         "boards/satisfaction": [
             one
             | {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -76,7 +76,7 @@ class MemorySignIns:
 class NotedApi:
     """An API that has one customer. asked: paths with who asked; posted: bodies; once: their Idempotency-Key; deleted:
     paths; refuses: what it answers to all that is posted; broken: beginnings of paths that fail; tables: what else it
-    has, by path.
+    has, by path; parameters: with what a path was asked last.
     """
 
     asked: list[tuple[str, ApiKey | None]] = field(default_factory=list)
@@ -87,6 +87,7 @@ class NotedApi:
     refuses: Problem | None = None
     deleted: list[str] = field(default_factory=list)
     once: list[bytes | None] = field(default_factory=list)
+    parameters: dict[str, dict[str, str]] = field(default_factory=dict)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] == "POST":
@@ -95,6 +96,7 @@ class NotedApi:
         key = await scope[CALLER]()
         path = scope["path"].removeprefix("/v1/")
         self.asked.append((path, key))
+        self.parameters[path] = dict(parse_qsl(scope["query_string"].decode()))
         status, headers, body = 200, {"content-type": "application/json", "guanxi-waited-for": self.waited_for}, {}
         if path.startswith(self.broken) and self.broken:
             problem = Problem(httpx.codes.SERVICE_UNAVAILABLE, "unavailable", "MongoDB does not answer now")  # type: ignore[arg-type]
