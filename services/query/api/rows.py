@@ -165,6 +165,13 @@ class Flow(Row):
     net_365d: Annotated[Money, Field(description="of these customers, each as of its change")]
 
 
+class Held(Row):
+    """How many customers a tier had on a day."""
+
+    tier: Tier
+    customers: int
+
+
 class Found(Row):
     """A customer that a search found."""
 

@@ -144,6 +144,7 @@ class Frame:
             now.astimezone(self.zone).date().isoformat(),
             query.pop("after", None),
             self.door,
+            self.zone,
         )
 
     def speaks(self, request: Request) -> str:

@@ -36,7 +36,8 @@ class Screen:
     """name: of its template and of its entry in the menu; path: under /console/, with ids in braces; title: in English;
     scope: whoever lacks it does not see the screen; menu: whether the menu has it; head: what the page itself shows
     beside its tiles; forms: what can be sent from it, each at path/form-name; parameters: of the address that a tile is
-    refreshed with, beside those that are always there; says: in English, what was done, by the address's `said`.
+    refreshed with, beside those that are always there; says: in English, what was done, by the address's `said`; past:
+    whether its tiles answer `on` and `known_at`, so that the frame offers the days; now_only: in English, why not.
     """
 
     name: str
@@ -48,3 +49,5 @@ class Screen:
     head: Read = nothing
     forms: tuple[Form, ...] = field(default=())
     says: Mapping[str, str] = field(default_factory=dict)
+    past: bool = False
+    now_only: str = ""

@@ -43,4 +43,5 @@ SCREEN = Screen(
         Tile("proposals", "Proposed for strategic", _proposals),
         Tile("ending", "Tiers set by hand that end within 30 days", _ending),
     ),
+    now_only="As of now: past proposals stand among the decisions of each customer.",
 )

@@ -55,4 +55,5 @@ SCREEN = Screen(
     "Today",
     (Tile("week", "This week", _week), Tile("plan", "Whom to contact", _plan)),
     head=_head,
+    now_only="As of now: whom to contact is worked out anew with each event, and past plans are not kept.",
 )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from services.engagement.rules import satisfaction as rules
-from services.query.console.screens import satisfaction
+from services.query.console.screens import SCREENS, satisfaction
 from services.query.console.screens.satisfaction import quarters_until
 from tests.services.query.console.test_look import drop, override
 from tests.services.query.console.world import HEAD, MANAGER, NOW, World
@@ -50,6 +50,64 @@ async def test_who_may_not_set_tiers_is_not_offered_to(world: World) -> None:
 async def test_nothing_that_ends_is_said(world: World) -> None:
     await world.sign_in(HEAD)
     assert "No tier set by hand ends within 30 days" in tile((await world.get("approvals")).text, "ending")
+
+
+# Another day
+
+
+def test_each_screen_of_the_menu_offers_days_or_says_why_not() -> None:
+    for screen in SCREENS:
+        assert not (screen.past and screen.now_only), screen.name
+        assert screen.past or screen.now_only or not screen.menu, screen.name
+
+
+async def test_a_day_is_offered_where_it_is_answered(world: World) -> None:
+    await world.sign_in(HEAD)
+    for path in ("tiers", "customers/C-1", "customers/C-1/why/tier"):
+        html = (await world.get(f"{path}?on=2026-02-01&known_at=2026-02-20&cursor=x&from=2026-01-01")).text
+        form = re.search(r'<form class="days.*?</form>', html, re.DOTALL)
+        assert form, path
+        assert 'name="on" value="2026-02-01"' in form[0]
+        assert 'name="known_at" value="2026-02-20"' in form[0]
+        assert 'type="range"' in form[0]
+        assert 'name="from" value="2026-01-01"' in form[0], "what else the address says is kept"
+        assert "cursor" not in form[0], "but not the page of another day"
+    html = (await world.get("staffing")).text
+    assert '<form class="days' not in html
+    assert "past rosters against past tiers are not kept" in html
+
+
+async def test_tiers_of_a_day_are_those_that_held_then(world: World) -> None:
+    held = [{"tier": "partner", "customers": 7}, {"tier": "general", "customers": 3}]
+    moved = {"customer": "C-1", "from": "general", "to": "partner", "from_on": "2026-01-11"}
+    world.api.tables["boards/held"] = held
+    world.api.tables["movements"] = [
+        moved | {"recorded_at": "2026-01-12T00:00:00Z"},
+        moved | {"customer": "C-late", "recorded_at": "2026-02-21T00:00:00Z"},
+    ]
+    await world.sign_in(HEAD)
+    html = (await world.get("tiers?on=2026-02-01&known_at=2026-02-20")).text
+    # The day ends in Shanghai at 16:00 UTC.
+    times = {"on": "2026-02-01", "known_at": "2026-02-20T15:59:59+00:00"}
+    assert world.api.parameters["boards/held"] == times
+    days = {"from_on_after": "2025-11-03", "from_on_before": "2026-02-02"}
+    assert world.api.parameters["boards/movements"] == days | {"known_at": times["known_at"]}
+    assert "What held on 1 Feb 2026" in tile(html, "now")
+    assert "70%" in tile(html, "now")
+    assert "C-1" in tile(html, "moved")
+    assert "C-late" not in tile(html, "moved"), "it came to the log afterwards"
+
+
+async def test_what_is_known_today_is_known_up_to_now(world: World) -> None:
+    await world.sign_in(HEAD)
+    await world.get("customers/C-1?known_at=2026-03-02")
+    assert world.api.parameters["customers/C-1/explanation"] == {"known_at": NOW.isoformat()}
+
+
+async def test_a_day_before_the_first_one_moves_the_quarter(world: World) -> None:
+    await world.sign_in(HEAD)
+    await world.get("tiers?from=2026-01-01&on=2025-12-01")
+    assert world.api.parameters["boards/movements"]["from_on_after"] == "2025-09-02"
 
 
 # Satisfaction
