@@ -21,6 +21,7 @@ from services.query.console.entering import Entering
 from services.query.console.entrance import Entrance
 from services.query.console.frame import STATIC_CACHE, Frame, secured
 from services.query.console.live import Live
+from services.query.console.offline import Offline
 from services.query.console.ordering import Ordering
 from services.query.console.pages import FOLDER
 from services.query.console.showing import Showing
@@ -42,7 +43,9 @@ class Console(Frame):
         # Forms before screens: both stand under customers/{id}.
         showing = Showing(self)
         subscribing = Subscribing(self, showing, self.allowed)
-        parts = (Entrance(self), Live(self), Entering(self), Ordering(self, showing), subscribing, showing)
+        entering = Entering(self)
+        offline = Offline(self, entering)
+        parts = (Entrance(self), Live(self), offline, entering, Ordering(self, showing), subscribing, showing)
         routes = [Mount("/static", app=_Static(directory=FOLDER / "static"))]
         app = Starlette(
             routes=[*routes, *(route for part in parts for route in part.routes())],

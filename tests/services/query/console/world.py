@@ -131,6 +131,7 @@ class KeptDoor:
 
     sent: list[Json] = field(default_factory=list)
     refuses: tuple[str, str] | None = None
+    code: str = "invalid_field"
     away: bool = False
     open: bool = True
 
@@ -145,7 +146,7 @@ class KeptDoor:
         self.sent.append(event)
         answer: Json = {"status": "accepted"}
         if self.refuses:
-            answer = {"status": "refused", "field": self.refuses[0], "hint": self.refuses[1]}
+            answer = {"status": "refused", "code": self.code, "field": self.refuses[0], "hint": self.refuses[1]}
         return Sent([answer], None if self.refuses else "position")
 
 
