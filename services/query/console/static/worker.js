@@ -36,11 +36,10 @@ async function shown(event) {
   const url = new URL(event.request.url), isToday = url.pathname === TODAY;
   for (const name of ["said", "after"]) url.searchParams.delete(name);
   try {
-    const stop = new AbortController(), timer = setTimeout(() => stop.abort(), WAIT_MS);
+    const asked = [fetch(event.request)];
     // Who has nothing kept for this page waits for as long as it takes.
-    const signal = isToday && await kept(url.href) ? stop.signal : undefined;
-    const answer = await fetch(event.request, {signal});
-    clearTimeout(timer);
+    if (isToday && await kept(url.href)) asked.push(new Promise((_, late) => setTimeout(late, WAIT_MS)));
+    const answer = await Promise.race(asked);
     if (isToday && answer.ok && event.request.url === url.href) {
       event.waitUntil(keep(url.href, answer.clone()));
       event.waitUntil(Promise.all([fetchAndKeep(FORM), fetchAndKeep(NOTHING)]));

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -149,28 +150,35 @@ class Served:
     state: Any
 
 
-@pytest.fixture(scope="module")
-def served(browser: Browser) -> Iterator[Served]:
-    """The console without servers, in a thread, and somebody signed in."""
-    world = World()
+@contextmanager
+def served_with(world: World) -> Iterator[str]:
+    """The console without servers, in a thread; gives its address."""
     world.console.waiting = _Away()  # type: ignore[assignment]
-    world.api.tables = apart(tables())
-    link = apart(world.link(ALL))
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     app = Starlette(routes=[Mount(ROOT, app=world.console.app())])
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}{ROOT}"
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{url}/sign-in/{link}")
-    page.get_by_role("main").get_by_role("button").click()
-    page.wait_for_url(f"{url}/today")
-    yield Served(url, context.storage_state())
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}{ROOT}"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def served(browser: Browser) -> Iterator[Served]:
+    """It, and somebody signed in."""
+    world = World()
+    world.api.tables = apart(tables())
+    link = apart(world.link(ALL))
+    with served_with(world) as url:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{url}/sign-in/{link}")
+        page.get_by_role("main").get_by_role("button").click()
+        page.wait_for_url(f"{url}/today")
+        yield Served(url, context.storage_state())
+        context.close()
 
 
 def shown(

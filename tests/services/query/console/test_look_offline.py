@@ -1,20 +1,15 @@
 """Today without a network, in a real browser: kept, queued, changed, sent once, cleared on signing out."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from services.query.console.frame import ROOT
 from services.query.console.roles import Person
-from tests.services.query.console.test_look import apart
+from tests.services.query.console.test_look import apart, served_with
 from tests.services.query.console.world import HEAD, MANAGER, World
 
 pytestmark = pytest.mark.timeout(180)
@@ -38,16 +33,10 @@ class Served:
 def served() -> Iterator[Served]:
     """The console without servers, in a thread."""
     world = World()
+    world.now = datetime.now(UTC)  # by the browser's clock what is kept ends with the session
     world.api.tables["contact-plan"] = [CARD]
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    app = Starlette(routes=[Mount(ROOT, app=world.console.app())])
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}{ROOT}", world)
-    server.should_exit = True
-    thread.join()
+    with served_with(world) as url:
+        yield Served(url, world)
 
 
 @pytest.fixture
@@ -66,7 +55,7 @@ def signed_in(context: BrowserContext, served: Served, person: Person = MANAGER)
     page.wait_for_url(f"{served.url}/today")
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.wait_for_function(
-        "caches.open('guanxi-pages').then((pages) => pages.keys()).then((all) => all.length >= 2 || null)"
+        "caches.open('guanxi-pages').then((pages) => pages.keys()).then((all) => all.length >= 3 || null)"
     )
     return page
 

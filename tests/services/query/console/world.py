@@ -106,11 +106,11 @@ class NotedApi:
         elif scope["method"] == "DELETE":
             self.deleted.append(path)
             status = 204
-        elif path.startswith("customers/C-1"):
+        elif path.startswith("customers/C-1") and path not in self.tables:
             body = self.answer(ROW)
         elif path.startswith("events/"):
             body = self.answer({"status": "refused", "code": "superseded", "field": "revision", "hint": "too late"})
-        elif path.startswith("customers/"):
+        elif path.startswith("customers/") and path not in self.tables:
             status, headers = 404, {"content-type": "application/problem+json"}
             body = {"code": "not_found", "detail": "there is nothing of this id"}
         else:
