@@ -143,6 +143,11 @@
     await send();
   }
 
+  async function claim() {
+    const worker = await navigator.serviceWorker.ready, page = await caches.match(root + "/today", {cacheName: "guanxi-pages"});
+    if (!page || !page.headers.get("Guanxi-Kept").startsWith(queue.dataset.queue + " ")) worker.active.postMessage("keep");
+  }
+
   // Signing out
 
   async function leave(event) {
@@ -160,7 +165,7 @@
   if (out) out.addEventListener("submit", leave);
   if (visit) prepare();
   if (queue) {
-    if ("serviceWorker" in navigator) navigator.serviceWorker.register(root + "/worker.js", {scope: root + "/"}).catch(() => {});
+    if ("serviceWorker" in navigator) navigator.serviceWorker.register(root + "/worker.js", {scope: root + "/"}).then(claim).catch(() => {});
     tell(false).then(look);
     setInterval(() => { if (!document.hidden) look(); }, LOOK_MS);
     window.addEventListener("online", look);

@@ -34,7 +34,7 @@ async function kept(url) {
 
 async function shown(event) {
   const url = new URL(event.request.url), isToday = url.pathname === TODAY;
-  for (const name of ["said", "after"]) url.searchParams.delete(name);
+  for (const name of ["said", "after"]) if (url.searchParams.has(name)) url.searchParams.delete(name);
   try {
     const asked = [fetch(event.request)];
     // Who has nothing kept for this page waits for as long as it takes.
@@ -65,6 +65,11 @@ self.addEventListener("activate", (event) => {
     for (const name of await caches.keys()) if (name.startsWith("guanxi-") && name !== ASSETS) await caches.delete(name);
     await Promise.all([TODAY, FORM, NOTHING].map((path) => fetchAndKeep(path)));
   })());
+});
+
+// A page that finds nothing of its writer kept, since somebody else was here before, asks for it.
+self.addEventListener("message", (event) => {
+  if (event.data === "keep") event.waitUntil(Promise.all([TODAY, FORM, NOTHING].map((path) => fetchAndKeep(path))));
 });
 
 self.addEventListener("fetch", (event) => {
