@@ -13,8 +13,9 @@ from tests.services.query.console.test_look import apart, served_with
 from tests.services.query.console.world import HEAD, MANAGER, World
 
 pytestmark = pytest.mark.timeout(180)
-LOOKS_MS = 20_000
-"""A page looks every 15 s whether there is a network again."""
+PATIENT_MS = 30_000
+"""A busy machine draws late; that it draws is what is tested."""
+expect.set_options(timeout=PATIENT_MS)
 CARD: dict[str, Any] = {
     "id": "C-1", "name": "华芯 <b>科技</b>", "tier": "partner", "status": "lapsed", "due_on": "2026-03-01",
     "reasons": ["lapsed"], "last_visit_on": "2026-01-02", "last_consensus": "三月再谈", "follow_ups": [],
@@ -95,7 +96,7 @@ def test_a_visit_logged_without_a_network_is_changed_and_sent_once(served: Serve
     assert served.world.door.sent == []
 
     phone.set_offline(False)
-    expect(waiting(page)).to_contain_text("Sent: 2", timeout=LOOKS_MS)
+    expect(waiting(page)).to_contain_text("Sent: 2")
     expect(page.locator("#offline")).to_be_hidden()
     sent = served.world.door.sent
     assert len({one["data"]["visit_id"] for one in sent}) == 2
