@@ -94,7 +94,7 @@ QUESTIONS = (
     Question("operator", "is all fresh", ("Health",), "services", ("records behind",)),
     Question("operator", "what was refused", ("Refused",), "reasons", ("unknown currency",)),
     Question("operator", "what is frozen", ("Health",), "doctor", ("8 partitions",)),
-    Question("operator", "is a hook failing", ("Subscriptions",), "list", ("dead",)),
+    Question("operator", "is a hook failing", ("Subscriptions",), "list", ("Dead", "gone")),
     Question("operator", "is it provably right", (*FIND, "Why: tier"), "proof", ("Prove it",)),
     Question("compliance", "why this class on 1 March", (*FIND, DAY), "class", ("What held on 1 Mar 2026", "score")),
     Question("compliance", "what was known then", (*FIND, f"known {DAY}"), "class", ("as known on 1 Mar 2026",)),
