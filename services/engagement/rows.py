@@ -191,6 +191,10 @@ def _satisfaction(customer: Customer) -> dict[str, Any]:
             "this_year": _figure(this),
             "last_year": _figure(before),
             "dropped": turn is not None and turn.down,
+            "quarters": [
+                {"quarter": name, "n": n, "sum": total}
+                for name, n, total in customer.answers.quarters(instrument, customer.today)
+            ],
         }
     return said(shown, NO_ANSWERS)
 

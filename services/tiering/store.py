@@ -28,6 +28,8 @@ POLICY_SHAPE: Json = {
 
 PROPOSED = {"proposed_tier": TIERS[-1]}
 """No other tier is ever proposed (domain.md, Proposals)."""
+OVERRIDDEN = {"overridden_until": {"$gt": ""}}
+"""Whose tier is set by hand."""
 
 SCHEMA = Schema(
     service="tiering",
@@ -38,6 +40,7 @@ SCHEMA = Schema(
         Index(CUSTOMERS, ("tier", "net_order", "_id")),
         Index(CUSTOMERS, ("account_manager", "_id")),
         Index(CUSTOMERS, ("proposed_tier", "_id"), partial={"proposed_tier": {"$gt": ""}}),
+        Index(CUSTOMERS, ("overridden_until", "_id"), partial=OVERRIDDEN),
         Index(HISTORY, ("customer", "effective_on", "version"), unique=True),
     ),
     dropped=(
@@ -54,6 +57,7 @@ SCHEMA = Schema(
         View("customer_keys", CUSTOMERS, keys({"_id": 1}, "account_manager")),
         View("customer_keys_by_net", CUSTOMERS, keys({"net_order": -1, "_id": -1}, "tier")),
         View("proposal_keys", CUSTOMERS, keys({"_id": 1}, "account_manager", among=PROPOSED)),
+        View("override_keys", CUSTOMERS, keys({"overridden_until": 1, "_id": 1}, among=OVERRIDDEN)),
         View("decision_keys", HISTORY, keys({"customer": 1, "effective_on": 1, "version": 1})),
     ),
     validators={"policies": POLICY_SHAPE},

@@ -3,6 +3,7 @@
 from bisect import insort
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from shared.facts.days import NEVER, to_micros
 INSTRUMENTS = ("nps", "csat", "ces")
 YEAR_DAYS = 365
 LEAST_ANSWERS = 5
+QUARTERS = 8
+"""Two years: all of them within the 800 days that answers are kept for."""
 FALL = {"nps": Fraction(20), "csat": Fraction(10), "ces": Fraction(1, 2)}
 """A fall by so much or more, in points (in scale points for CES), is a drop."""
 LOW_ANSWER = {"nps": 6, "csat": 2}
@@ -144,6 +147,18 @@ class Answers:
         this = self.figure(instrument, today - YEAR_DAYS + 1, today)
         return this, self.figure(instrument, today - 2 * YEAR_DAYS + 1, today - YEAR_DAYS)
 
+    def quarters(self, instrument: str, today: int) -> list[tuple[str, int, int]]:
+        """The last QUARTERS calendar quarters, today's among them: of each with answers its name, how many, and the
+        total as of a Figure.
+        """
+        index, kept = INSTRUMENTS.index(instrument), quarters_until(today)
+        tallies: dict[str, tuple[int, int]] = {}
+        for _, answer in self.standing():
+            if answer.instrument == index and answer.day <= today and (name := quarter_of(answer.day)) in kept:
+                n, total = tallies.get(name, (0, 0))
+                tallies[name] = n + 1, total + _worth(instrument, answer.score)
+        return [(name, *tallies[name]) for name in kept if name in tallies]
+
     def low(self, today: int) -> list[tuple[Ref, Answer]]:
         """The low answers under 365 days old, oldest first."""
         found = [
@@ -192,6 +207,19 @@ class Answers:
         for ref in old:
             if kept is None or ref != kept[0]:
                 del self.records[ref]
+
+
+def quarter_of(day: int) -> str:
+    """The calendar quarter of a day, such as 2026-Q1; day: ordinal."""
+    on = date.fromordinal(day)
+    return f"{on.year}-Q{(on.month + 2) // 3}"
+
+
+def quarters_until(day: int) -> list[str]:
+    """The last QUARTERS calendar quarters up to that of a day, the earliest first."""
+    on = date.fromordinal(day)
+    last = on.year * 4 + (on.month - 1) // 3
+    return [f"{at // 4}-Q{at % 4 + 1}" for at in range(last - QUARTERS + 1, last + 1)]
 
 
 def _worth(instrument: str, score: int) -> int:

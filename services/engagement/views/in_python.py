@@ -170,6 +170,36 @@ def _pooled(rows: Iterable[Document], instrument: str, year: str) -> Document:
     return {"n": n, "value": number(Fraction(total * (1 if instrument == "ces" else 100), n)) if n else None}
 
 
+def tier_quarter_rows(rows: Sequence[Document]) -> list[Document]:
+    """`tier_quarters`: by tier, instrument and calendar quarter the answers of customers that have the tier now."""
+    tallies: dict[tuple[int, str, str], tuple[int, int]] = {}
+    for row in rows:
+        for instrument in INSTRUMENTS:
+            for one in (row.get("satisfaction", {}).get(instrument) or {}).get("quarters", ()):
+                of = row["tier_order"], instrument, one["quarter"]
+                n, total = tallies.get(of, (0, 0))
+                tallies[of] = n + one["n"], total + one["sum"]
+    return [
+        {
+            "tier": list(reversed(TIERS))[order],
+            "instrument": instrument,
+            "quarter": quarter,
+            "n": n,
+            "value": number(Fraction(total * (1 if instrument == "ces" else 100), n)) if n else None,
+        }
+        for (order, instrument, quarter), (n, total) in sorted(tallies.items())
+    ]
+
+
+def satisfaction_drop_rows(rows: Iterable[Document]) -> list[Document]:
+    """`satisfaction_drops`: each customer whose score by some instrument has dropped."""
+    return [
+        {**_some(whole(row)["satisfaction"], *INSTRUMENTS), **_whose(row), "_id": row["_id"]}
+        for row in rows
+        if any((row.get("satisfaction", {}).get(name) or {}).get("dropped") for name in INSTRUMENTS)
+    ]
+
+
 def staffing_rows(
     rows: Iterable[Document], representatives: Iterable[Document], weeks: Iterable[Document], fresh: Sequence[Document]
 ) -> list[Document]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from services.engagement.rules.concerns import MAX_ABOUT_CHARS
+from services.engagement.rules.satisfaction import INSTRUMENTS
 from services.engagement.rules.shown import NO_RELATIONSHIP
 from services.engagement.rules.tiers import PARTNER, STRATEGIC
 from services.engagement.views.contact_plan import FRESHNESS
@@ -22,6 +23,8 @@ OF_WEEKS = ["counted", "coverage_90d"]
 
 WITH_CONCERNS: Stage = {"has": "concerns", "concerns.open": {"$gt": 0}}
 WITH_PERSONS: Stage = {"has": "key_persons"}
+DROPPED: Stage = {"$or": [{f"satisfaction.{instrument}.dropped": True} for instrument in INSTRUMENTS]}
+"""As the index that holds these alone is declared."""
 ASSESSED: Stage = {"tier_order": {"$lte": STRATEGIC - PARTNER}}
 BY_TIER = {"tier_order": 1, "cadence_days": 1, "_id": 1}
 """As the index has it."""
@@ -59,6 +62,14 @@ def key_persons() -> list[Stage]:
         {"$match": WITH_PERSONS},
         {"$unwind": f"${path}"},
         {"$project": {"_id": 0, **{field: f"${path}.{field}" for field in KEY_PERSON_FIELDS}, **_customer()}},
+    ]
+
+
+def satisfaction_drops() -> list[Stage]:
+    """One row for each customer whose score by some instrument has dropped, with all of its instruments."""
+    return [
+        {"$match": DROPPED},
+        {"$project": {**{name: or_else(f"satisfaction.{name}") for name in INSTRUMENTS}, **_customer()}},
     ]
 
 

@@ -61,6 +61,39 @@ def tier_care(name: Callable[[str], str]) -> list[Stage]:
     ]
 
 
+def tier_quarters() -> list[Stage]:
+    """One row for each tier, instrument and calendar quarter in which its customers of now answered."""
+    answered = [
+        {
+            "$map": {
+                "input": {"$ifNull": [f"$satisfaction.{instrument}.quarters", []]},
+                "as": "one",
+                "in": {"$mergeObjects": ["$$one", {"instrument": instrument}]},
+            }
+        }
+        for instrument in INSTRUMENTS
+    ]
+    of = {"tier": "$tier_order", "instrument": "$answers.instrument", "quarter": "$answers.quarter"}
+    worth = {"$cond": [{"$eq": ["$_id.instrument", "ces"]}, 1, 100]}
+    return [
+        {"$match": {"has": "satisfaction"}},
+        {"$project": {"tier_order": 1, "answers": {"$concatArrays": answered}}},
+        {"$unwind": "$answers"},
+        {"$group": {"_id": of, "n": {"$sum": "$answers.n"}, "sum": {"$sum": "$answers.sum"}}},
+        {"$sort": {"_id": 1}},
+        {
+            "$project": {
+                "_id": 0,
+                "tier": _tier("$_id.tier"),
+                "instrument": "$_id.instrument",
+                "quarter": "$_id.quarter",
+                "n": 1,
+                "value": _ratio({"$multiply": ["$sum", worth]}, "$n"),
+            }
+        },
+    ]
+
+
 def _tier(order: str) -> Expression:
     return {"$arrayElemAt": [list(reversed(TIERS)), order]}
 

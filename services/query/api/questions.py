@@ -8,7 +8,7 @@ from typing import Any
 
 from services.feed.questions import MAX_FOUND, line_in_full, of_event, search_filter
 from services.ingest.questions import fate_of, verdicts_at
-from services.query.api.resources import fields_of
+from services.query.api.resources import fields_of, held
 from services.query.api.rows import Fate
 from services.query.limits import MAX_HISTORY, MAX_LINES
 from services.query.standing import FOLDING, Standing, Wait
@@ -30,6 +30,12 @@ _NOTHING_YET = dict.fromkeys(
 )
 
 
+_OF_ENGAGEMENT = {
+    "staffing": "staffing",
+    "boards/satisfaction": "tier_care",
+    "boards/satisfaction-quarters": "tier_quarters",
+}
+"""Tables that are a view as it is."""
 _NO_FATE = dict.fromkeys(fields_of(Fate))
 
 
@@ -90,7 +96,9 @@ class Questions:
             case "boards/tiers":
                 return await self._tiers(generations["tiering"])
             case "boards/movements":
-                return await self._flows(generations["feed"], values["from_on_after"], values["from_on_before"])
+                return await self._flows(generations["feed"], values)
+            case "boards/held":
+                return await self._held(generations["feed"], values)
             case "search":
                 looked_for = search_filter(values["q"])
                 if looked_for is None:
@@ -102,8 +110,7 @@ class Questions:
                 return await self._policies()
             case "findings":
                 return await kept(self._database)
-        view = {"staffing": "staffing", "boards/satisfaction": "tier_care"}[name]
-        return await self._reader.read(view, engagement, [])
+        return await self._reader.read(_OF_ENGAGEMENT[name], engagement, [])
 
     async def _policies(self) -> list[Document]:
         found = await all_adopted(self._database)
@@ -131,10 +138,22 @@ class Questions:
             for tier in reversed(TIERS)
         ]
 
-    async def _flows(self, generation: int, after: str, before: str) -> list[Document]:
-        """Rows by tiers, the highest that was left first."""
+    async def _held(self, generation: int, values: Mapping[str, Any]) -> list[Document]:
+        """The highest tier first; one that nobody had is there too."""
         pipeline: list[Document] = [
-            {"$match": {"from_on": {"$gt": after, "$lt": before}}},
+            {"$match": held(values)},
+            {"$group": {"_id": "$to", "customers": {"$sum": 1}}},
+        ]
+        found = {one["_id"]: one["customers"] for one in await self._reader.group("movements", generation, pipeline)}
+        return [{"tier": tier, "customers": found.get(tier, 0)} for tier in reversed(TIERS)]
+
+    async def _flows(self, generation: int, values: Mapping[str, Any]) -> list[Document]:
+        """Rows by tiers, the highest that was left first."""
+        when: Document = {"from_on": {"$gt": values["from_on_after"], "$lt": values["from_on_before"]}}
+        if "known_at" in values:
+            when["recorded_at"] = {"$lte": values["known_at"]}
+        pipeline: list[Document] = [
+            {"$match": when},
             {
                 "$group": {
                     "_id": {"from": "$from", "to": "$to"},
@@ -191,9 +210,9 @@ class Questions:
                 "would_change_as_of": row["changes_as_of"],
             }
         known = [one for one in history if known_at is None or one["recorded_at"] <= known_at]
-        held = as_of_day(known, on.isoformat(), await policies_by_version(self._database))
-        decision = held["decision"] and _plain(held["decision"])
-        return {**_NOTHING_YET, **held, "customer": customer, "known_at": known_at, "decision": decision}
+        shown_then = as_of_day(known, on.isoformat(), await policies_by_version(self._database))
+        decision = shown_then["decision"] and _plain(shown_then["decision"])
+        return {**_NOTHING_YET, **shown_then, "customer": customer, "known_at": known_at, "decision": decision}
 
     async def fate(self, source: str, event: str, standing: Standing) -> Document | None:
         """What became of an event, None where nothing is known of it. A fact is found by its claim. A record with an

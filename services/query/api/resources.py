@@ -116,7 +116,7 @@ _OWNED_BY = Filter("owned_by", about="an account or product manager's id")
 _KNOWN_AT = Filter("recorded_at", Kind.INSTANT, "$lte", of_row=True, about="only what was on the log by then")
 
 
-def _held(values: Mapping[str, Any]) -> Document:
+def held(values: Mapping[str, Any]) -> Document:
     """Of each customer the movement that held on the day `on`; with `known_at`, by what was on the log by then: an end
     that came later was not known, and the movement held on.
     """
@@ -194,6 +194,33 @@ RESOURCES = (
         (Order("customer", "proposal_keys", _ID, {"account_manager": Filter("account_manager")}),),
     ),
     Resource(
+        "overrides",
+        "Customers whose tier is set by hand, by the last day on which that holds.",
+        rows.Customer,
+        "customers",
+        ("tiering",),
+        (
+            Order(
+                "overridden_until",
+                "override_keys",
+                {"overridden_until": 1, "_id": 1},
+                {
+                    "overridden_until_after": Filter("overridden_until", Kind.DAY, "$gt"),
+                    "overridden_until_before": Filter("overridden_until", Kind.DAY, "$lt"),
+                },
+            ),
+        ),
+    ),
+    Resource(
+        "satisfaction-drops",
+        "Customers whose score has fallen by much against the year before, by tier (docs/engagement.md).",
+        rows.Drop,
+        "satisfaction_drops",
+        ("engagement",),
+        (Order("tier", "drop_keys", {"tier_order": 1, "_id": 1}, {"tier": Filter("tier_order", Kind.TIER)}),),
+        parent="customer",
+    ),
+    Resource(
         "timeline",
         "What happened to a customer, the latest first: facts and decisions.",
         rows.Line,
@@ -239,7 +266,7 @@ RESOURCES = (
                 "movement_keys_by_end",
                 {"to_on": -1, "_id": -1},
                 {
-                    "on": Filter("to_on", Kind.DAY, meets=_held, about="the movement that held on this day"),
+                    "on": Filter("to_on", Kind.DAY, meets=held, about="the movement that held on this day"),
                     "known_at": Filter(
                         "recorded_at",
                         Kind.INSTANT,
@@ -484,8 +511,20 @@ TABLES = (
         {
             "from_on_after": Filter("from_on", Kind.DAY, "$gt"),
             "from_on_before": Filter("from_on", Kind.DAY, "$lt"),
+            "known_at": Filter("recorded_at", Kind.INSTANT, "$lte", about="only what was on the log by then"),
         },
         needed=("from_on_after", "from_on_before"),
+    ),
+    Table(
+        "boards/held",
+        "Customers by the tier shown that held on a day; those whose tier never changed by then are in none.",
+        rows.Held,
+        ("feed",),
+        {
+            "on": Filter("to_on", Kind.DAY, meets=held),
+            "known_at": Filter("recorded_at", Kind.INSTANT, about="by the decisions that were on the log by then"),
+        },
+        needed=("on",),
     ),
     Table(
         "staffing", "Visits a week that tiers ask for, against what the roster can do.", rows.Staffing, ("engagement",)
@@ -507,6 +546,12 @@ TABLES = (
     ),
     Table("boards/tiers", "Customers and net by tier.", rows.TierTotal, ("tiering",)),
     Table("boards/satisfaction", "Satisfaction and concerns by tier.", rows.TierCare, ("engagement",)),
+    Table(
+        "boards/satisfaction-quarters",
+        "Answers of eight calendar quarters, by the tiers that customers have now, by instrument and quarter.",
+        rows.TierQuarter,
+        ("engagement",),
+    ),
     Table(
         "boards/coverage",
         "An ISO week of all representatives together.",

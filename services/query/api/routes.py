@@ -374,6 +374,7 @@ class Api:
         for name in table.needed:
             if name not in asking.asked:
                 raise refusal("filter_missing", f"{table.name} is read by {name}; give it")
+        self._times(asking.asked)
         if table.all_rows:
             rights.check_all(asking.rows)
         values = {

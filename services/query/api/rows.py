@@ -165,6 +165,13 @@ class Flow(Row):
     net_365d: Annotated[Money, Field(description="of these customers, each as of its change")]
 
 
+class Held(Row):
+    """How many customers a tier had on a day."""
+
+    tier: Tier
+    customers: int
+
+
 class Found(Row):
     """A customer that a search found."""
 
@@ -357,6 +364,19 @@ class Assessment(Frozen):
     owned_by: list[str] | None
 
 
+class Drop(Frozen):
+    """A customer whose score has fallen: by instrument `this_year`, `last_year` and whether it `dropped`."""
+
+    customer: str
+    name: str | None
+    customer_tier: Tier
+    nps: Json | None
+    csat: Json | None
+    ces: Json | None
+    owners: Owners
+    owned_by: list[str] | None
+
+
 class Goal(Frozen):
     """A goal of a customer or a representative."""
 
@@ -428,6 +448,16 @@ class TierCare(Fresh):
     csat: Json
     ces: Json
     concerns: Json
+
+
+class TierQuarter(Row):
+    """Answers of a tier's customers in one calendar quarter."""
+
+    tier: Annotated[Tier, Field(description="of the customers now")]
+    instrument: Literal["nps", "csat", "ces"]
+    quarter: Annotated[str, Field(examples=["2026-Q1"])]
+    n: int
+    value: float | None
 
 
 class Coverage(Row):

@@ -22,6 +22,7 @@ from services.query.console.entrance import Entrance
 from services.query.console.frame import STATIC_CACHE, Frame, secured
 from services.query.console.importing import Importing, Kept
 from services.query.console.live import Live
+from services.query.console.offline import Offline
 from services.query.console.ordering import Ordering
 from services.query.console.pages import FOLDER
 from services.query.console.showing import Showing
@@ -47,8 +48,10 @@ class Console(Frame):
         showing = Showing(self)
         subscribing = Subscribing(self, showing, self.allowed)
         importing = () if self.uploads is None else (Importing(self, showing, self.uploads),)
+        entering = Entering(self)
+        offline = Offline(self, entering)
         parts = (
-            *(Entrance(self), Live(self), Entering(self), Ordering(self, showing)),
+            *(Entrance(self), Live(self), offline, entering, Ordering(self, showing)),
             *(subscribing, *importing, showing),
         )
         routes = [Mount("/static", app=_Static(directory=FOLDER / "static"))]

@@ -7,7 +7,7 @@ outside gets (api/rights.py).
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -116,7 +116,7 @@ class Asked:
     """One tile's or page's way to the API: who looks, at what, and how fresh what it got is.
 
     ids: of the path; query: parameters of the address, each once; after: the position that must show; today: the
-    business day; door: that of events.
+    business day; door: that of events; zone: of business days.
     """
 
     api: ASGIApp
@@ -127,6 +127,7 @@ class Asked:
     today: str
     after: str | None = None
     door: "Door | None" = None
+    zone: tzinfo = UTC
     answers: list[Answer] = field(default_factory=list)
     not_yet: bool = False
 
@@ -134,6 +135,18 @@ class Asked:
     def person(self) -> Person:
         """Who looks."""
         return self.session.person
+
+    def times(self) -> dict[str, str]:
+        """The day that the address looks at (`on`) and the instant up to whose decisions (`known_at`), as the API has
+        them. A day to know by is known to its end, today as far as it has come. What is no day is left to the API.
+        """
+        found = {name: said for name in ("on", "known_at") if (said := self.query.get(name, "").strip())}
+        try:
+            known_on = date.fromisoformat(found.get("known_at", ""))
+        except ValueError:
+            return found
+        ends = datetime.combine(known_on + timedelta(days=1), time(), self.zone) - timedelta(seconds=1)
+        return {**found, "known_at": min(ends, self.now).astimezone(UTC).isoformat()}
 
     async def caller(self) -> ApiKey | None:
         """As whom the API sees them."""

@@ -96,6 +96,24 @@ class Drawn:
         columns = (self._("Tier"), self._("Time"), instrument.upper(), self._("Answers"))
         return draw.multiples(f"{instrument.upper()}: {self._('by tier')}", columns, panels, scale, self._few)
 
+    def quarters(
+        self, rows: Sequence[Json], quarters: Sequence[str], instrument: str, scale: tuple[float, float]
+    ) -> draw.Picture:
+        """An instrument by tier and calendar quarter, each with how many answered (boards/satisfaction-quarters)."""
+        found = {(one["tier"], one["quarter"]): one for one in rows if one["instrument"] == instrument}
+        nobody: Json = {"n": 0, "value": None}
+        panels = [
+            draw.Panel(
+                name,
+                tier,
+                [(one, of["value"], of["n"]) for one in quarters if (of := found.get((tier, one), nobody))],
+            )
+            for tier, name in self._tiers().items()
+        ]
+        columns = (self._("Tier"), self._("Quarter"), instrument.upper(), self._("Answers"))
+        title = f"{instrument.upper()}: {self._('by tier and quarter')}"
+        return draw.multiples(title, columns, panels, scale, self._few, across=2)
+
     def power_map(self, persons: Sequence[Json]) -> draw.Picture:
         """Key persons: name, decision_role, attitude from -1 to 3 or None, met."""
         people = [

@@ -102,7 +102,7 @@ class Entering:
             sent = await self.frame.door.send(event)
             wrong = of_door(form, sent.answers)
             if wrong is None:
-                wrong = await self._admitted(form, event, sent, asked)
+                wrong = await self.admitted(form, event, sent, asked)
         except Trouble as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return self.frame.problem(request, error, session)
@@ -115,8 +115,8 @@ class Entering:
         where += ("&" if "?" in where else "?") + urlencode({"said": form.name, **after})
         return secured(RedirectResponse(where, HTTPStatus.SEE_OTHER))
 
-    async def _admitted(self, form: Form, event: Json, sent: Sent, asked: Asked) -> Wrong | None:
-        """What admission refused of what the door took, where it says so soon."""
+    async def admitted(self, form: Form, event: Json, sent: Sent, asked: Asked, *well: str) -> Wrong | None:
+        """What admission refused of what the door took, where it says so soon. well: codes that are no trouble."""
         if sent.position is None:
             return None
         try:
@@ -129,7 +129,7 @@ class Entering:
             fate = await asked.get(f"events/{segment(SOURCE)}/{segment(event['id'])}")
         except Trouble:
             return None  # it shows later, and what waits for it says so
-        return of_door(form, [fate])
+        return None if fate.get("code") in well else of_door(form, [fate])
 
     async def _form(
         self,

@@ -124,7 +124,9 @@ class Entrance:
             await self.frame.sign_ins.end(session.id)
         response = RedirectResponse(f"{ROOT}/sign-in", HTTPStatus.SEE_OTHER)
         response.delete_cookie(self.frame.cookie(request))
-        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        # Pages kept for when there is no network are cleared by the page and its worker; visits of somebody else that
+        # wait in this browser are not ours to lose, so its storage as a whole is left alone.
+        response.headers["Clear-Site-Data"] = '"cache"'
         return secured(response)
 
     def _choice(self, name: str, cookie: str, among: Sequence[str]) -> Route:

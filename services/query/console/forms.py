@@ -27,6 +27,10 @@ MAX_FORM_BYTES = 64 * 1024
 """Of a form: as much as an event may have."""
 MAX_OPEN = timedelta(days=1)
 """How long a form may stand open and still say when it was opened; later it counts from when it is sent."""
+MAX_QUEUED = timedelta(days=7)
+"""How long a visit may wait in a phone and still say when it was entered; later it counts from noon of its day."""
+MAX_AHEAD = timedelta(minutes=5)
+"""By so much a phone's clock may be ahead, as at the door."""
 ONCE = "once"
 _ONCE = re.compile(r"([0-9]{13})-([0-9a-f]{16,32})")
 _NOON = clock_time(12)
@@ -118,8 +122,10 @@ def new_once(now: datetime, random_hex: str) -> str:
     return f"{int(now.timestamp() * 1000):013d}-{random_hex}"
 
 
-def filled(form: Form, values: Values, context: Context) -> Json | Wrong:
-    """The event, or what is wrong with the fields."""
+def filled(form: Form, values: Values, context: Context, queued_revision: int | None = None) -> Json | Wrong:
+    """The event, or what is wrong with the fields. queued_revision: of one that was entered while there was no network;
+    whenever it is sent, it is the same event.
+    """
     wrong: dict[str, str] = {
         one.name: "needed" for one in form.fields if one.needed and not values.get(one.name, "").strip()
     }
@@ -127,7 +133,8 @@ def filled(form: Form, values: Values, context: Context) -> Json | Wrong:
     if match is None:
         return Wrong({"": "the form has lost its token; please send it again"})
     once, opened = match[2], datetime.fromtimestamp(int(match[1]) / 1000, UTC)
-    if not context.now - MAX_OPEN <= opened <= context.now:
+    since, ahead = (MAX_OPEN, timedelta()) if queued_revision is None else (MAX_QUEUED, MAX_AHEAD)
+    if not context.now - since <= opened <= context.now + ahead:
         opened = context.now
     at = opened
     if form.day is not None and form.day not in wrong:
@@ -157,6 +164,8 @@ def filled(form: Form, values: Values, context: Context) -> Json | Wrong:
     }
     if form.revision is not None:
         event["revision"] = int(values[form.revision])
+    elif queued_revision is not None and queued_revision > 1:
+        event |= {"id": f"{event['id']}-{queued_revision}", "revision": queued_revision}
     return event
 
 

@@ -27,7 +27,7 @@ from services.query.console.roles import ROLES
 from services.query.console.screen import Screen
 from services.query.console.screens import SCREENS, START
 from services.query.console.sending import Door
-from services.query.console.sign_in import Keys, Session, cookie_name, is_own, stored_as
+from services.query.console.sign_in import Keys, Session, cookie_name, is_own, stored_as, writer_of
 from services.query.console.store import SignIns
 from services.query.console.words import LANGUAGES, language_of
 from services.query.waiting import Waiting
@@ -144,6 +144,7 @@ class Frame:
             now.astimezone(self.zone).date().isoformat(),
             query.pop("after", None),
             self.door,
+            self.zone,
         )
 
     def speaks(self, request: Request) -> str:
@@ -162,6 +163,7 @@ class Frame:
             "theme": theme if (theme := request.cookies.get(THEME_COOKIE)) in THEMES else THEMES[0],
             "person": None if session is None else session.person,
             "token": None if session is None else self.keys.token(session),
+            "writer": None if session is None else writer_of(session),
             "menu": [
                 one
                 for one in self.screens

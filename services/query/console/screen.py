@@ -38,7 +38,9 @@ class Screen:
     scope: whoever lacks it does not see the screen; menu: whether the menu has it; head: what the page itself shows
     beside its tiles; forms: what can be sent from it, each at path/form-name; parameters: of the address that a tile is
     refreshed with, beside those that are always there; says: in English, what was done, by the address's `said`; act:
-    whose role may not do this does not see the screen.
+    whose role may not do this does not see the screen; past: whether its tiles answer `on` and `known_at`, so that the
+    frame offers the days; now_only: in English, why not; kept: whether a browser keeps the page for when there is no
+    network (offline.py).
     """
 
     name: str
@@ -51,6 +53,9 @@ class Screen:
     forms: tuple[Form, ...] = field(default=())
     says: Mapping[str, str] = field(default_factory=dict)
     act: str | None = None
+    past: bool = False
+    now_only: str = ""
+    kept: bool = False
 
     def is_for(self, person: Person, key: ApiKey) -> bool:
         """Whether somebody sees it."""

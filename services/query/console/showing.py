@@ -27,7 +27,7 @@ from services.query.console.frame import (
 from services.query.console.fresh import FAILED, STANDS, State, worst
 from services.query.console.screen import Screen, Tile
 from services.query.console.screens import START
-from services.query.console.sign_in import Session
+from services.query.console.sign_in import Session, kept
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,10 @@ class Showing:
             | {tile.name: html for tile, html in zip(tiles, made, strict=True)},
             "said": _done(screen, request.query_params.get("said", "")),
         }
-        return self.frame.page(request, f"{screen.name}.html", said, status, session)
+        response = self.frame.page(request, f"{screen.name}.html", said, status, session)
+        if screen.kept and status == HTTPStatus.OK:
+            response.headers.update(kept(session))
+        return response
 
     async def _tile(self, request: Request, screen: Screen, tile: Tile, asked: Asked) -> Markup:
         """A tile: whatever goes wrong stays in it and is said there."""

@@ -23,7 +23,9 @@ MAX_SESSIONS = 20
 """Of one person: the oldest ends where another begins."""
 _SECRET_BYTES = 32
 _MAX_COOKIE_CHARS = 200
-_COOKIE, _FORM = b"console cookie", b"console form"
+_COOKIE, _FORM, _WRITER = b"console cookie", b"console form", b"console writer"
+KEPT = "Guanxi-Kept"
+"""Of what may be kept in a browser without a network: whose it is, and until when (static/worker.js)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,16 @@ def is_own(origin: str | None, own: str) -> bool:
         return False
     sent, ours = urlsplit(origin), urlsplit(own)
     return (sent.scheme, sent.netloc.lower()) == (ours.scheme, ours.netloc.lower()) and bool(sent.netloc)
+
+
+def writer_of(session: Session) -> str:
+    """Whose what a browser keeps is: the same in all of somebody's sessions, and nothing to be read from."""
+    return blake2b(session.person.id.encode(), digest_size=12, person=_WRITER).hexdigest()
+
+
+def kept(session: Session) -> dict[str, str]:
+    """The header of a page that a browser may keep for as long as the session lasts, in milliseconds."""
+    return {KEPT: f"{writer_of(session)} {int(session.expires_at.timestamp() * 1000)}"}
 
 
 def cookie_name(*, tls: bool) -> str:

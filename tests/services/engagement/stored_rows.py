@@ -205,6 +205,12 @@ figures = st.builds(
 
 
 @st.composite
+def quarters(draw: st.DrawFn) -> list[Document]:
+    names = sorted(draw(st.sets(st.sampled_from(("2025-Q3", "2025-Q4", "2026-Q1")))))
+    return [{"quarter": name, "n": draw(st.integers(1, 9)), "sum": draw(st.integers(-9, 9))} for name in names]
+
+
+@st.composite
 def satisfaction(draw: st.DrawFn) -> Document:
     answer = {"on": "2026-02-02", "instrument": "nps", "score": 9, "survey_id": "s"}
     shown: Document = {"last": answer} if draw(st.booleans()) else {}
@@ -212,6 +218,8 @@ def satisfaction(draw: st.DrawFn) -> Document:
         if draw(st.booleans()):
             years = {"this_year": draw(figures), "last_year": draw(figures)}
             shown[instrument] = {**years, "dropped": draw(st.booleans())}
+            if draw(st.booleans()):  # rows that were stored before quarters were have none
+                shown[instrument]["quarters"] = draw(quarters())
     return shown
 
 

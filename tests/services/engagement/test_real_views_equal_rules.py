@@ -97,6 +97,8 @@ def test_customers(database: Database[Any], stored: Stored) -> None:
         "key_persons": views.key_person_rows(rows),
         "relationship_assessments": views.relationship_assessment_rows(rows),
         "tier_care": views.tier_care_rows(rows, fresh),
+        "tier_quarters": views.tier_quarter_rows(rows),
+        "satisfaction_drops": views.satisfaction_drop_rows(rows),
         "staffing": views.staffing_rows(rows, stored.representatives, stored.weeks, fresh),
         "goals": views.goal_rows(
             rows,
@@ -111,6 +113,7 @@ def test_customers(database: Database[Any], stored: Stored) -> None:
         "plan_keys": {row["id"] for row in expected["contact_plan"]},
         "concern_keys": {row["customer"] for row in expected["concerns"]},
         "key_person_keys": {row["customer"] for row in expected["key_persons"]},
+        "drop_keys": {row["customer"] for row in expected["satisfaction_drops"]},
         "assessment_keys": {row["customer"] for row in expected["relationship_assessments"]},
         "owned_keys": {row["_id"] for row in rows},
         "member_keys": {row["_id"] for row in rows if row.get("group_id")},
@@ -121,5 +124,5 @@ def test_customers(database: Database[Any], stored: Stored) -> None:
         assert sorted(row["_id"] for row in database[view].find()) == sorted(ids), view
     for view, wanted in expected.items():
         found = shown(database, view)
-        order = list if view in {"contact_plan", "relationship_assessments"} else by_name
+        order = list if view in {"contact_plan", "relationship_assessments", "tier_quarters"} else by_name
         agree(view, order(found), order(wanted))

@@ -46,6 +46,27 @@ def test_the_last_answer_is_shown() -> None:
     assert (last["survey_id"], last["score"], last["on"]) == ("a", 9, "2026-03-02")
 
 
+def test_answers_are_told_by_calendar_quarter_for_two_years() -> None:
+    days = (("2024-06-30", 0), ("2024-07-01", 10), ("2025-12-31", 9), ("2025-12-31", 3), ("2026-01-01", 8))
+    one = given(*(survey(on, score) for on, score in days), survey("2026-01-05", 6, instrument="ces"))
+    one.when("2026-06-30")
+    assert one.row["satisfaction"]["nps"]["quarters"] == [
+        {"quarter": "2024-Q3", "n": 1, "sum": 1},
+        {"quarter": "2025-Q4", "n": 2, "sum": 0},
+        {"quarter": "2026-Q1", "n": 1, "sum": 0},
+    ]
+    assert one.row["satisfaction"]["ces"]["quarters"] == [{"quarter": "2026-Q1", "n": 1, "sum": 6}]
+    one.when("2026-07-01")
+    assert [each["quarter"] for each in one.row["satisfaction"]["nps"]["quarters"]] == ["2025-Q4", "2026-Q1"]
+
+
+def test_a_quarter_that_an_answer_left_by_a_void_is_gone() -> None:
+    one = given(survey("2026-03-31", 9, survey_id="a"), survey("2026-04-01", 9)).when(
+        voided("a", "2026-04-02", kind="survey")
+    )
+    assert [each["quarter"] for each in one.row["satisfaction"]["nps"]["quarters"]] == ["2026-Q2"]
+
+
 def test_an_amended_answer_counts_as_amended_and_a_voided_one_not() -> None:
     one = given(survey("2026-03-01", 9, survey_id="a")).when(survey("2026-03-02", 7, survey_id="a", revision=2))
     assert figure(one, "nps") == (1, 0.0, None)

@@ -33,7 +33,8 @@ CURRENCIES = st.lists(st.sampled_from(("CHF", "SEK")), unique=True)
 OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("computed_tier", "entitled_tier"), TIER),
     **dict.fromkeys(("changed_version", "since_version"), VERSIONS),
-    **dict.fromkeys(("changed_on", "tier_since", "entitled_until", "first_purchase_on", "ratings_lapse_on"), DAY),
+    **dict.fromkeys(("changed_on", "tier_since", "entitled_until", "overridden_until"), DAY),
+    **dict.fromkeys(("first_purchase_on", "ratings_lapse_on"), DAY),
     **dict.fromkeys(("dormant", "at_risk", "registered"), st.just(True)),
     **dict.fromkeys(("name", "region", "account_manager", "product_manager"), st.just("王")),
     "proposal": st.just({"version": 2, "declined": False}),
@@ -121,6 +122,7 @@ def test_views(database: Database[Any], one: Document, two: Document, of_one: An
         "customer_keys": {row["_id"] for row in rows},
         "customer_keys_by_net": {row["_id"] for row in rows},
         "decision_keys": {document["_id"] for document in history},
+        "override_keys": {row["_id"] for row in rows if "overridden_until" in row},
         "proposal_keys": {row["_id"] for row in rows if row.get("proposed_tier") == "strategic"},
     }
     assert {*expected, *keys} == {view.name for view in SCHEMA.views}

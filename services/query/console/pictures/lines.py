@@ -20,19 +20,27 @@ class Panel:
 
 
 def multiples(
-    title: str, columns: Sequence[str], panels: Sequence[Panel], scale: tuple[float, float], say: Callable[[float], str]
+    title: str,
+    columns: Sequence[str],
+    panels: Sequence[Panel],
+    scale: tuple[float, float],
+    say: Callable[[float], str],
+    across: int = ACROSS,
 ) -> Picture:
-    """All panels have one scale: from the lowest value to the highest, 0 with them, within `scale`."""
+    """All panels have one scale: from the lowest value to the highest, 0 with them, within `scale`. across: how many
+    stand beside one another; fewer are wider, for many points.
+    """
+    wide = WIDE * ACROSS / across
     values = [value for panel in panels for _, value, _ in panel.points if value is not None]
     low, high = max(scale[0], min([0.0, *values])), min(scale[1], max([0.0, *values]))
     high = high if high > low else scale[1]
     drawn = []
     for at, panel in enumerate(panels):
-        x0, y0 = (at % ACROSS) * WIDE, (at // ACROSS) * (TALL + 22)
+        x0, y0 = (at % across) * wide, (at // across) * (TALL + 22)
         drawn.append(text((x0 + 8, y0 + 14), panel.name, "label strong"))
         zero = _y(max(low, min(high, 0.0)), low, high, y0)
-        drawn.append(element("path", d=f"M{x0 + 8:.1f} {zero:.1f}H{x0 + WIDE - 16:.1f}", class_="rule"))
-        step = (WIDE - 56) / max(1, len(panel.points) - 1)
+        drawn.append(element("path", d=f"M{x0 + 8:.1f} {zero:.1f}H{x0 + wide - 16:.1f}", class_="rule"))
+        step = (wide - 56) / max(1, len(panel.points) - 1)
         places = [
             (x0 + 22 + step * i, None if value is None else _y(value, low, high, y0), value, n, name)
             for i, (name, value, n) in enumerate(panel.points)
@@ -53,13 +61,13 @@ def multiples(
         )
         if last is not None:
             drawn.append(text((last[0], last[1] - 8), say(last[2]), "number", "middle"))
-    deep = -(-len(panels) // ACROSS) * (TALL + 22)
+    deep = -(-len(panels) // across) * (TALL + 22)
     table = tuple(
         (panel.name, name, "–" if value is None else say(value), str(n))
         for panel in panels
         for name, value, n in panel.points
     )
-    return Picture(title, drawing(title, (ACROSS * WIDE, deep), *drawn), tuple(columns), table)
+    return Picture(title, drawing(title, (across * wide, deep), *drawn), tuple(columns), table)
 
 
 def sparkline(

@@ -1,10 +1,15 @@
-"""Approvals: who is proposed for strategic, and what speaks for it."""
+"""Approvals: who is proposed for strategic, and what speaks for it; which tiers set by hand are about to end."""
+
+from datetime import date, timedelta
 
 from services.query.console.asking import Asked, Json
 from services.query.console.screen import Screen, Tile
 from services.query.console.screens.customer import waterfall
 
 SIZE = 20
+SOON_DAYS = 30
+"""Time to ask for an override anew, by somebody else than who approves it."""
+MOST_ENDING = 50
 
 
 async def _proposals(asked: Asked) -> Json:
@@ -21,4 +26,22 @@ async def _proposals(asked: Asked) -> Json:
     return {"rows": rows, "next": following, "empty": None if rows else "no_proposals"}
 
 
-SCREEN = Screen("approvals", "approvals", "Approvals", (Tile("proposals", "Proposed for strategic", _proposals),))
+async def _ending(asked: Asked) -> Json:
+    last = date.fromisoformat(asked.today) + timedelta(days=SOON_DAYS)
+    before = (last + timedelta(days=1)).isoformat()
+    answer = await asked.answer("overrides", size=MOST_ENDING, overridden_until_before=before)
+    more = bool(answer.page and answer.page["next"])
+    empty = None if answer.data else "nothing_ends"
+    return {"rows": answer.data, "until": last.isoformat(), "more": more, "most": MOST_ENDING, "empty": empty}
+
+
+SCREEN = Screen(
+    "approvals",
+    "approvals",
+    "Approvals",
+    (
+        Tile("proposals", "Proposed for strategic", _proposals),
+        Tile("ending", "Tiers set by hand that end within 30 days", _ending),
+    ),
+    now_only="As of now: past proposals stand among the decisions of each customer.",
+)

@@ -40,4 +40,10 @@ def _group(one: Json, now: datetime) -> str:
     return "soon" if deadline and deadline <= now + SOON else "later"
 
 
-SCREEN = Screen("concerns", "concerns", "Concerns", (Tile("open", "Open concerns", _open),))
+SCREEN = Screen(
+    "concerns",
+    "concerns",
+    "Concerns",
+    (Tile("open", "Open concerns", _open),),
+    now_only="As of now: past ones stand in the timeline of each customer.",
+)

@@ -53,4 +53,5 @@ SCREEN = Screen(
     "coverage",
     "Coverage",
     (Tile("total", "The last full week", _total), Tile("grid", "Representatives by weeks", _grid)),
+    now_only="The last quarter, each week as it stands now; a week is named by its address.",
 )

@@ -40,21 +40,19 @@ def waterfall(factors: Json) -> list[Json]:
 
 
 async def _class(asked: Asked) -> Json:
-    times = {name: asked.query.get(name) or None for name in ("on", "known_at")}
-    if times["known_at"] and len(times["known_at"]) == len("2026-03-01"):
-        times["known_at"] += "T23:59:59Z"
+    times = asked.times()
     answer = await asked.answer(f"{path(asked)}/explanation", **times)
     said: Json = answer.data
     decision = said["decision"] or {}
     row: Json = await asked.get(path(asked))
-    now = not any(times.values())
+    now = not times
     return {
         "said": said,
         "row": row,
         "score": row["score"] if now else decision.get("score"),
         "factors": waterfall(row["factors"] if now else decision.get("factors") or {}),
         "known_weight": row["known_weight"] if now else decision.get("known_weight"),
-        "then": None if now else times,
+        "then": None if now else {"on": times.get("on"), "known_at": times.get("known_at")},
         "incomplete_since": row["incomplete_since"] if now else None,
     }
 
@@ -123,11 +121,7 @@ async def _head(asked: Asked) -> Json:
     fields = (
         "customer,name,tier,computed_tier,registered,dormant,at_risk,country,industry,overridden_until,proposed_tier"
     )
-    return {
-        "row": await asked.get(path(asked), fields=fields),
-        "on": asked.query.get("on"),
-        "known_at": asked.query.get("known_at"),
-    }
+    return {"row": await asked.get(path(asked), fields=fields)}
 
 
 SCREEN = Screen(
@@ -146,4 +140,5 @@ SCREEN = Screen(
     ),
     menu=False,
     head=_head,
+    past=True,
 )

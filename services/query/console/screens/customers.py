@@ -30,4 +30,11 @@ async def _head(asked: Asked) -> Json:
     return {"tiers": tuple(reversed(TIERS)), "filters": {name: asked.query.get(name, "") for name in FILTERS}}
 
 
-SCREEN = Screen("customers", "customers", "Customers", (Tile("list", "Customers", _list),), head=_head)
+SCREEN = Screen(
+    "customers",
+    "customers",
+    "Customers",
+    (Tile("list", "Customers", _list),),
+    head=_head,
+    now_only="As of now: for the tiers of another day see Tiers, or the customer.",
+)

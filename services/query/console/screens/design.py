@@ -55,6 +55,25 @@ def _weeks() -> list[tuple[str, dict[str, Any]]]:
     return rows
 
 
+QUARTERS = tuple(f"{year}-Q{number}" for year in (2024, 2025) for number in range(1, 5))
+
+
+def _quarters() -> list[Json]:
+    """Made-up answers of two years: more by the lower tiers, none of the last, a quarter without."""
+    return [
+        {
+            "tier": tier,
+            "instrument": "nps",
+            "quarter": name,
+            "n": 3 + 9 * at * place,
+            "value": 50.0 - 18 * at + 3 * place,
+        }
+        for at, tier in enumerate(tuple(reversed(TIERS))[:-1])
+        for place, name in enumerate(QUARTERS)
+        if (at, place) != (1, 3)
+    ]
+
+
 def _asked(value: float | None, n: int) -> Json:
     return {"value": value, "n": n}
 
@@ -84,6 +103,8 @@ async def _head(_: Asked) -> Json:
             {"tier": tier, "nps": {"this_year": _asked(now, n), "last_year": _asked(then, m)}}
             for tier, (now, n, then, m) in zip(tiers, nps, strict=True)
         ],
+        "answered": _quarters(),
+        "quarters": QUARTERS,
         "persons": [dict(zip(("name", "decision_role", "attitude", "met"), one, strict=True)) for one in _PERSONS],
         "points": [(str(at), value) for at, value in enumerate((3.0, 5, 4, 8, 7, 11, 9, 14, 12, 17))],
         "form": VISIT_FORM,

@@ -45,4 +45,5 @@ SCREEN = Screen(
     "Health",
     (Tile("services", "Services", _services), Tile("door", "The door", _door), Tile("doctor", "The doctor", _doctor)),
     scope=Scope.OPS_READ,
+    now_only="As of now: the past stands in the metrics.",
 )

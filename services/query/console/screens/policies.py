@@ -48,4 +48,5 @@ SCREEN = Screen(
     "Policy",
     (Tile("trial", "The trial", _trial, scope=Scope.OPS_READ), Tile("force", "Adopted", _force)),
     head=_head,
+    now_only="As of now: each policy says the day from which it holds.",
 )

@@ -60,4 +60,5 @@ SCREEN = Screen(
     (Tile("reasons", "By reason", _reasons), Tile("list", "Refused records", _list)),
     scope=Scope.OPS_READ,
     head=_head,
+    now_only="The last 30 days, as of now.",
 )

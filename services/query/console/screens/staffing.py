@@ -9,4 +9,10 @@ async def _staffing(asked: Asked) -> Json:
     return {"row": rows[0] if rows else None, "empty": None if rows else "no_plan"}
 
 
-SCREEN = Screen("staffing", "staffing", "Staffing", (Tile("staffing", "Visits a week", _staffing),))
+SCREEN = Screen(
+    "staffing",
+    "staffing",
+    "Staffing",
+    (Tile("staffing", "Visits a week", _staffing),),
+    now_only="As of now: past rosters against past tiers are not kept.",
+)

@@ -67,6 +67,7 @@ SCREEN = Screen(
     scope=Scope.SUBSCRIPTIONS_MANAGE,
     head=_head,
     says={"delete": "The subscription is deleted."},
+    now_only="As of now: past deliveries are told by the receiver.",
 )
 ONE = Screen(
     "subscription",

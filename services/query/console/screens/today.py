@@ -46,7 +46,7 @@ async def _week(asked: Asked) -> Json:
 
 
 async def _head(asked: Asked) -> Json:
-    return {"whose": representative(asked)}
+    return {"whose": representative(asked), "now": asked.now}
 
 
 SCREEN = Screen(
@@ -55,4 +55,6 @@ SCREEN = Screen(
     "Today",
     (Tile("week", "This week", _week), Tile("plan", "Whom to contact", _plan)),
     head=_head,
+    kept=True,
+    now_only="As of now: whom to contact is worked out anew with each event, and past plans are not kept.",
 )

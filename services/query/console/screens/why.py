@@ -30,7 +30,7 @@ async def _made(asked: Asked) -> Json:
     what = asked.ids["what"]
     if what not in BEHIND:
         raise Trouble(404, "not_found", "there is no such number")
-    said = await asked.get(f"{path(asked)}/explanation", on=asked.query.get("on"), known_at=asked.query.get("known_at"))
+    said = await asked.get(f"{path(asked)}/explanation", **asked.times())
     row = await asked.get(path(asked), include="engagement")
     factors = waterfall(row["factors"])
     factor = next((one for one in factors if one["name"] == what), None)
@@ -68,4 +68,5 @@ SCREEN = Screen(
     ),
     menu=False,
     head=_head,
+    past=True,
 )

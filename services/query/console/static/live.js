@@ -89,6 +89,24 @@
     one.setCustomValidity(large ? one.dataset.said : "");
     if (large) one.reportValidity();
   });
+  // The slider of days: it fills the field of the day, with Shift that of what was known. Moved by a pointer it shows the
+  // day at once; by keys when the form is sent, since each step would be a page.
+  const days = document.querySelector("form.days"), slider = days && days.querySelector("input[type=range]");
+  if (slider) {
+    const DAY_MS = 86400000, today = Date.parse(days.dataset.today);
+    const back = (name) => Math.round((Date.parse(days.elements[name].value || days.dataset.today) - today) / DAY_MS);
+    let shift = false, pointed = false;
+    slider.hidden = false; slider.value = back("on");
+    for (const kind of ["keydown", "keyup", "pointerdown", "pointermove"])
+      document.addEventListener(kind, (event) => { shift = event.shiftKey; });
+    slider.addEventListener("pointerdown", () => { pointed = true; });
+    slider.addEventListener("input", () => {
+      const day = new Date(today + slider.valueAsNumber * DAY_MS).toISOString().slice(0, 10);
+      days.elements[shift ? "known_at" : "on"].value = day;
+    });
+    slider.addEventListener("change", () => { if (pointed) days.requestSubmit(); });
+    for (const one of days.querySelectorAll("input[type=date]")) one.addEventListener("change", () => { slider.value = back(one.name); });
+  }
 
   // What a form is sent twice with is one event; the button says that it is on its way.
   document.addEventListener("submit", (event) => {

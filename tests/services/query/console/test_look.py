@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -35,7 +36,7 @@ PICTURES = os.environ.get("GUANXI_PICTURES")
 """A folder for screenshots, to be looked at."""
 MOST_BYTES = 150_000
 """Of the first page with all that it loads."""
-SCREENS = ("design", "tiers", "coverage", "staffing", "satisfaction")
+SCREENS = ("design", "tiers", "coverage", "staffing", "satisfaction", "approvals")
 FOR_OPERATORS = (
     *("refused", "health", "policy?job=J1", "customers/C-1/why/tier?job=J2", "help"),
     *("subscriptions", "subscriptions/S1"),
@@ -95,6 +96,20 @@ def for_operators() -> dict[str, Any]:
     }
 
 
+def drop() -> dict[str, Any]:
+    """A customer whose NPS has fallen."""
+    fell = {"this_year": {"n": 6, "value": 16.67}, "last_year": {"n": 9, "value": 55.56}, "dropped": True}
+    owners = {"account_manager": "R-1", "product_manager": None}
+    row = {"customer": "C-1", "name": "华芯 <b>", "customer_tier": "partner", "owners": owners}
+    return {**row, "nps": fell, "csat": {**fell, "dropped": False}, "ces": None}
+
+
+def override() -> dict[str, Any]:
+    """A customer whose tier is set by hand for some days more."""
+    row = {"customer": "C-1", "name": "华芯 <b>", "tier": "strategic", "computed_tier": "general"}
+    return {**row, "overridden_until": "2026-03-20", "account_manager": "R-1"}
+
+
 async def tables() -> dict[str, Any]:
     """Rows as the API has them."""
     said = await design._head(None)  # type: ignore[arg-type]
@@ -119,6 +134,9 @@ async def tables() -> dict[str, Any]:
         "staffing": [
             said["staffing"] | {"customers": 1200, "representatives": 48, "fte": 43.5, "short_per_week": 31.4}
         ],
+        "boards/satisfaction-quarters": said["answered"],
+        "satisfaction-drops": [drop()],
+        "overrides": [override()],
         "boards/satisfaction": [
             one
             | {
@@ -138,28 +156,35 @@ class Served:
     state: Any
 
 
-@pytest.fixture(scope="module")
-def served(browser: Browser) -> Iterator[Served]:
-    """The console without servers, in a thread, and somebody signed in."""
-    world = World()
+@contextmanager
+def served_with(world: World) -> Iterator[str]:
+    """The console without servers, in a thread; gives its address."""
     world.console.waiting = _Away()  # type: ignore[assignment]
-    world.api.tables = apart(tables())
-    link = apart(world.link(ALL))
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     app = Starlette(routes=[Mount(ROOT, app=world.console.app())])
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}{ROOT}"
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{url}/sign-in/{link}")
-    page.get_by_role("main").get_by_role("button").click()
-    page.wait_for_url(f"{url}/today")
-    yield Served(url, context.storage_state())
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}{ROOT}"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def served(browser: Browser) -> Iterator[Served]:
+    """It, and somebody signed in."""
+    world = World()
+    world.api.tables = apart(tables())
+    link = apart(world.link(ALL))
+    with served_with(world) as url:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(f"{url}/sign-in/{link}")
+        page.get_by_role("main").get_by_role("button").click()
+        page.wait_for_url(f"{url}/today")
+        yield Served(url, context.storage_state())
+        context.close()
 
 
 def shown(

@@ -44,6 +44,7 @@ async def drawn(language: str) -> dict[str, Picture]:
         "coverage": draw.coverage(said["weeks"], said["rows"], "/week?representative={}&week={}"),
         "staffing": draw.staffing(said["staffing"]),
         "satisfaction": draw.satisfaction(said["care"], "nps", (-100, 100)),
+        "quarters": draw.quarters(said["answered"], said["quarters"], "nps", (-100, 100)),
         "power_map": draw.power_map(said["persons"]),
         "spark": draw.spark("Purchases", said["points"]),
     }

@@ -37,6 +37,7 @@ def of_code() -> Iterator[str]:
     """Titles, labels, hints and choices; and codes that rows have."""
     for screen in SCREENS:
         yield screen.title
+        yield screen.now_only
         yield from (tile.title for tile in screen.tiles)
         yield from screen.says.values()
     for form in FORMS.values():

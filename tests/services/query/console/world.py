@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -98,7 +98,7 @@ class MemoryUploads:
 class NotedApi:
     """An API that has one customer. asked: paths with who asked; posted: bodies; once: their Idempotency-Key; deleted:
     paths; refuses: what it answers to all that is posted; broken: beginnings of paths that fail; tables: what else it
-    has, by path.
+    has, by path; parameters: with what a path was asked last.
     """
 
     asked: list[tuple[str, ApiKey | None]] = field(default_factory=list)
@@ -109,6 +109,7 @@ class NotedApi:
     refuses: Problem | None = None
     deleted: list[str] = field(default_factory=list)
     once: list[bytes | None] = field(default_factory=list)
+    parameters: dict[str, dict[str, str]] = field(default_factory=dict)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] == "POST":
@@ -117,6 +118,7 @@ class NotedApi:
         key = await scope[CALLER]()
         path = scope["path"].removeprefix("/v1/")
         self.asked.append((path, key))
+        self.parameters[path] = dict(parse_qsl(scope["query_string"].decode()))
         status, headers, body = 200, {"content-type": "application/json", "guanxi-waited-for": self.waited_for}, {}
         if path.startswith(self.broken) and self.broken:
             problem = Problem(httpx.codes.SERVICE_UNAVAILABLE, "unavailable", "MongoDB does not answer now")  # type: ignore[arg-type]
@@ -126,11 +128,11 @@ class NotedApi:
         elif scope["method"] == "DELETE":
             self.deleted.append(path)
             status = 204
-        elif path.startswith("customers/C-1"):
+        elif path.startswith("customers/C-1") and path not in self.tables:
             body = self.answer(ROW)
         elif path.startswith("events/"):
             body = self.answer({"status": "refused", "code": "superseded", "field": "revision", "hint": "too late"})
-        elif path.startswith("customers/"):
+        elif path.startswith("customers/") and path not in self.tables:
             status, headers = 404, {"content-type": "application/problem+json"}
             body = {"code": "not_found", "detail": "there is nothing of this id"}
         else:
@@ -151,6 +153,7 @@ class KeptDoor:
 
     sent: list[Json] = field(default_factory=list)
     refuses: tuple[str, str] | None = None
+    code: str = "invalid_field"
     away: bool = False
     open: bool = True
 
@@ -165,7 +168,7 @@ class KeptDoor:
         self.sent.append(event)
         answer: Json = {"status": "accepted"}
         if self.refuses:
-            answer = {"status": "refused", "field": self.refuses[0], "hint": self.refuses[1]}
+            answer = {"status": "refused", "code": self.code, "field": self.refuses[0], "hint": self.refuses[1]}
         return Sent([answer], None if self.refuses else "position")
 
 
