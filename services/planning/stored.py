@@ -14,7 +14,8 @@ from shared.facts.days import Days
 from shared.facts.latest import Entry, Latest, Order
 from shared.facts.owners import Assignment, Owners
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
+"""2: customers may have erased persons. Reads 1 as well; nothing needs a rebuild."""
 Json = dict[str, Any]
 
 
@@ -31,6 +32,7 @@ def dump(customer: Customer, decided: Decided) -> Json:
         "deliveries": _records(customer.deliveries),
         "difficulties": [[*ref, day] for ref, day in sorted(customer.difficulties.items())],
         "persons": {name: latest.entries for name, latest in sorted(customer.persons.items())},
+        "erased": customer.erased,
         "owners": customer.owners.assignments,
         "standing": _dump_decided(decided) if decided.version else None,
     }
@@ -60,6 +62,7 @@ def load(subject: str, days: Days, document: Json) -> tuple[Customer, Decided]:
         name: Latest(tuple(Entry(Order(*order), day, fields) for order, day, fields in entries))
         for name, entries in fold.get("persons", {}).items()
     }
+    customer.erased = fold.get("erased", {})
     customer.owners = Owners(
         tuple(Assignment(day, Order(*order), roles, known) for day, order, roles, known in fold.get("owners", ()))
     )

@@ -3,7 +3,7 @@
 An attitude lapses as for the key relationship of engagement: after 365 days.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from shared.events.event import Event
@@ -35,11 +35,13 @@ def put(persons: Persons, event: Event, days: Days) -> Persons:
     return made
 
 
-def unassessed(persons: Persons, today: int) -> list[str]:
-    """The present approvers and deciders without an attitude, or with one that has lapsed."""
+def unassessed(persons: Persons, today: int, erased: Container[str] = ()) -> list[str]:
+    """The present approvers and deciders without an attitude, or with one that has lapsed; those erased aside."""
     found = []
     for person_id, latest in sorted(persons.items()):
         said = latest.values(ALWAYS)
+        if person_id in erased:
+            continue
         if said.get("left") is not True and said["decision_role"] in DECIDING_ROLES:
             value, day = said.get("attitude") or (None, 0)
             if value is None or today - day >= ATTITUDE_DAYS:
