@@ -48,7 +48,7 @@ from shared import metrics, tracing
 from shared.console import KEY_ID as CONSOLE_KEY_ID
 from shared.console import SOURCE as CONSOLE
 from shared.errors import Stop, Transient
-from shared.events.codec import encode_data, format_instant
+from shared.events.codec import encode_data
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import ERASED
@@ -445,7 +445,7 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim], person_key
             verdicts.accepted.append((candidate, one.position, replaces))
             verdicts.texts += (*candidate.texts, *texts)
             if candidate.type == ERASED:
-                verdicts.erasings.append(erasing_of(candidate, format_instant(candidate.time)))
+                verdicts.erasings.append(erasing_of(candidate, one.appended_at))
             if verdict.claim is not None:
                 claims[candidate.identity] = verdicts.changed[candidate.identity] = verdict.claim
         elif isinstance(verdict, Duplicate):

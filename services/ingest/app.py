@@ -84,7 +84,7 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
     await check_person_key(database, person_key)
     appender = Appender(settings)
     admission = Admission(
-        MongoStore(database, generation, settings.log_generation),
+        MongoStore(database, generation, settings.log_generation, person_key),
         appender,
         Place(
             zone=settings.zone,

@@ -1,11 +1,16 @@
 """Set-up of Motor, and transactions; with the stores the only place that knows the driver (ADR on Motor)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
-from pymongo.errors import PyMongoError
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
+from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import Primary
 from pymongo.write_concern import WriteConcern
@@ -22,6 +27,7 @@ SOCKET_TIMEOUT_MS = 30_000
 POOL_SIZE = 4
 """A process works on one batch at a time; the rest is for the sweep and for health checks."""
 MAJORITY = WriteConcern(w="majority", j=True)
+_DUPLICATE_KEY = 11000
 
 
 def connect(settings: Settings, *, pool_size: int = POOL_SIZE) -> Database:
@@ -67,6 +73,19 @@ async def transaction(database: Database) -> AsyncIterator[Session]:
             yield session
     except PyMongoError as error:
         raise Transient(f"MongoDB: {in_short(error)}") from error
+
+
+async def insert_new(collection: AsyncIOMotorCollection[Document], documents: Sequence[Document]) -> list[int]:
+    """Insert what is not there; gives the places of what is. The driver's other errors are raised."""
+    if documents:
+        try:
+            await collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            written = error.details["writeErrors"]
+            if error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE_KEY for one in written):
+                raise
+            return [one["index"] for one in written]
+    return []
 
 
 @asynccontextmanager

@@ -24,20 +24,21 @@ class PersonName(NamedTuple):
 class WrittenText(NamedTuple):
     """A free text of an event; kept in `texts`, never on the log (domain.md, Texts).
 
-    key: the log key that the event belongs to; identity, revision: of the claim that holds a hash of it; text: None
-    for one that is not kept; mentions: ids of the persons whom it is said to name.
+    key: the log key that the event belongs to; identity, revision: of the claim that holds a hash of it; mentions:
+    ids of the persons whom it is said to name; erased: it is not kept, and leaves a mark under its id.
     """
 
     text_id: str
     key: str
     identity: bytes
     revision: int
-    text: str | None
+    text: str
     mentions: tuple[str, ...] = ()
+    erased: bool = False
 
     def reference(self) -> dict[str, Any]:
         """What stands on the log for it (`shared.events.types.TextRef`)."""
-        return {"text_id": self.text_id, "chars": chars_of(self.text or "")}
+        return {"text_id": self.text_id, "chars": chars_of(self.text)}
 
 
 @dataclass(slots=True)

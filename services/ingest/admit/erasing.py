@@ -7,12 +7,14 @@ stretch of a text that is so long can be hashed and compared.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 from unicodedata import category, combining, east_asian_width, normalize
 
 from services.ingest.admit.candidate import Candidate, PersonName, WrittenText
 from services.ingest.admit.people import derived_id
+from shared.events.codec import format_instant
 from shared.events.types import MAX_NAME_CHARS
 
 REPLACED = "[已删除]"
@@ -51,7 +53,9 @@ class Found(NamedTuple):
 
 
 class Erasing(NamedTuple):
-    """An accepted PersonErased: whose, and what is to be done. All days as YYYY-MM-DD; event: source and id."""
+    """An accepted PersonErased: whose, and what is to be done. All days as YYYY-MM-DD; event: source and id; time: of
+    the event; at: when the inbox got it, from which on its retention and that of refusals count.
+    """
 
     key: str
     person_id: str
@@ -62,6 +66,7 @@ class Erasing(NamedTuple):
     decided_by: str
     event: tuple[str, str]
     time: str
+    at: datetime
 
     @property
     def person(self) -> Person:
@@ -69,12 +74,13 @@ class Erasing(NamedTuple):
         return self.key, self.person_id
 
 
-def erasing_of(candidate: Candidate, time: str) -> Erasing:
+def erasing_of(candidate: Candidate, at: datetime) -> Erasing:
     """What an accepted PersonErased asks for."""
     data = candidate.data
     said = (data[name] for name in ("requested_on", "basis", "decided_by"))
     event = candidate.source, candidate.id
-    return Erasing(candidate.key, data["person_id"], data["mode"], data.get("until"), *said, event, time)
+    time = format_instant(candidate.time)
+    return Erasing(candidate.key, data["person_id"], data["mode"], data.get("until"), *said, event, time, at)
 
 
 # ------------------------------------------------------------------------------------------------------ names in texts
@@ -90,9 +96,8 @@ def folded(text: str) -> list[tuple[str, int, int]]:
         end = start + 1
         while end < length and combining(text[end]):
             end += 1
-        for char in normalize("NFKC", normalize("NFKC", text[start:end]).casefold()):
-            if not char.isspace() and category(char) not in {"Cf", "Cc"}:
-                found.append((char, start, end))
+        plain = normalize("NFKC", normalize("NFKC", text[start:end]).casefold())
+        found += [(c, start, end) for c in plain if not c.isspace() and category(c) not in {"Cf", "Cc"}]
         start = end
     return found
 
@@ -135,6 +140,58 @@ def without_names(text: str, found: Iterable[Found]) -> str:
         parts += [text[last : one.start], REPLACED]
         last = one.end
     return "".join([*parts, text[last:]])
+
+
+class Kept(NamedTuple):
+    """A stored text: what is shown of it, None once it is gone; what is kept from sight, and for which restricted
+    persons.
+    """
+
+    text: str | None
+    kept: str | None = None
+    kept_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting:
+    """Forgets one person in the texts of a key. restricts: what was there is kept from sight, not erased."""
+
+    key: str
+    person_id: str
+    names: frozenset[HashedName]
+    person_key: bytes
+    restricts: bool = False
+
+    def forget(self, stored: Kept, mentions: Collection[str]) -> tuple[Kept, bool]:
+        """The text without the person, whole if it mentions the person; and whether a steward must look at it."""
+        mentioned = self.person_id in mentions
+        shown, unsure = (None, False) if mentioned else self._without(stored.text)
+        if self.restricts:
+            if shown == stored.text:
+                return stored, unsure
+            kept = stored.text if stored.kept is None else stored.kept
+            return Kept(shown, kept, tuple(sorted({*stored.kept_for, self.person_id}))), unsure
+        others = tuple(one for one in stored.kept_for if one != self.person_id)
+        kept = None if mentioned or not others else self._without(stored.kept)[0]
+        return Kept(shown, kept, () if kept is None else others), unsure
+
+    def confirmed(self, stored: Kept) -> Kept:
+        """The text without any of the names, whatever else they may be."""
+        if stored.text is None:
+            return stored
+        found = find_names(stored.text, self.key, self.names, self.person_key)
+        shown = without_names(stored.text, found)
+        if not self.restricts:
+            return stored._replace(text=shown)
+        kept = stored.text if stored.kept is None else stored.kept
+        return Kept(shown, kept, tuple(sorted({*stored.kept_for, self.person_id})))
+
+    def _without(self, text: str | None) -> tuple[str | None, bool]:
+        if text is None:
+            return None, False
+        found = find_names(text, self.key, self.names, self.person_key)
+        sure = [one for one in found if one.sure]
+        return without_names(text, sure), len(sure) < len(found)
 
 
 def _within_word(text: str, start: int, end: int) -> bool:
@@ -203,9 +260,7 @@ def _is_gone(name: PersonName, suppressed: Suppressed) -> bool:
 
 
 def _text_without(one: WrittenText, suppressed: Suppressed, person_key: bytes) -> WrittenText:
-    if one.text is None:
-        return one
     if not suppressed.ids.isdisjoint(one.mentions):
-        return one._replace(text=None)
+        return one._replace(text="", erased=True)
     found = [name for name in find_names(one.text, one.key, suppressed.names, person_key) if name.sure]
     return one._replace(text=without_names(one.text, found)) if found else one
