@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from operations.backup.files import Manifest, Part, check_part, documents_of, read_manifest
+from operations.persons.register import apply_again, read_register
 from operations.progress import Step, Steps
 from operations.rebuild.run import now
 from operations.relog.run import refuse_running
@@ -36,9 +37,18 @@ MAY_HOLD = frozenset({"setup", "generations", "backfills"})
 """Collections that hold something in a system that is empty otherwise, with those that set-up fills for services."""
 
 
-async def restore(settings: Settings, database: Database, path: Path, *, note: Callable[[str], None]) -> Manifest:
-    """Restore a backup. Raises Stop if the system is not empty, or if the backup is damaged or has other settings."""
-    manifest = read_manifest(path)
+async def restore(
+    settings: Settings,
+    database: Database,
+    path: Path,
+    *,
+    note: Callable[[str], None],
+    erasures: Path | None = None,
+) -> Manifest:
+    """Restore a backup, and erase again who was erased since. Raises Stop if the system is not empty, or if the backup
+    is damaged or has other settings. erasures: a register of them (`guanxi person register --write`).
+    """
+    manifest, listed = read_manifest(path), [] if erasures is None else read_register(erasures)
     _refuse_settings(settings, manifest)
     with Steps(note) as steps:
         step = steps.step("checking files", sum(part.size_bytes for part in manifest.parts))
@@ -57,6 +67,9 @@ async def restore(settings: Settings, database: Database, path: Path, *, note: C
         if admitted:
             await insert_all(database, SERVICES.positions[SERVICES.door.name].collection, admitted)
         await _fold(settings, database, steps, path, manifest)
+    known, sent = await apply_again(settings, database, listed, now())
+    if known:
+        note(f"{known} persons erased again; {sent} of them are not on the backup's log and were sent to the inbox")
     return manifest
 
 

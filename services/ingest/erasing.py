@@ -5,6 +5,7 @@ wrote that began before it knew of the erasure is found by the next one. It is d
 the name have let it go, nothing waits for a steward, and no restriction is left (domain.md, Erasing a person).
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -16,14 +17,20 @@ from pymongo.read_concern import ReadConcern
 
 from services.ingest.admit.erasing import Forgetting, Kept
 from services.ingest.erasures import ERASE, ERASURES, PEOPLE, RESTRICT, known_by, names_of
+from shared import metrics
+from shared.errors import Transient
 from shared.mongo import MAJORITY, Database, Document, transient_errors
 from shared.mongo.texts import TEXTS
+from shared.topics import INBOX, REJECTED
 
 CLAIMS = "claims"
 SOON = timedelta(hours=1)
 DAILY = timedelta(days=1)
-DONE_AFTER = timedelta(days=22)
-"""Longer than the inbox (7 days) and the topic of refusals (21 days) keep anything."""
+SEGMENT = timedelta(days=7)
+"""Kafka deletes whole segments, and begins a new one after a week: so much longer a record of a quiet topic stays."""
+DONE_AFTER = timedelta(milliseconds=max(INBOX.retention_ms, REJECTED.retention_ms)) + SEGMENT + DAILY
+"""Longer than the inbox and the topic of refusals keep anything: 38 days."""
+LOOK_EVERY_SECONDS = 30.0
 READ_AT_ONCE = 500
 MAX_CONFIRMED = 10_000
 """Texts of one erasure that wait for a steward; with more, the rest are listed when these are done."""
@@ -49,11 +56,10 @@ class Eraser:
     def __init__(
         self, database: Database, person_key: bytes, zone: ZoneInfo, now: Callable[[], datetime] | None = None
     ) -> None:
-        majority = {"read_concern": ReadConcern("majority"), "write_concern": MAJORITY}
-        self._erasures = database.get_collection(ERASURES, **majority)
-        self._people = database.get_collection(PEOPLE, **majority)
-        self._texts = database.get_collection(TEXTS, **majority)
-        self._claims = database.get_collection(CLAIMS, **majority)
+        self._erasures, self._people, self._texts, self._claims = (
+            database.get_collection(name, read_concern=ReadConcern("majority"), write_concern=MAJORITY)
+            for name in (ERASURES, PEOPLE, TEXTS, CLAIMS)
+        )
         self._person_key, self._zone = person_key, zone
         self._now = now or (lambda: datetime.now(UTC))
 
@@ -84,6 +90,12 @@ class Eraser:
         await self._note(erasure, worked, now)
         log.info("erasure worked on: %d texts, %d claims", gone + changed_texts, claims)
         return worked
+
+    async def overdue(self) -> int:
+        """How many erasures are not done although they could be."""
+        late = {"done_at": None, "mode": ERASE, "asked_at": {"$lt": self._now() - DONE_AFTER - DAILY}}
+        async with transient_errors():
+            return int(await self._erasures.count_documents(late))
 
     async def confirm(self, of: Document, text_id: str, *, is_name: bool) -> bool:
         """A steward says of a text that waits whether the name in it is the person's; False when it does not wait."""
@@ -205,6 +217,17 @@ class Eraser:
         # A further request that came meanwhile is looked at next time.
         async with transient_errors():
             await self._erasures.update_one({"_id": erasure["_id"], "mode": erasure["mode"]}, noted)
+
+
+async def keep_erasing(eraser: Eraser) -> None:
+    """Work on what is due, for as long as the process runs. Several processes may: each step can be done twice."""
+    while True:
+        try:
+            await eraser.work()
+            metrics.ERASURES_OVERDUE.set(await eraser.overdue())
+        except Transient as error:
+            log.warning("erasing waits: %s", error)
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
 def _kept_of(text: Document) -> Kept:

@@ -34,9 +34,9 @@ class Erasures:
     """The erasures that admission asks for and looks at."""
 
     def __init__(self, database: Database, person_key: bytes, draw_id: Callable[[], str] = new_id) -> None:
-        majority = {"read_concern": ReadConcern("majority"), "write_concern": MAJORITY}
-        self._erasures = database.get_collection(ERASURES, **majority)
-        self._people = database.get_collection(PEOPLE, **majority)
+        reads = ReadConcern("majority")
+        self._erasures = database.get_collection(ERASURES, read_concern=reads, write_concern=MAJORITY)
+        self._people = database.get_collection(PEOPLE, read_concern=reads, write_concern=MAJORITY)
         self._person_key, self._draw_id = person_key, draw_id
 
     async def suppressed(self, keys: Collection[str]) -> Mapping[str, Suppressed]:
@@ -152,6 +152,15 @@ def _suppressed(documents: Sequence[Document]) -> Suppressed:
 def erasing_from(document: Mapping[str, Any], at: datetime) -> Erasing:
     """What a stored erasure asks for, as if it was asked for now."""
     event = document["event"]
-    fields = (document[name] for name in ("mode", "until", "requested_on", "basis", "decided_by"))
-    named = event["source"], event["id"]
-    return Erasing(document["key"], document["person_id"], *fields, named, event["time"], at)
+    return Erasing(
+        document["key"],
+        document["person_id"],
+        document["mode"],
+        document["until"],
+        document["requested_on"],
+        document["basis"],
+        document["decided_by"],
+        (event["source"], event["id"]),
+        event["time"],
+        at,
+    )

@@ -77,10 +77,18 @@ class Erasing(NamedTuple):
 def erasing_of(candidate: Candidate, at: datetime) -> Erasing:
     """What an accepted PersonErased asks for."""
     data = candidate.data
-    said = (data[name] for name in ("requested_on", "basis", "decided_by"))
-    event = candidate.source, candidate.id
-    time = format_instant(candidate.time)
-    return Erasing(candidate.key, data["person_id"], data["mode"], data.get("until"), *said, event, time, at)
+    return Erasing(
+        candidate.key,
+        data["person_id"],
+        data["mode"],
+        data.get("until"),
+        data["requested_on"],
+        data["basis"],
+        data["decided_by"],
+        (candidate.source, candidate.id),
+        format_instant(candidate.time),
+        at,
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ names in texts

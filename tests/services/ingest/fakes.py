@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 from services.ingest.admission import Admission, Fate, Named, Person, Place
@@ -98,9 +99,10 @@ class World:
         return {key: self.erased[key] for key in keys if key in self.erased}
 
     async def draw(self, ties: Collection[Person]) -> Mapping[Person, str]:
+        """Drawn by the tie, so that runs can be compared."""
         for tie in sorted(ties):
             await self.step()
-            self.ties.setdefault(tie, f"{DERIVED}{len(self.ties)}")
+            self.ties.setdefault(tie, DERIVED + sha256("\0".join(tie).encode()).hexdigest()[:24])
         await self.step()
         return {tie: self.ties[tie] for tie in ties}
 
