@@ -139,12 +139,15 @@ def verify(
         str | None, typer.Option(help="The name; asked for unless given, so that no history has it.")
     ] = None,
 ) -> None:
-    """Search every store for a name: collections and topics. Ends with 1 where it is found. Backups are not searched."""
+    """Search every store for a name: collections and topics; not backups. Ends with 1 where it is found."""
     wanted = name if name is not None else typer.prompt("Name", hide_input=True)
     if not folded(wanted):
         fail("a name has a visible character", 2)
-    for line in said_of(work(lambda settings, database: search(settings, database, wanted))):
+    searched = work(lambda settings, database: search(settings, database, wanted))
+    for line in said_of(searched):
         say(line)
+    if searched.found:
+        raise typer.Exit(1)
 
 
 @app.command()
