@@ -7,23 +7,18 @@ and topics are searched as bytes, whatever field or key it may stand in.
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from unicodedata import normalize
-
-from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 
 from shared.kafka.connection import Record
 from shared.kafka.follow import Follower
 from shared.kafka.scan import bounds
-from shared.mongo import Database, transient_errors
-from shared.mongo.dump import stored_collections
+from shared.mongo import Database
+from shared.mongo.dump import read_raw, stored_collections
 from shared.settings import Settings
 from shared.topics import CHANGES, INBOX, LOG, REJECTED, TIERS, Topic
 
 SEARCHED_TOPICS = (INBOX, LOG, REJECTED, TIERS, CHANGES)
-READ_AT_ONCE = 1_000
-_RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 
 REMAINS = {
     INBOX.name: "it goes with the topic's retention: 7 days, and up to a week more for a quiet topic",
@@ -87,7 +82,7 @@ async def search(settings: Settings, database: Database, name: str) -> Searched:
     wanted, searched = folded(name), Searched()
     for collection in await stored_collections(database):
         count = found = 0
-        async for raw in _raw(database, collection):
+        async for raw in read_raw(database, collection):
             count += 1
             found += holds(raw, wanted)
         searched.places.append(Place(collection, count, found))
@@ -100,22 +95,16 @@ async def search(settings: Settings, database: Database, name: str) -> Searched:
     return searched
 
 
-async def _raw(database: Database, collection: str) -> AsyncIterator[bytes]:
-    raw: Any = database.get_collection(collection, codec_options=_RAW)
-    async with transient_errors():
-        async for one in raw.find({}, batch_size=READ_AT_ONCE):
-            yield one.raw
-
-
 async def _records(settings: Settings, topic: Topic) -> AsyncIterator[Sequence[Record]]:
     name = topic.full_name(settings)
     held = await bounds(settings, name)
-    for partition, end in held.ends.items():
-        if held.begins[partition] == end:
-            continue  # aiokafka's consumer does not take being stopped before it has read anything
-        async with Follower(settings, name) as follower:
+    partitions = [partition for partition, end in held.ends.items() if held.begins[partition] < end]
+    if not partitions:
+        return  # aiokafka's consumer does not take being stopped before it has read anything
+    async with Follower(settings, name) as follower:
+        for partition in partitions:
             follower.seek(partition, held.begins[partition])
-            async for records in follower.read(end):
+            async for records in follower.read(held.ends[partition]):
                 yield records
 
 

@@ -13,13 +13,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec.json import decode as from_json
-from pymongo.read_concern import ReadConcern
 
 from services.ingest.admit.erasing import Forgetting, Kept
 from services.ingest.erasures import ERASE, ERASURES, PEOPLE, RESTRICT, known_by, names_of
 from shared import metrics
 from shared.errors import Transient
-from shared.mongo import MAJORITY, Database, Document, transient_errors
+from shared.mongo import Database, Document, by_majority, transient_errors
 from shared.mongo.texts import TEXTS
 from shared.topics import INBOX, REJECTED
 
@@ -57,8 +56,7 @@ class Eraser:
         self, database: Database, person_key: bytes, zone: ZoneInfo, now: Callable[[], datetime] | None = None
     ) -> None:
         self._erasures, self._people, self._texts, self._claims = (
-            database.get_collection(name, read_concern=ReadConcern("majority"), write_concern=MAJORITY)
-            for name in (ERASURES, PEOPLE, TEXTS, CLAIMS)
+            by_majority(database, name) for name in (ERASURES, PEOPLE, TEXTS, CLAIMS)
         )
         self._person_key, self._zone = person_key, zone
         self._now = now or (lambda: datetime.now(UTC))

@@ -11,12 +11,9 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Any
 
-from pymongo import UpdateOne
-from pymongo.read_concern import ReadConcern
-
 from services.ingest.admit.erasing import Erasing, HashedName, Person, Suppressed, hashed_name, tie_of
 from services.ingest.admit.people import DERIVED
-from shared.mongo import MAJORITY, Database, Document, insert_new, transient_errors
+from shared.mongo import Database, Document, by_majority, insert_new, transient_errors
 
 ERASURES, PEOPLE = "erasures", "people"
 ERASE, RESTRICT = "erase", "restrict"
@@ -34,9 +31,7 @@ class Erasures:
     """The erasures that admission asks for and looks at."""
 
     def __init__(self, database: Database, person_key: bytes, draw_id: Callable[[], str] = new_id) -> None:
-        reads = ReadConcern("majority")
-        self._erasures = database.get_collection(ERASURES, read_concern=reads, write_concern=MAJORITY)
-        self._people = database.get_collection(PEOPLE, read_concern=reads, write_concern=MAJORITY)
+        self._erasures, self._people = by_majority(database, ERASURES), by_majority(database, PEOPLE)
         self._person_key, self._draw_id = person_key, draw_id
 
     async def suppressed(self, keys: Collection[str]) -> Mapping[str, Suppressed]:
@@ -100,14 +95,12 @@ class Erasures:
             }
             of = {"_id": {"key": one.key, "person_id": one.person_id}}
             learnt = {"names": {"$each": names}, "ties": {"$each": ties}}
-            further = [UpdateOne(of, {"$setOnInsert": new, "$addToSet": learnt}, upsert=True)]
+            further: Document = {"$max": {"until": one.until}}
             if one.mode == ERASE:
-                ended = {"mode": ERASE, "until": None, "next_at": new["next_at"], "done_at": None}
-                further.append(UpdateOne({**of, "mode": RESTRICT}, {"$set": ended}))
-            else:
-                further.append(UpdateOne({**of, "mode": RESTRICT}, {"$max": {"until": one.until}}))
+                further = {"$set": {"mode": ERASE, "until": None, "next_at": new["next_at"], "done_at": None}}
             async with transient_errors():
-                await self._erasures.bulk_write(further, ordered=True)
+                await self._erasures.update_one(of, {"$setOnInsert": new, "$addToSet": learnt}, upsert=True)
+                await self._erasures.update_one({**of, "mode": RESTRICT}, further)
 
     async def _known(self, one: Erasing) -> tuple[list[Document], list[str]]:
         """By what the person's names are found from now on."""

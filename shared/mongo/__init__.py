@@ -75,6 +75,11 @@ async def transaction(database: Database) -> AsyncIterator[Session]:
         raise Transient(f"MongoDB: {in_short(error)}") from error
 
 
+def by_majority(database: Database, name: str) -> AsyncIOMotorCollection[Document]:
+    """A collection that is read and written as a majority has it, journalled."""
+    return database.get_collection(name, read_concern=ReadConcern("majority"), write_concern=MAJORITY)
+
+
 async def insert_new(collection: AsyncIOMotorCollection[Document], documents: Sequence[Document]) -> list[int]:
     """Insert what is not there; gives the places of what is. The driver's other errors are raised."""
     if documents:
