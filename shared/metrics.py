@@ -241,6 +241,12 @@ BACKUP_MADE_AT = Gauge(
     registry=REGISTRY,
 )
 
+ERASURES_OVERDUE = Gauge(
+    "guanxi_erasures_overdue",
+    "Erasures of persons that are not done although the topics have let the name go: texts wait for a steward.",
+    registry=REGISTRY,
+)
+
 # The process ------------------------------------------------------------------------------------------------------
 
 READY = Gauge("guanxi_ready", "1 for each passing check of /readyz.", ("check",), registry=REGISTRY)

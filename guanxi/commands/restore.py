@@ -21,6 +21,10 @@ def register(app: typer.Typer) -> None:
         folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder written by 'guanxi backup'.")],
         *,
         identity: IdentityFile = None,
+        erasures: Annotated[
+            Path | None,
+            typer.Option(help="A register of erased persons, by 'guanxi person register --write': erases them again."),
+        ] = None,
     ) -> None:
         """Restore a backup into an empty system.
 
@@ -31,5 +35,7 @@ def register(app: typer.Typer) -> None:
             keys = identities_of(identity)
         except Malformed as error:
             fail(str(error), 2)
-        done = work(lambda settings, database: restore(settings, database, folder, note=say, identities=keys))
+        done = work(
+            lambda settings, database: restore(settings, database, folder, note=say, identities=keys, erasures=erasures)
+        )
         say(f"the backup of {done.made_at} is restored; run 'guanxi setup', then start the services")

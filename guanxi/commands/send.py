@@ -78,6 +78,17 @@ def register(app: typer.Typer) -> None:
             _to_http(url or door, api_key, body, kind)
 
 
+def to_door(url: str | None, api_key: str, body: bytes) -> NoReturn:
+    """Send an array of events, or one, through the HTTP door of this machine or of a URL; ends the command."""
+    running, settings = use_current(), Settings()
+    _to_http(
+        url or (running.door if running else f"http://{settings.http_host}:{settings.http_port}"),
+        api_key,
+        body,
+        BodyKind.EITHER,
+    )
+
+
 def _read(file: Path) -> bytes:
     try:
         with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:

@@ -14,6 +14,7 @@ from typing import Any
 from pyrage.x25519 import Identity
 
 from operations.backup.files import Manifest, Part, Source, check_part, documents_of, read_manifest
+from operations.persons.register import apply_again, read_register
 from operations.progress import Step, Steps
 from operations.rebuild.run import now
 from operations.relog.run import refuse_running
@@ -48,11 +49,12 @@ async def restore(
     *,
     note: Callable[[str], None],
     identities: Sequence[Identity] = (),
+    erasures: Path | None = None,
 ) -> Manifest:
-    """Restore a backup. Raises Stop if the system is not empty, or if the backup is damaged, sealed to others, or has
-    other settings.
+    """Restore a backup, and erase again who was erased since. Raises Stop if the system is not empty, or if the backup
+    is damaged, sealed to others, or has other settings. erasures: a register of them, by `guanxi person register`.
     """
-    manifest = read_manifest(path)
+    manifest, listed = read_manifest(path), [] if erasures is None else read_register(erasures)
     source = Source(path, manifest, identities)
     _refuse_settings(settings, manifest)
     with Steps(note) as steps:
@@ -74,6 +76,9 @@ async def restore(
         if admitted:
             await insert_all(database, SERVICES.positions[SERVICES.door.name].collection, admitted)
         await _fold(settings, database, steps, source, manifest)
+    known, sent = await apply_again(settings, database, listed, now())
+    if known:
+        note(f"{known} persons erased again; {sent} of them are not on the backup's log and were sent to the inbox")
     return manifest
 
 

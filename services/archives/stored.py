@@ -17,7 +17,10 @@ from shared.facts.latest import Entry as Fact
 from shared.facts.latest import Latest, Order
 from shared.facts.owners import Assignment, Owners
 
-FOLD_VERSION = 1
+FOLD_VERSION = 2
+"""2: items say whom their texts mention, and customers may have erased persons. Reads 1, which is without both: rebuild
+archives before the first erasing of a person whom an item mentions.
+"""
 Json = dict[str, Any]
 
 
@@ -29,6 +32,7 @@ def dump(customer: Customer, decided: Decided) -> Json:
         "steps": customer.steps,
         "profiles": [[*key, _dump_profile(profile)] for key, profile in sorted(customer.profiles.items())],
         "owners": customer.owners.assignments,
+        "erased": customer.erased,
         "grants": [[*ref, *grant] for ref, grant in sorted(customer.grants.items())],
         "standing": _dump_decided(decided) if decided.version else None,
     }
@@ -45,6 +49,7 @@ def load(subject: str, days: Days, document: Json) -> tuple[Customer, Decided]:
         customer.decided = (fold["decided"][0], fold["decided"][1])
     customer.steps = [TierStep(*step) for step in fold.get("steps", ())]
     customer.profiles = {Key(kind, vendor): _load_profile(one) for kind, vendor, one in fold.get("profiles", ())}
+    customer.erased = fold.get("erased", {})
     customer.owners = Owners(
         tuple(Assignment(day, Order(*order), roles, known) for day, order, roles, known in fold.get("owners", ()))
     )
@@ -64,16 +69,23 @@ def _dump_decided(decided: Decided) -> Json:
 def _dump_profile(profile: Profile) -> Json:
     return {
         "begins": profile.begins,
-        "items": profile.items,
+        "items": {name: [_dump_entry(one) for one in entries] for name, entries in profile.items.items()},
         "reviews": profile.reviews,
         "named": profile.named.entries,
         "grades": profile.grades.latest.entries,
     }
 
 
+def _dump_entry(entry: Entry) -> list[Any]:
+    return [*entry] if entry.mentions else [*entry[:-1]]
+
+
 def _load_profile(stored: Json) -> Profile:
     items = {
-        name: tuple(Entry(day, Order(*order), chars, observed_on) for day, order, chars, observed_on in entries)
+        name: tuple(
+            Entry(day, Order(*order), chars, observed_on, tuple(*mentions))
+            for day, order, chars, observed_on, *mentions in entries
+        )
         for name, entries in stored["items"].items()
     }
     reviews = {section: tuple(days) for section, days in stored["reviews"].items()}

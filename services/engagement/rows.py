@@ -135,13 +135,16 @@ def _relationship(customer: Customer, rules: CustomerRules) -> dict[str, Any]:
         year = today - YEAR_DAYS + 1
         kinds, _ = visits.counts(SPANS.index(YEAR_DAYS), today)
         shown |= {
-            "persons_met_365d": visits.persons_met(year, today),
+            "persons_met_365d": visits.persons_met(year, today, customer.erased),
             "departments_met_365d": visits.departments_met(year, today),
             "executive_meetings_365d": kinds[EXECUTIVE],
             "company_tours_365d": kinds[COMPANY_TOUR],
         }
     if customer.persons:
-        shown |= _key_persons(customer.persons.present(today, lambda person: visits.last_met(person, today)), today)
+        persons = customer.persons.present(today, lambda person: visits.last_met(person, today), customer.erased)
+        shown |= _key_persons(persons, today)
+        if not customer.persons.by_id.keys().isdisjoint(customer.erased):
+            shown["kcr_cause"] = "erasure"
     return said(shown, NO_RELATIONSHIP)
 
 

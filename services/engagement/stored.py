@@ -22,13 +22,14 @@ from services.engagement.rules.representative import Absence, Registration, Repr
 from services.engagement.rules.satisfaction import Answer, Answers, Turn
 from services.engagement.rules.tiers import Tiers, TierStep
 from services.engagement.stored_visits import dump_visits, load_piece, load_visits
+from shared.facts.erased import Erased
 from shared.facts.goals import Goal, Goals
 from shared.facts.latest import ALWAYS, Entry, Latest, Order
 from shared.facts.owners import OWNING_ROLES, Assignment, Owners
 
 FOLD_VERSION = 4
-"""4: plans and their reviews, for measuring; a rebuild finds those of before. 3: visits stored by week; goals may have
-contacts, absences a part, registrations cleared fields. Reads 2 and 3 as well.
+"""4: erased persons; plans and their reviews, for measuring: a rebuild finds those of before. 3: visits stored by week;
+goals may have contacts, absences a part, registrations cleared fields. Reads 2 and 3 as well.
 """
 PRIVATE_FIELDS = ("fold_facts", "fold_visits", "fold_weeks", "fold_weeks_before", "partition")
 """What readers are not shown of a document, besides what every service keeps to itself (shared/fold/private.py)."""
@@ -219,6 +220,14 @@ def _load_plans(stored: dict[str, Any]) -> Plans:
     )
 
 
+def _dump_erased(erased: Erased) -> list[tuple[str, int]]:
+    return sorted(erased.items())
+
+
+def _load_erased(stored: list[list[Any]]) -> Erased:
+    return dict(stored)
+
+
 def dump_goals(goals: Goals) -> list[list[Any]]:
     """By metric, each goal with what came of it as [numerator, denominator]."""
     return [
@@ -256,6 +265,7 @@ _PARTS: tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
     ("answers", _dump_answers, _load_answers),
     ("concerns", _dump_concerns, _load_concerns),
     ("persons", _dump_persons, _load_persons),
+    ("erased", _dump_erased, _load_erased),
     ("goals", dump_goals, load_goals),
     ("plans", _dump_plans, _load_plans),
 )

@@ -1,9 +1,11 @@
 """From the inbox to the log, each record exactly once (architecture.md, invariants 2, 3, 4, 11).
 
-A batch takes five steps, always in this order: judge every record by itself; judge it against the claims and claim it,
-while storing names of persons; store the texts of what was claimed; append accepted records to the log and refused ones
-to `guanxi.rejected`; move the position on the inbox. If any step fails, the batch is read again from the stored
-position. A claim knows the position that made it, so the same records are written with the same content.
+A batch takes six steps, always in this order: judge every record by itself; take out the names of erased persons, and
+find the ids of those known by name only; judge it against the claims and claim it, while storing names of persons;
+store the texts of what was claimed, and who is to be erased; append accepted records to the log and refused ones to
+`guanxi.rejected`; move the position on the inbox. If any step fails, the batch is read again from the stored position.
+A claim knows the position that made it, so the same records are written with the same content, but for persons erased
+in between.
 
 Nothing here sleeps, knows a driver, or reads a clock except to measure, so that a simulation can run it.
 """
@@ -16,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeGuard
 from zoneinfo import ZoneInfo
 
 from services.ingest.admit import (
@@ -24,15 +26,20 @@ from services.ingest.admit import (
     Candidate,
     Claim,
     Duplicate,
+    Erasing,
     PersonName,
+    Suppressed,
     WrittenText,
     admit,
     by_headers,
+    erasing_of,
     judge,
     read_quickly,
     refuse_key,
     refuse_sender,
     replaced_without_texts,
+    with_ids,
+    without_erased,
 )
 from services.ingest.doors.http.vouching import vouched_key
 from services.ingest.doors.kafka.wire import from_kafka, is_plain
@@ -44,6 +51,7 @@ from shared.errors import Stop, Transient
 from shared.events.codec import encode_data
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
+from shared.events.registry import ERASED
 from shared.events.types import MAX_ID_CHARS
 from shared.kafka.batches import Outgoing, ends_of
 from shared.kafka.connection import Record, partition_of
@@ -130,6 +138,22 @@ class Store(Protocol):
         """
         ...
 
+    async def suppressed(self, keys: Collection[str]) -> Mapping[str, Suppressed]:
+        """What must not come back to these keys; those of which nobody was erased are left out."""
+        ...
+
+    async def draw(self, ties: Collection[Person]) -> Mapping[Person, str]:
+        """The ids of persons known by name only, by key and keyed hash of the name; drawn, durably on a majority, for
+        those who have none.
+        """
+        ...
+
+    async def erase(self, erasings: Collection[Erasing]) -> None:
+        """Store who is to be erased, durably on a majority; from then on they are suppressed. A repeat changes
+        nothing.
+        """
+        ...
+
     async def write(self, texts: Collection[WrittenText]) -> None:
         """Store texts, durably on a majority. What is stored under an id stays, an erased one's mark too."""
         ...
@@ -186,13 +210,14 @@ class Arrived:
 
 @dataclass(slots=True)
 class Verdicts:
-    """The outcome of a batch. texts: of what was accepted."""
+    """The outcome of a batch. texts, erasings: of what was accepted."""
 
     accepted: list[tuple[Candidate, Position, dict[str, Any] | None]] = field(default_factory=list)
     refused: list[tuple[Arrived, Refused]] = field(default_factory=list)
     duplicates: list[tuple[Arrived, Candidate]] = field(default_factory=list)
     changed: dict[bytes, Claim] = field(default_factory=dict)
     texts: list[WrittenText] = field(default_factory=list)
+    erasings: list[Erasing] = field(default_factory=list)
 
 
 class Admission:
@@ -239,6 +264,9 @@ class Admission:
         if verdicts.texts:  # only now is it certain whose texts stand under an identity and revision
             await self._store.write(verdicts.texts)
             watch.step("texts")
+        if verdicts.erasings:
+            await self._store.erase(verdicts.erasings)
+            watch.step("erase")
         ends = await self._append(verdicts)
         if fates := fates_of(verdicts):
             await self._store.tell(fates)
@@ -300,16 +328,8 @@ class Admission:
         then the claims are read. (Measured: reading absent claims costs a tenth of the whole path.) Only for records
         that name a person are the claims read first, together with the person, so that no refused record leaves a name.
         """
+        claims, known = await self._know_persons(arrived)
         candidates = [one.judged for one in arrived if isinstance(one.judged, Candidate)]
-        known: dict[Person, str] = {}
-        claims: dict[bytes, Claim] = {}
-        if naming := [candidate for candidate in candidates if candidate.names]:
-            persons = {name[:2] for candidate in naming for name in candidate.names}
-            found, known = await _all_of(
-                self._store.find([*{candidate.identity: None for candidate in naming}]),
-                self._store.last_named(persons),
-            )
-            claims.update(found)
         for _ in range(MAX_CLAIM_ROUNDS):
             metrics.CLAIM_ROUNDS.inc()
             verdicts = judge_all(arrived, claims, self._place.person_key)
@@ -319,6 +339,31 @@ class Admission:
             wanted = {candidate.identity: None for candidate in candidates if candidate.claimed}
             claims = dict(await self._store.find([*wanted]))
         raise Transient(f"another process changed the claims {MAX_CLAIM_ROUNDS} times in a row")
+
+    async def _know_persons(self, arrived: Sequence[Arrived]) -> tuple[dict[bytes, Claim], dict[Person, str]]:
+        """Take out the names of erased persons and find the ids of those known by name only; gives the claims of the
+        records that name persons, and the order of the names that are stored.
+        """
+        naming = [one for one in arrived if isinstance(one.judged, Candidate) and one.judged.names]
+        keys = {one.judged.key for one in arrived if _says_something(one.judged)}
+        if not keys:
+            return {}, {}
+        persons, identities = _persons(naming, by_name=False), [*dict.fromkeys(_identity(one) for one in naming)]
+        found, known, suppressed = await _all_of(
+            self._store.find(identities), self._store.last_named(persons), self._store.suppressed(keys)
+        )
+        for one in arrived if suppressed else ():
+            if _says_something(one.judged) and one.judged.key in suppressed:
+                one.judged = without_erased(one.judged, suppressed[one.judged.key], self._place.person_key)
+        if ties := _persons(naming, by_name=True):
+            drawn = await self._store.draw(ties)
+            for one in naming:
+                candidate = one.judged
+                assert isinstance(candidate, Candidate), "it names persons"
+                ids = {name.person_id: drawn[name[:2]] for name in candidate.names if name.by_name}
+                one.judged = with_ids(candidate, ids)
+            known = {**known, **await self._store.last_named(_persons(naming, by_name=True))}
+        return dict(found), dict(known)
 
     async def _store_claims(self, verdicts: Verdicts) -> bool:
         return not verdicts.changed or await self._store.claim(verdicts.changed.values())
@@ -399,6 +444,8 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim], person_key
             replaces, texts = replaced_without_texts(candidate, verdict.replaces, person_key)
             verdicts.accepted.append((candidate, one.position, replaces))
             verdicts.texts += (*candidate.texts, *texts)
+            if candidate.type == ERASED:
+                verdicts.erasings.append(erasing_of(candidate, one.appended_at))
             if verdict.claim is not None:
                 claims[candidate.identity] = verdicts.changed[candidate.identity] = verdict.claim
         elif isinstance(verdict, Duplicate):
@@ -452,6 +499,27 @@ async def _all_of(*steps: Coroutine[Any, Any, Any]) -> list[Any]:
         if isinstance(result, BaseException):
             raise result
     return results
+
+
+def _says_something(judged: Candidate | Refused) -> TypeGuard[Candidate]:
+    """Whether an event has names of persons, or texts, in which there may be some."""
+    return isinstance(judged, Candidate) and bool(judged.names or judged.texts)
+
+
+def _persons(naming: Iterable[Arrived], *, by_name: bool) -> set[Person]:
+    """Who is named: those with ids of upstream, or those known by name only."""
+    return {
+        name[:2]
+        for one in naming
+        if isinstance(one.judged, Candidate)
+        for name in one.judged.names
+        if name.by_name == by_name
+    }
+
+
+def _identity(one: Arrived) -> bytes:
+    assert isinstance(one.judged, Candidate), "it names persons"
+    return one.judged.identity
 
 
 def _names(candidate: Candidate) -> Iterable[Named]:

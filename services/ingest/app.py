@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Mount
 
 from services.ingest.admission import Admission, Place
 from services.ingest.doors.http.door import create_door
+from services.ingest.erasing import Eraser, keep_erasing
 from services.ingest.handlers import KafkaInbox
 from services.ingest.limits import DoorLimits
 from services.ingest.service import SERVICE
@@ -85,7 +86,7 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
     await check_person_key(database, person_key)
     appender = Appender(settings)
     admission = Admission(
-        MongoStore(database, generation, settings.log_generation),
+        MongoStore(database, generation, settings.log_generation, person_key),
         appender,
         Place(
             zone=settings.zone,
@@ -107,5 +108,7 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
     reader.register(broker)
     process.health.checks["mongodb"] = mongo_check(database)
     process.closing += [appender.close, admission.close]
+    eraser = Eraser(database, person_key, settings.zone)
+    process.tasks.append(lambda: keep_erasing(eraser))
     process.health.details["admitted"] = lambda: dict(admission.counts)
     return broker

@@ -10,22 +10,22 @@ from hashlib import blake2b
 from motor.motor_asyncio import AsyncIOMotorCollection
 from msgspec.json import decode as from_json
 from pymongo import ReplaceOne, UpdateOne
-from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from services.ingest.admission import Fate, Named, Person
-from services.ingest.admit import Claim, Entry, WrittenText
+from services.ingest.admit import Claim, Entry, Erasing, Suppressed, WrittenText
 from services.ingest.admit.aside import NOTHING
+from services.ingest.erasures import ERASURES, PEOPLE, Erasures
 from shared.errors import Stop
 from shared.events.codec import encode_json
 from shared.events.event import Position
-from shared.mongo import MAJORITY, Database, Document, transient_errors
+from shared.mongo import MAJORITY, Database, Document, insert_new, transient_errors
 from shared.mongo.applied import PERSON_KEY, last_applied, note_applied
 from shared.mongo.schema import Index, Name, Schema, View, keys
 from shared.mongo.texts import TEXTS
 
-CLAIMS, PEOPLE, POSITIONS, FATES = "claims", "people", "admission_positions", "fates"
+CLAIMS, POSITIONS, FATES = "claims", "admission_positions", "fates"
 FATES_KEPT_SECONDS = 30 * 86_400
 """As long as `guanxi.rejected` keeps what was refused."""
 _REFUSED: Document = {"status": "refused"}
@@ -39,10 +39,12 @@ def _rejections(_: Name) -> list[Document]:
 
 SCHEMA = Schema(
     "ingest",
-    plain_collections=(CLAIMS, PEOPLE, TEXTS, POSITIONS, FATES),
+    plain_collections=(CLAIMS, PEOPLE, TEXTS, ERASURES, POSITIONS, FATES),
     indexes=(
         Index(CLAIMS, ("expires_at",), expire_after_seconds=0, sparse=True, generational=False),
         Index(PEOPLE, ("key",), generational=False),
+        Index(ERASURES, ("key",), generational=False),
+        Index(ERASURES, ("next_at",), generational=False),
         Index(TEXTS, ("key",), generational=False),
         Index(FATES, ("at",), expire_after_seconds=FATES_KEPT_SECONDS, generational=False),
         Index(FATES, ("position",), generational=False),
@@ -69,6 +71,7 @@ SCHEMA = Schema(
         },
         PEOPLE: {"bsonType": "object", "required": ["key", "person_id", "order"]},
         TEXTS: {"bsonType": "object", "required": ["key", "claim", "revision"]},
+        ERASURES: {"bsonType": "object", "required": ["key", "person_id", "mode", "event", "next_at", "done_at"]},
     },
 )
 
@@ -76,7 +79,6 @@ Stored = AsyncIOMotorCollection[Document]
 
 MAX_REPLY_CLAIMS = 2_000
 """Identities per query; a batch rarely has more."""
-_DUPLICATE_KEY = 11000
 
 
 async def fix_person_key(database: Database, person_key: bytes) -> None:
@@ -126,7 +128,7 @@ class MongoClaims:
         new = [_document(claim) for claim in claims if claim.v == 0]
         known = [ReplaceOne({"_id": claim.identity, "v": claim.v}, _document(claim)) for claim in claims if claim.v > 0]
         async with transient_errors():
-            all_stored = not await _insert(self._claims, new)
+            all_stored = not await insert_new(self._claims, new)
             if known:
                 result = await self._claims.bulk_write(known, ordered=False)
                 all_stored = all_stored and result.matched_count == len(known)
@@ -134,10 +136,13 @@ class MongoClaims:
 
 
 class MongoStore(MongoClaims):
-    """`services.ingest.admission.Store` for one generation of the inbox; log_generation: of the log that is written."""
+    """`services.ingest.admission.Store` for one generation of the inbox; log_generation: of the log that is written;
+    person_key: by which names of erased persons are hashed.
+    """
 
-    def __init__(self, database: Database, generation: int, log_generation: int = 1) -> None:
+    def __init__(self, database: Database, generation: int, log_generation: int = 1, person_key: bytes = b"") -> None:
         super().__init__(database)
+        self._erasures = Erasures(database, person_key)
         self._generation, self._log_generation = generation, log_generation
         self._fates = database.get_collection(FATES, write_concern=WriteConcern(w=1))
         self._people = database.get_collection(PEOPLE, write_concern=MAJORITY)
@@ -166,9 +171,21 @@ class MongoStore(MongoClaims):
         later = [named for person, named in latest.items() if person in known]
         async with transient_errors():
             new = [named for person, named in latest.items() if person not in known]
-            later += [new[index] for index in await _insert(self._people, [_person(named) for named in new])]
+            later += [new[index] for index in await insert_new(self._people, [_person(named) for named in new])]
             if later:
                 await self._people.bulk_write([_renamed(named) for named in later], ordered=False)
+
+    async def suppressed(self, keys: Collection[str]) -> Mapping[str, Suppressed]:
+        """What must not come back to these keys; those of which nobody was erased are left out."""
+        return await self._erasures.suppressed(keys)
+
+    async def draw(self, ties: Collection[Person]) -> Mapping[Person, str]:
+        """The ids of persons known by name only, by key and keyed hash of the name; drawn for those who have none."""
+        return await self._erasures.draw(ties)
+
+    async def erase(self, erasings: Collection[Erasing]) -> None:
+        """Store who is to be erased, durably on a majority; from then on they are suppressed."""
+        await self._erasures.erase(erasings)
 
     async def write(self, texts: Collection[WrittenText]) -> None:
         """Store texts; what is stored under an id stays."""
@@ -208,23 +225,14 @@ async def write_texts(collection: Stored, texts: Collection[WrittenText]) -> Non
     """Insert texts; what is there under an id stays: the same text, or the mark of an erased one."""
     documents = {one.text_id: _text(one) for one in texts}
     async with transient_errors():
-        await _insert(collection, list(documents.values()))
-
-
-async def _insert(collection: Stored, documents: Sequence[Document]) -> list[int]:
-    """Insert what is not there; gives the places of what is."""
-    if documents:
-        try:
-            await collection.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            if error.details["writeConcernErrors"] or not _all_duplicates(error):
-                raise
-            return [one["index"] for one in error.details["writeErrors"]]
-    return []
+        await insert_new(collection, list(documents.values()))
 
 
 def _text(one: WrittenText) -> Document:
-    return {"_id": one.text_id, "key": one.key, "claim": one.identity, "revision": one.revision, "text": one.text}
+    document = {"_id": one.text_id, "key": one.key, "claim": one.identity, "revision": one.revision}
+    if one.mentions:
+        document["mentions"] = [*one.mentions]
+    return document if one.erased else {**document, "text": one.text}
 
 
 def fate_id(source: str, event_id: str) -> str:
@@ -320,7 +328,3 @@ def _renamed(named: Named) -> UpdateOne:
         {"_id": _person_id(named.id), "order": {"$lt": named.order}},
         {"$set": {**named.person.fields, "order": named.order}},
     )
-
-
-def _all_duplicates(error: BulkWriteError) -> bool:
-    return all(one["code"] == _DUPLICATE_KEY for one in error.details["writeErrors"])

@@ -1,5 +1,6 @@
 """What readers see of a customer's plans and of the services that it used: no text. Pure."""
 
+from collections.abc import Container
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from services.planning.rules import catalogue, persons, tiers
 from services.planning.rules.catalogue import Catalogues
 from services.planning.rules.customer import Customer, Standing, as_of_clock
-from services.planning.rules.objectives import METRICS, reached
+from services.planning.rules.objectives import METRICS, NOTHING_REACHED, reached
 from services.planning.rules.plans import Objective, Plan, Ref
 from services.planning.rules.progress import Step
 from shared.facts.days import iso, iso_or_none
@@ -36,7 +37,7 @@ def row(customer: Customer, catalogues: Catalogues) -> Json:
             "uncovered_from": iso_or_none(owes.uncovered_from),
             "due_on": iso_or_none(owes.due_on),
             "lapsed": owes.due_on is not None and owes.due_on <= today,
-            "unassessed": persons.unassessed(customer.persons, today) if owes.owed else [],
+            "unassessed": persons.unassessed(customer.persons, today, customer.erased) if owes.owed else [],
         }
     if known.plans:
         public["plans"] = [
@@ -52,6 +53,7 @@ def _plan(customer: Customer, ref: Ref, standing: Standing, *, current: bool) ->
     owed = tiers.tier_on(customer.steps, today) in tiers.OWED
     review_late = standing.review_due is not None and standing.review_due <= today
     steps = [*progress.steps, *progress.dropped]
+    objectives = [one for one in plan.objectives if one.person_id not in customer.erased]
     return {
         "source": ref[0],
         "plan_id": ref[1],
@@ -68,10 +70,10 @@ def _plan(customer: Customer, ref: Ref, standing: Standing, *, current: bool) ->
         "reviewed_on": iso_or_none(standing.reviewed_on),
         "review_due": iso_or_none(standing.review_due),
         "gaps": {
-            "dimensions": [name for name in DIMENSIONS if all(one.dimension != name for one in plan.objectives)],
+            "dimensions": [name for name in DIMENSIONS if all(one.dimension != name for one in objectives)],
             "objectives": [
                 one.objective_id
-                for one in plan.objectives
+                for one in objectives
                 if all(step.objective_id != one.objective_id for step in plan.steps)
             ],
             "review": review_late,
@@ -81,34 +83,38 @@ def _plan(customer: Customer, ref: Ref, standing: Standing, *, current: bool) ->
         "agreed_by": plan.agreed_by,
         "approved_by": plan.approved_by,
         "objectives": [_objective(customer, plan, one) for one in plan.objectives],
-        "steps": [_step(step) for step in steps],
+        "steps": [_step(step, customer.erased) for step in steps],
     }
 
 
 def _objective(customer: Customer, plan: Plan, one: Objective) -> Json:
-    """baseline: as agreed, else as measured."""
-    how = reached(plan, one, customer.measures, customer.persons, customer.today)
+    """baseline: as agreed, else as measured. One on a person who was erased is void, and names nobody."""
+    void = one.person_id in customer.erased
+    how = NOTHING_REACHED if void else reached(plan, one, customer.measures, customer.persons, customer.today)
     return {
         "objective_id": one.objective_id,
         "dimension": one.dimension,
         "metric": one.metric,
-        "person_id": one.person_id,
+        "person_id": None if void else one.person_id,
         "baseline": None if how.baseline is None else str(how.baseline),
         "target": one.target,
         "due_on": iso(one.due_on),
         "value": None if how.value is None else str(how.value),
         "progress": _share(how.progress),
         "outcome": how.outcome,
+        "void": void,
     }
 
 
-def _step(step: Step) -> Json:
+def _step(step: Step, erased: Container[str]) -> Json:
+    """One with a person who was erased stays, without the person."""
     agreed = step.agreed
+    person = None if agreed is None or agreed.person_id in erased else agreed.person_id
     return {
         "step_id": step.step_id,
         "objective_id": None if agreed is None else agreed.objective_id,
         "owner": None if agreed is None else agreed.owner,
-        "person_id": None if agreed is None else agreed.person_id,
+        "person_id": person,
         "status": step.status,
         "due_on": None if agreed is None else iso(agreed.due_on),
         "original_due": iso(step.original_due),

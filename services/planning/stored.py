@@ -17,7 +17,7 @@ from shared.facts.latest import Entry, Latest, Order
 from shared.facts.owners import Assignment, Owners
 
 FOLD_VERSION = 2
-"""2: what engagement measured, and each assessment of a person; a rebuild finds those of before. Reads 1 as well."""
+"""2: erased persons, what engagement measured, each assessment: a rebuild finds those of before. Reads 1 as well."""
 Json = dict[str, Any]
 
 
@@ -36,6 +36,7 @@ def dump(customer: Customer, decided: Decided) -> Json:
         "difficulties": [[*ref, day] for ref, day in sorted(customer.difficulties.items())],
         "persons": dict(sorted(customer.persons.items())),
         "measures": [[day, *values] for day, values in sorted(customer.measures.items())],
+        "erased": customer.erased,
         "owners": customer.owners.assignments,
         "standing": _dump_decided(decided) if decided.version else None,
     }
@@ -68,6 +69,7 @@ def load(subject: str, days: Days, document: Json) -> tuple[Customer, Decided]:
         for name, assessments in fold.get("persons", {}).items()
     }
     customer.measures = {day: tuple(values) for day, *values in fold.get("measures", ())}
+    customer.erased = fold.get("erased", {})
     customer.owners = Owners(
         tuple(Assignment(day, Order(*order), roles, known) for day, order, roles, known in fold.get("owners", ()))
     )

@@ -45,6 +45,8 @@ MAX_COVERED = 50
 """Further customers whom one group plan covers."""
 MAX_QUANTITY = 1000
 """Of one delivery of a service."""
+MAX_RESTRICT_DAYS = 3660
+"""A person's data may be kept from sight, instead of erased, for ten years at most."""
 
 Observed = Annotated[int, Field(strict=True, ge=0, le=3), WHOLE]
 """How much of something was observed: 0 none, 3 most."""
@@ -568,6 +570,26 @@ class ServiceDelivered(Fact):
     rep_id: Id | None = None
     concern_id: Id | None = None
     outcome: Written | None = None
+
+
+class PersonErased(Fact):
+    """A person of a customer, or a representative (`scope`), is to be erased; or, with the mode `restrict`, kept from
+    sight through a day, where a law forbids erasing, and erased on the day after it. Folded as if the person had left.
+    """
+
+    scope: Literal["customer", "representative"] = "customer"
+    person_id: Id
+    requested_on: Day
+    basis: Literal["gdpr_17", "pipl_47", "other"]
+    mode: Literal["erase", "restrict"]
+    until: Day | None = None
+    decided_by: Id
+
+    @model_validator(mode="after")
+    def _until_goes_with_restrict(self) -> Self:
+        if (self.mode == "restrict") != (self.until is not None):
+            raise ValueError("the mode restrict needs until, its last day, and erase takes none")
+        return self
 
 
 INVOICE_PARTS: frozenset[RecordKind] = frozenset({"payment_part", "credit"})

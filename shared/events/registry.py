@@ -88,6 +88,7 @@ _ALL = (
     _fact("plan_step.done", facts.PlanStepDone, record=("step", "done_id")),
     _fact("plan.reviewed", facts.PlanReviewed, record=("plan_review", "review_id")),
     _fact("service.delivered", facts.ServiceDelivered, record=("delivery", "delivery_id")),
+    _fact("person.erased", facts.PersonErased, steward=True),
     _fact("record.voided", facts.RecordVoided),
     _fact("customer.reviewed", facts.CustomerReviewed, internal=True),
     _fact("customer.repaired", facts.CustomerRepaired, internal=True),
@@ -119,6 +120,7 @@ FACT_OF_KIND: dict[str, FactType] = {
 }
 REVIEWED = NAMES[facts.CustomerReviewed]
 REPAIRED = NAMES[facts.CustomerRepaired]
+ERASED = NAMES[facts.PersonErased]
 VOIDED = NAMES[facts.RecordVoided]
 
 
@@ -144,6 +146,6 @@ def subject_kind(type_name: str, fact: Fact) -> SubjectKind:
     """Whether the event's subject is a customer, a representative or a group; a few types say so in their data."""
     if isinstance(fact, facts.RecordVoided):
         return FACT_OF_KIND[fact.kind].subject
-    if isinstance(fact, facts.GoalSet | facts.CustomerRepaired):
+    if isinstance(fact, facts.GoalSet | facts.CustomerRepaired | facts.PersonErased):
         return fact.scope
     return FACTS[type_name].subject

@@ -2,13 +2,18 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
-from pymongo.errors import PyMongoError
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+)
+from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import Primary
 from pymongo.write_concern import WriteConcern
@@ -30,6 +35,7 @@ POOL_SIZE = 4
 SRV = "mongodb+srv"
 """The scheme of a URI whose servers a record of DNS names."""
 MAJORITY = WriteConcern(w="majority", j=True)
+_DUPLICATE_KEY = 11000
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -114,6 +120,24 @@ async def once_undisturbed(database: Database, work: Callable[[Session], Awaitab
         await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - so that two do not meet again
     async with transaction(database) as session:
         return await work(session)
+
+
+def by_majority(database: Database, name: str) -> AsyncIOMotorCollection[Document]:
+    """A collection that is read and written as a majority has it, journalled."""
+    return database.get_collection(name, read_concern=ReadConcern("majority"), write_concern=MAJORITY)
+
+
+async def insert_new(collection: AsyncIOMotorCollection[Document], documents: Sequence[Document]) -> list[int]:
+    """Insert what is not there; gives the places of what is. The driver's other errors are raised."""
+    if documents:
+        try:
+            await collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            written = error.details["writeErrors"]
+            if error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE_KEY for one in written):
+                raise
+            return [one["index"] for one in written]
+    return []
 
 
 @asynccontextmanager

@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import IO, Any
 
 from bson import CodecOptions, decode_file_iter, encode
+from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError
 
 from shared.errors import Stop
 from shared.mongo import Database, Document, transient_errors
 
 _AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+_RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 READ_AT_ONCE = 1_000
 
 
@@ -35,6 +37,14 @@ async def read_all(database: Database, collection: str, query: Document | None =
     async with transient_errors():
         async for document in database[collection].find(query or {}, batch_size=READ_AT_ONCE):
             yield document
+
+
+async def read_raw(database: Database, collection: str) -> AsyncIterator[bytes]:
+    """The documents of a collection as BSON, in no order: for who looks at bytes, whatever field they stand in."""
+    raw: Any = database.get_collection(collection, codec_options=_RAW)
+    async with transient_errors():
+        async for document in raw.find({}, batch_size=READ_AT_ONCE):
+            yield document.raw
 
 
 async def insert_all(database: Database, collection: str, documents: Sequence[Document]) -> None:

@@ -67,6 +67,13 @@ DATA: dict[str, dict[str, Any]] = {
         "revised_by": "r-1",
     },
     "profile.reviewed": {"profile": "cp", "sections": ["macro"], "reviewed_by": "r-1"},
+    "person.erased": {
+        "person_id": "p-7",
+        "requested_on": "2026-03-01",
+        "basis": "gdpr_17",
+        "mode": "erase",
+        "decided_by": "r-9",
+    },
     "access.granted": {
         "grant_id": "g-1",
         "grantee": "r-2",

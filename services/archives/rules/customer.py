@@ -20,12 +20,15 @@ from shared.events.facts import (
     AccountAssigned,
     CustomerReviewed,
     OfProfile,
+    PersonErased,
     ProfileReviewed,
     ProfileRevised,
     RecordVoided,
 )
 from shared.events.types import TIERS, Tier
+from shared.facts import erased
 from shared.facts.days import NEVER, Days
+from shared.facts.erased import NOBODY_ERASED, Erased
 from shared.facts.latest import Entry, order_of
 from shared.facts.owners import NOBODY, OWNING_ROLES, Owners, assignment_of
 
@@ -55,6 +58,7 @@ class Customer:
     profiles: dict[Key, Profile] = field(default_factory=dict)
     owners: Owners = NOBODY
     grants: Grants = field(default_factory=dict)
+    erased: Erased = field(default_factory=lambda: NOBODY_ERASED)
     known: Known | None = field(default=None, compare=False)
 
     @property
@@ -95,12 +99,13 @@ def _known(customer: Customer, templates: Templates) -> Known:
         ruling = {kind: regimes(versions, customer.steps) for kind, versions in templates.items()}
         found = {}
         for key in sorted({*customer.profiles, OWN}):
-            made = profile_as_of(key, customer.profiles.get(key) or Profile(), ruling[key.kind], today)
+            made = profile_as_of(key, customer.profiles.get(key) or Profile(), ruling[key.kind], today, customer.erased)
             if made is not None:
                 found[key] = made
         days = [one.next_day() for one in found.values()] + [one.next_day(today) for one in customer.profiles.values()]
         days += [regime.from_on for one in ruling.values() for regime in one if regime.from_on > today]
         days += [one.from_on for one in customer.owners.assignments if one.from_on > today]
+        days += [day for day in customer.erased.values() if day > today]
         days += [grades.next_day(customer.steps, today), grants.next_day(customer.grants, today)]
         known = customer.known = Known(templates, today, found, min(days, default=NEVER))
     return known
@@ -147,6 +152,10 @@ def _granted(customer: Customer, event: Event) -> None:
     customer.grants = grants.put(customer.grants, event, customer.days, customer.today)
 
 
+def _erased(customer: Customer, event: Event) -> None:
+    customer.erased = erased.put(customer.erased, event, customer.days)
+
+
 def _assigned(customer: Customer, event: Event) -> None:
     customer.owners = customer.owners.put(assignment_of(event)).settled(customer.today)
 
@@ -167,6 +176,7 @@ _FOLDS: dict[type, Callable[[Customer, Any], None]] = {
     ProfileRevised: _revised,
     ProfileReviewed: _reviewed,
     AccessGranted: _granted,
+    PersonErased: _erased,
     AccountAssigned: _assigned,
     RecordVoided: _granted,
     CustomerReviewed: _passes,

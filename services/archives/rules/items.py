@@ -12,6 +12,7 @@ from services.archives.rules.templates import CADENCE_DAYS, GRACE_DAYS, Regime
 from shared.events.facts import ProfileItem
 from shared.events.texts import chars
 from shared.facts.days import NEVER
+from shared.facts.erased import Erased
 from shared.facts.latest import Order
 
 NONE_KNOWN = -1
@@ -22,14 +23,15 @@ so a source that sends every profile every night costs fifty entries, not years 
 
 
 class Entry(NamedTuple):
-    """What one revision says of an item: from which day it counts, how many characters its text has (0 clears), and
-    when it was seen.
+    """What one revision says of an item: from which day it counts, how many characters its text has (0 clears), when
+    it was seen, and the ids of the persons whom the text names.
     """
 
     day: int
     order: Order
     chars: int
     observed_on: int
+    mentions: tuple[str, ...] = ()
 
     def fills(self, min_chars: int) -> bool:
         """Whether the item is filled by it."""
@@ -44,7 +46,7 @@ def entry(item: ProfileItem, day: int, order: Order) -> Entry:
     """What an item of a revision says. It was seen on the revision's day at the latest."""
     length = NONE_KNOWN if item.none_known else chars(item.text)
     observed_on = day if item.observed_on is None else min(day, item.observed_on.toordinal())
-    return Entry(day, order, length, observed_on)
+    return Entry(day, order, length, observed_on, tuple(sorted({*item.mentions})))
 
 
 def put(entries: Entries, made: Entry) -> Entries:
@@ -58,6 +60,20 @@ def put(entries: Entries, made: Entry) -> Entries:
         if not kept or kept[-1].order < one.order:
             kept.append(one)
     return tuple(kept[-MAX_ENTRIES:])
+
+
+def without(entries: Entries, erased: Erased) -> Entries:
+    """The entries as they are once persons were erased: a text that mentions one is gone from that day on, and one that
+    came later was never there.
+    """
+    left: list[Entry] = []
+    for place, one in enumerate(entries):
+        gone = min((erased[name] for name in one.mentions if name in erased), default=NEVER)
+        left.append(one if one.day < gone else one._replace(chars=0))
+        stays_until = entries[place + 1].day if place + 1 < len(entries) else NEVER
+        if one.day < gone < stays_until:
+            left.append(one._replace(day=gone, chars=0))
+    return tuple(left)
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from services.archives.rules.items import Entries, Entry, Item
 from services.archives.rules.templates import Regime, Template
 from shared.events.types import ProfileKind, Section
 from shared.facts.days import NEVER
+from shared.facts.erased import NOBODY_ERASED, Erased
 from shared.facts.latest import NOTHING, Latest
 
 MAX_ITEMS = 100
@@ -122,8 +123,12 @@ class Standing:
         return min(due, default=NEVER)
 
 
-def profile_as_of(key: Key, profile: Profile, regimes: Sequence[Regime], today: int) -> Standing | None:
-    """A profile at the end of a day; None for a vendor's that is not there yet."""
+def profile_as_of(
+    key: Key, profile: Profile, regimes: Sequence[Regime], today: int, erased: Erased = NOBODY_ERASED
+) -> Standing | None:
+    """A profile at the end of a day, without the texts that mention who was erased; None for a vendor's that is not
+    there yet.
+    """
     begins = 0 if key == OWN else profile.begins
     if begins is None or begins > today:
         return None
@@ -131,6 +136,8 @@ def profile_as_of(key: Key, profile: Profile, regimes: Sequence[Regime], today: 
     found = {}
     for item in template.items:
         entries = profile.items.get(item.name, ())
+        if erased:
+            entries = items.without(entries, erased)
         reviews = profile.reviews.get(item.section, ())
         made = items.item_as_of(item.name, entries, reviews, begins, regimes, today)
         if made.required or made.filled:

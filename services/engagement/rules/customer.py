@@ -32,6 +32,7 @@ from services.engagement.rules.relationship import KeyPersons, key_relationship
 from services.engagement.rules.satisfaction import INSTRUMENTS, Answers
 from services.engagement.rules.tiers import Tiers
 from shared.facts.days import NEVER
+from shared.facts.erased import NOBODY_ERASED, Erased
 from shared.facts.goals import NO_GOALS, Goals, last_days
 from shared.facts.latest import NOTHING, Latest
 from shared.facts.owners import NOBODY, OWNING_ROLES, Owners
@@ -95,6 +96,7 @@ class Customer:
     answers: Answers = field(default_factory=Answers)
     concerns: Concerns = field(default_factory=Concerns)
     persons: KeyPersons = field(default_factory=KeyPersons)
+    erased: Erased = field(default_factory=lambda: NOBODY_ERASED)
     goals: Goals = field(default_factory=lambda: NO_GOALS)
     plans: Plans = field(default_factory=Plans)
     lapse: Lapse | None = None
@@ -202,7 +204,7 @@ class CustomerRules:
 
     def key_relationship(self, customer: Customer, today: int) -> Fraction | None:
         """KCR as of a day."""
-        return key_relationship(customer.persons.present(today, lambda _: None))
+        return key_relationship(customer.persons.present(today, lambda _: None, customer.erased))
 
     # ---------------------------------------------------------------------------------------------------------- time
 

@@ -19,12 +19,13 @@ from shared.events.facts import (
     GoalSet,
     GroupPlanAgreed,
     KeyPersonAssessed,
+    PersonErased,
     PlanReviewed,
     RecordVoided,
     SatisfactionSurveyed,
     VisitLogged,
 )
-from shared.facts import goals
+from shared.facts import erased, goals
 from shared.facts.latest import ALWAYS, Entry, order_of
 from shared.facts.owners import assignment_of
 
@@ -113,6 +114,11 @@ def _person(rules: CustomerRules, customer: Customer, event: Event) -> None:
     customer.changed()
 
 
+def _erased(rules: CustomerRules, customer: Customer, event: Event) -> None:
+    customer.erased = erased.put(customer.erased, event, rules.time)
+    customer.changed()
+
+
 def _goal(_: CustomerRules, customer: Customer, event: Event) -> None:
     customer.goals = goals.put(customer.goals, event, customer.today)
     customer.changed()
@@ -160,6 +166,7 @@ _FOLDS: dict[type[Fact | Decision], Callable[[CustomerRules, Customer, Event], N
     ConcernResolved: _concern,
     ConcernConfirmed: _concern,
     KeyPersonAssessed: _person,
+    PersonErased: _erased,
     GoalSet: _goal,
     GroupPlanAgreed: _agreed,
     PlanReviewed: _plan_reviewed,

@@ -6,7 +6,7 @@ counts by day: each is what the weeks' visits say, week by week, so that amendin
 with the number of visits.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -135,11 +135,13 @@ class Visits:
         before = self.met_before.get(person)
         return before if last is None else last if before is None else max(last, before)
 
-    def persons_met(self, first: int, today: int) -> int:
-        """How many persons were met from a day up to today."""
-        met = sum(day_sets.bits(days, first, today) != 0 for days in self.persons.values())
+    def persons_met(self, first: int, today: int, erased: Container[str] = ()) -> int:
+        """How many persons were met from a day up to today, those erased aside."""
+        met = sum(
+            day_sets.bits(days, first, today) != 0 and person not in erased for person, days in self.persons.items()
+        )
         return met + sum(
-            day >= first and not day_sets.bits(self.persons.get(person, 0), first, today)
+            day >= first and person not in erased and not day_sets.bits(self.persons.get(person, 0), first, today)
             for person, day in self.met_before.items()
         )
 

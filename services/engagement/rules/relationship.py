@@ -1,6 +1,6 @@
 """Breadth, key and organisational relationship (domain.md, Engagement: breadth, Key, Organisational)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -58,9 +58,11 @@ class KeyPersons:
         known = self.by_id.get(fact.person_id, NOTHING)
         self.by_id[fact.person_id] = known.put(Entry(order_of(event), ALWAYS, said), ALWAYS)
 
-    def present(self, today: int, last_met: Callable[[str], int | None]) -> list[KeyPerson]:
-        """Those who have not left, by id. `last_met`: the last day on which a person attended a visit, exhibitions and
-        video included.
+    def present(
+        self, today: int, last_met: Callable[[str], int | None], erased: Container[str] = ()
+    ) -> list[KeyPerson]:
+        """Those who have not left and are not erased, by id. `last_met`: the last day on which a person attended a
+        visit, exhibitions and video included.
         """
         return [
             KeyPerson(
@@ -72,7 +74,7 @@ class KeyPersons:
                 None if attitude is None else _basis(fields["attitude"]),
             )
             for person_id, latest in sorted(self.by_id.items())
-            if (fields := latest.values(ALWAYS)).get("left") is not True
+            if person_id not in erased and (fields := latest.values(ALWAYS)).get("left") is not True
         ]
 
 

@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 from services.engagement.rules.days import BusinessTime, first_kept_day, monday_of
 from shared.events.event import Event
-from shared.events.facts import Fact, GoalSet, RecordVoided, RepresentativeAbsent, RepresentativeRegistered
+from shared.events.facts import (
+    Fact,
+    GoalSet,
+    PersonErased,
+    RecordVoided,
+    RepresentativeAbsent,
+    RepresentativeRegistered,
+)
 from shared.facts import goals
 from shared.facts.days import NEVER
 from shared.facts.goals import NO_GOALS, Goals
@@ -228,10 +235,15 @@ def _void(rules: RepresentativeRules, representative: Representative, event: Eve
         _absent(rules, representative, event)
 
 
+def _erased(rules: RepresentativeRules, representative: Representative, event: Event) -> None:
+    """Their name is in `people` alone; what they did stays."""
+
+
 _FOLDS: dict[type[Fact], Callable[[RepresentativeRules, Representative, Event], None]] = {
     RepresentativeRegistered: _registered,
     RepresentativeAbsent: _absent,
     GoalSet: _goal,
+    PersonErased: _erased,
     RecordVoided: _void,
 }
 FOLDED: frozenset[type[Fact]] = frozenset(_FOLDS)

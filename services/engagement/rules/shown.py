@@ -14,6 +14,7 @@ NO_RELATIONSHIP: Json = {
     "persons_met_365d": 0,
     "departments_met_365d": [],
     "key_relationship": None,
+    "kcr_cause": None,
     "deciders": 0,
     "deciders_met_90d": 0,
     "deciders_never_met": [],

@@ -20,7 +20,7 @@ ORDER = {"tier_order": 1, "due_on": 1, "_id": 1}
 
 def engagement() -> list[Stage]:
     """All public fields of a customer; the persons of its decision chain are in `key_persons`."""
-    confidential = ["relationship.key_persons", "relationship.deciders_never_met"]
+    confidential = ["relationship.key_persons", "relationship.deciders_never_met", "relationship.kcr_cause"]
     visit = {
         "$mergeObjects": [
             "$last_visit",

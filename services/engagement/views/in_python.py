@@ -66,7 +66,7 @@ def whole(row: Document) -> Document:
 def engagement_row(row: Document) -> Document:
     """`engagement`: all public fields of a customer."""
     shown = {name: value for name, value in whole(row).items() if name not in _PRIVATE}
-    for confidential in ("key_persons", "deciders_never_met"):
+    for confidential in ("key_persons", "deciders_never_met", "kcr_cause"):
         del shown["relationship"][confidential]
     return {**shown, "id": row["_id"]}
 

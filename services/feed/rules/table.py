@@ -62,6 +62,7 @@ TABLE: dict[str, Entry] = {
     "guanxi.plan_step.done.v1": _OTHER,
     "guanxi.plan.reviewed.v1": _OTHER,
     "guanxi.service.delivered.v1": _OTHER,
+    "guanxi.person.erased.v1": _OTHER,
     "guanxi.record.voided.v1": Entry((), ("kind",)),  # and what the voided record touched
     "guanxi.tier.changed.v1": Entry(
         ("customer", "history", "engagement", "goals"),

@@ -10,6 +10,7 @@ from services.ingest.admit.admit import admit, refuse_key
 from services.ingest.admit.aside import replaced_without_texts
 from services.ingest.admit.candidate import Candidate, PersonName, WrittenText
 from services.ingest.admit.claims import MAX_REVISIONS, Accepted, Claim, Duplicate, Entry, judge
+from services.ingest.admit.erasing import Erasing, Suppressed, erasing_of, with_ids, without_erased
 from services.ingest.admit.hints import by_headers, known_as
 from services.ingest.admit.quick import read_quickly
 from services.ingest.admit.rules import refuse_sender
@@ -21,14 +22,19 @@ __all__ = [
     "Claim",
     "Duplicate",
     "Entry",
+    "Erasing",
     "PersonName",
+    "Suppressed",
     "WrittenText",
     "admit",
     "by_headers",
+    "erasing_of",
     "judge",
     "known_as",
     "read_quickly",
     "refuse_key",
     "refuse_sender",
     "replaced_without_texts",
+    "with_ids",
+    "without_erased",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from services.ingest.admit.candidate import Candidate, WrittenText
 from services.ingest.admit.people import DERIVED
 from shared.events.codec import canonical_json
-from shared.events.facts import KeyPersonAssessed, RepresentativeRegistered, VisitLogged
+from shared.events.facts import KeyPersonAssessed, ProfileRevised, RepresentativeRegistered, VisitLogged
 from shared.events.registry import FACT_OF_KIND, FACTS, VOIDED, FactType
 from shared.events.texts import NO_TEXT, PREFIX, Fields, text_fields, with_texts
 
@@ -77,9 +77,12 @@ def take_texts(
     if fields is NO_TEXT:
         return data, ()
     taken: list[WrittenText] = []
+    of_items = entry.fact is ProfileRevised
 
     def take(path: str, text: str) -> Data:
-        taken.append(WrittenText(text_id(identity, revision, path, person_key), key, identity, revision, text))
+        mentions = tuple(data["items"][int(path.split("/")[1])].get("mentions", ())) if of_items else ()
+        name = text_id(identity, revision, path, person_key)
+        taken.append(WrittenText(name, key, identity, revision, text, mentions))
         return taken[-1].reference()
 
     return with_texts(data, fields, take), tuple(taken)

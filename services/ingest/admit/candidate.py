@@ -11,18 +11,21 @@ class PersonName(NamedTuple):
     """A person's name; kept in `people`, never on the log (domain.md, People).
 
     key: the log key that the person belongs to; person_id: as on the log, the subject's own id for a representative;
-    fields: `name`, and `title` if the event has it.
+    fields: `name`, and `title` if the event has it; by_name: whether upstream gives no id, so that person_id is a keyed
+    hash of the name until admission has found the one drawn for it.
     """
 
     key: str
     person_id: str
     fields: dict[str, str | None]
+    by_name: bool = False
 
 
 class WrittenText(NamedTuple):
     """A free text of an event; kept in `texts`, never on the log (domain.md, Texts).
 
-    key: the log key that the event belongs to; identity, revision: of the claim that holds a hash of it.
+    key: the log key that the event belongs to; identity, revision: of the claim that holds a hash of it; mentions:
+    ids of the persons whom it is said to name; erased: it is not kept, and leaves a mark under its id.
     """
 
     text_id: str
@@ -30,6 +33,8 @@ class WrittenText(NamedTuple):
     identity: bytes
     revision: int
     text: str
+    mentions: tuple[str, ...] = ()
+    erased: bool = False
 
     def reference(self) -> dict[str, Any]:
         """What stands on the log for it (`shared.events.types.TextRef`)."""
@@ -44,7 +49,8 @@ class Candidate:
     key: "customer:<id>", "representative:<id>" or "group:<id>";
     identity: 16 bytes, the same for all revisions of a record (domain.md, Identity);
     content: 16 bytes, the same for the same content, texts and names left aside;
-    said: 16 bytes, keyed, the same for the same texts and names; empty where there are none;
+    said: 16 bytes, keyed, the same for the same texts and names; empty where there are none; None where a person's
+        name was taken out, so that a repeat is one whatever it says;
     undo: what the log shows as `replaces` when a later revision arrives, None if no revision is possible;
     void: whether it is a RecordVoided;
     names: persons named in it, in order;
@@ -69,7 +75,7 @@ class Candidate:
     key: str
     identity: bytes
     content: bytes
-    said: bytes
+    said: bytes | None
     undo: dict[str, Any] | None
     void: bool
     names: tuple[PersonName, ...]

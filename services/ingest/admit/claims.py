@@ -111,6 +111,6 @@ def _against(claim: Claim, candidate: Candidate, position: Position) -> Accepted
 
 
 def _says_the_same(entry: Entry, candidate: Candidate) -> bool:
-    if entry.content == candidate.content and entry.said in {None, candidate.said}:
+    if entry.content == candidate.content and (candidate.said is None or entry.said in {None, candidate.said}):
         return True
     return entry.content in former_contents(candidate)

@@ -36,7 +36,8 @@ def take_names(
 
 
 def derived_id(key: str, name: str, person_key: bytes = b"") -> str:
-    """Id of a person known by name only: the same for the same customer and name, regardless of spacing and case.
+    """Keyed hash of a person known by name only: the same for the same customer and name, regardless of spacing and
+    case. Under it `people` has the id that was drawn for the person; earlier versions took it for the id itself.
 
     person_key: the deployment's secret, 16 to 64 bytes. Without it, anyone with the log, which is kept forever, could
     find a name by trying names, erased or not (ADR on ids of persons).
@@ -51,8 +52,9 @@ def _of_visit(key: str, data: Data, person_key: bytes) -> tuple[Data, tuple[Pers
     for attendee in data["attendees"]:
         if "name" in attendee:
             plain = {field: value for field, value in attendee.items() if field != "name"}
+            by_name = "person_id" not in plain
             person_id = plain.setdefault("person_id", derived_id(key, attendee["name"], person_key))
-            names.append(PersonName(key, person_id, {"name": attendee["name"]}))
+            names.append(PersonName(key, person_id, {"name": attendee["name"]}, by_name))
         else:
             plain = attendee
         attendees.append(plain)

@@ -10,11 +10,13 @@ from shared.events.facts import (
     MAX_GRANT_DAYS,
     MAX_OVERRIDE_DAYS,
     MAX_PLAN_DAYS,
+    MAX_RESTRICT_DAYS,
     AccessGranted,
     AccountAssigned,
     AccountRated,
     Fact,
     GroupPlanAgreed,
+    PersonErased,
     RecordVoided,
     TierOverridden,
 )
@@ -45,6 +47,8 @@ def refuse_combination(envelope: Envelope, fact: Fact, zone: ZoneInfo) -> Refuse
         return _refuse_grant(fact, envelope.time, zone)
     if isinstance(fact, GroupPlanAgreed):
         return _refuse_plan(fact, envelope.subject)
+    if isinstance(fact, PersonErased):
+        return _refuse_erasing(envelope, fact, zone)
     return _refuse_saying_nothing(fact)
 
 
@@ -114,6 +118,24 @@ def _refuse_plan(fact: GroupPlanAgreed, subject: str) -> Refused | None:
     return None
 
 
+def _refuse_erasing(envelope: Envelope, fact: PersonErased, zone: ZoneInfo) -> Refused | None:
+    if "also" in envelope.data:
+        hint = "one event erases a person of one subject: send one for each; 'guanxi person erase --everywhere' does"
+        return Refused(Reason.INVALID_FIELD, "data.also", hint)
+    if fact.scope == "representative" and fact.person_id != envelope.subject:
+        hint = "a representative is erased under their own id: person_id must be the subject"
+        return Refused(Reason.INVALID_FIELD, "data.person_id", hint)
+    if fact.requested_on > fact.day(envelope.time.astimezone(zone).date()):
+        return Refused(Reason.INVALID_FIELD, "data.requested_on", "requested_on must not be after the event's day")
+    if fact.until is None:
+        return None
+    day = envelope.time.astimezone(zone).date()
+    if day <= fact.until <= day + timedelta(days=MAX_RESTRICT_DAYS):
+        return None
+    hint = f"until must be from {day} to {MAX_RESTRICT_DAYS} days later"
+    return Refused(Reason.INVALID_FIELD, "data.until", hint)
+
+
 def _objectives_wrong(fact: GroupPlanAgreed) -> tuple[int, str, str] | None:
     """The first objective that is wrong: its number, the field, and a hint."""
     seen: set[str] = set()
@@ -154,8 +176,10 @@ def _refuse_end(fact: Fact, expires_on: date, most_days: int, time: datetime, zo
 
 
 def refuse_sender(type_name: str, data: dict[str, Any], *, by_steward: bool) -> Refused | None:
-    """Refuse what only a steward's key may send: grants, and their voids."""
+    """Refuse what only a steward's key may send: grants with their voids, and erasures."""
     if by_steward or not is_of_steward(type_name, data):
         return None
-    hint = "grants and their voids are taken by the HTTP door alone, from an API key with the scope access:grant"
+    hint = (
+        "grants, their voids and erasures are taken by the HTTP door alone, from an API key with the scope access:grant"
+    )
     return Refused(Reason.STEWARDS_ONLY, "type", hint)

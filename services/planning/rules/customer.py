@@ -33,13 +33,16 @@ from shared.events.facts import (
     CustomerReviewed,
     GroupPlanAgreed,
     KeyPersonAssessed,
+    PersonErased,
     PlanReviewed,
     PlanStepDone,
     RecordVoided,
     ServiceDelivered,
 )
 from shared.events.types import TIERS, Tier
+from shared.facts import erased
 from shared.facts.days import NEVER, Days, to_micros
+from shared.facts.erased import NOBODY_ERASED, Erased
 from shared.facts.owners import NOBODY, OWNING_ROLES, Owners, assignment_of
 
 
@@ -80,6 +83,7 @@ class Customer:
     difficulties: dict[Ref, int] = field(default_factory=dict)
     persons: Persons = field(default_factory=dict)
     measures: Measures = field(default_factory=dict)
+    erased: Erased = field(default_factory=lambda: NOBODY_ERASED)
     owners: Owners = NOBODY
     known: Known | None = field(default=None, compare=False)
 
@@ -186,6 +190,10 @@ def _assessed(customer: Customer, event: Event) -> None:
     customer.persons = persons.put(customer.persons, event, customer.days)
 
 
+def _erased(customer: Customer, event: Event) -> None:
+    customer.erased = erased.put(customer.erased, event, customer.days)
+
+
 def _assigned(customer: Customer, event: Event) -> None:
     customer.owners = customer.owners.put(assignment_of(event)).settled(customer.today)
 
@@ -227,6 +235,7 @@ _FOLDS: dict[type, Callable[[Customer, Any], None]] = {
     ServiceDelivered: _delivered,
     ConcernRaised: _raised,
     KeyPersonAssessed: _assessed,
+    PersonErased: _erased,
     AccountAssigned: _assigned,
     RecordVoided: _voided,
     CustomerReviewed: _passes,

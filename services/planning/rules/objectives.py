@@ -40,6 +40,10 @@ class Reached(NamedTuple):
     outcome: Outcome | None
 
 
+NOTHING_REACHED = Reached(None, None, None, None)
+"""Of an objective that is void."""
+
+
 def put(measures: Measures, decision: RelationshipMeasured, plans: Plans) -> Measures:
     """With a measure more."""
     said = [getattr(decision, name) for name in MEASURED]

@@ -5,7 +5,7 @@ An attitude lapses as for the key relationship of engagement: after 365 days.
 """
 
 from bisect import insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.events.event import Event
@@ -72,13 +72,13 @@ def _attitude(said: Mapping[str, Any], day: int) -> int | None:
     return None if value is None or day - on >= ATTITUDE_DAYS else int(value)
 
 
-def unassessed(persons: Persons, today: int) -> list[str]:
-    """The present approvers and deciders without an attitude, or with one that has lapsed."""
+def unassessed(persons: Persons, today: int, erased: Container[str] = ()) -> list[str]:
+    """The present approvers and deciders without an attitude, or with one that has lapsed; those erased aside."""
     found = []
     for person_id, assessments in sorted(persons.items()):
         said = _said(assessments)
         decides = said.get("left") is not True and said["decision_role"] in DECIDING_ROLES
-        if decides and _attitude(said, today) is None:
+        if decides and person_id not in erased and _attitude(said, today) is None:
             found.append(person_id)
     return found
 

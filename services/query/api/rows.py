@@ -353,6 +353,7 @@ class Assessment(Frozen):
     persons_met_365d: int
     departments_met_365d: list[str]
     key_relationship: float | None
+    kcr_cause: Literal["erasure"] | None
     deciders: int
     deciders_met_90d: int
     deciders_never_met: list[str]

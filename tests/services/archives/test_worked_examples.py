@@ -1,9 +1,9 @@
 """The worked examples of the design, one a test (domain.md, Worked examples of archives)."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from services.archives.rules.access import Customer, Reader, Verdict, may_read
-from shared.events.facts import AccessGranted, ProfileItem
+from shared.events.facts import AccessGranted, PersonErased, ProfileItem
 from tests.services.archives.given import CP, Story, at, section, texts
 
 
@@ -31,6 +31,28 @@ def test_1_two_sections_reviewed() -> None:
     assert story.shares("2026-04-10") == ("70.00", "35.00")
     assert story.shares("2026-06-29") == ("70.00", "35.00")
     assert story.shares("2026-06-30") == ("70.00", "0.00")
+
+
+def erased(on: str, person: str = "p-7") -> PersonErased:
+    day = date.fromisoformat(on)
+    return PersonErased(person_id=person, requested_on=day, basis="gdpr_17", mode="erase", decided_by="u-1")
+
+
+def test_an_item_that_mentions_an_erased_person_is_unfilled_whichever_comes_first() -> None:
+    named = (ProfileItem(item="pains", text="the CFO wants one supplier", mentions=("p-7",)),)
+    for first in (True, False):
+        for reload in (True, False):
+            story = Story(reload=reload)
+            story.tier("strategic", "2026-01-10")
+            if first:
+                story.told(erased("2026-02-01"), "2026-02-01")
+            story.cp((*texts(*section("macro")), *named), "2026-01-10", "2026-02-02" if first else None)
+            if not first:
+                assert story.shares("2026-01-31") == ("25.00", "25.00")
+                story.told(erased("2026-02-01"), "2026-02-01")
+            assert story.shares("2026-02-03")[0] == "20.00"
+            story.cp(named, "2026-02-04")
+            assert story.shares("2026-02-04")[0] == "20.00", "an erased id never counts again"
 
 
 def test_2_a_partner_that_becomes_strategic() -> None:

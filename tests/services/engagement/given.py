@@ -51,6 +51,10 @@ def assess(on: str, person: str, **more: Any) -> Said:
     return lambda world: world.assess(on, person, **more)
 
 
+def erased(on: str, person: str, **more: Any) -> Said:
+    return lambda world: world.erase(on, person, **more)
+
+
 def goal(on: str, metric: str, baseline: str, target: str, due_on: str, **more: Any) -> Said:
     return lambda world: world.goal(on, metric, baseline, target, due_on, **more)
 

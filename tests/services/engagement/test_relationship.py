@@ -1,6 +1,6 @@
 """Breadth, key and organisational relationship, and goals (domain.md, Engagement)."""
 
-from tests.services.engagement.given import Given, assess, given, goal, survey, surveys, tier, visit
+from tests.services.engagement.given import Given, assess, erased, given, goal, survey, surveys, tier, visit
 from tests.services.engagement.world import REP
 
 
@@ -67,6 +67,29 @@ def test_9_of_the_design_an_approver_who_is_gone_pulls_the_relationship_down_no_
 def test_who_left_is_left_out() -> None:
     one = given(assess("2026-03-01", "a", attitude=3), assess("2026-03-02", "b", attitude=1))
     one.when(assess("2026-03-03", "a", left=True)).shows_relationship(key_relationship=1.0)
+
+
+def test_who_was_erased_counts_as_if_they_had_left() -> None:
+    """Worked example 9: decide 2, approve -1, support 3."""
+    one = given(
+        assess("2026-03-01", "d", decision_role="decide", attitude=2),
+        assess("2026-03-01", "a", decision_role="approve", attitude=-1),
+        assess("2026-03-01", "s", decision_role="support", attitude=3),
+        visit("2026-03-01", attendees=[{"person_id": "a", "department": "buying"}, {"person_id": "d"}]),
+    ).shows_relationship(key_relationship=1.0, kcr_cause=None, persons_met_365d=2)
+    gone = one.when(erased("2026-03-02", "a"))
+    gone.shows_relationship(
+        key_relationship=2.33, kcr_cause="erasure", persons_met_365d=1, departments_met_365d=["buying"]
+    )
+    gone.shows_persons({"person_id": "d"}, {"person_id": "s"})
+    again = gone.when(erased("2026-03-02", "a"), assess("2026-03-03", "a", decision_role="approve", attitude=3))
+    again.shows_relationship(key_relationship=2.33)
+    again.when(visit("2026-03-04", attendees=[{"person_id": "a"}])).shows_relationship(persons_met_365d=1)
+
+
+def test_erasing_before_the_facts_about_a_person_is_the_same() -> None:
+    one = given(erased("2026-03-02", "a"), erased("2026-03-02", "nobody"), assess("2026-03-01", "a", attitude=3))
+    one.when(assess("2026-03-01", "d", attitude=1)).shows_relationship(key_relationship=1.0, kcr_cause="erasure")
 
 
 def test_an_attitude_lapses_after_a_year_the_role_never() -> None:

@@ -267,6 +267,10 @@ class World:
         given = {"decision_role": "decide", "assessed_by": REP, "person_id": person_id} | fields
         self.tell(facts.KeyPersonAssessed.model_validate(given), on, subject=subject)
 
+    def erase(self, on: str, person_id: str = "p1", *, subject: str = CUSTOMER) -> None:
+        given = {"person_id": person_id, "requested_on": on, "basis": "gdpr_17", "mode": "erase", "decided_by": "u-1"}
+        self.tell(facts.PersonErased.model_validate(given), on, subject=subject)
+
     def goal(self, on: str, metric: str, baseline: str, target: str, due_on: str, **env: Any) -> None:
         given = {"metric": metric, "baseline": Decimal(baseline), "target": Decimal(target), "due_on": due_on}
         fact = facts.GoalSet.model_validate(given | {"scope": env.get("kind", "customer")})

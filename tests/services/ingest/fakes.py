@@ -4,10 +4,13 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 from services.ingest.admission import Admission, Fate, Named, Person, Place
-from services.ingest.admit import Claim, WrittenText
+from services.ingest.admit import Claim, Erasing, Suppressed, WrittenText
+from services.ingest.admit.erasing import hashed_name, tie_of
+from services.ingest.admit.people import DERIVED
 from services.ingest.refusals.publish import REASON
 from shared.events.codec import decode, type_and_position
 from shared.events.event import Event, LogPosition, Position
@@ -45,6 +48,8 @@ class World:
     claims: dict[bytes, Claim] = field(default_factory=dict)
     people: dict[Person, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     texts: dict[str, WrittenText | None] = field(default_factory=dict)
+    ties: dict[Person, str] = field(default_factory=dict)
+    erased: dict[str, Suppressed] = field(default_factory=dict)
     stored: dict[int, int] = field(default_factory=dict)
     ends: dict[int, dict[int, int]] = field(default_factory=dict)
     fates: dict[tuple[str | None, str | None], Fate] = field(default_factory=dict)
@@ -87,6 +92,31 @@ class World:
             stored, before = self.people.get(named.id, ("", {}))
             if stored < named.order:
                 self.people[named.id] = (named.order, {**before, **named.person.fields})
+        await self.step()
+
+    async def suppressed(self, keys: Collection[str]) -> Mapping[str, Suppressed]:
+        await self.step()
+        return {key: self.erased[key] for key in keys if key in self.erased}
+
+    async def draw(self, ties: Collection[Person]) -> Mapping[Person, str]:
+        """Drawn by the tie, so that runs can be compared."""
+        for tie in sorted(ties):
+            await self.step()
+            self.ties.setdefault(tie, DERIVED + sha256("\0".join(tie).encode()).hexdigest()[:24])
+        await self.step()
+        return {tie: self.ties[tie] for tie in ties}
+
+    async def erase(self, erasings: Collection[Erasing]) -> None:
+        """The name goes at once, as far as it is known."""
+        for one in erasings:
+            await self.step()
+            before, (_, person) = self.erased.get(one.key, Suppressed()), self.people.pop(one.person, ("", {}))
+            name, key = person.get("name") or "", self.place.person_key
+            self.erased[one.key] = Suppressed(
+                before.ids | {one.person_id},
+                before.ties | ({tie_of(one.key, name, key)} if name else set()),
+                before.names | {hashed for hashed in [hashed_name(one.key, name, key)] if hashed},
+            )
         await self.step()
 
     async def write(self, texts: Collection[WrittenText]) -> None:

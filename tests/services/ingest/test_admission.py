@@ -157,15 +157,17 @@ async def test_a_producer_that_does_not_know_the_token_cannot_write_history() ->
     assert world.reasons() == [b"too_old"] * len(guesses)
 
 
-async def test_ids_of_persons_on_the_log_are_made_with_the_deployments_key() -> None:
-    ids = set()
+async def test_persons_known_by_name_only_are_found_by_a_hash_with_the_deployments_key() -> None:
+    ties = set()
     for person_key in (b"", b"key of a deployment", b"key of another one"):
         world = World(place=replace(PLACE, person_key=person_key))
         await world.run({0: [InboxRecord(0, 0, raw(event("visit.logged")))]})
         ((_, admitted),) = world.folded()
-        ids.add(admitted.data.attendees[0].person_id)
+        ((_, tie),) = world.ties
+        ties.add(tie)
         assert [person_id for _, person_id in world.people] == [admitted.data.attendees[0].person_id]
-    assert len(ids) == 3
+        assert tie not in str(admitted.data)
+    assert len(ties) == 3
 
 
 async def test_revisions_within_one_batch_replace_one_another_in_order() -> None:

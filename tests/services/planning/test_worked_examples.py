@@ -1,7 +1,7 @@
 """The worked examples of the design, one a test (domain.md, Worked examples of planning)."""
 
-from shared.events.facts import GroupPlanAgreed
-from tests.services.planning.given import Story, plan, step
+from shared.events.facts import GroupPlanAgreed, KeyPersonAssessed, PersonErased
+from tests.services.planning.given import Story, objective, on, plan, step
 
 
 def test_5_a_plan_that_is_owed() -> None:
@@ -20,6 +20,30 @@ def test_5_a_plan_that_is_owed() -> None:
         ("2026-05-04", "PlanResumed", "2026-04-24"),
         ("2027-02-15", "PlanLapsed", "2027-02-15"),
     ]
+
+
+def test_steps_lose_an_erased_person_and_objectives_on_it_are_void() -> None:
+    for reload in (True, False):
+        story = Story(reload=reload)
+        story.tier("strategic", "2026-03-01")
+        story.told(KeyPersonAssessed(person_id="p-7", decision_role="approve", assessed_by="r-1"), "2026-03-01")
+        attitude = objective("a", metric="attitude", person_id="p-7")
+        meets = step("s", "2026-06-30", "a").model_copy(update={"person_id": "p-7"})
+        story.plan(plan(steps=(meets,), objectives=(attitude,)), "2026-03-01")
+        shown = story.shown_plan()
+        assert (shown["steps"][0]["person_id"], shown["objectives"][0]["void"]) == ("p-7", False)
+        assert (shown["gaps"]["dimensions"], story.row["planned"]["unassessed"]) == (
+            ["breadth", "organisational"],
+            ["p-7"],
+        )
+        day = on("2026-03-02")
+        gone = PersonErased(person_id="p-7", requested_on=day, basis="gdpr_17", mode="erase", decided_by="u-1")
+        story.told(gone, "2026-03-02")
+        shown = story.shown_plan()
+        assert (shown["steps"][0]["person_id"], shown["steps"][0]["status"]) == (None, "open")
+        assert (shown["objectives"][0]["void"], shown["objectives"][0]["person_id"]) == (True, None)
+        assert shown["gaps"]["dimensions"] == ["key", "breadth", "organisational"]
+        assert story.row["planned"]["unassessed"] == []
 
 
 def eight(second: str = "2026-08-31") -> GroupPlanAgreed:

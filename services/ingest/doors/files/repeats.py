@@ -49,7 +49,7 @@ class Repeats:
         row = hashlib.blake2b(digest_size=8)
         for one in (origin, *origin.more):
             row.update(_text_of(one.row).encode())
-        content = candidate.content + candidate.said
+        content = candidate.content + (candidate.said or b"")
         self._sorter.add(_Seen(key_of(candidate), content, row.digest(), origin.file, origin.line))
 
     def find(self) -> None:
