@@ -58,6 +58,9 @@ AUDITED: Mapping[str, Audited] = {
     "import": Audited(only_reads=("dry_run", "guess"), needs_mongo=False),
     "keys create": Audited(needs_mongo=False),
     "keys revoke": Audited(needs_mongo=False),
+    "person confirm": Audited(),
+    "person erase": Audited(),
+    "person restrict": Audited(),
     "policy adopt": Audited(),
     "rebuild": Audited(),
     "reclaim": Audited(),
@@ -79,9 +82,23 @@ AUDITED: Mapping[str, Audited] = {
 }
 READS = frozenset(
     {
-        *("audit", "customer", "doctor", "explain", "plan", "profile", "status", "today", "topics", "verify", "week"),
+        *(
+            "audit",
+            "customer",
+            "doctor",
+            "explain",
+            "group",
+            "plan",
+            "profile",
+            "status",
+            "today",
+            "topics",
+            "verify",
+            "week",
+        ),
         *("backups list", "backups open", "backups seal"),  # what they write is theirs who asks for it
         *("console sessions", "keys list", "rejected list", "rejected show", "subscription list", "subscription show"),
+        *("person due", "person export", "person find", "person register", "person verify"),
         *("policy check", "policy diff", "policy list", "policy simulate", "template check", "template diff"),
     }
 )

@@ -18,8 +18,8 @@ from shared.mongo import Database
 from tests.guanxi.commands_there_are import commands
 
 SECRET = re.compile(r"key|token|secret|password|data|uri|identity")
-NO_SECRETS = {"key_id", "key_file", "identity"}
-"""Parameters of audited commands that only sound so: an id, and names of files."""
+NO_SECRETS = {"key", "key_id", "key_file", "identity"}
+"""Parameters of audited commands that only sound so: of a subject, ids, and names of files."""
 
 
 @pytest.fixture

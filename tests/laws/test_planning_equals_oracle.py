@@ -28,6 +28,7 @@ from shared.events.decisions import (
     SatisfactionDropped,
     TierProposed,
 )
+from shared.events.facts import GroupRegistered, PersonErased
 from shared.events.registry import NAMES
 from shared.events.types import TIERS
 from tests.generate import PLANS, Seeded, ends, history, watched_histories
@@ -203,6 +204,7 @@ def _keeps_order(one: Logged) -> Any:
 
 def test_only_what_is_folded_is_read() -> None:
     followed = (ContactLapsed, ContactResumed, SatisfactionDropped, ConcernOverdue, TierProposed)
-    assert Planning.folds == oracle.FOLDED | {NAMES[one] for one in followed}
+    kept_by_examples = {NAMES[one] for one in (GroupRegistered, PersonErased)}
+    assert Planning.folds == oracle.FOLDED | {NAMES[one] for one in followed} | kept_by_examples
     assert not Planning.folds & {NAMES[one] for one in (PlanLapsed, PlanResumed)}
     assert [*events([])] == []

@@ -51,6 +51,7 @@ SCREEN = Screen(
     (Tile("file", "The file", _file),),
     scope=Scope.EVENTS_WRITE,
     act=IMPORT,
+    now_only="A file is tried and imported as of now.",
     head=_head,
     says={"changed": "The mapping was changed since it was tried: this is what it does now. Nothing was sent."},
 )

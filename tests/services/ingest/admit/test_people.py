@@ -58,4 +58,4 @@ def test_name_and_title_of_a_key_person_and_of_a_representative() -> None:
     cleared = candidate(event("key_person.assessed", {"title": None})).names
     assert cleared[0].fields == {"name": "张敏", "title": None}
     registered = candidate(event("representative.registered")).names
-    assert [tuple(n) for n in registered] == [("representative:00042", "00042", {"name": "王伟"})]
+    assert [tuple(n) for n in registered] == [("representative:00042", "00042", {"name": "王伟"}, False)]

@@ -171,6 +171,7 @@ def test_signing_out_clears_what_is_kept_and_says_what_is_lost(served: Served, p
 
 def test_what_is_kept_ends_with_the_session(served: Served, phone: BrowserContext) -> None:
     page = signed_in(phone, served)
+    phone.set_offline(True)  # so that nothing is kept anew meanwhile
     page.evaluate(
         """caches.open("guanxi-pages").then(async (pages) => {
             for (const key of await pages.keys()) {
@@ -180,6 +181,5 @@ def test_what_is_kept_ends_with_the_session(served: Served, phone: BrowserContex
             }
         })"""
     )
-    phone.set_offline(True)
     with pytest.raises(Exception, match=r"ERR_INTERNET_DISCONNECTED|ERR_FAILED"):
         page.goto(f"{served.url}/today")

@@ -113,8 +113,8 @@ def answers() -> dict[str, Any]:
     proposed = FULL | {"proposed_tier": "strategic", "tier": "partner", "account_manager": "R-9"}
     proposal = {"kind": "proposed", "proposed_tier": "strategic", "version": 4, "effective_on": "2026-02-20"}
     return {
-        "customers/C-1": FULL,
-        "customers/C-1/explanation": SAID,
+        **{f"customers/{one}": FULL for one in ("C-0", "C-1")},
+        **{f"customers/{one}/explanation": SAID for one in ("C-0", "C-1")},
         "customers": [FULL],
         "search": [{"customer": "C-1", "name": "华芯"}],
         "contact-plan": [CARD],
