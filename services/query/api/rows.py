@@ -574,7 +574,7 @@ class Job(Row):
     """A long job."""
 
     id: str
-    kind: Literal["export", "verify", "simulate"]
+    kind: Literal["export", "verify", "simulate", "import_preview", "import"]
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     parameters: Annotated[Json, Field(description="as asked for; a list leaves out the text of a policy")]
     created_at: datetime

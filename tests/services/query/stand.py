@@ -177,7 +177,16 @@ def history() -> list[Json]:
                     "tier.overridden", customer, f"o-{name}", 30, tier="partner", expires_on=on(100), reason="合作伙伴"
                 )
             )
-    return [*events, *great_customer()]
+    return [*events, *great_customer(), *unhappier_customer()]
+
+
+def unhappier_customer() -> list[Json]:
+    """One whose answers of this year are worse than those of the year before."""
+    return [
+        sent("satisfaction.surveyed", "C-004", f"s-{days}", days, survey_id=f"s-{days}", instrument="nps", score=score)
+        for score, first in ((10, 400), (1, 10))
+        for days in range(first, first + 5)
+    ]
 
 
 def group_plan(customer: str, name: str) -> Json:

@@ -33,6 +33,7 @@ NEEDED: dict[str, Json] = {
     "rep-weeks": {"representative": "R-1"},
     "goals": {"subject": "C-000"},
     "boards/coverage": {"week": WEEK},
+    "boards/held": {"on": on(-1)},
     "boards/movements": {"from_on_after": "2000-01-01", "from_on_before": "2999-01-01"},
     "search": {"q": "客户"},
     "timeline": {"customer": "C-001"},
