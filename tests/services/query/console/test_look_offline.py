@@ -1,12 +1,13 @@
 """Today without a network, in a real browser: kept, queued, changed, sent once, cleared on signing out."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from services.query.console.roles import Person
 from tests.services.query.console.test_look import apart, served_with
@@ -165,21 +166,34 @@ def test_signing_out_clears_what_is_kept_and_says_what_is_lost(served: Served, p
     assert said == ["Visits that wait for the network: 1. Signing out deletes them. Sign out?"] * 2
     assert page.evaluate("caches.has('guanxi-pages')") is False
     phone.set_offline(True)
-    with pytest.raises(Exception, match=r"ERR_INTERNET_DISCONNECTED|ERR_FAILED"):
-        page.goto(f"{served.url}/today")
+    assert not is_shown(page, served, "0")
 
 
 def test_what_is_kept_ends_with_the_session(served: Served, phone: BrowserContext) -> None:
     page = signed_in(phone, served)
-    phone.set_offline(True)  # so that nothing is kept anew meanwhile
-    page.evaluate(
-        """caches.open("guanxi-pages").then(async (pages) => {
-            for (const key of await pages.keys()) {
-                const page = await pages.match(key), headers = new Headers(page.headers);
-                headers.set("Guanxi-Kept", headers.get("Guanxi-Kept").split(" ")[0] + " 1");
-                await pages.put(key, new Response(await page.text(), {headers}));
-            }
-        })"""
-    )
-    with pytest.raises(Exception, match=r"ERR_INTERNET_DISCONNECTED|ERR_FAILED"):
-        page.goto(f"{served.url}/today")
+    phone.set_offline(True)
+    ended = """caches.open("guanxi-pages").then(async (pages) => {
+        for (const key of await pages.keys()) {
+            const page = await pages.match(key), headers = new Headers(page.headers);
+            headers.set("Guanxi-Kept", headers.get("Guanxi-Kept").split(" ")[0] + " 1");
+            await pages.put(key, new Response(await page.text(), {headers}));
+        }
+    })"""
+    assert not is_shown(page, served, ended)
+
+
+TRIES = 20
+
+
+def is_shown(page: Page, served: Served, before: str) -> bool:
+    """Whether Today is shown without a network, after something was done to what is kept. That there is none comes to
+    the worker a moment later than to the page: until then it keeps Today anew.
+    """
+    for _ in range(TRIES):
+        page.evaluate(before)
+        try:
+            page.goto(f"{served.url}/today")
+        except Error as error:
+            assert re.search("ERR_INTERNET_DISCONNECTED|ERR_FAILED", error.message)  # noqa: PT017 - of one of many tries
+            return False
+    return True
