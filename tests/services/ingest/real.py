@@ -9,6 +9,7 @@ from typing import Any
 
 from services.ingest.admission import Admission, Place
 from services.ingest.admit import Claim
+from services.ingest.admit.erasing import Person
 from services.ingest.app import prepare_admission
 from services.ingest.settings import IngestSettings
 from services.ingest.store import SCHEMA, MongoStore
@@ -80,6 +81,11 @@ class Servers:
     async def claims(self) -> dict[bytes, Claim]:
         identities = [bytes(document["_id"]) async for document in self.database["claims"].find({}, {"_id": 1})]
         return dict(await self.store().find(identities))
+
+    async def ties(self) -> dict[Person, str]:
+        """The ids that were drawn for persons known by name only."""
+        drawn = self.database["people"].find({"tie": {"$ne": None}})
+        return {(one["key"], one["tie"]): one["person_id"] async for one in drawn}
 
     async def admitted_all(self) -> bool:
         """Whether the stored positions have reached the inbox's end."""
