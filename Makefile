@@ -25,20 +25,20 @@ up: $(READY) ## Kafka, MongoDB and the services on this machine, until Ctrl-C
 	$(BIN)/guanxi up
 
 test: lint test-fast test-walk ## lint, the fast tests and one walk through the real stack: some eight minutes on two cores
-	@echo 'Not run: the other tests on real servers, the long simulation and Docker Compose (make test-all),'
-	@echo 'and what is run before a release (make test-release).'
+	@echo 'Not run: the other tests on real servers, the console in a browser, the long simulation and Docker Compose'
+	@echo '(make test-all), and what is run before a release (make test-release).'
 
 test-all: lint test-fast test-real sim test-compose ## everything but test-release: what CI runs, over an hour
 
-test-fast: $(READY) ## the tests that need no server: some six minutes
-	$(BIN)/pytest -m "not real and not release" -n 2 --dist worksteal
+test-fast: $(READY) ## the tests that need no server and no browser: some three minutes
+	$(BIN)/pytest -m "not real and not browser and not release" -n 2 --dist worksteal
 
 test-walk: $(READY) ## one walk on a real Kafka and MongoDB: a file, its guessed mapping, the import, the views, explain
 	$(BIN)/pytest $(WALK)
 
 # Those that start stacks of their own come by themselves: they fill both cores.
-test-real: $(READY) ## the tests on a real Kafka and MongoDB, the walk among them
-	$(BIN)/pytest -m "real and not release" -n 2 --dist loadfile --ignore tests/local --ignore tests/e2e
+test-real: $(READY) ## the tests on a real Kafka and MongoDB, the walk among them, and the console in a browser
+	$(BIN)/pytest -m "(real or browser) and not release" -n 2 --dist loadfile --ignore tests/local --ignore tests/e2e
 	$(BIN)/pytest -m "real and not release" tests/local tests/e2e
 
 # Last of all, so that what comes before runs without an engine.

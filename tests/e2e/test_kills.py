@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.real,
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.release("tests/faults kills 40 times in CI, and judges by the same oracles"),
+    pytest.mark.release("tests/faults kills 20 times in CI, and judges by the same oracles"),
 ]
 
 

@@ -15,7 +15,7 @@ from tests.faults.fault import Fault, Report, run, shared_servers
 from tests.faults.servers import Servers
 from tests.faults.stand import Stand
 
-KILLS = 40
+KILLS = 20
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -33,7 +33,8 @@ EXAMPLE = Path(__file__).parents[3] / "docs/examples/receiver.py"
 @asynccontextmanager
 async def answering(answer: bytes, heads: list[bytes]) -> AsyncIterator[int]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heads.append(await reader.readuntil(b"\r\n\r\n") + await reader.read(len(MESSAGE.body)))
+        head = await reader.readuntil(b"\r\n\r\n")
+        heads.append(head if head.startswith(b"CONNECT ") else head + await reader.read(len(MESSAGE.body)))
         writer.write(answer)
         await writer.drain()
         writer.close()
