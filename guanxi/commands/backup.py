@@ -53,6 +53,12 @@ def register(app: typer.Typer) -> None:
         check: Annotated[
             bool, typer.Option("--check", help="Make none: read the one in DIR whole, and say whether it is good.")
         ] = False,
+        since: Annotated[
+            Path | None,
+            typer.Option(
+                metavar="EARLIER", help="An earlier backup beside it: what it has of the log is shared, not read again."
+            ),
+        ] = None,
         recipients: Recipients = None,
         identity: IdentityFile = None,
     ) -> None:
@@ -61,12 +67,16 @@ def register(app: typer.Typer) -> None:
         It contains names of persons: keep it as safe as the database, or seal it (--to). It does not contain settings,
         secrets or API keys; back up those files yourself. See docs/backup.md.
 
+        With --since it is whole all the same: the earlier one may go. Only what came since takes time and disk.
+
         --check needs no servers; where GUANXI_MONGO_URI names one that answers, the check is noted for 'guanxi doctor'.
         A sealed backup needs --identity for that: without it only checksums are checked, and nothing is noted.
         """
         if not check:
             say_of = work(
-                lambda settings, database: back_up(settings, database, folder, note=say, recipients=recipients or ())
+                lambda settings, database: back_up(
+                    settings, database, folder, note=say, recipients=recipients or (), since=since
+                )
             )
             _say("backup", say_of, folder)
             return

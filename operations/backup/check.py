@@ -7,7 +7,16 @@ from pathlib import Path
 
 from pyrage.x25519 import Identity
 
-from operations.backup.files import Manifest, Part, Source, check_part, documents_of, read_manifest
+from operations.backup.files import (
+    PACKED,
+    Manifest,
+    Part,
+    Source,
+    check_part,
+    documents_of,
+    partition_of,
+    read_manifest,
+)
 from operations.progress import Steps
 from services import SERVICES
 from shared.errors import Stop
@@ -24,16 +33,16 @@ def check_backup(path: Path, *, note: Callable[[str], None], identities: Sequenc
     """
     manifest = read_manifest(path)
     source = Source(path, manifest, identities)
-    there = {part.path for part in manifest.parts}
-    wanted = {_log(partition) for partition in manifest.ends} | {f"waiting/{one}.bson.gz" for one in SERVICES.folding}
-    if missing := sorted(wanted - there):
+    wanted = {f"waiting/{one}{PACKED}" for one in SERVICES.folding}
+    if missing := sorted(wanted - {part.path for part in manifest.parts}):
         raise Stop(f"the backup has no {missing[0]}: it is of a version with other services, or was edited")
+    starts = _log_whole(manifest)
     with Steps(note) as steps:
         step = steps.step("files", len(manifest.parts))
         for part in manifest.parts:
             check_part(source, part)
             if source.readable:
-                _read(source, part)
+                _read(source, part, starts.get(part.path))
             step.add(1)
     return source
 
@@ -58,19 +67,31 @@ def checked_at(path: Path, manifest: Manifest) -> datetime | None:
         return None
 
 
-def _read(source: Source, part: Part) -> None:
-    """Every document can be read; a partition of the log has each offset up to its end."""
-    ends = {_log(partition): end for partition, end in source.manifest.ends.items()}
+def _log_whole(manifest: Manifest) -> dict[str, int]:
+    """Of each file of the log, the offset that its first record must have. Raises Stop unless they reach the ends."""
+    starts: dict[str, int] = {}
+    reached: dict[str, int] = {}
+    for part in manifest.parts:
+        partition = partition_of(part, LOG.name)
+        if partition is not None:
+            starts[part.path] = reached.setdefault(partition, 0)
+            reached[partition] += part.documents
+    for partition, end in manifest.ends.items():
+        if partition not in reached:
+            raise Stop(f"the backup has no kafka/{LOG.name}/{partition}: it was edited")
+        if reached[partition] != end:
+            raise Stop(f"kafka/{LOG.name}/{partition} of the backup has {reached[partition]} records, not {end}")
+    return starts
+
+
+def _read(source: Source, part: Part, start: int | None) -> None:
+    """Every document can be read; in a file of the log, from `start` on, each offset."""
     count = 0
     try:
         for count, document in enumerate(documents_of(source, part), 1):
-            if part.path in ends and document["o"] != count - 1:
-                raise Stop(f"{part.path} of the backup lacks the record at {count - 1}")
+            if start is not None and document["o"] != start + count - 1:
+                raise Stop(f"{part.path} of the backup lacks the record at {start + count - 1}")
     except (OSError, EOFError, ValueError, KeyError) as error:
         raise Stop(f"{part.path} of the backup can't be read: {error}") from error
-    if count != part.documents or count != ends.get(part.path, count):
-        raise Stop(f"{part.path} of the backup has {count} documents, not {ends.get(part.path, part.documents)}")
-
-
-def _log(partition: str) -> str:
-    return f"kafka/{LOG.name}/{partition}.bson.gz"
+    if count != part.documents:
+        raise Stop(f"{part.path} of the backup has {count} documents, not {part.documents}")

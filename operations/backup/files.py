@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,7 @@ from shared.mongo.dump import pack, unpack_all
 PLAIN, SEALED = 1, 2
 """Formats: a program that knows no sealed backups refuses one."""
 MANIFEST = "manifest.json"
+PACKED = ".bson.gz"
 BLOCK_BYTES = 1024 * 1024
 Offsets = dict[str, int]
 """By partition, as JSON has it: the number is a text."""
@@ -43,7 +45,8 @@ class Manifest:
     """What a backup contains and at which positions it was taken.
 
     admitted: the position of admission on the inbox; folded: that of each service on the log; ends: of the log. All
-    are next offsets, by partition. recipients: public keys of those who can read it; none: everybody.
+    are next offsets, by partition. recipients: public keys of those who can read it; none: everybody. log_of: whose log
+    it is; "" where that is not known. Two backups with the same one have the same record at the same offset.
     """
 
     made_at: str
@@ -58,11 +61,20 @@ class Manifest:
     parts: list[Part] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     format: int = PLAIN
+    log_of: str = ""
 
     @property
     def sealed(self) -> bool:
         """Whether a key is needed to read it."""
         return self.format == SEALED
+
+
+def partition_of(part: Part, topic: str) -> str | None:
+    """The partition of a topic that a file has records of; None for another file. The file may be named for its first
+    record too: a partition of the log is in several, in order.
+    """
+    folder, _, name = part.path.rpartition("/")
+    return name.partition(".")[0] if folder == f"kafka/{topic}" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +143,7 @@ class Folder:
     @contextmanager
     def part(self, name: str) -> Iterator[Writing]:
         """A new file of the backup; it is on the disk when the block ends."""
-        relative = f"{name}.bson.gz"
+        relative = f"{name}{PACKED}"
         path = self.path / (relative + (SUFFIX if self._sealed_to else ""))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.open("xb") as raw:
@@ -146,6 +158,17 @@ class Folder:
             raw.flush()
             os.fsync(raw.fileno())
         self.parts.append(Part(relative, writing.documents, path.stat().st_size, hashing.hash.hexdigest()))
+
+    def share(self, earlier: Source, part: Part) -> None:
+        """A file of an earlier backup, sealed to the same: by a second name for it, or a copy on another disk."""
+        path = self.path / earlier.file(part).relative_to(earlier.path)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            path.hardlink_to(earlier.file(part))
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(earlier.file(part), path)
+            path.chmod(0o600)
+        self.parts.append(part)
 
     @contextmanager
     def _sealing(self, file: Any) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pyrage.x25519 import Identity
 
-from operations.backup.files import Manifest, Part, Source, check_part, documents_of, read_manifest
+from operations.backup.files import Manifest, Part, Source, check_part, documents_of, partition_of, read_manifest
 from operations.persons.register import apply_again, read_register
 from operations.progress import Step, Steps
 from operations.rebuild.run import now
@@ -147,7 +147,7 @@ async def _topic(
     appender = Appender(settings, max_record_bytes=topic.max_record_bytes)
     try:
         for part in parts:
-            partition = int(part.path.split("/")[-1].partition(".")[0])
+            partition = int(partition_of(part, topic.name) or 0)
             records = documents_of(source, part)
             filled = _filled(records, begins.get(partition, 0)) if topic is INBOX else records
             await _append(appender, name, partition, filled, step)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 from pyrage.x25519 import Identity
 
 from local.stack.backing import Backing
+from operations.backup import backup as backing_up
 from operations.backup import restore as restoring
 from operations.backup.backup import back_up
+from operations.backup.files import Manifest, Source, partition_of
 from operations.backup.restore import restore
 from services.ingest.store import fix_person_key
 from shared.errors import Stop
@@ -19,6 +23,7 @@ from shared.mongo import Database, connect
 from shared.mongo.applied import COLLECTION as APPLIED
 from shared.mongo.applied import PERSON_KEY, note_applied
 from shared.mongo.audit import add, chain_of, entries
+from shared.mongo.generations import raise_log_epoch
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
 from tests.operations.rebuild.world import a_world, drop, environment_of, first_purchases, settings_of, until
@@ -35,12 +40,15 @@ async def test_taken_amid_events_restored_and_gone_on_with(
     stack: Backing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = {"GUANXI_PERSON_KEY": "a key of thirty-two bytes or more"}
+    monkeypatch.setattr(backing_up, "LOG_RECORDS", 50)
     here, there = environment_of(stack, tmp_path) | key, environment_of(stack, tmp_path) | key
     folder = tmp_path / "backup"
     async with a_world(stack, tmp_path, here) as world:
         await world.send(first_purchases())
         await world.send_mixed(300, seed=2)
         await world.settled()
+        earlier = tmp_path / "earlier"
+        of_before = await back_up(world.settings, world.database, earlier, note=print, recipients=PUBLIC)
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as together:
             together.create_task(world.trickle(stop, seed=1_000))
@@ -52,8 +60,13 @@ async def test_taken_amid_events_restored_and_gone_on_with(
             await until(goes_on)
             before = list(world.sent)
             await add(world.database, entry("a backup"))
-            manifest = await back_up(world.settings, world.database, folder, note=print, recipients=PUBLIC)
+            manifest = await back_up(
+                world.settings, world.database, folder, note=print, recipients=PUBLIC, since=earlier
+            )
             stop.set()
+        _shares_what_was_full(folder, manifest, earlier, of_before)
+        await _shares_nothing_with_others(world.settings, world.database, earlier, tmp_path)
+        shutil.rmtree(earlier)
         sent = list(world.sent)
         assert len(before) < len(sent)
         with pytest.raises(Stop, match="overwrites nothing"):
@@ -62,19 +75,7 @@ async def test_taken_amid_events_restored_and_gone_on_with(
             await restore(world.settings, world.database, folder, note=print, identities=[IDENTITY])
     drop(world.settings)
 
-    await _refusals(settings_of(there), folder, tmp_path)
-    await _interrupted(settings_of(there), folder, monkeypatch)
-    database = connect(settings_of(there))
-    await _sealed_with_its_audit_log(settings_of(there), database, folder)
-    await _with_its_person_key(database, key["GUANXI_PERSON_KEY"])
-    topic = LOG.full_name(settings_of(there))
-    assert {str(p): end for p, end in (await bounds(settings_of(there), topic)).ends.items()} == manifest.ends
-    inbox = await bounds(settings_of(there), INBOX.full_name(settings_of(there)))
-    assert {str(p): begin for p, begin in inbox.begins.items()} == manifest.admitted
-    with pytest.raises(Stop, match="is not empty: a restore overwrites nothing"):
-        await restore(settings_of(there), database, folder, note=print, identities=[IDENTITY])
-    database.client.close()
-
+    await _restored(settings_of(there), folder, manifest, monkeypatch, key["GUANXI_PERSON_KEY"])
     async with a_world(stack, tmp_path, there) as world:
         await world.settled()
         names = await world.database["claims"].count_documents({})
@@ -88,6 +89,46 @@ async def test_taken_amid_events_restored_and_gone_on_with(
         await world.send_mixed(100, seed=9)
         await world.check_all()
     drop(world.settings)
+
+
+async def _restored(
+    settings: Settings, folder: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    await _refusals(settings, folder, folder.parent)
+    await _interrupted(settings, folder, monkeypatch)
+    database = connect(settings)
+    await _sealed_with_its_audit_log(settings, database, folder)
+    await _with_its_person_key(database, key)
+    log, inbox = [await bounds(settings, topic.full_name(settings)) for topic in (LOG, INBOX)]
+    assert {str(p): end for p, end in log.ends.items()} == manifest.ends
+    assert {str(p): begin for p, begin in inbox.begins.items()} == manifest.admitted
+    with pytest.raises(Stop, match="is not empty: a restore overwrites nothing"):
+        await restore(settings, database, folder, note=print, identities=[IDENTITY])
+    database.client.close()
+
+
+def _shares_what_was_full(folder: Path, manifest: Manifest, earlier: Path, of_before: Manifest) -> None:
+    there, before = Source(folder, manifest), Source(earlier, of_before)
+    log = [part for part in manifest.parts if partition_of(part, LOG.name) is not None]
+    same = {part.path for part in log if part in of_before.parts and there.file(part).samefile(before.file(part))}
+    full = {part.path for part in of_before.parts if part.documents == 50 and partition_of(part, LOG.name) is not None}
+    assert same >= full != set()
+    assert len(same) < len(log), "what came since is written"
+
+
+async def _shares_nothing_with_others(settings: Settings, database: Database, earlier: Path, tmp_path: Path) -> None:
+    """Another recipient could not read it; after a restore, the same offset may hold another record."""
+    said: list[str] = []
+    to_all = await back_up(settings, database, tmp_path / "unsealed", note=said.append, since=earlier)
+    assert not any(one.stat().st_nlink > 1 for one in (tmp_path / "unsealed").rglob("*.gz*"))
+    assert any("sealed to others" in one for one in said)
+    await raise_log_epoch(database, datetime.now(UTC))
+    other = await back_up(settings, database, tmp_path / "epoch", note=said.append, since=tmp_path / "unsealed")
+    assert other.log_of != to_all.log_of
+    assert not any(one.stat().st_nlink > 1 for one in (tmp_path / "epoch").rglob("*.gz*"))
+    assert any("another log" in one for one in said)
+    with pytest.raises(Stop, match=r"has no manifest\.json"):
+        await back_up(settings, database, tmp_path / "no", note=print, since=tmp_path / "nothing")
 
 
 async def _with_its_person_key(database: Database, key: str) -> None:
@@ -120,7 +161,7 @@ async def _refusals(settings: Settings, folder: Path, tmp_path: Path) -> None:
     await database[APPLIED].drop()
     some = max((folder / "kafka" / LOG.name).iterdir(), key=lambda path: path.stat().st_size)
     whole = some.read_bytes()
-    some.write_bytes(whole[:100] + b"x" + whole[101:])
+    some.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
     with pytest.raises(Stop, match="is damaged"):
         await restore(settings, database, folder, note=print, identities=[IDENTITY])
     some.write_bytes(whole)
