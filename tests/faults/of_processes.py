@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer
@@ -20,7 +21,7 @@ BETWEEN_KILLS_SECONDS = (0.05, 0.2, 0.5, 1.0, 2.0, 2.5)
 ALL_AT_ONCE = 0.05
 """How often a kill takes all processes at once, as a machine that goes down does."""
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-ZONES = {"ingest": "Asia/Kathmandu", "tiering": "America/New_York", "engagement": "Pacific/Kiritimati"}
+ZONES = ("Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati", "Australia/Lord_Howe")
 
 
 async def kills(stand: Stand) -> None:
@@ -88,14 +89,14 @@ def _clock_file(folder: Path, name: str) -> Path:
 
 def _faked(folder: Path) -> Mapping[str, Mapping[str, str]]:
     own = {}
-    for name in STORING:
+    for name, zone in zip(STORING, cycle(ZONES), strict=False):
         _clock_file(folder, name).write_text("+0\n", encoding="ascii")
         own[name] = {
             "LD_PRELOAD": str(FAKETIME),
             "FAKETIME_TIMESTAMP_FILE": str(_clock_file(folder, name)),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "TZ": ZONES[name],
+            "TZ": zone,
         }
     return own
 
