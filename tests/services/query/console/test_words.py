@@ -1,17 +1,21 @@
 """Every text of the console is in Chinese too; money is in 万 and 亿."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 from zoneinfo import ZoneInfo
 
+import pytest
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
+from services import ingest
 from services.query.console.forms import FORMS
 from services.query.console.pages import TEMPLATES
 from services.query.console.roles import ROLES
+from services.query.console.said import MOST_CHARS
 from services.query.console.screens import SCREENS
 from services.query.console.screens.why import BEHIND
 from services.query.console.words import words
@@ -22,6 +26,7 @@ from shared.events.types import TIERS
 from shared.subscriptions import TYPES, Status
 
 ZONE = ZoneInfo("Asia/Shanghai")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 def of_templates() -> Iterator[str]:
@@ -62,9 +67,77 @@ def test_every_text_has_chinese() -> None:
     assert sorted({*of_templates(), *texts} - known) == []
 
 
+WITHIN = Path(ingest.__file__).parent
+SAYING = {"Refused", "Malformed", "ValueError", "PydanticCustomError", "_invalid", "Guess", "Kind"}
+"""Whose arguments people read, where a file is tried or an event refused."""
+BY_COMMAND = (
+    "plan.py",
+    "refused_file.py",
+    "riding.py",
+    "run.py",
+    "terminal.py",
+    "summary.py",
+    "outcomes.py",
+    "adapters.py",
+)
+"""What the command says alone: its options, and how far it is."""
+NOT_IN_FILES = ("erasing.py", "people.py", "from_log.py", "hints.py", "quick.py")
+"""Of other doors, or of events that no file makes."""
+
+
+def sentences() -> Iterator[str]:
+    """What the file door and admission say, with 7 for each value."""
+    for path in sorted([*(WITHIN / "doors" / "files").rglob("*.py"), *(WITHIN / "admit").glob("*.py")]):
+        if path.name not in (*BY_COMMAND, *NOT_IN_FILES):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                yield from map(_text, _said_by(node))
+
+
+def _said_by(node: ast.AST) -> Iterator[ast.expr]:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING:
+        yield from node.args
+    if isinstance(node, ast.Call):
+        yield from (one.value for one in node.keywords if one.arg == "unsure")
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "hint":
+        yield node.value
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(one.value) if isinstance(one, ast.Constant) else "7" for one in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def test_what_doors_say_of_a_file_is_chinese_too() -> None:
+    said = {one for one in sentences() if re.search("[a-z]{2,}[^7]* ", one)}
+    assert len(said) > 100, "or they are looked for in the wrong place"
+    assert sorted(one for one in said if not CHINESE.search(words("zh", ZONE).said(one))) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "chinese"),
+    [
+        ("data.currency: no column has the currency", "data.currency：没有列含有币种"),
+        ("amount is required; see also data.id", "需要 amount；另见 data.id"),
+        ("cells separated by semicolons, header on line 3", "以分号分隔，表头在第 3 行"),
+        ("'x' is neither a format such as %d.%m.%Y nor y", "'x' 既不是 %d.%m.%Y 之类的格式，也不是 y"),
+        ("the file is empty", "文件为空"),
+        ("what nobody has translated", "what nobody has translated"),
+    ],
+)
+def test_values_of_a_sentence_stay(said: str, chinese: str) -> None:
+    assert words("zh", ZONE).said(said) == chinese
+    assert words("en", ZONE).said(said) == said
+
+
+def test_a_long_text_is_not_searched() -> None:
+    long = f"{'x: ' * MOST_CHARS}y"
+    assert words("zh", ZONE).said(long) == long
+
+
 def test_placeholders_are_kept() -> None:
-    with (Path(TEMPLATES).parent / "zh.po").open("rb") as file:
-        for one in read_po(file):
+    for name in ("zh.po", "zh_said.po"):
+        for one in read_po((TEMPLATES.parent / name).read_text(encoding="utf-8").splitlines(keepends=True)):
             if one.id and one.python_format:
                 names = {part.partition(")")[0] for part in str(one.id).split("%(")[1:]}
                 assert names == {part.partition(")")[0] for part in str(one.string).split("%(")[1:]}, one.id
