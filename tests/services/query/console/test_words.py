@@ -68,7 +68,7 @@ def test_every_text_has_chinese() -> None:
 
 
 WITHIN = Path(ingest.__file__).parent
-SAYING = {"Refused", "Malformed", "ValueError", "PydanticCustomError", "_invalid", "Guess", "Kind"}
+SAYING = {"Refused", "Malformed", "ValueError", "PydanticCustomError", "_invalid", "_bad", "Guess", "Kind"}
 """Whose arguments people read, where a file is tried or an event refused."""
 BY_COMMAND = (
     "plan.py",
@@ -90,22 +90,30 @@ def sentences() -> Iterator[str]:
     for path in sorted([*(WITHIN / "doors" / "files").rglob("*.py"), *(WITHIN / "admit").glob("*.py")]):
         if path.name not in (*BY_COMMAND, *NOT_IN_FILES):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                yield from map(_text, _said_by(node))
+                yield from (text for said in _said_by(node) for text in _texts(said))
 
 
 def _said_by(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SAYING:
+    called = node.func if isinstance(node, ast.Call) else None
+    if getattr(called, "id", getattr(called, "attr", "")) in SAYING and isinstance(node, ast.Call):
         yield from node.args
     if isinstance(node, ast.Call):
         yield from (one.value for one in node.keywords if one.arg == "unsure")
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "hint":
+    if (
+        isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "hint"
+    ):
         yield node.value
 
 
-def _text(node: ast.expr) -> str:
-    if isinstance(node, ast.JoinedStr):
-        return "".join(str(one.value) if isinstance(one, ast.Constant) else "7" for one in node.values)
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+def _texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*_texts(node.body), *_texts(node.orelse))
+    elif isinstance(node, ast.JoinedStr):
+        yield "".join(str(one.value) if isinstance(one, ast.Constant) else "7" for one in node.values)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
 
 
 def test_what_doors_say_of_a_file_is_chinese_too() -> None:
