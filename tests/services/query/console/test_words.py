@@ -12,6 +12,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from services import ingest
+from services.query.api.rows import Fate
 from services.query.console.forms import FORMS
 from services.query.console.pages import TEMPLATES
 from services.query.console.roles import ROLES
@@ -56,6 +57,7 @@ def of_code() -> Iterator[str]:
     yield from (*TIERS, *ROLES, *BEHIND, *map(str, Reason), *get_args(Cause))
     yield from (name.removeprefix("guanxi.").removesuffix(".v1") for name in (*MODELS, *TYPES))
     yield from (*get_args(Status), "pinging", "dead")
+    yield from get_args(Fate.model_fields["status"].annotation)
 
 
 def test_every_text_has_chinese() -> None:
@@ -99,11 +101,7 @@ def _said_by(node: ast.AST) -> Iterator[ast.expr]:
         yield from node.args
     if isinstance(node, ast.Call):
         yield from (one.value for one in node.keywords if one.arg == "unsure")
-    if (
-        isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == "hint"
-    ):
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "hint":
         yield node.value
 
 
