@@ -22,7 +22,6 @@ PICTURES = {
     "today": ("today?representative=R-007", "zh-CN", "light", 1120, 620),
     "customer": ("customers/C-0001", "en-GB", "light", 1120, 900),
     "tiers": ("tiers", "en-GB", "dark", 1120, 760),
-    "phone": ("today?representative=R-007", "zh-CN", "light", 390, 760),
 }
 """Name: address, language, theme, width and height."""
 NAMES = ("华芯科技", "海岳精密", "蓝鲸电子", "晨曦医疗", "北辰自动化", "远山仪器")
