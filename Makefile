@@ -13,7 +13,7 @@ WALK = tests/e2e/test_import_page.py::test_from_the_export_to_explain
 SCRIPTS = deploy/secrets deploy/backup deploy/nightly deploy/restore deploy/upgrade deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy deploy/mongodb/start .ci/engine .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale bench-console pictures up lock clean
+.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale bench-console up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,9 +93,6 @@ bench-console: $(READY) ## p95 of each screen of the console with 50,000 custome
 
 bench-scale: $(READY) ## 1, 2 and 4 processes of each service: CPU by process, MongoDB by collection, what saturates first
 	$(BIN)/python -m tests.bench.scale
-
-pictures: $(READY) ## the screenshots of README and docs anew; needs chromium and fonts-noto-cjk
-	GUANXI_DOCUMENTED=docs/pictures $(BIN)/pytest -n 0 tests/services/query/console/test_documented.py
 
 lock: $(READY) ## pin what pyproject.toml asks for anew, with hashes
 	$(UV_COMPILE) --upgrade --output-file requirements/run.txt pyproject.toml
