@@ -13,7 +13,7 @@ WALK = tests/e2e/test_import_page.py::test_from_the_export_to_explain
 SCRIPTS = deploy/secrets deploy/backup deploy/nightly deploy/restore deploy/upgrade deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy deploy/mongodb/start .ci/engine .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale up lock clean
+.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale bench-console up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench-compare: $(READY) ## an old commit and this tree in turn: OLD=2b2bfed [TIM
 
 bench-peers: $(READY) ## the same events through guanxi and through what others use, in one table; PEERS="naive quix" for some
 	$(BIN)/python -m tests.bench.peers $(PEERS)
+
+bench-console: $(READY) ## p95 of each screen of the console with 50,000 customers, against its bound; CUSTOMERS=... for fewer
+	$(BIN)/python -m tests.bench.console_screens --customers $(or $(CUSTOMERS),50000)
 
 bench-scale: $(READY) ## 1, 2 and 4 processes of each service: CPU by process, MongoDB by collection, what saturates first
 	$(BIN)/python -m tests.bench.scale

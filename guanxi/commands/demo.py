@@ -8,13 +8,12 @@ import typer
 from guanxi.console import fail
 from guanxi.reading.console import Narrator
 from guanxi.running import Interrupted, run
-from local.demo.run import Options
+from local.demo.run import KEPT, Options
 from local.demo.run import demo as play
 from local.stack.errors import StackError
 from shared.errors import GuanxiError
 
 SEED = 20260101
-KEPT = Path(".guanxi")
 INTERRUPTED_CODE = 130
 
 

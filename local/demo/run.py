@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import shutil
+import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ from shared.keys.edit import create_key
 from shared.mongo import Database, connect
 from shared.settings import Settings
 
+KEPT = Path(".guanxi")
+"""Where data are kept, unless another folder is named."""
 SWEEP_EVERY_SECONDS = 2
 """So that customers are brought up to today soon after the import; in production it is an hour."""
 
@@ -151,23 +155,32 @@ def _introduce(narrator: Narrator, options: Options) -> None:
 
 def _part(narrator: Narrator, options: Options) -> None:
     narrator.heading("How to go on")
+    # `make demo` calls it by its path, and what is said must work when it is pasted.
+    guanxi = "guanxi" if shutil.which("guanxi") else sys.argv[0]
+    up = f"GUANXI_TIME_ZONE={ZONE.key} {guanxi} up --keep --data"
     if options.data is None:
-        narrator.say("Everything has stopped and no data are left. To keep the data and explore them:")
+        narrator.say("Everything has stopped and no data are left. To keep the data, and open the console on them:")
         narrator.say()
-        narrator.say("  guanxi demo --keep")
+        narrator.say(f"  {guanxi} demo --keep")
+        narrator.say(f"  {up} {KEPT}")
+        narrator.say()
+        narrator.say("The second prints the console's address, with a link to sign in by.")
         return
-    narrator.say(f"Everything has stopped; the data are in {options.data}. To start it again:")
+    narrator.say(
+        f"Everything has stopped; the data are in {options.data}. To start it again, which prints the console's"
+    )
+    narrator.say("address, with a link to sign in by:")
     narrator.say()
-    narrator.say(f"  GUANXI_TIME_ZONE={ZONE.key} guanxi up --keep --data {options.data}")
+    narrator.say(f"  {up} {options.data}")
     narrator.say()
     narrator.say("then, in another terminal in the same folder:")
     narrator.say()
     for line in (
-        "guanxi console               the console in a browser: prints a link to sign in by",
+        "guanxi console               another link to the console",
         "guanxi explain CUSTOMER      why a customer has its tier, and what would change it",
         "guanxi explain CUSTOMER --on 2026-01-31",
         "guanxi week                  coverage by representative; guanxi week 2026-W20",
         "guanxi today                 whom to contact next",
         "guanxi status                whether everything runs, and how fresh the views are",
     ):
-        narrator.say(f"  {line}")
+        narrator.say(f"  {line.replace('guanxi', guanxi)}")

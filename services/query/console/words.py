@@ -18,6 +18,8 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from babel.support import Translations
 
+from services.query.console.said import translated
+
 _CODE = re.compile(r"[a-z][a-z_.]*")
 LANGUAGES = ("en", "zh")
 _LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
@@ -45,6 +47,7 @@ class Words:
             "money": self.money,
             "percent": self.percent,
             "word": self.word,
+            "said": self.said,
         }
 
     def day(self, value: Any) -> str:
@@ -95,6 +98,11 @@ class Words:
         if _CODE.fullmatch(text) is None:
             return text  # an amount, a day, somebody's text
         return self.translations.gettext(text.replace("_", " ").replace(".", " "))
+
+    def said(self, text: str) -> str:
+        """A sentence of a door, or a text of the console's own."""
+        found = self.translations.gettext(text)
+        return translated(text, self.language) if found == text else found
 
 
 def _date(value: Any, zone: ZoneInfo) -> date | None:

@@ -53,5 +53,5 @@ SCREEN = Screen(
         Tile("answers", "Answers", _care),
         Tile("concerns", "Concerns and loops", _care),
     ),
-    now_only="As of now: past quarters are below.",
+    now_only="As of now: past quarters are above.",
 )

@@ -54,5 +54,5 @@ SCREEN = Screen(
     "My week",
     (Tile("weeks", "Weeks", _weeks), Tile("visits", "Visits of the week", _visits), Tile("goals", "Goals", _goals)),
     head=_head,
-    now_only="Each week as it stands now; another one is chosen below.",
+    now_only="Each week as it stands now; another one is chosen above.",
 )

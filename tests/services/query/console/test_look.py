@@ -39,7 +39,7 @@ MOST_BYTES = 150_000
 SCREENS = ("design", "tiers", "coverage", "staffing", "satisfaction", "approvals")
 FOR_OPERATORS = (
     *("refused", "health", "policy?job=J1", "customers/C-1/why/tier?job=J2", "help"),
-    *("subscriptions", "subscriptions/S1"),
+    *("subscriptions", "subscriptions/S1", "integration?source=crm&event=e-1"),
     *("import", "import?job=J3", "import?job=J4", "import?job=J5"),
 )
 

@@ -32,6 +32,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 HOST = "http://crm.test"
 MANAGER = Person("R-1", "account_manager", "R-1", "R-1")
 HEAD = Person("head", "head_of_sales")
+LIMITS = {"ratelimit": '"units";r=1990;t=1', "ratelimit-policy": '"units";q=2000;w=10'}
 READER = Person("auditor", "compliance")
 ROW: Json = {"customer": "C-1", "name": "华芯 <b>科技</b>", "tier": "general", "plan": None, "engagement": None}
 ROW |= dict.fromkeys(("industry", "country", "overridden_until")) | dict.fromkeys(("dormant", "at_risk"), False)
@@ -119,7 +120,8 @@ class NotedApi:
         path = scope["path"].removeprefix("/v1/")
         self.asked.append((path, key))
         self.parameters[path] = dict(parse_qsl(scope["query_string"].decode()))
-        status, headers, body = 200, {"content-type": "application/json", "guanxi-waited-for": self.waited_for}, {}
+        status, body = 200, {}
+        headers = {"content-type": "application/json", "guanxi-waited-for": self.waited_for} | LIMITS
         if path.startswith(self.broken) and self.broken:
             problem = Problem(httpx.codes.SERVICE_UNAVAILABLE, "unavailable", "MongoDB does not answer now")  # type: ignore[arg-type]
             status, headers, body = 503, {"content-type": "application/problem+json"}, problem.body()
@@ -130,7 +132,7 @@ class NotedApi:
             status = 204
         elif path.startswith("customers/C-1") and path not in self.tables:
             body = self.answer(ROW)
-        elif path.startswith("events/"):
+        elif path.startswith("events/") and path not in self.tables:
             body = self.answer({"status": "refused", "code": "superseded", "field": "revision", "hint": "too late"})
         elif path.startswith("customers/") and path not in self.tables:
             status, headers = 404, {"content-type": "application/problem+json"}
