@@ -6,6 +6,7 @@ it. What spans customers (cap, target, coverage) is put together by the views, w
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,6 @@ from services.engagement.rules.days import BusinessTime
 from services.engagement.rules.deciding import Standing, decide
 from services.engagement.rules.folding import FOLDED as OF_CUSTOMERS
 from services.engagement.rules.folding import fold, weeks_needed
-from services.engagement.rules.owners import named
 from services.engagement.rules.representative import FOLDED as OF_REPRESENTATIVES
 from services.engagement.rules.representative import Representative, RepresentativeRules
 from services.engagement.stored_visits import VISITS, attach_piece, piece_id, piece_rows
@@ -31,8 +31,7 @@ from shared.events.decisions import (
 )
 from shared.events.event import Event
 from shared.events.registry import NAMES
-from shared.facts.days import to_instant, to_micros
-from shared.facts.owners import OWNING_ROLES
+from shared.facts.days import KNOWN_DAYS, to_instant, to_micros
 from shared.fold.domain import Address, Row
 from shared.policies.entitlements import Entitlements
 
@@ -59,6 +58,8 @@ class Engagement:
         self.time = BusinessTime(zone)
         self.customers = CustomerRules(entitlements, self.time)
         self.representatives = RepresentativeRules(self.time)
+        # A clock is asked for several times a record, and most customers are due at the same midnights.
+        self._instant = lru_cache(KNOWN_DAYS)(to_instant)
 
     @property
     def decides_by(self) -> object:
@@ -76,7 +77,7 @@ class Engagement:
 
     def clock(self, state: State) -> datetime | None:
         """The clock of a state."""
-        return None if state.clock is None else to_instant(state.clock)
+        return None if state.clock is None else self._instant(state.clock)
 
     def advance(self, state: State, clock: datetime) -> None:
         """Move the clock; does nothing when `clock` is not later. Never decides."""
@@ -111,7 +112,7 @@ class Engagement:
         if isinstance(state, Representative):
             return None
         stop = self.customers.next_stop(state)
-        return None if stop is None else to_instant(stop)
+        return None if stop is None else self._instant(stop)
 
     def decide(self, state: State, standing: Standing, set_off_by: str | None) -> Sequence[Decision]:
         """The decisions due as of the clock, in order; each carries the next version and `after`."""
@@ -163,10 +164,8 @@ class Engagement:
         if isinstance(state, Representative):
             return ()
         visits = state.visits
-        for representative in visits.touched_owners:
-            state.touch_accounts(
-                (role, representative) for role in OWNING_ROLES if representative in named(state.owners, role)
-            )
+        if visits.touched_owners:
+            state.touch_accounts(key for key in state.named() if key[1] in visits.touched_owners)
         rows: list[Row] = []
         if visits.touched_weeks or visits.touched_rows:
             rows += piece_rows(state.id, visits)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from services.engagement.rules.concerns import Concern, Concerns, Raised, Step
 from services.engagement.rules.customer import Customer, Lapse, Resumption
@@ -22,6 +22,7 @@ from services.engagement.rules.representative import Absence, Registration, Repr
 from services.engagement.rules.satisfaction import Answer, Answers, Turn
 from services.engagement.rules.tiers import Tiers, TierStep
 from services.engagement.stored_visits import dump_visits, load_piece, load_visits
+from shared.events.codec import encode_json
 from shared.facts.erased import Erased
 from shared.facts.goals import Goal, Goals
 from shared.facts.latest import ALWAYS, Entry, Latest, Order
@@ -45,13 +46,13 @@ def dump_customer(customer: Customer, standing: Standing) -> dict[str, str]:
     if standing.version:
         fold["standing"] = _dump_standing(standing, customer)
     if customer.facts is None:
-        customer.facts = to_json(
+        customer.facts = encode_json(
             {name: dump(part) for name, dump, _ in _PARTS if (part := getattr(customer, name))}
         ).decode()
-    dumped = {"fold": to_json(fold).decode(), "fold_facts": customer.facts}
+    dumped = {"fold": encode_json(fold).decode(), "fold_facts": customer.facts}
     visits = customer.visits
     if visits:
-        dumped["fold_visits"] = to_json(dump_visits(visits, customer.today)).decode()
+        dumped["fold_visits"] = encode_json(dump_visits(visits, customer.today)).decode()
         if visits.weeks.recent:
             dumped["fold_weeks"] = visits.weeks.recent
         if visits.weeks.before:

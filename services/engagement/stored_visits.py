@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from operator import add, sub
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from services.engagement.rules import day_sets
 from services.engagement.rules.history import Noted, Visits
 from services.engagement.rules.visits import Piece, Revision, in_order
 from services.engagement.rules.week_counts import WeekCounts
+from shared.events.codec import encode_json
 from shared.fold.domain import Row
 
 VISITS = "engagement_visits"
@@ -32,7 +33,7 @@ def piece_rows(customer: str, visits: Visits) -> list[Row]:
     for monday, stood in sorted(visits.touched_weeks.items()):
         name, piece = piece_id(customer, monday), visits.held.get(monday)
         if piece:
-            text = to_json(dump_piece(piece)).decode()
+            text = encode_json(dump_piece(piece)).decode()
             rows.append(Row(VISITS, name, {"customer": customer, "monday": monday, "visits": text}, new=not stood))
         else:
             rows.append(Row(VISITS, name, None))

@@ -31,6 +31,10 @@ class Contact(NamedTuple):
     status: Status | None
 
 
+NO_CONTACT = Contact(None, None, None, None)
+"""Nothing is owed."""
+
+
 def cadence_steps(tiers: Sequence[TierStep], entitlements: Entitlements, clock: int, today: int) -> list[CadenceStep]:
     """How the cadence changed up to the clock, by tier changes and policy versions in the order in which they take
     effect; of one day, the policy first. A step that changes nothing is left out; before the first, no contact is owed,

@@ -100,28 +100,20 @@ def _entries(
     time: BusinessTime,
 ) -> Iterable[tuple[str, dict[str, Any]]]:
     """The touched entries of one visit in one week, as it is now and as it was at closing."""
-    current, closes_at = revisions[-1], time.closes_at(monday)
-    in_time = [revision for revision in revisions if revision.known <= closes_at]
-    at_closing = in_time[-1] if in_time else None
+    closes_at = time.closes_at(monday)
+    at_closing = next((one for one in reversed(revisions) if one.known <= closes_at), None)
+    now, closed = _form(revisions[-1], monday, tiers, None), _form(at_closing, monday, tiers, monday)
     logged = min(revision.known for revision in revisions)
-    forms: list[tuple[Revision, int]] = []
-    marks: list[dict[str, bool]] = []
-    for revision, known_by, mark in ((current, None, "now"), (at_closing, monday, "closed")):
-        if revision is None or not revision.stands or monday_of(revision.day) != monday:
+    forms = [(now, True, True)] if now == closed else [(now, True, False), (closed, False, True)]
+    for form, is_now, is_closed in forms:
+        if form is None:
             continue
-        form = (revision, tiers.at(revision.day, known_by))
-        if form in forms:
-            marks[forms.index(form)][mark] = True
-        else:
-            forms.append(form)
-            marks.append({"now": mark == "now", "closed": mark == "closed"})
-    for (revision, rank), mark_of in zip(forms, marks, strict=True):
+        revision, rank = form
         first = first_listed(revision)
-        roles: dict[str, list[int]] = defaultdict(list)
-        for representative, role in revision.by:
-            if (representative, monday) in touched:
-                roles[representative].append(role)
-        for representative, mine in roles.items():
+        for representative in set(revision.participants[::2]):
+            if (representative, monday) not in touched:
+                continue
+            roles = {role for name, role in revision.by if name == representative}
             yield (
                 representative,
                 {
@@ -135,14 +127,22 @@ def _entries(
                     "channel": CHANNELS[revision.channel],
                     "tier": TIERS[rank],
                     "flaw": flaw(revision, rank),
-                    "roles": sorted({ROLES[role] for role in mine}),
-                    "first": sorted({ROLES[role] for role in mine if first[role] == representative}),
+                    "roles": sorted(ROLES[role] for role in roles),
+                    "first": sorted(ROLES[role] for role in roles if first[role] == representative),
                     "logged_at": to_instant(logged),
                     "late": not revision.backfill and time.day_at(logged) - revision.day > LATE_DAYS,
                     "backfill": revision.backfill,
-                    **mark_of,
+                    "now": is_now,
+                    "closed": is_closed,
                 },
             )
+
+
+def _form(visit: Revision | None, monday: int, tiers: Tiers, known_by: int | None) -> tuple[Revision, int] | None:
+    """A visit and the tier in force, where it lies in the week."""
+    if visit is None or not visit.stands or monday_of(visit.day) != monday:
+        return None
+    return visit, tiers.at(visit.day, known_by)
 
 
 def _visit_row(customer: str, key: VisitKey, entries: list[dict[str, Any]], *, new: bool) -> Row:

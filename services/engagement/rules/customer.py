@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from services.engagement.rules.concerns import Concerns
 from services.engagement.rules.contact import (
+    NO_CONTACT,
     CadenceStep,
     Contact,
     adherence,
@@ -26,7 +27,6 @@ from services.engagement.rules.day_sets import Days, first_after, last_until, li
 from services.engagement.rules.days import BusinessTime, monday_of
 from services.engagement.rules.goals import ADHERENCE, settled, settled_again
 from services.engagement.rules.history import Visits
-from services.engagement.rules.owners import named
 from services.engagement.rules.plans import Plans, days_of_measuring
 from services.engagement.rules.relationship import KeyPersons, key_relationship
 from services.engagement.rules.satisfaction import INSTRUMENTS, Answers
@@ -35,7 +35,7 @@ from shared.facts.days import NEVER
 from shared.facts.erased import NOBODY_ERASED, Erased
 from shared.facts.goals import NO_GOALS, Goals, last_days
 from shared.facts.latest import NOTHING, Latest
-from shared.facts.owners import NOBODY, OWNING_ROLES, Owners
+from shared.facts.owners import NOBODY, Owners
 from shared.policies.entitlements import Entitlements
 
 MILLISECOND = 1000
@@ -58,7 +58,8 @@ class Resumption(NamedTuple):
     lapsed_due_on: int
 
 
-class KnownSteps(NamedTuple):
+@dataclass(slots=True)
+class KnownSteps:
     """The steps of the cadence as last worked out, and for which clocks and days they are the same."""
 
     entitlements: Entitlements
@@ -110,7 +111,12 @@ class Customer:
 
     def named(self) -> set[AccountKey]:
         """All who were ever named an owner."""
-        return {(role, representative) for role in OWNING_ROLES for representative in named(self.owners, role)}
+        return {
+            (role, representative)
+            for one in self.owners.assignments
+            for role, representative in one.roles.items()
+            if representative is not None
+        }
 
     def touch_accounts(self, keys: Iterable[AccountKey], *, stood: bool = True) -> None:
         """Their rows are to be written again."""
@@ -134,13 +140,13 @@ class CustomerRules:
         """The contact as of the customer's clock."""
         clock, today, visits = customer.clock, customer.today, customer.visits
         if clock is None:
-            return Contact(None, None, None, None)
+            return NO_CONTACT
         last_on = last_until(visits.contacts, today)
         known = self._steps(customer, clock)
         as_of, last, contact = known.contact
         if as_of != today or last != last_on:
             contact = contact_as_of(today, last_on, known.steps)
-            customer.known_steps = known._replace(contact=(today, last_on, contact))
+            known.contact = (today, last_on, contact)
         return contact
 
     def _steps(self, customer: Customer, clock: int) -> KnownSteps:
@@ -153,7 +159,7 @@ class CustomerRules:
             or not known.clock <= clock < known.until_clock
             or today >= known.until_day
         ):
-            begins = (version.effective_on.toordinal() for version in self.entitlements.versions)
+            begins = (version.effective_on.toordinal() for version in self.entitlements.versions[1:])
             known = customer.known_steps = KnownSteps(
                 self.entitlements,
                 tiers.version,
@@ -161,7 +167,7 @@ class CustomerRules:
                 min((step.at for step in tiers.steps if step.at > clock), default=_NEVER_CLOCK),
                 min((day for day in begins if day > today), default=NEVER),
                 cadence_steps(tiers.steps, self.entitlements, clock, today),
-                (0, None, Contact(None, None, None, None)),
+                (0, None, NO_CONTACT),
             )
         return known
 
@@ -195,6 +201,8 @@ class CustomerRules:
 
     def settle_again(self, customer: Customer, changed_on: int) -> None:
         """What came of goals whose last day has passed, now that a tier change of then is known (domain.md, Goals)."""
+        if not customer.goals:
+            return
 
         def adhered(day: int, contacts: Sequence[int]) -> Fraction | None:
             steps = self._steps_at(customer, self.time.start_of(day + 1) - 1, day)

@@ -50,7 +50,8 @@ def weeks_needed(rules: CustomerRules, customer: Customer, events: Iterable[Even
             wanted.update(visits.not_held(visits.after(data.effective_on.toordinal())))
         elif isinstance(data, VisitLogged) or (isinstance(data, RecordVoided) and data.kind == "visit"):
             about_visits.append(event)
-    wanted.update(visits.needs(about_visits, rules.time, customer.today))
+    if about_visits:
+        wanted.update(visits.needs(about_visits, rules.time, customer.today))
     return sorted(wanted)
 
 

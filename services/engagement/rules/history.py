@@ -222,6 +222,8 @@ class Visits:
         superseded = max(known, default=0) > revision.revision
         if monday < first and monday not in self.weeks and (superseded or not revision.stands):
             return False  # forgotten before it came
+        if not self.weeks:
+            self.summed_on = today  # of none: then the visit is added, and not looked for in a year of weeks
         revisions = with_revision(list(known.values()), revision)
         weeks = {week for one in revisions if (week := monday_of(one.day)) in looked}
         self._put(ref, revisions, copies, weeks)

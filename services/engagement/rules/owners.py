@@ -16,11 +16,6 @@ class Span(NamedTuple):
     until_on: int
 
 
-def named(owners: Owners, role: str) -> set[str]:
-    """Everyone who was ever named in a role."""
-    return {representative for _, representative in owners.of(role) if representative is not None}
-
-
 def named_from(owners: Owners, role: str, representative: str, *, closed: bool = False) -> int:
     """The day from which it is known what a representative owns: that of the first assignment to name them."""
     return min(

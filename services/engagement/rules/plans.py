@@ -99,13 +99,12 @@ def is_measured(day: int, tiers: Tiers, plans: Plans) -> bool:
 
 def days_of_measuring(today: int, tiers: Tiers, plans: Plans) -> list[int]:
     """Days after today among which is the next one on which the relationship is measured, by what is known."""
-    days = [day for day in plans.asked() if day > today]
+    if not plans and not any(step.rank in MEASURED for step in tiers.steps):
+        return []
     begins = {today, *(step.effective_on for step in tiers.steps if step.effective_on > today)}
     begins |= {plan.from_on - 1 for plan in plans.by_ref.values() if plan.from_on > today}
-    if plans or any(step.rank in MEASURED for step in tiers.steps):
-        firsts = map(_first_after, begins)
-        days += [day for day in firsts if tiers.at(day) in MEASURED or plans.holds(day)]
-    return days
+    firsts = [day for day in map(_first_after, begins) if tiers.at(day) in MEASURED or plans.holds(day)]
+    return [*firsts, *(day for day in plans.asked() if day > today)]
 
 
 def _first_after(day: int) -> int:

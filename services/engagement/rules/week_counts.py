@@ -4,9 +4,10 @@ these days changes the short one.
 
 from collections.abc import Iterator, Sequence
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from services.engagement.rules.days import monday_of
+from shared.events.codec import encode_json
 
 Counts = dict[int, int]
 """Visits by what `cell` gives."""
@@ -42,7 +43,7 @@ class WeekCounts:
 
     def mondays(self) -> list[int]:
         """The weeks, ascending."""
-        return list(map(int, (line.partition("[")[0] for line in self._lines())))
+        return [int(line.partition("[")[0]) for line in (self.before + self.recent).split("\n")[1:]]
 
     def first(self) -> int:
         """The first week; 0 where there is none."""
@@ -71,7 +72,7 @@ class WeekCounts:
         line = ""
         if counts is not None:
             flat = [number for one in sorted(counts) for number in (one, counts[one])]
-            line = f"\n{monday}{to_json(flat).decode()}"
+            line = f"\n{monday}{encode_json(flat).decode()}"
         at = text.find(f"\n{monday}[")
         if at >= 0:
             end = text.find("\n", at + 1)
@@ -105,10 +106,6 @@ class WeekCounts:
 
     def _text(self, monday: int) -> str:
         return self.before if monday < self._recent_from else self.recent
-
-    def _lines(self) -> Iterator[str]:
-        yield from self.before.split("\n")[1:]
-        yield from self.recent.split("\n")[1:]
 
 
 def _recent_from(today: int) -> int:
