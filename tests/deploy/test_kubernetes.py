@@ -68,7 +68,8 @@ def test_the_services_are_those_of_the_list_and_the_file_is_as_it_is_made() -> N
 def test_all_files_are_applied_and_every_image_has_a_place() -> None:
     made = read(f"deploy/kubernetes/{KUSTOMIZATION}")
     assert sorted(made["resources"]) == FILES
-    images = {one.values[0]["containers"][0]["image"] for one in PODS}
+    pods = [one["spec"]["template"]["spec"] for one in documents("Deployment", "Job")]
+    images = {one["containers"][0]["image"] for one in pods}
     assert {one["name"] for one in made["images"]} == images
 
 
@@ -110,7 +111,7 @@ def test_a_service_runs_as_its_own_user_with_its_own_secrets_and_is_replaced_one
 
 def test_the_settings_are_settings_and_none_is_a_secret() -> None:
     (settings,) = documents("ConfigMap")
-    models = [SetupSettings, *(one.settings for one in SERVICES.values())]
+    models: list[type[Settings]] = [SetupSettings, *(one.settings for one in SERVICES.values())]
     known = {f"GUANXI_{field.upper()}" for model in models for field in model.model_fields}
     assert {*settings["data"]} <= known | {"GUANXI_SECRETS_DIR"}
     assert not [name for name in settings["data"] if re.search(r"PASSWORD|TOKEN_SECRET|_KEYS?$", name)]
