@@ -10,10 +10,10 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command 'make lock'
 
 WALK = tests/e2e/test_import_page.py::test_from_the_export_to_explain
-SCRIPTS = deploy/secrets deploy/backup deploy/nightly deploy/restore deploy/upgrade deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy deploy/mongodb/start .ci/engine .ci/run
+SCRIPTS = deploy/secrets deploy/backup deploy/nightly deploy/restore deploy/upgrade deploy/cluster/machine deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy deploy/mongodb/start .ci/engine .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale bench-console up lock clean
+.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release test-cluster lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale bench-console up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ sim: $(READY) ## 2,000 seeds of the simulated system, 400 with the real services
 
 faults: $(READY) ## everything broken in turn on a real Kafka and MongoDB, in one table: docs/faults.md; FAULTS="kills cuts" for some
 	$(BIN)/python -m tests.faults $(if $(FAULTS),$(FAULTS),--write docs/faults.md)
+
+test-cluster: $(READY) ## three machines in Compose on this one, broken in turn under load: docs/cluster.md; FAULTS="broker primary" for some
+	.ci/engine
+	$(BIN)/python -m tests.cluster $(FAULTS)
 
 attacks: $(READY) ## the HTTP door under attack: its memory, and what other clients see; ATTACKS="half_heads" for some
 	$(BIN)/python -m tests.attacks $(ATTACKS)

@@ -3,14 +3,20 @@
 const fs = require('fs');
 const secret = (name) => fs.readFileSync('/run/secrets/guanxi/' + name, 'utf8').trim();
 
+const hosts = (process.env.GUANXI_MEMBERS || 'mongo').split(',');
+
 db.getSiblingDB('admin').auth('root', secret('root_password'));
 try {
   rs.status();
 } catch (error) {
-  rs.initiate({ _id: 'guanxi', members: [{ _id: 0, host: 'mongo:27017' }] });
+  // MongoDB refuses where a member is away, or knows a set already: a node that
+  // begins again empty makes no second one.
+  rs.initiate({ _id: 'guanxi', members: hosts.map((host, number) => ({ _id: number, host: host + ':27017' })) });
 }
 for (let tries = 0; !db.hello().isWritablePrimary; tries += 1) {
   if (tries === 50) throw new Error('no primary after 10 seconds');
+  // Another one is the primary: this node began again, and has what that one holds.
+  if (db.hello().secondary && db.getSiblingDB('guanxi').getUser('setup')) quit(0);
   sleep(200);
 }
 const database = db.getSiblingDB('guanxi');

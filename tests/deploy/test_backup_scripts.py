@@ -44,8 +44,8 @@ class Asked:
             "COMPOSE_FILE": "none",
         }
 
-    def run(self, script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        words = [str(REPOSITORY / "deploy" / script), str(folder)]
+    def run(self, script: str, folder: Path, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        words = [str(REPOSITORY / "deploy" / script), str(folder), *more]
         here = self.environment | environment
         return subprocess.run(words, env=here, cwd=self.folder, capture_output=True, text=True, check=False)
 
@@ -67,7 +67,8 @@ def asked(tmp_path: Path) -> Asked:
 def test_a_backup_has_the_data_the_secrets_and_the_keys(asked: Asked, tmp_path: Path) -> None:
     done = asked.run("backup", tmp_path / "b")
     assert done.returncode == 0, done.stderr
-    asked.order("chown secrets 10001:10001 /backup", "cli guanxi backup /backup", "secrets save")
+    asked.order("cli guanxi backup /backups/b/data", "secrets save")
+    assert "--since" not in asked.log.read_text()
     assert (tmp_path / "b" / "secrets.tar").read_text() == "all secrets"
     assert (tmp_path / "b" / "api-keys.yaml").read_text() == "all keys"
     assert oct((tmp_path / "b" / "secrets.tar").stat().st_mode)[-3:] == "600"
@@ -106,10 +107,29 @@ def test_each_night_a_backup_is_made_checked_and_old_ones_go(asked: Asked, tmp_p
     assert done.returncode == 0, done.stderr
     (night,) = (tmp_path / "all").iterdir()
     asked.order(
-        "cli guanxi backup /backup",
+        f"cli guanxi backup /backups/{night.name}/data",
         f"cli guanxi backup /backups/{night.name}/data --check",
         "cli guanxi backups prune /backups --keep-daily 3 --keep-weekly 5 --keep-monthly 12",
     )
+
+
+def a_complete_one(folder: Path) -> None:
+    (folder / "data").mkdir(parents=True)
+    (folder / "data/manifest.json").write_text("{}")
+
+
+def test_each_night_goes_on_from_the_newest_complete_one(asked: Asked, tmp_path: Path) -> None:
+    for complete in ("2026-01-01T0200Z", "2026-01-02T0200Z"):
+        a_complete_one(tmp_path / "all" / complete)
+    (tmp_path / "all" / "2026-01-03T0200Z").mkdir()
+    assert asked.run("nightly", tmp_path / "all").returncode == 0
+    assert "--since /backups/2026-01-02T0200Z/data" in asked.log.read_text()
+
+
+def test_an_earlier_one_that_is_none_is_said_before_anything_is_asked(asked: Asked, tmp_path: Path) -> None:
+    done = asked.run("backup", tmp_path / "b", "a")
+    assert (done.returncode, "a is no complete backup" in done.stderr) == (1, True)
+    assert not asked.log.exists()
 
 
 def test_none_goes_where_the_new_one_is_not_whole(asked: Asked, tmp_path: Path) -> None:

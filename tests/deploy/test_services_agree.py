@@ -54,6 +54,21 @@ def test_a_container_runs_its_service_as_its_own_user_with_its_own_secrets(compo
     assert f"secrets-{service.name}" in compose["volumes"]
 
 
+@pytest.mark.parametrize("file", ["node.yml", "hosts.yml"])
+def test_each_service_of_a_cluster_finds_all_brokers_and_nodes(file: str) -> None:
+    """A service that is left out would look for one machine's Kafka, under a name that is in no certificate."""
+    services = read(f"deploy/cluster/{file}")["services"]
+    assert {*services} >= {*ALL, "kafka", "mongo", "setup", "cli", "doctor"}
+    for name in {*ALL, "setup", "cli", "doctor"}:
+        if file == "node.yml":
+            environment = services[name]["environment"]
+            assert environment["GUANXI_KAFKA_BOOTSTRAP"].count(",") == environment["GUANXI_MONGO_URI"].count(",") == 2
+            assert environment["GUANXI_REPLICATION"] == 3
+        else:
+            hosts = {entry.partition(":")[0] for entry in services[name]["extra_hosts"]}
+            assert hosts == {f"{server}-{node}" for server in ("kafka", "mongo") for node in (1, 2, 3)}
+
+
 def test_secrets_are_made_for_the_services_and_the_operator() -> None:
     (names,) = re.findall(r'^SERVICES="([^"]+)"$', text("deploy/secrets"), re.MULTILINE)
     assert {*names.split()} == {*ALL, "operator"}

@@ -57,7 +57,8 @@ def _page(table: str, seed: int) -> str:
     return (
         "# Faults\n\n"
         f"Made by `make faults` on {on}, seed {seed}: one Kafka broker, three nodes of MongoDB, the services as\n"
-        "processes, all on one machine. What each column promises stands in [promises.md](promises.md).\n\n"
+        "processes, all on one machine. What each column promises stands in [promises.md](promises.md). Three\n"
+        "machines, three brokers: [cluster.md](cluster.md#what-a-loss-does).\n\n"
         f"{table}"
     )
 

@@ -29,21 +29,23 @@ class Sent(NamedTuple):
 
 
 class Load:
-    """Makes events without end, the same for the same seed and `now`."""
+    """Makes events without end, the same for the same seed, `now` and start. start: where the numbers of records begin,
+    for a second run on the same log.
+    """
 
-    def __init__(self, seed: int, now: datetime) -> None:
-        self._random, self._now, self._number = Random(seed), now, 0
+    def __init__(self, seed: int, now: datetime, start: int = 0) -> None:
+        self._random, self._now, self._number = Random(seed), now, start
         self._later: list[Sent] = []
 
     def first(self) -> list[Sent]:
         """Representatives and customers."""
-        sent = []
+        sent, run = [], f"/{self._number}"
         for number in range(REPRESENTATIVES):
             data = {"name": f"Rep {number}", "role": "account_manager", "active_from": "2020-01-01"}
-            sent.append(self._fact("representative.registered", f"representative:r{number}", f"r{number}", data))
+            sent.append(self._fact("representative.registered", f"representative:r{number}", f"r{number}{run}", data))
         for number in range(CUSTOMERS):
             data = {"name": f"客户 {number}", "country": "GB"}
-            sent.append(self._fact("customer.registered", f"customer:c{number}", f"c{number}", data))
+            sent.append(self._fact("customer.registered", f"customer:c{number}", f"c{number}{run}", data))
         return sent
 
     def some(self, count: int) -> list[Sent]:

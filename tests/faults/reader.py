@@ -5,6 +5,7 @@ The customer is nobody else's, so that its name says which of the events are in 
 
 import asyncio
 import contextlib
+import ssl
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,6 +37,9 @@ class Reader:
     read: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
+    context: ssl.SSLContext | None = None
+    start: int = 0
+    """As in Load."""
 
     def __post_init__(self) -> None:
         self._ending = asyncio.Event()
@@ -46,8 +50,9 @@ class Reader:
 
     async def run(self) -> None:
         head = {"authorization": f"Bearer {self.token}"}
-        async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS, headers=head) as client:
-            number = 0
+        known = self.context or True
+        async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS, headers=head, verify=known) as client:
+            number = self.start
             while not self._ending.is_set():
                 number += 1
                 sent = await self._answered(client, "POST", f"{self.door}/v1/events", json=self._event(number))
@@ -78,7 +83,7 @@ class Reader:
             await asyncio.sleep(RETRY_SECONDS)
 
     def _event(self, number: int) -> Json:
-        time = self.now - timedelta(DAYS_AGO) + timedelta(seconds=number)
+        time = self.now - timedelta(DAYS_AGO) + timedelta(seconds=number - self.start)
         said = {"name": _name(number)}
         return envelope("customer.registered", said, id=f"w{number}", source=SOURCE, subject=CUSTOMER, time=time)
 

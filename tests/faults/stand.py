@@ -122,31 +122,7 @@ class Stand:
 
     async def settled(self) -> None:
         """Everything admitted and folded, and nothing due. The time counts from the upstream's last acknowledgement."""
-        begin = time.monotonic()
-        database = connect(self.settings)
-        try:
-            async with asyncio.timeout(SETTLE_SECONDS):
-                folded_at = None
-                while True:
-                    try:
-                        behind = [one.behind for one in await progress(self.settings, database)]
-                        now = datetime.now(UTC)
-                        due = sum(
-                            [
-                                await database[name].count_documents({"due_at": {"$lte": now}})
-                                for name in (f"{one.customers}_g1" for one in SERVICES.folding.values())
-                            ]
-                        )
-                    except (GuanxiError, PyMongoError):
-                        behind, due = [1], 1
-                    if not any(behind) and folded_at is None:
-                        folded_at = time.monotonic()
-                        self.caught_up_seconds = folded_at - begin
-                    if not any(behind) and not due:
-                        return
-                    await asyncio.sleep(POLL_SECONDS)
-        finally:
-            database.client.close()
+        self.caught_up_seconds = await settled(self.settings)
 
     async def _watch(self) -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS) as client:
@@ -175,6 +151,34 @@ class Stand:
                 for match in _LEVELS.finditer(path.read_text(encoding="utf-8", errors="replace")):
                     found[match[1] or match[2]] += 1
         return found
+
+
+async def settled(settings: Settings, within_seconds: float = SETTLE_SECONDS) -> float:
+    """Waits until everything is admitted and folded, and nothing is due; gives the seconds until all was folded."""
+    begin = time.monotonic()
+    database = connect(settings)
+    try:
+        async with asyncio.timeout(within_seconds):
+            folded_at = None
+            while True:
+                try:
+                    behind = [one.behind for one in await progress(settings, database)]
+                    now = datetime.now(UTC)
+                    due = sum(
+                        [
+                            await database[name].count_documents({"due_at": {"$lte": now}})
+                            for name in (f"{one.customers}_g1" for one in SERVICES.folding.values())
+                        ]
+                    )
+                except (GuanxiError, PyMongoError):
+                    behind, due = [1], 1
+                if not any(behind) and folded_at is None:
+                    folded_at = time.monotonic()
+                if folded_at is not None and not any(behind) and not due:
+                    return folded_at - begin
+                await asyncio.sleep(POLL_SECONDS)
+    finally:
+        database.client.close()
 
 
 def _worn(problem: str) -> str:

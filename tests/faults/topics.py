@@ -3,10 +3,11 @@
 import asyncio
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
+from shared.kafka.connection import make_consumer
 from shared.settings import Settings
 from shared.topics import Topic
 from tests.faults.anomalies.observed import Reader, Record
@@ -17,7 +18,7 @@ READ_SECONDS = 60.0
 
 async def read_topic(settings: Settings, topic: Topic) -> list[list[Record]]:
     """Everything that is on a topic, by partition."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, auto_offset_reset="earliest")
+    consumer = make_consumer(settings)
     found: list[list[Record]] = [[] for _ in range(settings.partitions)]
     await consumer.start()
     try:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from services import SERVICES
 from services.tiering.domain import Tiering
@@ -13,14 +13,17 @@ from shared.fold.domain import Domain
 from shared.mongo import connect
 from shared.mongo.schema import Schema
 from shared.mongo.states import freshness_collection
+from shared.settings import Settings
 from shared.topics import INBOX, LOG, REJECTED, TIERS
 from tests.e2e.met import by_key
 from tests.e2e.world import _log_record
 from tests.faults.anomalies.checks import find
 from tests.faults.anomalies.observed import Observed, Record, folded, named
 from tests.faults.oracle import Documents, canonical, differences, expected
-from tests.faults.stand import POLICY, Stand
-from tests.faults.topics import read_topic
+from tests.faults.reader import Reader
+from tests.faults.stand import POLICY
+from tests.faults.topics import Stored, read_topic
+from tests.faults.upstream import Upstream
 from tests.laws.shown import expected_contact, shown_contact
 from tests.laws.test_tiering_equals_oracle import expected_row, row
 from tests.oracle.engagement import engagement
@@ -49,7 +52,22 @@ class Verdict:
     broken: list[str] = field(default_factory=list)
 
 
-async def judge(stand: Stand, *, frozen_allowed: int = 0) -> Verdict:
+class Judged(Protocol):
+    """What a run leaves to be judged."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def stored(self) -> Stored: ...
+    @property
+    def upstream(self) -> Upstream: ...
+    @property
+    def reader(self) -> Reader: ...
+    @property
+    def may_be_refused(self) -> set[str]: ...
+
+
+async def judge(stand: Judged, *, frozen_allowed: int = 0) -> Verdict:
     """Read everything and compare it. `frozen_allowed`: customers that the fault meant to freeze."""
     settings, stored = stand.settings, stand.stored
     inbox, log, rejected, tiers = [await read_topic(settings, topic) for topic in (INBOX, LOG, REJECTED, TIERS)]
@@ -100,7 +118,7 @@ def _folded_by(schema: Schema) -> list[str]:
 
 
 def _compare(
-    stand: Stand, domain: Domain[Any, Any], collections: Sequence[str], log: list[list[Record]], verdict: Verdict
+    stand: Judged, domain: Domain[Any, Any], collections: Sequence[str], log: list[list[Record]], verdict: Verdict
 ) -> None:
     wanted = expected(domain, log)
     found: Documents = {}
@@ -122,7 +140,7 @@ def _compare(
             verdict.broken.append(f"{domain.service}, {key}: decided {decided}, the log says {accepted}")
 
 
-def _by_the_design(stand: Stand, log: list[list[Record]]) -> Iterator[str]:
+def _by_the_design(stand: Judged, log: list[list[Record]]) -> Iterator[str]:
     """Rows of some customers, worked out from the design's words alone (tests/oracle)."""
     frozen = {f"customer:{one['_id']}".encode() for one in stand.stored.documents("tiering_g1") if _is_frozen(one)}
     flat = [record for records in log for record in records if record.key not in frozen]
@@ -159,7 +177,7 @@ def _is_frozen(document: Json) -> bool:
     return bool(document.get("incomplete_since"))
 
 
-def _told(stand: Stand, tiers: list[list[Record]]) -> Iterator[str]:
+def _told(stand: Judged, tiers: list[list[Record]]) -> Iterator[str]:
     """The public topic's last word on each customer is the row's tier."""
     last = {
         record.key.decode().partition(":")[2]: json.loads(record.value)["data"]
