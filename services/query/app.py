@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute, Mount
 
@@ -15,7 +16,6 @@ from services.query.api.subscriptions import Hooks
 from services.query.changes_hub import Hub
 from services.query.console.app import Console
 from services.query.console.frame import ROOT
-from services.query.console.oidc import Provider
 from services.query.console.oidc_roles import read_mapped
 from services.query.console.sending import Door
 from services.query.console.sign_in import Keys
@@ -36,6 +36,9 @@ from shared.process import EXIT_MISCONFIGURED, Nothing, Process
 from shared.service import Service
 from shared.sinks import Allowed
 from shared.yaml_lines import read_text
+
+if TYPE_CHECKING:
+    from services.query.console.oidc import Provider
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +84,7 @@ def api_routes(
     confidential: Database,
     hub: Hub | None = None,
     door: Door | None = None,
-    provider: Provider | None = None,
+    provider: "Provider | None" = None,
 ) -> list[BaseRoute]:
     """The API, at the root, and the console under its own path; health stands before them. Without a hub that runs,
     changes are not followed.
@@ -126,10 +129,12 @@ def door_of(settings: QuerySettings) -> Door:
     return Door(settings.door_url or None, secret, utc_now, settings.door_ca_file)
 
 
-def provider_of(settings: QuerySettings, seals: Seals) -> Provider | None:
+def provider_of(settings: QuerySettings, seals: Seals) -> "Provider | None":
     """The company's own sign-in; None where none is set. Raises Malformed."""
     if settings.oidc_issuer is None:
         return None
+    from services.query.console.oidc import Provider  # noqa: PLC0415 - with joserfc and httpx, for who has a provider
+
     file = settings.oidc_roles_file
     if file is None:
         raise Malformed("GUANXI_OIDC_ISSUER is set, but not GUANXI_OIDC_ROLES_FILE, which says who has which role")

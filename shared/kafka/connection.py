@@ -9,7 +9,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
-from shared.kafka.token import ClientCredentials
 from shared.settings import Settings
 
 DRAIN_SECONDS = 20.0
@@ -77,6 +76,8 @@ def client_options(settings: Settings) -> dict[str, Any]:
 def _who(settings: Settings) -> dict[str, Any]:
     """Empty where brokers know us by a certificate, or do not ask."""
     if settings.kafka_mechanism == "OAUTHBEARER":
+        from shared.kafka.token import ClientCredentials  # noqa: PLC0415 - with httpx, which no other mechanism needs
+
         return {"sasl_mechanism": settings.kafka_mechanism, "sasl_oauth_token_provider": ClientCredentials(settings)}
     if settings.kafka_username and settings.kafka_password:
         return {

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,10 +23,12 @@ from services.query.console.frame import (
     typed,
     within,
 )
-from services.query.console.oidc import ATTEMPT_SECONDS, NotSignedInError, Provider
 from services.query.console.roles import Person
-from services.query.console.sign_in import SESSION_LASTS, is_own, new_secret
+from services.query.console.sign_in import ATTEMPT_SECONDS, SESSION_LASTS, NotSignedInError, is_own, new_secret
 from services.query.console.words import LANGUAGES
+
+if TYPE_CHECKING:
+    from services.query.console.oidc import Provider
 
 PROVIDER_PATH, BACK_PATH = "/sign-in/oidc", "/sign-in/oidc/back"
 log = logging.getLogger(__name__)
@@ -83,7 +86,7 @@ class Entrance:
         self._keep(request, response, name, "", 0)
         return response
 
-    def _provider(self) -> Provider:
+    def _provider(self) -> "Provider":
         if self.frame.provider is None:
             raise HTTPException(404)
         return self.frame.provider

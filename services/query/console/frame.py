@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,6 @@ from services.query.console.forms import (
     MAX_FORM_BYTES,
 )
 from services.query.console.fresh import FRESH, Clock
-from services.query.console.oidc import Provider
 from services.query.console.pages import FOLDER, Pages
 from services.query.console.roles import ROLES
 from services.query.console.screen import Screen
@@ -34,6 +33,9 @@ from services.query.waiting import Waiting
 from shared.console import SOURCE
 from shared.errors import Transient
 from shared.keys import Scope
+
+if TYPE_CHECKING:  # imported where a provider is set
+    from services.query.console.oidc import Provider
 
 ROOT = "/console"
 LANGUAGE_COOKIE = "guanxi-language"
@@ -71,7 +73,7 @@ class Frame:
     now: Callable[[], datetime]
     url: str | None = None
     tls: bool = False
-    provider: Provider | None = None
+    provider: "Provider | None" = None
     screens: Sequence[Screen] = SCREENS
     pages: Pages = field(init=False)
     clock: Clock = field(default_factory=Clock)

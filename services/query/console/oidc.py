@@ -24,12 +24,11 @@ from joserfc.jwk import KeySet
 
 from services.query.console.oidc_roles import Mapped
 from services.query.console.roles import Person
+from services.query.console.sign_in import NotSignedInError
 from shared.errors import Malformed
 
 log = logging.getLogger(__name__)
 
-ATTEMPT_SECONDS = 600
-"""As long as a link is good."""
 MAX_ANSWER_BYTES = 256 * 1024
 """Of the provider: its description, keys, tokens and claims have a few kB."""
 SECONDS = 10.0
@@ -46,12 +45,6 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Signatures with a public key. None of those with a shared secret, and not `none`."""
 SCOPE = "openid profile email"
 Json = dict[str, Any]
-
-
-class NotSignedInError(Exception):
-    """What is shown instead, by its name: `provider` (it does not answer as it should), `attempt` (another browser's,
-    an old one, or none of ours), `declined` (the provider says no), `role` (nobody has given them one here).
-    """
 
 
 @dataclass(frozen=True, slots=True)

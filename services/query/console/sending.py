@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from services.query.console.asking import Json, Trouble
 from shared.console import HEADER, sign
 
+if TYPE_CHECKING:
+    import httpx
+
 EVENTS_PATH = "/v1/events"
 READY_PATH = "/readyz"
+NO_ANSWER = "the door of events does not answer"
 SECONDS = 12.0
 """The door gives Kafka 10."""
 _EVENT = "application/cloudevents+json"
@@ -40,7 +42,7 @@ class Door:
     secret: bytes
     now: Callable[[], datetime]
     ca_file: Path | None = None
-    _client: httpx.AsyncClient | None = field(default=None, init=False)
+    _client: "httpx.AsyncClient | None" = field(default=None, init=False)
 
     @property
     def open(self) -> bool:
@@ -51,32 +53,35 @@ class Door:
         """Send one event. Raises Trouble where it is not known to be stored: sending it again is safe."""
         body = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
         headers = {HEADER: sign(body, int(self.now().timestamp()), self.secret), "Content-Type": _EVENT}
-        try:
-            answer = await self._connected().post(f"{self.url}{EVENTS_PATH}", content=body, headers=headers)
-            said: dict[str, Any] = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise Trouble(HTTPStatus.SERVICE_UNAVAILABLE, "door", "the door of events does not answer") from error
+        status, said = await self._answer("POST", EVENTS_PATH, content=body, headers=headers)
         if "events" not in said:
-            raise Trouble(answer.status_code, str(said.get("code")), str(said.get("detail")))
+            raise Trouble(status, str(said.get("code")), str(said.get("detail")))
         return Sent(said["events"], said.get("position"))
 
     async def ready(self) -> Json:
         """Its checks by name, each "ok" or what is wrong. Raises Trouble while it does not answer."""
         if not self.url:
             raise Trouble(HTTPStatus.SERVICE_UNAVAILABLE, "door", "the console has no way to the door")
+        _, said = await self._answer("GET", READY_PATH)
         try:
-            said = (await self._connected().get(f"{self.url}{READY_PATH}")).json()
             return dict(said["checks"])
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            raise Trouble(HTTPStatus.SERVICE_UNAVAILABLE, "door", "the door of events does not answer") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise Trouble(HTTPStatus.SERVICE_UNAVAILABLE, "door", NO_ANSWER) from error
 
     async def close(self) -> None:
         """Give up its connections."""
         if self._client is not None:
             await self._client.aclose()
 
-    def _connected(self) -> httpx.AsyncClient:
+    async def _answer(self, method: str, path: str, **sent: Any) -> tuple[int, Json]:
+        """Its status and JSON. Raises Trouble."""
+        import httpx  # noqa: PLC0415 - query starts without it
+
         if self._client is None:
             verify = ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file else True
             self._client = httpx.AsyncClient(trust_env=False, timeout=SECONDS, verify=verify)
-        return self._client
+        try:
+            answer = await self._client.request(method, f"{self.url}{path}", **sent)
+            return answer.status_code, answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise Trouble(HTTPStatus.SERVICE_UNAVAILABLE, "door", NO_ANSWER) from error

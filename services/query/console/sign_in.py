@@ -17,6 +17,8 @@ from services.query.console.roles import Person
 
 LINK_LASTS = timedelta(minutes=10)
 """To be carried from a terminal to a browser."""
+ATTEMPT_SECONDS = 600
+"""To come back from the company's own sign-in."""
 SESSION_LASTS = timedelta(hours=12)
 """A working day; then somebody signs in again, whatever they do."""
 MAX_SESSIONS = 20
@@ -26,6 +28,12 @@ _MAX_COOKIE_CHARS = 200
 _COOKIE, _FORM, _WRITER = b"console cookie", b"console form", b"console writer"
 KEPT = "Guanxi-Kept"
 """Of what may be kept in a browser without a network: whose it is, and until when (static/worker.js)."""
+
+
+class NotSignedInError(Exception):
+    """What is shown instead, by its name: `provider` (it does not answer as it should), `attempt` (another browser's,
+    an old one, or none of ours), `declined` (the provider says no), `role` (nobody has given them one here).
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ from joserfc.jwk import RSAKey
 from services.query.api.cursors import Seals
 from services.query.app import provider_of
 from services.query.console.frame import ROOT
-from services.query.console.oidc import MAX_ANSWER_BYTES, NotSignedInError, Provider
+from services.query.console.oidc import MAX_ANSWER_BYTES, Provider
 from services.query.console.oidc_roles import read_mapped
 from services.query.console.roles import Person
+from services.query.console.sign_in import NotSignedInError
 from services.query.settings import QuerySettings
 from shared.errors import Malformed
 from tests.services.query.console.world import HOST, World
