@@ -93,6 +93,7 @@ DATA: dict[str, dict[str, Any]] = {
         "agreed_by": "r-1",
         "approved_by": "u-2",
     },
+    "plan.covered": {"plan_id": "pl-1", "customer": "00043", "from_on": "2026-03-01", "to_on": "2026-12-31"},
     "plan_step.done": {
         "done_id": "d-1",
         "plan_id": "pl-1",
