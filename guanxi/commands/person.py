@@ -212,8 +212,8 @@ def _send(
     keys = known if key is None else [key]
     if not keys or len(keys) > MAX_KEYS:
         fail(f"{len(keys)} subjects know a person {person_id!r}; from 1 to {MAX_KEYS} can be sent at once")
-    if key is not None and (others := [one for one in known if one != key]):
-        say(f"not sent for {', '.join(others)}, which know this id too")
+    if key is not None and (left := [one for one in known if one != key]):
+        say(f"not sent for {', '.join(left)}, which know this id too")
     to_door(url, api_key, json.dumps(_event(keys, person_id, data, datetime.now(UTC))).encode())
 
 
