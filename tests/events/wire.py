@@ -109,6 +109,10 @@ DATA: dict[str, dict[str, Any]] = {
 }
 
 
+SENT = [noun for noun in DATA if noun != "plan.covered"]
+"""What comes to a door or the inbox: all but what admission makes of another event."""
+
+
 def envelope(noun: str, data: Any, /, **attributes: Any) -> dict[str, Any]:
     """A document of the type `guanxi.<noun>.v1` with this data and no other; a time may be a datetime."""
     document: dict[str, Any] = {

@@ -218,6 +218,7 @@ def _shown(seen: Seen, quotas: Quotas, on: date) -> Json:
         "due_on": due_on,
         "lapsed": due_on is not None and due_on <= on,
         "unassessed": _unassessed(seen, on) if owed else [],
+        "covered_by": {one["plan_id"]: one["customer"] for one in seen.covering if on <= day(one["to_on"])},
         "plans": {key: _plan(seen, key, on) for key in seen.plans},
         **_served(seen, quotas, on),
     }
