@@ -60,7 +60,7 @@ PROFILES = (*("rank",) * 3, *("revise",) * 5, "read_again", "read_again", "grant
 PLANS = (
     *("rank", "rank", "leave", "agree", "agree", "replan", "replan", "replan", "step_done", "step_done", "step_done"),
     *("measured", "measured", "plan_review", "person", "delivered", "delivered", "delivered", "difficulty"),
-    *("amend", "void", "review", "tier"),
+    *("amend", "void", "review", "tier", "covered", "covered"),
 )
 MEASURED = (
     *("rank", "rank", "tier", "agree", "agree", "replan", "plan_review", "plan_review", "visit", "visit", "person"),
@@ -114,6 +114,7 @@ class _Writer:
     shifts_days: Sequence[int] = SHIFTS_DAYS
     log: list[Logged] = field(default_factory=list)
     records: list[Json] = field(default_factory=list)
+    coverings: list[Json] = field(default_factory=list)
     tier_versions: int = 0
     tier: str = "potential"
     measured: int = 0
@@ -510,6 +511,16 @@ class _Writer:
         )
         said["source"] = source
         self.records.append(said)
+
+    def _covered(self) -> None:
+        """Another customer's plan covers this one, or not any more; revisions come in any order."""
+        name, taken = f"cov-{self.chance.integer(1, 2)}", {one["revision"] for one in self.coverings}
+        number = next(n for n in self.chance.pick((range(9, 99), range(1, 99), range(50, 0, -1))) if n not in taken)
+        begins = self.chance.pick((-60, 0, 10))
+        days = {"from_on": self.day(begins, begins + 20), "to_on": self.day(begins + 20, begins + 90)}
+        said = self.add("plan.covered", plan_id=name, customer="other", **self.chance.pick(({}, days, days)))
+        self.coverings.append(said | {"revision": number})
+        said["revision"] = number
 
     def _plan_review(self) -> None:
         name = f"pl-{self.chance.integer(1, 2)}"

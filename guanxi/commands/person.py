@@ -18,6 +18,7 @@ from services.ingest.erasing import Eraser
 from services.ingest.erasures import ERASURES
 from services.ingest.settings import key_bytes
 from shared.events.codec import format_instant
+from shared.events.facts import MAX_ALSO
 from shared.events.registry import ERASED
 from shared.mongo import Database, transient_errors
 from shared.mongo.texts import TEXTS
@@ -25,8 +26,8 @@ from shared.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-MAX_KEYS = 50
-"""Customers of one person to whom one command sends."""
+MAX_KEYS = 1 + MAX_ALSO
+"""Subjects of one person whom one event names."""
 PersonId = Annotated[str, typer.Argument(help="The person's id, as on the log.")]
 Key = Annotated[str | None, typer.Option(help="Of one subject only, such as customer:C-42.")]
 Everywhere = Annotated[bool, typer.Option(help="Of every subject that knows this id.")]
@@ -67,7 +68,7 @@ def erase(
     url: Url = None,
     api_key: ApiKey = "",
 ) -> None:
-    """Erase a person: through the HTTP door, one event for each subject."""
+    """Erase a person: through the HTTP door, one event for all subjects."""
     data = {"mode": "erase", "basis": basis, "decided_by": decided_by, "requested_on": requested_on or _today()}
     _send(person_id, data, key, url, api_key, everywhere=everywhere, unknown=unknown)
 
@@ -211,14 +212,14 @@ def _send(
     keys = known if key is None else [key]
     if not keys or len(keys) > MAX_KEYS:
         fail(f"{len(keys)} subjects know a person {person_id!r}; from 1 to {MAX_KEYS} can be sent at once")
-    to_door(url, api_key, json.dumps(_events(keys, person_id, data, datetime.now(UTC))).encode())
+    if key is not None and (left := [one for one in known if one != key]):
+        say(f"not sent for {', '.join(left)}, which know this id too")
+    to_door(url, api_key, json.dumps(_event(keys, person_id, data, datetime.now(UTC))).encode())
 
 
-def _events(keys: Sequence[str], person_id: str, data: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
-    events = []
-    for key in keys:
-        scope, _, subject = key.partition(":")
-        event = {"specversion": "1.0", "source": "guanxi-person", "type": ERASED, "subject": subject}
-        event |= {"time": format_instant(now), "id": f"{key}/{person_id}/{format_instant(now)}"[-128:]}
-        events.append({**event, "data": {**data, "scope": scope, "person_id": person_id}})
-    return events
+def _event(keys: Sequence[str], person_id: str, data: dict[str, Any], now: datetime) -> dict[str, Any]:
+    key, also = keys[0], [*keys[1:]]
+    scope, _, subject = key.partition(":")
+    event = {"specversion": "1.0", "source": "guanxi-person", "type": ERASED, "subject": subject}
+    event |= {"time": format_instant(now), "id": f"{key}/{person_id}/{format_instant(now)}"[-128:]}
+    return {**event, "data": {**data, "scope": scope, "person_id": person_id, **({"also": also} if also else {})}}

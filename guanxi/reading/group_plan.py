@@ -32,6 +32,8 @@ def _owed(row: Document) -> Iterator[str]:
     else:
         late = "overdue" if row["lapsed"] else "due"
         yield _line("plan", f"owed, none since {row['uncovered_from']}; {late} {row['due_on']}")
+    for one in row.get("covered_by", ()):
+        yield _line("covered by", f"plan {one['plan_id']} of {one['customer']}, {one['from_on']} to {one['to_on']}")
     if row["unassessed"]:
         yield _line("not assessed", listed(row["unassessed"]))
 

@@ -4,7 +4,7 @@ Written to a file it outlives the database: a restore of a backup from before an
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -99,22 +99,28 @@ def _event_of(one: Document) -> tuple[str, str]:
     return one["event"]["source"], one["event"]["id"]
 
 
-def _event(one: Document) -> Document:
-    """The PersonErased that an erasure came from."""
+def _event(one: Document, also: Sequence[str] = ()) -> Document:
+    """The PersonErased that an erasure came from; also: the keys of the other erasures that it asked for."""
     scope, _, subject = one["key"].partition(":")
     fields = ("person_id", "requested_on", "basis", "mode", "decided_by")
     data = {"scope": scope} | {name: one[name] for name in fields}
     if one["until"] is not None:
         data["until"] = one["until"]
+    if also:
+        data["also"] = [*also]
     event = one["event"]
     attributes = {"specversion": "1.0", "type": ERASED, "subject": subject}
     return attributes | {"id": event["id"], "source": event["source"], "time": event["time"], "data": data}
 
 
 async def _send(settings: Settings, missing: Iterable[Document], person_key: bytes) -> None:
-    records = []
+    of_event: dict[tuple[str, str], list[Document]] = {}
     for one in missing:
-        value, key = json.dumps(_event(one), ensure_ascii=False).encode(), one["key"].encode()
+        of_event.setdefault(_event_of(one), []).append(one)
+    records = []
+    for one, *others in of_event.values():
+        event = _event(one, [other["key"] for other in others])
+        value, key = json.dumps(event, ensure_ascii=False).encode(), one["key"].encode()
         headers = vouch(KEY_ID, value, person_key)
         records.append(Outgoing(partition_of(key, settings.partitions), key, value, [*headers]))
     if records:

@@ -5,7 +5,7 @@ find the ids of those known by name only; judge it against the claims and claim 
 store the texts of what was claimed, and who is to be erased; append accepted records to the log and refused ones to
 `guanxi.rejected`; move the position on the inbox. If any step fails, the batch is read again from the stored position.
 A claim knows the position that made it, so the same records are written with the same content, but for persons erased
-in between.
+in between. An event that makes records under several keys (`derived_from`) is one claim, and one batch has them all.
 
 Nothing here sleeps, knows a driver, or reads a clock except to measure, so that a simulation can run it.
 """
@@ -32,7 +32,8 @@ from services.ingest.admit import (
     WrittenText,
     admit,
     by_headers,
-    erasing_of,
+    derived_from,
+    erasings_of,
     judge,
     read_quickly,
     refuse_key,
@@ -382,6 +383,9 @@ class Admission:
         records = []
         for candidate, position, replaces in accepted:
             records.append(log_record(candidate, position, replaces, self._place.partitions))
+            for output, further in enumerate(derived_from(candidate, replaces), 1):
+                at = position._replace(output=output)
+                records.append(log_record(further, at, None, self._place.partitions))
             if len(records) % YIELD_EVERY_RECORDS == 0:
                 await self._pause()
         return records
@@ -445,7 +449,7 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim], person_key
             verdicts.accepted.append((candidate, one.position, replaces))
             verdicts.texts += (*candidate.texts, *texts)
             if candidate.type == ERASED:
-                verdicts.erasings.append(erasing_of(candidate, one.appended_at))
+                verdicts.erasings += erasings_of(candidate, one.appended_at)
             if verdict.claim is not None:
                 claims[candidate.identity] = verdicts.changed[candidate.identity] = verdict.claim
         elif isinstance(verdict, Duplicate):

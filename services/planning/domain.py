@@ -159,6 +159,6 @@ def size_of(customer: Customer) -> int:
     """About how many bytes a customer takes in memory: what does not grow, records, steps of plans."""
     plans = customer.plans
     records = len(plans.done) + len(plans.reviews) + len(customer.deliveries) + len(customer.difficulties)
-    records += len(customer.measures)
+    records += len(customer.measures) + len(plans.covering)
     steps = sum(len(plan.original) + len(plan.objectives) for plan in plans.by_ref.values())
     return _BYTES + _RECORD_BYTES * (records + len(customer.persons) + len(customer.steps)) + _STEP_BYTES * steps

@@ -30,11 +30,13 @@ def row(customer: Customer, catalogues: Catalogues) -> Json:
         public["as_of"] = customer.clock.replace(microsecond=customer.clock.microsecond // 1000 * 1000)
     if customer.owned_by:
         public["owned_by"] = customer.owned_by
-    if owes.owed or known.plans:
+    covered_by = _covered_by(customer)
+    if owes.owed or known.plans or covered_by:
         public["planned"] = {
             "owed": owes.owed,
             "covered": owes.owed and owes.uncovered_from is None,
             "uncovered_from": iso_or_none(owes.uncovered_from),
+            "covered_by": covered_by,
             "due_on": iso_or_none(owes.due_on),
             "lapsed": owes.due_on is not None and owes.due_on <= today,
             "unassessed": persons.unassessed(customer.persons, today, customer.erased) if owes.owed else [],
@@ -46,6 +48,16 @@ def row(customer: Customer, catalogues: Catalogues) -> Json:
     if customer.deliveries or tiers.entitled_on(customer.steps, today, today) >= tiers.PRIORITY:
         public["served"] = _served(customer, catalogues)
     return public
+
+
+def _covered_by(customer: Customer) -> list[Json]:
+    """The plans of other customers that cover this one, now or later, the first ones first."""
+    found = [(*one[1:], *ref) for ref, one in customer.plans.covering.items() if one.to_on >= customer.today]
+    found.sort(key=lambda one: one[1:])
+    return [
+        {"customer": customer, "source": source, "plan_id": plan_id, "from_on": iso(from_on), "to_on": iso(to_on)}
+        for customer, from_on, to_on, source, plan_id in found
+    ]
 
 
 def _plan(customer: Customer, ref: Ref, standing: Standing, *, current: bool) -> Json:

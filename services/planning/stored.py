@@ -10,7 +10,7 @@ from services.planning.rules.customer import Customer
 from services.planning.rules.deciding import Decided
 from services.planning.rules.groups import Group
 from services.planning.rules.persons import Assessment
-from services.planning.rules.plans import Done, Objective, Plan, Plans, Review, Step
+from services.planning.rules.plans import Covering, Done, Objective, Plan, Plans, Review, Step
 from services.planning.rules.tiers import TierStep
 from shared.facts.days import Days
 from shared.facts.latest import Entry, Latest, Order
@@ -30,6 +30,7 @@ def dump(customer: Customer, decided: Decided) -> Json:
         "cared": customer.cared if customer.cared[0] else None,
         "steps": customer.steps,
         "plans": [[*ref, _dump_plan(plan)] for ref, plan in sorted(plans.by_ref.items())],
+        "covering": _records(plans.covering),
         "done": _records(plans.done),
         "reviews": _records(plans.reviews),
         "deliveries": _records(customer.deliveries),
@@ -59,6 +60,7 @@ def load(subject: str, days: Days, document: Json) -> tuple[Customer, Decided]:
     ]
     customer.plans = Plans(
         {(source, name): _load_plan(plan) for source, name, plan in fold.get("plans", ())},
+        {(source, name): Covering(*one) for source, name, *one in fold.get("covering", ())},
         {(source, name): Done(*one) for source, name, *one in fold.get("done", ())},
         {(source, name): Review(*one) for source, name, *one in fold.get("reviews", ())},
     )

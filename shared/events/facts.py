@@ -22,6 +22,7 @@ from shared.events.types import (
     Measure,
     Name,
     Part,
+    PersonsKey,
     Points,
     ProfileKind,
     Section,
@@ -43,6 +44,8 @@ MAX_OBJECTIVES = 20
 MAX_STEPS = 100
 MAX_COVERED = 50
 """Further customers whom one group plan covers."""
+MAX_ALSO = 50
+"""Further subjects of whom one event erases a person."""
 MAX_QUANTITY = 1000
 """Of one delivery of a service."""
 MAX_RESTRICT_DAYS = 3660
@@ -538,6 +541,17 @@ class GroupPlanAgreed(Fact):
     approved_by: Id
 
 
+class PlanCovered(Fact):
+    """Internal: the plan of another customer covers this one from a day through another; without days it covers it no
+    more. Admission makes it of each customer in the plan's `covers`; the event's revision is that of the plan.
+    """
+
+    plan_id: Id
+    customer: Id
+    from_on: Day | None = None
+    to_on: Day | None = None
+
+
 class PlanStepDone(Fact):
     """A step of a plan was done on a day, by a visit or a delivery perhaps."""
 
@@ -575,6 +589,7 @@ class ServiceDelivered(Fact):
 class PersonErased(Fact):
     """A person of a customer, or a representative (`scope`), is to be erased; or, with the mode `restrict`, kept from
     sight through a day, where a law forbids erasing, and erased on the day after it. Folded as if the person had left.
+    also: further subjects of whom the person is one, as keys of the log; each gets the same event.
     """
 
     scope: Literal["customer", "representative"] = "customer"
@@ -583,6 +598,7 @@ class PersonErased(Fact):
     basis: Literal["gdpr_17", "pipl_47", "other"]
     mode: Literal["erase", "restrict"]
     until: Day | None = None
+    also: Annotated[tuple[PersonsKey, ...], Field(min_length=1, max_length=MAX_ALSO)] | None = None
     decided_by: Id
 
     @model_validator(mode="after")

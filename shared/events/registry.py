@@ -17,7 +17,8 @@ RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 @dataclass(frozen=True, slots=True)
 class FactType:
     """One fact. `door` is what upstream sends, `fact` what stands on the log; `kind` and `id_fields` for records with a
-    business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors; those of a
+    business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors; what is
+    `derived` admission makes of another event, and the inbox takes it from nobody; those of a
     `steward` are taken from the HTTP door alone, by a key with the scope for it.
     """
 
@@ -28,8 +29,14 @@ class FactType:
     id_fields: tuple[str, ...] = ()
     subject: SubjectKind = "customer"
     internal: bool = False
+    derived: bool = False
     steward: bool = False
     names_persons: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it says that something happened, other than history: not a review or a marker."""
+        return self.derived or not self.internal
 
 
 def _fact(
@@ -40,11 +47,12 @@ def _fact(
     record: tuple[RecordKind, *tuple[str, ...]] | None = None,
     subject: SubjectKind = "customer",
     internal: bool = False,
+    derived: bool = False,
     steward: bool = False,
 ) -> FactType:
     kind, *id_fields = record or (None,)
     name, sent, named = f"guanxi.{name}.v1", as_sent(door or fact), door is not None
-    return FactType(name, fact, sent, kind, tuple(id_fields), subject, internal, steward, named)
+    return FactType(name, fact, sent, kind, tuple(id_fields), subject, internal, derived, steward, named)
 
 
 _ALL = (
@@ -85,6 +93,7 @@ _ALL = (
     _fact("profile.reviewed", facts.ProfileReviewed),
     _fact("access.granted", facts.AccessGranted, record=("grant", "grant_id"), steward=True),
     _fact("group_plan.agreed", facts.GroupPlanAgreed, record=("plan", "plan_id")),
+    _fact("plan.covered", facts.PlanCovered, internal=True, derived=True),
     _fact("plan_step.done", facts.PlanStepDone, record=("step", "done_id")),
     _fact("plan.reviewed", facts.PlanReviewed, record=("plan_review", "review_id")),
     _fact("service.delivered", facts.ServiceDelivered, record=("delivery", "delivery_id")),
@@ -121,6 +130,8 @@ FACT_OF_KIND: dict[str, FactType] = {
 REVIEWED = NAMES[facts.CustomerReviewed]
 REPAIRED = NAMES[facts.CustomerRepaired]
 ERASED = NAMES[facts.PersonErased]
+AGREED = NAMES[facts.GroupPlanAgreed]
+COVERED = NAMES[facts.PlanCovered]
 VOIDED = NAMES[facts.RecordVoided]
 
 

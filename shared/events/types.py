@@ -21,6 +21,15 @@ Id = Annotated[
         pattern=r"^[^\p{C}\p{Z}](?:[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}])?$",
     ),
 ]
+PersonsKey = Annotated[
+    str,
+    StringConstraints(
+        strict=True,
+        pattern=r"^(?:customer|representative):"
+        rf"[^\p{{C}}\p{{Z}}](?:[^\p{{C}}\p{{Zl}}\p{{Zp}}]{{0,{MAX_ID_CHARS - 2}}}[^\p{{C}}\p{{Z}}])?$",
+    ),
+]
+"""The log's key of a customer or a representative: of whom there are persons."""
 """Opaque and case-sensitive; printable characters, no leading or trailing white space; leading zeros are kept."""
 
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^\P{Cc}+$")]

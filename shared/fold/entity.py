@@ -80,7 +80,7 @@ class Entity(Generic[S, T]):
             if self.domain.accepts(self.state, event):
                 yield from self._fold(event, event.time, history=event.backfill or self.behind, deciding=deciding)
         else:
-            if not event.backfill and not FACTS[event.type].internal:
+            if not event.backfill and FACTS[event.type].is_live:
                 self.live = True
             yield from self._fold(event, event.clock, history=event.backfill, deciding=deciding)
 

@@ -93,6 +93,7 @@ DATA: dict[str, dict[str, Any]] = {
         "agreed_by": "r-1",
         "approved_by": "u-2",
     },
+    "plan.covered": {"plan_id": "pl-1", "customer": "00043", "from_on": "2026-03-01", "to_on": "2026-12-31"},
     "plan_step.done": {
         "done_id": "d-1",
         "plan_id": "pl-1",
@@ -106,6 +107,10 @@ DATA: dict[str, dict[str, Any]] = {
     "customer.reviewed": {},
     "customer.repaired": {"scope": "customer"},
 }
+
+
+SENT = [noun for noun in DATA if noun != "plan.covered"]
+"""What comes to a door or the inbox: all but what admission makes of another event."""
 
 
 def envelope(noun: str, data: Any, /, **attributes: Any) -> dict[str, Any]:

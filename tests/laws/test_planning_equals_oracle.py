@@ -83,6 +83,7 @@ def shown(row: dict[str, Any]) -> dict[str, Any]:
     """What a row says, as far as the oracle says it too."""
     planned, served = row.get("planned", {}), row.get("served")
     found: dict[str, Any] = {name: planned.get(name) for name in ("owed", "due_on", "lapsed", "unassessed")}
+    found["covered_by"] = {one["plan_id"]: one["customer"] for one in planned.get("covered_by", ())}
     found["plans"] = {(one["source"], one["plan_id"]): plan(one) for one in row.get("plans", ())}
     if served is not None:
         services = {one["service"]: one for one in served["services"]}
@@ -119,7 +120,7 @@ def plan(one: dict[str, Any]) -> dict[str, Any]:
 def expected(said: dict[str, Any], *, planned: bool, served: bool) -> dict[str, Any]:
     """What the oracle says, in the words of a row."""
     found = {name: said[name] if planned else None for name in ("owed", "lapsed", "unassessed")}
-    found["due_on"] = iso(said["due_on"])
+    found["due_on"], found["covered_by"] = iso(said["due_on"]), said["covered_by"]
     found["plans"] = {
         key: one
         | {name: share(one[name]) for name in ("done", "expected", "behind")}
@@ -140,7 +141,7 @@ def check(log: Sequence[Logged], as_of: Sequence[datetime]) -> None:
         driven.review(instant)
     said, decided = oracle.planning(log, QUOTAS, SHANGHAI, as_of[-1])
     row = driven.document()
-    assert ("planned" in row) == (said["owed"] or bool(said["plans"]))
+    assert ("planned" in row) == bool(said["owed"] or said["plans"] or said["covered_by"])
     if any(said["used"].values()) or said["unserved"]:
         assert "served" in row
     assert shown(row) == expected(said, planned="planned" in row, served="served" in row)

@@ -18,7 +18,7 @@ FOLDED = frozenset(
     {
         *("guanxi.group_plan.agreed.v1", "guanxi.plan_step.done.v1", "guanxi.plan.reviewed.v1"),
         *("guanxi.service.delivered.v1", "guanxi.concern.raised.v1", "guanxi.key_person.assessed.v1"),
-        *("guanxi.account.assigned.v1", VOIDED, REVIEWED, *DECIDED),
+        *("guanxi.plan.covered.v1", "guanxi.account.assigned.v1", VOIDED, REVIEWED, *DECIDED),
     }
 )
 OWED = ("partner", "strategic")
@@ -54,6 +54,7 @@ class Seen(NamedTuple):
     plans: dict[tuple[str, str], Fact]
     original: dict[tuple[str, str, str], date]
     begun: dict[tuple[str, str], datetime]
+    covering: list[Json]
     tiers: list[Tier]
     measured: dict[date, Json]
     zone: ZoneInfo
@@ -101,7 +102,12 @@ def _see(log: Sequence[Logged], zone: ZoneInfo) -> Seen:
             graces = tuple((grace["tier"], day(grace["until"])) for grace in data.get("graces", ()))
             tiers.append(Tier(data["version"], day(data["effective_on"]), data["to"], graces))
     measured = [one.event["data"] for one in log if one.event["type"] == MEASURED]
-    return Seen(facts, plans, original, begun, tiers, {day(one["effective_on"]): one for one in measured}, zone)
+    covering: dict[tuple[str, str], Json] = {}
+    told = [one.event for one in log if one.event["type"] == "guanxi.plan.covered.v1"]
+    for event in sorted(told, key=lambda one: one.get("revision", 1)):
+        covering[event["source"], event["data"]["plan_id"]] = event["data"]
+    stands = [one for one in covering.values() if "from_on" in one]
+    return Seen(facts, plans, original, begun, stands, tiers, {day(one["effective_on"]): one for one in measured}, zone)
 
 
 def tier_on(seen: Seen, on: date) -> str:
@@ -119,8 +125,8 @@ def entitled(seen: Seen, on: date, by: date) -> str:
     return max((last.to, *(tier for tier, until in last.graces if on <= until)), key=RANKS.index)
 
 
-def _holds(plan: Fact, on: date) -> bool:
-    return day(plan.data["from_on"]) <= on <= day(plan.data["to_on"])
+def _holds(plan: Json, on: date) -> bool:
+    return day(plan["from_on"]) <= on <= day(plan["to_on"])
 
 
 def _first_of_run(seen: Seen, on: date, holds: Any) -> date:
@@ -134,14 +140,16 @@ def due(seen: Seen, on: date) -> date | None:
     """When a plan is due: 45 days after the first day of the run of owed days without one."""
 
     def lacks(one: date) -> bool:
-        return tier_on(seen, one) in OWED and not any(_holds(plan, one) for plan in seen.plans.values())
+        return tier_on(seen, one) in OWED and not any(
+            _holds(plan, one) for plan in [*(fact.data for fact in seen.plans.values()), *seen.covering]
+        )
 
     return _first_of_run(seen, on, lacks) + timedelta(45) if lacks(on) else None
 
 
 def current(seen: Seen, on: date) -> tuple[str, str] | None:
     """The plan of the day."""
-    holding = [key for key, plan in seen.plans.items() if _holds(plan, on)]
+    holding = [key for key, plan in seen.plans.items() if _holds(plan.data, on)]
     return max(
         holding, key=lambda key: (day(seen.plans[key].data["from_on"]), seen.begun[key], key[1], key[0]), default=None
     )
@@ -210,6 +218,7 @@ def _shown(seen: Seen, quotas: Quotas, on: date) -> Json:
         "due_on": due_on,
         "lapsed": due_on is not None and due_on <= on,
         "unassessed": _unassessed(seen, on) if owed else [],
+        "covered_by": {one["plan_id"]: one["customer"] for one in seen.covering if on <= day(one["to_on"])},
         "plans": {key: _plan(seen, key, on) for key in seen.plans},
         **_served(seen, quotas, on),
     }

@@ -59,6 +59,7 @@ TABLE: dict[str, Entry] = {
     "guanxi.profile.reviewed.v1": _OTHER,
     "guanxi.access.granted.v1": _OTHER,
     "guanxi.group_plan.agreed.v1": _OTHER,
+    "guanxi.plan.covered.v1": _OTHER,
     "guanxi.plan_step.done.v1": _OTHER,
     "guanxi.plan.reviewed.v1": _OTHER,
     "guanxi.service.delivered.v1": _OTHER,

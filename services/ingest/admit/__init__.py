@@ -10,7 +10,8 @@ from services.ingest.admit.admit import admit, refuse_key
 from services.ingest.admit.aside import replaced_without_texts
 from services.ingest.admit.candidate import Candidate, PersonName, WrittenText
 from services.ingest.admit.claims import MAX_REVISIONS, Accepted, Claim, Duplicate, Entry, judge
-from services.ingest.admit.erasing import Erasing, Suppressed, erasing_of, with_ids, without_erased
+from services.ingest.admit.derived import derived_from
+from services.ingest.admit.erasing import Erasing, Suppressed, erasings_of, with_ids, without_erased
 from services.ingest.admit.hints import by_headers, known_as
 from services.ingest.admit.quick import read_quickly
 from services.ingest.admit.rules import refuse_sender
@@ -28,7 +29,8 @@ __all__ = [
     "WrittenText",
     "admit",
     "by_headers",
-    "erasing_of",
+    "derived_from",
+    "erasings_of",
     "judge",
     "known_as",
     "read_quickly",

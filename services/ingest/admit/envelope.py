@@ -143,7 +143,7 @@ def _entry(name: object, *, internal: bool) -> FactType | Refused:
         close = nearest(name, FACTS) if isinstance(name, str) else None
         found = f"; did you mean {close}?" if close else "; docs/reference/schemas/door lists all types"
         return Refused(Reason.UNKNOWN_TYPE, "type", f"unknown type: {_shown(name)}{found}")
-    if entry.internal and not internal:
+    if entry.derived or (entry.internal and not internal):
         return Refused(Reason.INTERNAL_TYPE, "type", "only guanxi sends this type")
     return entry
 

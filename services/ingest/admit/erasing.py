@@ -74,21 +74,24 @@ class Erasing(NamedTuple):
         return self.key, self.person_id
 
 
-def erasing_of(candidate: Candidate, at: datetime) -> Erasing:
-    """What an accepted PersonErased asks for."""
+def erasings_of(candidate: Candidate, at: datetime) -> list[Erasing]:
+    """What an accepted PersonErased asks for: of its own subject, and of those that it names besides."""
     data = candidate.data
-    return Erasing(
-        candidate.key,
-        data["person_id"],
-        data["mode"],
-        data.get("until"),
-        data["requested_on"],
-        data["basis"],
-        data["decided_by"],
-        (candidate.source, candidate.id),
-        format_instant(candidate.time),
-        at,
-    )
+    return [
+        Erasing(
+            key,
+            data["person_id"],
+            data["mode"],
+            data.get("until"),
+            data["requested_on"],
+            data["basis"],
+            data["decided_by"],
+            (candidate.source, candidate.id),
+            format_instant(candidate.time),
+            at,
+        )
+        for key in (candidate.key, *data.get("also", ()))
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------ names in texts

@@ -119,8 +119,11 @@ def _refuse_plan(fact: GroupPlanAgreed, subject: str) -> Refused | None:
 
 
 def _refuse_erasing(envelope: Envelope, fact: PersonErased, zone: ZoneInfo) -> Refused | None:
-    if "also" in envelope.data:
-        hint = "one event erases a person of one subject: send one for each; 'guanxi person erase --everywhere' does"
+    also = fact.also or ()
+    if f"{fact.scope}:{envelope.subject}" in also or len({*also}) < len(also):
+        return Refused(Reason.INVALID_FIELD, "data.also", "also names other subjects than the event's own, each once")
+    if any(key.startswith("representative:") and key != f"representative:{fact.person_id}" for key in also):
+        hint = "a representative is erased under their own id: also may name representative:<person_id> only"
         return Refused(Reason.INVALID_FIELD, "data.also", hint)
     if fact.scope == "representative" and fact.person_id != envelope.subject:
         hint = "a representative is erased under their own id: person_id must be the subject"

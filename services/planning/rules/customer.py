@@ -34,6 +34,7 @@ from shared.events.facts import (
     GroupPlanAgreed,
     KeyPersonAssessed,
     PersonErased,
+    PlanCovered,
     PlanReviewed,
     PlanStepDone,
     RecordVoided,
@@ -130,6 +131,8 @@ def as_of_clock(customer: Customer, catalogues: Catalogues) -> Known:
             days += progress.next_days(plan, done)
             if due is not None:
                 days.append(due)
+        for one in customer.plans.covering.values():
+            days += (one.from_on, one.to_on + 1)
         days = [day for day in days if day > today]
         known = customer.known = Known(catalogues, today, owes, holding, found, min(days, default=NEVER))
     return known
@@ -150,6 +153,10 @@ def evolve(customer: Customer, event: Event) -> None:
 
 def _agreed(customer: Customer, event: Event) -> None:
     customer.plans.agreed(event)
+
+
+def _covered(customer: Customer, event: Event) -> None:
+    customer.plans.covered(event)
 
 
 def _step_done(customer: Customer, event: Event) -> None:
@@ -230,6 +237,7 @@ def _passes(customer: Customer, event: Event) -> None:
 
 _FOLDS: dict[type, Callable[[Customer, Any], None]] = {
     GroupPlanAgreed: _agreed,
+    PlanCovered: _covered,
     PlanStepDone: _step_done,
     PlanReviewed: _reviewed,
     ServiceDelivered: _delivered,

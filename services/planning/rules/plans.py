@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from shared.events.event import Event
-from shared.events.facts import GroupPlanAgreed, PlanReviewed, PlanStep, PlanStepDone
+from shared.events.facts import GroupPlanAgreed, PlanCovered, PlanReviewed, PlanStep, PlanStepDone
 from shared.events.facts import Objective as Agreed
 from shared.facts.days import Days, to_micros
 
 MAX_PLANS = 20
 """Plans kept of a customer, those that end last."""
+MAX_COVERING = 20
+"""Plans of other customers that cover this one, those that end last."""
 MAX_DONE = 3_000
 """Records kept of steps done, the last ones."""
 MAX_REVIEWS = 500
@@ -74,6 +76,23 @@ class Plan:
         return sorted(self.original.keys() - {step.step_id for step in self.steps})
 
 
+class Covering(NamedTuple):
+    """A plan of another customer that covers this one, in its highest revision; without days not any more."""
+
+    revision: int
+    customer: str
+    from_on: int
+    to_on: int
+
+    def holds(self, day: int) -> bool:
+        """Whether it covers a day."""
+        return self.from_on <= day <= self.to_on
+
+
+NO_DAYS = (1, 0)
+"""The first and the last day of what covers none."""
+
+
 class Done(NamedTuple):
     """A record that a step was done."""
 
@@ -91,14 +110,15 @@ class Review(NamedTuple):
 
 @dataclass(slots=True)
 class Plans:
-    """All that was said of a customer's plans."""
+    """All that was said of a customer's plans. covering: by plans of other customers."""
 
     by_ref: dict[Ref, Plan] = field(default_factory=dict)
+    covering: dict[Ref, Covering] = field(default_factory=dict)
     done: dict[Ref, Done] = field(default_factory=dict)
     reviews: dict[Ref, Review] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.by_ref or self.done or self.reviews)
+        return bool(self.by_ref or self.covering or self.done or self.reviews)
 
     def agreed(self, event: Event) -> None:
         """A plan or a revision of it."""
@@ -121,6 +141,19 @@ class Plans:
         )
         if len(self.by_ref) > MAX_PLANS:
             del self.by_ref[min(self.by_ref, key=lambda one: (self.by_ref[one].to_on, one))]
+
+    def covered(self, event: Event) -> None:
+        """A plan of another customer covers this one, or not any more. The highest revision wins, in any order."""
+        fact: PlanCovered = event.data
+        ref = event.source, fact.plan_id
+        if ref in self.covering and self.covering[ref].revision > event.revision:
+            return
+        days = NO_DAYS
+        if fact.from_on is not None and fact.to_on is not None:
+            days = fact.from_on.toordinal(), fact.to_on.toordinal()
+        self.covering[ref] = Covering(event.revision, fact.customer, *days)
+        if len(self.covering) > MAX_COVERING:
+            del self.covering[min(self.covering, key=lambda one: (self.covering[one].to_on, one))]
 
     def step_done(self, event: Event) -> None:
         """A step was done."""
@@ -157,12 +190,14 @@ class Plans:
         return next((ref for ref, plan in self.standing() if plan.holds(day)), None)
 
     def covered_on(self, day: int) -> bool:
-        """Whether a plan holds a day."""
-        return any(plan.holds(day) for plan in self.by_ref.values())
+        """Whether a plan holds a day, one of another customer included."""
+        own = any(plan.holds(day) for plan in self.by_ref.values())
+        return own or any(one.holds(day) for one in self.covering.values())
 
     def last_covered(self, before: int) -> int:
         """The last day before this one that was covered, where this one is not."""
-        ends = (plan.to_on for plan in self.by_ref.values() if plan.stands)
+        ends = [plan.to_on for plan in self.by_ref.values() if plan.stands]
+        ends += [one.to_on for one in self.covering.values()]
         return max((end for end in ends if end < before), default=0)
 
     def done_on(self, ref: Ref) -> Mapping[str, int]:

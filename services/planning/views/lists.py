@@ -15,7 +15,7 @@ STEP = (
     *("slippage_days", "overdue_days"),
 )
 """The fields of a step."""
-OWING = ("owed", "covered", "uncovered_from", "due_on", "lapsed", "unassessed")
+OWING = ("owed", "covered", "covered_by", "uncovered_from", "due_on", "lapsed", "unassessed")
 USE = ("services", "unserved", "help_rate", "unknown_services")
 """Named one by one: through a merge of documents MongoDB would not find a customer by its index."""
 

@@ -303,7 +303,10 @@ class Plans(Frozen):
     customer: str
     tier: Tier
     owed: bool
-    covered: Annotated[bool, Field(description="a plan holds the day")]
+    covered: Annotated[bool, Field(description="a plan holds the day, of this customer or one that covers it")]
+    covered_by: Annotated[
+        list[Json] | None, Field(description="plans of other customers that cover this one, now or later")
+    ]
     uncovered_from: Annotated[date | None, Field(description="the first day of the present run without a plan")]
     due_on: Annotated[date | None, Field(description="the day on which a plan is due")]
     lapsed: bool

@@ -19,7 +19,7 @@ from shared.events.codec import dump_replaced
 from shared.events.event import Position
 from shared.events.types import TextRef
 from shared.kafka.connection import partition_of
-from tests.events.wire import DATA, event, raw
+from tests.events.wire import SENT, event, raw
 from tests.services.ingest.fakes import PARTITIONS, PLACE, Crashed, InboxRecord, World, crashing, interleaving, read_log
 from tests.services.ingest.judging import NOW, ZONE
 
@@ -304,7 +304,7 @@ async def test_a_refused_record_leaves_no_name(batch: int) -> None:
     assert reasons == [b"conflicting_repeat", b"superseded", b"conflicting_repeat"]
 
 
-@pytest.mark.parametrize("noun", DATA)
+@pytest.mark.parametrize("noun", SENT)
 async def test_every_type_reaches_the_log_and_is_read_back(noun: str) -> None:
     """As the door passes them on, since some come through it alone."""
     secret, value = b"key of a deployment", raw(event(noun))

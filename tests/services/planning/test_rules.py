@@ -9,8 +9,8 @@ import pytest
 from services.planning.catalogue_file import OWN, read_catalogue
 from services.planning.rules import catalogue, persons, plans
 from shared.errors import Malformed
-from shared.events.facts import ConcernRaised, KeyPersonAssessed, PlanReviewed, RecordVoided
-from tests.services.planning.given import KEY, Story, objective, plan, step
+from shared.events.facts import ConcernRaised, KeyPersonAssessed, PlanCovered, PlanReviewed, RecordVoided
+from tests.services.planning.given import KEY, Story, objective, on, plan, step
 
 
 def difficulty(name: str, kind: Any = "difficulty") -> ConcernRaised:
@@ -181,6 +181,7 @@ def test_what_was_stored_is_what_was_loaded_and_holds_no_text() -> None:
     story.tier("partner", "2026-03-01", kept="strategic", until="2026-03-31")
     story.told(person("a", "approve", 2), "2026-03-01")
     story.plan(plan(steps=(step("s", "2026-03-10"),), covers=("d",)), "2026-03-01")
+    story.told(PlanCovered(plan_id="q", customer="d", from_on=on("2026-03-01"), to_on=on("2026-03-31")), "2026-03-01")
     story.told(difficulty("k1"), "2026-03-02")
     story.delivered("training", "2026-03-03", concern_id="k1", outcome="机密")
     story.told(PlanReviewed(review_id="w", plan_id="p", findings="机密", reviewed_by="r"), "2026-03-03")
@@ -199,6 +200,7 @@ def test_what_was_stored_is_what_was_loaded_and_holds_no_text() -> None:
 def test_bounds_keep_what_ends_last(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
         (plans, "MAX_PLANS"),
+        (plans, "MAX_COVERING"),
         (plans, "MAX_DONE"),
         (plans, "MAX_REVIEWS"),
         (catalogue, "MAX_DELIVERIES"),
@@ -210,6 +212,8 @@ def test_bounds_keep_what_ends_last(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in (1, 2, 3):
         day = f"2026-0{number}-01"
         story.plan(plan(day, f"2026-1{number - 1}-01", name=f"p{number}", objectives=()), day)
+        days = {"from_on": on(day), "to_on": on(day)}
+        story.told(PlanCovered(plan_id=f"q{number}", customer="d", **days), day)
         story.done(f"s{number}", day)
         story.plan_reviewed(day)
         story.delivered("training", day)
@@ -217,6 +221,7 @@ def test_bounds_keep_what_ends_last(monkeypatch: pytest.MonkeyPatch) -> None:
         story.told(person(f"b{3 - number}", "approve", None), day)
     customer = story.entity.state
     assert [name for _, name in customer.plans.by_ref] == ["p2", "p3"]
+    assert [name for _, name in customer.plans.covering] == ["q2", "q3"]
     assert [name for _, name in customer.plans.done] == ["d-s2", "d-s3"]
     assert len(customer.plans.reviews) == 2
     assert [name for _, name in customer.deliveries] == ["l-2026-02-01", "l-2026-03-01"]

@@ -1,6 +1,6 @@
 """The worked examples of the design, one a test (domain.md, Worked examples of planning)."""
 
-from shared.events.facts import GroupPlanAgreed, KeyPersonAssessed, PersonErased
+from shared.events.facts import GroupPlanAgreed, KeyPersonAssessed, PersonErased, PlanCovered
 from tests.services.planning.given import Story, objective, on, plan, step
 
 
@@ -20,6 +20,40 @@ def test_5_a_plan_that_is_owed() -> None:
         ("2026-05-04", "PlanResumed", "2026-04-24"),
         ("2027-02-15", "PlanLapsed", "2027-02-15"),
     ]
+
+
+def covered(*days: str) -> PlanCovered:
+    return PlanCovered(plan_id="q", customer="d", **dict(zip(("from_on", "to_on"), map(on, days), strict=False)))
+
+
+def test_a_plan_of_another_customer_covers_as_an_own_one_does() -> None:
+    for reload in (True, False):
+        story = Story(reload=reload)
+        story.tier("strategic", "2026-03-10")
+        story.until("2026-05-01")
+        story.told(covered("2026-05-04", "2026-12-31"), "2026-05-02")
+        shown = {"customer": "d", "source": "crm", "plan_id": "q", "from_on": "2026-05-04", "to_on": "2026-12-31"}
+        assert story.row["planned"]["covered_by"] == [shown]
+        assert "plans" not in story.row
+        story.until("2026-06-01")
+        assert story.row["planned"]["covered"]
+        story.told(covered(), "2026-07-01", revision=2)
+        assert story.row["planned"]["covered_by"] == []
+        story.told(covered("2026-05-04", "2026-12-31"), "2026-07-02")  # the first revision again: too late
+        assert story.decided() == [
+            ("2026-04-24", "PlanLapsed", "2026-04-24"),
+            ("2026-05-04", "PlanResumed", "2026-04-24"),
+            ("2026-07-01", "PlanLapsed", "2026-04-24"),
+        ]
+
+
+def test_the_day_after_a_plan_of_another_customer_begins_a_run_without_one() -> None:
+    story = Story()
+    story.tier("strategic", "2026-03-10")
+    story.told(covered("2026-03-10", "2026-06-30"), "2026-03-10")
+    story.until("2026-09-01")
+    assert story.decided() == [("2026-08-15", "PlanLapsed", "2026-08-15")]
+    assert story.row["planned"]["covered_by"] == []
 
 
 def test_steps_lose_an_erased_person_and_objectives_on_it_are_void() -> None:

@@ -14,7 +14,7 @@ from shared.events.codec import content_hash, format_instant
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
 from shared.events.registry import FACTS
-from tests.events.wire import DATA, event
+from tests.events.wire import SENT, event
 from tests.services.ingest.judging import candidate
 
 Verdict = Accepted | Duplicate | Refused
@@ -268,7 +268,7 @@ def test_an_id_that_looks_as_made_of_a_name_is_compared_too() -> None:
     given(one).when(other).then(refused(Reason.CONFLICTING_REPEAT, "revision"))
 
 
-@pytest.mark.parametrize("noun", DATA)
+@pytest.mark.parametrize("noun", SENT)
 def test_the_content_of_what_is_sent_is_that_of_what_stands_on_the_log(noun: str) -> None:
     one = candidate(event(noun))
     entry = FACTS[one.type]

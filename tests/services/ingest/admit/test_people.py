@@ -5,13 +5,13 @@ import json
 import pytest
 
 from services.ingest.admit.people import derived_id
-from tests.events.wire import DATA, event
+from tests.events.wire import SENT, event
 from tests.services.ingest.judging import candidate
 
 NAMES = ("王伟", "李娜", "张敏", "采购总监")
 
 
-@pytest.mark.parametrize("noun", DATA)
+@pytest.mark.parametrize("noun", SENT)
 def test_no_name_of_a_person_is_in_the_logs_form(noun: str) -> None:
     passed = candidate(event(noun))
     shown = json.dumps([passed.data, passed.undo], ensure_ascii=False)
