@@ -167,7 +167,7 @@ async def test_a_short_name_waits_for_a_steward_and_done_waits_for_that(desk: De
 
 async def test_a_restriction_hides_and_its_end_erases(desk: Desk) -> None:
     await desk.admit(*known())
-    until = (NOW + timedelta(days=30)).date()
+    until = (NOW + timedelta(days=30)).astimezone(ZONE).date()
     await desk.erase(mode="restrict", until=until.isoformat(), basis="pipl_47")
     shown = [one async for one in desk.database["people"].find({"key": KEY})]
     assert [("name" in one, one["kept"]["name"]) for one in shown] == [(False, NAME)]
@@ -187,7 +187,7 @@ async def test_erasing_twice_or_somebody_unknown_changes_nothing_more(desk: Desk
     texts = await desk.texts()
     await desk.erase()
     await desk.erase("nobody")
-    await desk.erase(mode="restrict", until=(NOW + timedelta(days=30)).date().isoformat())
+    await desk.erase(mode="restrict", until=(NOW + timedelta(days=30)).astimezone(ZONE).date().isoformat())
     assert await desk.texts() == texts
     modes = {one["person_id"]: one["mode"] async for one in desk.database[ERASURES].find({})}
     assert modes == {PERSON: "erase", "nobody": "erase"}
