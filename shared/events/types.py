@@ -21,6 +21,8 @@ Id = Annotated[
         pattern=r"^[^\p{C}\p{Z}](?:[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}])?$",
     ),
 ]
+"""Opaque and case-sensitive; printable characters, no leading or trailing white space; leading zeros are kept."""
+
 PersonsKey = Annotated[
     str,
     StringConstraints(
@@ -30,7 +32,6 @@ PersonsKey = Annotated[
     ),
 ]
 """The log's key of a customer or a representative: of whom there are persons."""
-"""Opaque and case-sensitive; printable characters, no leading or trailing white space; leading zeros are kept."""
 
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^\P{Cc}+$")]
 """One line of text, such as a name or a department."""
