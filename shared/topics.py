@@ -3,11 +3,14 @@
 Which services do is said by each of them (shared/service.py).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from shared.settings import Settings
 
 DAY_MS = 86_400_000
+KAFKAS_SEGMENT_MS = 7 * DAY_MS
+"""Kafka's own segment.ms, which topics have that were given none."""
 MAX_INBOX_RECORD_BYTES = 4 * 1024 * 1024
 """Larger than any event that admission takes, so that an oversized one reaches it and is refused with a reason."""
 MAX_LOG_RECORD_BYTES = 1024 * 1024
@@ -42,6 +45,10 @@ class Topic:
     """Whether relog makes a new topic of it."""
     own_partitions: int | None = None
     """A partition count of its own, for good; None: as many as the log."""
+    segment_ms: int | None = None
+    """How much longer than its retention a record may stay: Kafka deletes whole segments. None: as the broker says."""
+    formerly: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Settings that earlier versions gave, which set-up changes; what anybody else has changed stops it."""
 
     def full_name(self, settings: Settings) -> str:
         """The topic's name on the broker; that of a log's later generation has its number."""
@@ -54,12 +61,18 @@ class Topic:
 
     def config(self) -> dict[str, str]:
         """The broker's configuration of the topic; append time everywhere, as the clock of customers needs it."""
-        return {
+        config = {
             "cleanup.policy": "compact" if self.compacted else "delete",
             "retention.ms": str(self.retention_ms),
             "message.timestamp.type": "LogAppendTime",
             "max.message.bytes": str(self.max_record_bytes),
         }
+        return config if self.segment_ms is None else config | {"segment.ms": str(self.segment_ms)}
+
+    @property
+    def kept_ms(self) -> int:
+        """After how long a record is gone at the latest."""
+        return self.retention_ms + (self.segment_ms or 0)
 
 
 INBOX = Topic(
@@ -70,6 +83,8 @@ INBOX = Topic(
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
     relied_on="unread records could be lost, or get other times than admission expects",
     outside_writers=("upstream", "operator"),
+    segment_ms=DAY_MS,
+    formerly={"segment.ms": str(KAFKAS_SEGMENT_MS)},
 )
 LOG = Topic(
     "guanxi.log",
@@ -82,12 +97,14 @@ LOG = Topic(
 )
 REJECTED = Topic(
     "guanxi.rejected",
-    "refused records: reason in headers, original bytes as value, 30 days",
-    30 * DAY_MS,
+    "refused records: reason in headers, original bytes as value, 21 days",
+    21 * DAY_MS,
     compacted=False,
     max_record_bytes=MAX_INBOX_RECORD_BYTES,
     relied_on="refused records could be lost before they are replayed",
     outside_readers=("operator",),
+    segment_ms=DAY_MS,
+    formerly={"retention.ms": str(30 * DAY_MS), "segment.ms": str(KAFKAS_SEGMENT_MS)},
 )
 TIERS = Topic(
     "guanxi.tiers",

@@ -45,7 +45,7 @@ async def set_up(settings: SetupSettings) -> list[str]:
     """Create what is missing; return what was done, in sentences. Raises Stop if what exists contradicts the code,
     Transient if Kafka or MongoDB do not answer.
     """
-    done = [f"topic {name} made" for name in await make_topics(settings)]
+    done = await make_topics(settings)
     database = connect(settings)
     try:
         await begin_generations(database, ("inbox", "log", *SERVICES))

@@ -25,10 +25,8 @@ from shared.topics import INBOX, REJECTED
 CLAIMS = "claims"
 SOON = timedelta(hours=1)
 DAILY = timedelta(days=1)
-SEGMENT = timedelta(days=7)
-"""Kafka deletes whole segments, and begins a new one after a week: so much longer a record of a quiet topic stays."""
-DONE_AFTER = timedelta(milliseconds=max(INBOX.retention_ms, REJECTED.retention_ms)) + SEGMENT + DAILY
-"""Longer than the inbox and the topic of refusals keep anything: 38 days."""
+DONE_AFTER = timedelta(milliseconds=max(INBOX.kept_ms, REJECTED.kept_ms))
+"""As long as the inbox and the topic of refusals keep anything: 22 days."""
 LOOK_EVERY_SECONDS = 30.0
 READ_AT_ONCE = 500
 MAX_CONFIRMED = 10_000

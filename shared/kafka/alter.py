@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
@@ -18,6 +17,7 @@ from aiokafka.errors import (
 from aiokafka.structs import TopicPartition
 
 from shared.errors import Stop, Transient
+from shared.kafka.admin import configure
 from shared.kafka.connection import client_options
 from shared.settings import Settings
 from shared.topics import durable
@@ -72,11 +72,7 @@ class TopicAdmin:
 
     async def configure(self, name: str, config: Mapping[str, str]) -> None:
         """Give a topic these settings, and no others of its own."""
-        resource = ConfigResource(ConfigResourceType.TOPIC, name, configs=self._with(config))
-        for answer in await self._admin.alter_configs([resource]):
-            for code, message, *_ in answer.resources:
-                if code:
-                    raise Stop(f"Kafka did not change the settings of {name}: error {code} {message}")
+        await configure(self._admin, name, self._with(config))
 
     def _with(self, config: Mapping[str, str]) -> dict[str, str]:
         return durable(self._settings.replication) | dict(config)

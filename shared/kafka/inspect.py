@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
@@ -19,13 +18,11 @@ from aiokafka.protocol.types import (
 )
 
 from shared.errors import Transient
+from shared.kafka.admin import settings_of
 from shared.kafka.connection import client_options
 from shared.kafka.scan import bounds
 from shared.settings import Settings
 from shared.topics import TOPICS, Topic
-
-SET_ON_THE_TOPIC = 1
-"""Kafka's number for a setting that somebody gave to the topic itself."""
 
 
 @dataclass(slots=True)
@@ -103,12 +100,7 @@ async def _describe(admin: AIOKafkaAdminClient, found: FoundTopic) -> None:
     found.replication = min((len(one["replicas"]) for one in partitions), default=0)
     found.without_leader = sorted(one["partition"] for one in partitions if one["leader"] < 0)
     found.behind = sorted(one["partition"] for one in partitions if len(one["isr"]) < len(one["replicas"]))
-    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, found.name)])
-    for answer in answers:
-        for name, value, _, source, *_ in answer.resources[0][4]:
-            found.config[name] = value
-            if source == SET_ON_THE_TOPIC:
-                found.given[name] = value
+    found.config, found.given = await settings_of(admin, found.name)
 
 
 async def _disks(admin: AIOKafkaAdminClient, found: list[FoundTopic]) -> list[Disk]:
