@@ -16,13 +16,13 @@ from msgspec.json import decode as from_json
 
 from services.ingest.admit.erasing import Forgetting, Kept
 from services.ingest.erasures import ERASE, ERASURES, PEOPLE, RESTRICT, known_by, names_of
+from services.ingest.store import CLAIMS, SAYING
 from shared import metrics
 from shared.errors import Transient
 from shared.mongo import Database, Document, by_majority, transient_errors
 from shared.mongo.texts import TEXTS
 from shared.topics import INBOX, REJECTED
 
-CLAIMS = "claims"
 SOON = timedelta(hours=1)
 DAILY = timedelta(days=1)
 DONE_AFTER = timedelta(milliseconds=max(INBOX.kept_ms, REJECTED.kept_ms))
@@ -177,7 +177,7 @@ class Eraser:
         """How many claims lost a hash of what the person's events said: of the texts that were changed; of events that
         name the person; and of facts without a business id, of which the claim can't tell whom they name.
         """
-        wanted = {"key": erasure["key"], "entries.said": {"$type": "binData"}}
+        wanted = {"key": erasure["key"]} | SAYING
         count = 0
         async with transient_errors():
             async for claim in self._claims.find(wanted, batch_size=READ_AT_ONCE):

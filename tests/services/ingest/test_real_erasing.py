@@ -14,11 +14,13 @@ from services.ingest.admission import Admission, Place
 from services.ingest.admit.erasing import REPLACED
 from services.ingest.doors.http.vouching import vouch
 from services.ingest.erasing import DONE_AFTER, Eraser
-from services.ingest.erasures import ERASURES
-from services.ingest.store import MongoStore
+from services.ingest.erasures import ERASURES, PEOPLE
+from services.ingest.store import CLAIMS, SAYING, MongoStore
 from shared.kafka.batches import Outgoing
+from shared.mongo.texts import TEXTS
 from shared.topics import INBOX, LOG, REJECTED
 from tests.events.wire import event, raw
+from tests.services.engagement.usual import scans
 from tests.services.ingest.fakes import InboxRecord, read_log
 from tests.services.ingest.judging import ZONE
 from tests.services.ingest.real import PARTITIONS, Servers, servers_of
@@ -212,3 +214,10 @@ async def test_a_restore_of_a_backup_from_before_erases_again(desk: Desk, tmp_pa
     (sent,) = [one for partition in await desk.servers.read(INBOX) for one in partition]
     assert isinstance(sent.value, bytes)
     assert Outgoing(0, sent.key, sent.value, list(sent.headers)).key == KEY.encode()
+
+
+async def test_what_is_asked_daily_is_found_by_an_index(desk: Desk) -> None:
+    await desk.admit(*known())
+    for of, asked in ((CLAIMS, {"key": KEY} | SAYING), (TEXTS, {"key": KEY}), (PEOPLE, {"key": KEY})):
+        plan = await desk.database.command({"explain": {"find": of, "filter": asked}, "verbosity": "queryPlanner"})
+        assert scans(plan) == [], of

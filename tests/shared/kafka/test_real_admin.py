@@ -43,7 +43,7 @@ async def _give(settings: Settings, topic: Topic, config: Mapping[str, str]) -> 
 async def test_what_an_earlier_version_set_is_changed_once_and_what_the_operator_set_stays(settings: Settings) -> None:
     await make_topics(settings)
     name, ours = REJECTED.full_name(settings), {"compression.type": "zstd"}
-    await _give(settings, REJECTED, REJECTED.config() | REJECTED.formerly | ours)
+    await _give(settings, REJECTED, REJECTED.config() | dict(REJECTED.formerly) | ours)
 
     said = await make_topics(settings)
 
@@ -63,9 +63,9 @@ async def test_a_topic_that_never_was_given_a_segment_is_given_one(settings: Set
 
 async def test_what_nobody_of_us_set_stops_set_up_and_is_left_alone(settings: Settings) -> None:
     await make_topics(settings)
-    other = REJECTED.config() | REJECTED.formerly | {"retention.ms": "1000000"}
+    other = durable(1) | REJECTED.config() | dict(REJECTED.formerly) | {"retention.ms": "1000000"}
     await _give(settings, REJECTED, other)
 
     with pytest.raises(Stop, match=r"has retention\.ms=1000000, but guanxi relies on"):
         await make_topics(settings)
-    assert await _given(settings, REJECTED) == durable(1) | other
+    assert await _given(settings, REJECTED) == other
