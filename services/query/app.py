@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute, Mount
 
+from services.planning.questions import PlanningQuestions
 from services.query.api.changes import Following
 from services.query.api.cursors import Seals
 from services.query.api.jobs import Jobs
@@ -99,6 +100,7 @@ def api_routes(
         seals,
         Reader(confidential),
         Questions(database, settings, reader),
+        PlanningQuestions(confidential),
         Jobs(Queue(database)),
         Following(callers, hub, Owners(reader)),
         Hooks(database, settings.webhook_key, allowed, utc_now),

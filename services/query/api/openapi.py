@@ -59,6 +59,7 @@ def openapi() -> Json:
         paths[f"{one.path}{CSV}"] = {"get": _csv(one, paths[one.path]["get"])}
     paths["/v1/customers/{id}"] = {"get": _customer()}
     paths["/v1/customers/{id}/explanation"] = {"get": _explanation()}
+    paths["/v1/groups/{id}"] = {"get": _group()}
     paths["/v1/events/{source}/{id}"] = {"get": _fate()}
     paths["/v1/changes"] = {"get": _changes()}
     paths["/v1/status"] = {"get": _status()}
@@ -160,6 +161,14 @@ def _explanation() -> Json:
         *_always(fields_of(rows.Explanation)),
     ]
     return _operation("getExplanation", "Why a customer has its tier.", parameters, _some_of(rows.Explanation))
+
+
+def _group() -> Json:
+    about = (
+        "One group of customers, rolled up from the rows as they are now. "
+        f"Needs the scope {Scope.CONFIDENTIAL_READ} and all rows."
+    )
+    return _operation("getGroup", about, [_path("id"), *_always(fields_of(rows.Group))], _some_of(rows.Group))
 
 
 def _fate() -> Json:
@@ -326,7 +335,9 @@ def _schemas() -> Json:
     ]
     _, definitions = models_json_schema(asked, ref_template=_REF)
     schemas: Json = dict(definitions["$defs"])
-    shown: set[type[rows.Row]] = {one.row for one in RESOURCES} | {one.row for one in TABLES} | {rows.Explanation}
+    shown: set[type[rows.Row]] = (
+        {one.row for one in RESOURCES} | {one.row for one in TABLES} | {rows.Explanation, rows.Group}
+    )
     for row in shown:
         some = {name: value for name, value in schemas[row.__name__].items() if name != "required"}
         schemas[f"{row.__name__}Fields"] = {**some, "title": f"{row.__name__}Fields"}

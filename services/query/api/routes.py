@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from services.planning.questions import PlanningQuestions
 from services.query.api import rights
 from services.query.api.answers import WAITED_FOR, Seen, answer, shown, unchanged
 from services.query.api.asking import Asking
@@ -48,7 +49,7 @@ from services.query.api.parameters import (
 from services.query.api.problems import CODES, Refusal, refusal
 from services.query.api.questions import Questions
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Resource, Table, fields_of
-from services.query.api.rows import Customer, Explanation, Fate
+from services.query.api.rows import Customer, Explanation, Fate, Group
 from services.query.api.subscriptions import Hooks
 from services.query.limits import (
     BURST_SECONDS,
@@ -56,6 +57,7 @@ from services.query.limits import (
     MAX_DOWNLOADS_PER_KEY,
     MAX_IN_FLIGHT,
     MAX_IN_FLIGHT_PER_KEY,
+    MAX_QUERY_MS,
     MAX_SIZE,
     UNITS_PER_SECOND,
 )
@@ -75,6 +77,7 @@ log = logging.getLogger(__name__)
 PREFIX = "/v1"
 OPENAPI_PATH = f"{PREFIX}/openapi.json"
 RETRY_SECONDS = 1
+GROUP_COST = 20.0
 _OF_PATHS = str.maketrans({"/": "_", "-": "_", ".": "_", "{": None, "}": None})
 Document = dict[str, Any]
 Answered = Callable[[Asking], Awaitable[Response]]
@@ -82,12 +85,15 @@ Answered = Callable[[Asking], Awaitable[Response]]
 
 @dataclass(slots=True)
 class Api:
-    """What answers. confidential: reads the confidential views, with a user of its own; zone: of business days."""
+    """What answers. confidential, groups: read the confidential views, with a user of their own; zone: of business
+    days.
+    """
 
     callers: rights.Callers
     seals: Seals
     confidential: Reader
     questions: Questions
+    groups: PlanningQuestions
     jobs: Jobs
     following: Following
     hooks: Hooks
@@ -116,6 +122,7 @@ class Api:
         routes += [
             self._route(f"{PREFIX}/customers/{{id}}", self._customer, May.CUSTOMERS_READ, 1.0),
             self._route(f"{PREFIX}/customers/{{id}}/explanation", self._explanation, May.CUSTOMERS_READ, 3.0),
+            self._route(f"{PREFIX}/groups/{{id}}", self._group, May.CONFIDENTIAL_READ, GROUP_COST),
             self._route(f"{PREFIX}/changes", self.following.answer, May.CUSTOMERS_READ, 2.0),
             self._route(f"{PREFIX}/status", self._status, May.OPS_READ, 1.0),
             self._route(f"{PREFIX}/events/{{source}}/{{id}}", self._fate, May.EVENTS_WRITE, 1.0),
@@ -442,6 +449,23 @@ class Api:
         found = await self.questions.explanation(customer, asking.standing.generations, held, known)
         if found is None:
             raise rights.not_found()
+        return answer(asking.request, seen, shown(found, wanted), None, asking.headers)
+
+    async def _group(self, asking: Asking) -> Response:
+        group = path_id(asking.request.path_params["id"])
+        check_names(asking.asked, ALWAYS)
+        wanted = fields(one(asking.asked, "fields"), fields_of(Group))
+        rights.check_all(asking.rows)
+        try:
+            async with asyncio.timeout(MAX_QUERY_MS / 1000):
+                found = await self.groups.group(group)
+        except Malformed as error:
+            raise refusal("bad_value", str(error)) from None
+        except TimeoutError:
+            raise TooSlow from None
+        if found is None:
+            raise rights.not_found()
+        seen = self._seen(asking, FOLDING, confidential=True)
         return answer(asking.request, seen, shown(found, wanted), None, asking.headers)
 
     async def _status(self, asking: Asking) -> Response:

@@ -347,6 +347,40 @@ class ServiceUse(Frozen):
     owned_by: list[str] | None
 
 
+class GroupMember(Row):
+    """A customer of a group, or of a group below it."""
+
+    customer: str
+    name: str | None
+    group_id: str
+    tier: Tier
+    net_365d: Money
+    currency: str
+
+
+class Group(Row):
+    """A group of customers: its figures over those who are members now, of it and of the groups below. Confidential."""
+
+    group_id: str
+    registered: Annotated[bool, Field(description="false: customers name it, and nobody has registered it")]
+    name: str | None
+    parent_group_id: Annotated[str | None, Field(description="null where it has none, or lies on a cycle")]
+    cycle: Annotated[list[str], Field(description="groups that lie below each other, this one among them")]
+    groups: Annotated[list[str], Field(description="the groups below it, five levels at most")]
+    members: int
+    tiers: Annotated[dict[Tier, int], Field(description="members by tier")]
+    net_365d: Annotated[dict[str, Money], Field(description="by currency")]
+    at_risk: int
+    concerns_open: int
+    concerns_overdue: int
+    kcr_mean: Annotated[str | None, Field(description="key relationship, of the members where it is known")]
+    kcr_least: str | None
+    plans_lapsed: int
+    as_of: Annotated[datetime | None, Field(description="the least of its members' rows")]
+    incomplete: Annotated[list[str], Field(description="members of whom a row stands still or is not there yet")]
+    customers: list[GroupMember]
+
+
 class Assessment(Frozen):
     """The relationship with a strategic or partner customer. Confidential."""
 

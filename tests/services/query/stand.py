@@ -29,6 +29,7 @@ REPS = ("R-1", "R-2", "R-3")
 STRANGE = ("C/slash", "客户-一号", "C😀", "C 001", "C%2F", "C+1", "C&d=1")
 """Ids that a path has to carry."""
 GREAT = "C-great"
+GROUP = "G-1"
 KEYS: Mapping[str, tuple[Sequence[str], str]] = {
     "all": (list(Scope), "all"),
     "reader": (["customers:read"], "all"),
@@ -122,10 +123,12 @@ def history() -> list[Json]:
         )
         for rep in REPS
     ]
+    events.append(sent("group.registered", GROUP, "group", 100, name="华南集团", parent_group_id=None))
     customers = [*(f"C-{number:03}" for number in range(CUSTOMERS)), *STRANGE]
     for place, customer in enumerate(customers):
         name = f"{place}"
-        events.append(sent("customer.registered", customer, f"cr-{name}", 90, name=f"客户{name}"))
+        of = {"group_id": GROUP} if place in (2, 12) else {}
+        events.append(sent("customer.registered", customer, f"cr-{name}", 90, name=f"客户{name}", **of))
         amount = f"{(place * 7919) % 400 * 1000 + 1}.50"
         events.append(sent("purchase.recorded", customer, f"p-{name}", 40, purchase_id=f"p-{name}", amount=amount))
         if place == 1:  # in one request with the first, so that admission refuses it and not the door

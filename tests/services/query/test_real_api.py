@@ -8,6 +8,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -21,10 +22,10 @@ from services.query.api.columns import BOM, cell
 from services.query.api.openapi import openapi
 from services.query.api.problems import CODES
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Resource, Table, fields_of
-from services.query.api.rows import Customer, Explanation, Fate, Row
+from services.query.api.rows import Customer, Explanation, Fate, Group, Row
 from services.query.limits import MAX_IDS, MAX_SIZE
 from shared.positions import Mark, Of, decode, encode
-from tests.services.query.stand import CUSTOMERS, GREAT, KEYS, STRANGE, Stand, on, sent
+from tests.services.query.stand import CUSTOMERS, GREAT, GROUP, KEYS, STRANGE, Stand, on, sent
 
 Json = dict[str, Any]
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -41,6 +42,7 @@ NEEDED: dict[str, Json] = {
 SINGLE = {
     "customers/{id}": ("/v1/customers/C-001", "customers:read"),
     "explanation": ("/v1/customers/C-001/explanation", "customers:read"),
+    "groups/{id}": (f"/v1/groups/{GROUP}", "confidential:read"),
     "status": ("/v1/status", "ops:read"),
     "fate": ("/v1/events/erp/cr-1", "events:write"),
 }
@@ -218,7 +220,7 @@ def cases() -> Iterator[tuple[str, str, str, Json, str, bool]]:
         for one in EVERYTHING:
             yield key, one.name, one.path, NEEDED.get(one.name, {}), one.scope, needs_all(one)
         for name, (path, scope) in SINGLE.items():
-            yield key, name, path, {}, scope, False
+            yield key, name, path, {}, scope, name == "groups/{id}"
 
 
 OWNED = {
@@ -537,6 +539,20 @@ def test_confidential_answers_are_kept_nowhere(stand: Stand, name: str) -> None:
     assert answer.headers["cache-control"] == "no-store"
     assert "etag" not in answer.headers
     assert is_problem(stand.get(f"/v1/{name}", "reader"), "scope_missing")
+
+
+def test_a_group_is_rolled_up_as_it_is_now(stand: Stand) -> None:
+    answer = stand.get(f"/v1/groups/{GROUP}")
+    row = answer.json()["data"]
+    check(Group, row)
+    assert (row["name"], row["members"], row["registered"]) == ("华南集团", 2, True)
+    assert sorted(one["customer"] for one in row["customers"]) == ["C-002", "C-012"]
+    net = [stand.get(f"/v1/customers/{one}").json()["data"]["net_365d"] for one in ("C-002", "C-012")]
+    assert row["net_365d"] == {"CNY": str(sum(map(Decimal, net)))}
+    assert answer.headers["cache-control"] == "no-store"
+    assert set(stand.get(f"/v1/groups/{GROUP}", fields="members,tiers").json()["data"]) == {"members", "tiers"}
+    assert is_problem(stand.get("/v1/groups/G-9"), "not_found")
+    assert is_problem(stand.get(f"/v1/groups/{GROUP}", size=5), "unknown_parameter")
 
 
 def test_a_profile_is_shown_without_its_text(stand: Stand) -> None:

@@ -1,5 +1,7 @@
 """A customer: its class and what would change it, on any day and as known then; contact, concerns, goals, timeline."""
 
+import asyncio
+from collections import defaultdict
 from typing import Any
 
 from services.query.console.asking import Asked, Json, segment
@@ -10,6 +12,11 @@ from shared.keys import Scope
 FACTORS = (
     *("purchase_volume", "growth", "margin", "payment", "credit"),
     *("strategic_fit", "market_standing", "share_of_wallet"),
+)
+MAX_STEPS = 200
+HEAD = (
+    *("customer", "name", "tier", "computed_tier", "registered", "dormant", "at_risk", "country", "industry"),
+    *("overridden_until", "proposed_tier", "group_id"),
 )
 UNDONE = ("visit.logged",)
 """Kinds that can be taken back here, where they were entered here."""
@@ -111,6 +118,29 @@ async def _profile(asked: Asked) -> Json:
     return {"row": rows[0] if rows else None, "empty": None if rows else "no_profile"}
 
 
+async def _plans(asked: Asked) -> Json:
+    """The group plans, the standing one first, each with its steps: what slips most stands first."""
+    rows, steps = await asyncio.gather(
+        asked.get("plans", customer=asked.ids["id"]), asked.get("plan-steps", customer=asked.ids["id"], size=MAX_STEPS)
+    )
+    of = defaultdict[tuple[str, str], list[Json]](list)
+    for step in sorted(steps, key=lambda one: (-one["slippage_days"], one["original_due"], one["step_id"])):
+        of[step["source"], step["plan_id"]].append(step)
+    row = rows[0] if rows else None
+    plans = sorted((row and row["plans"]) or (), key=lambda one: not one["current"])
+    return {
+        "row": row,
+        "plans": [{**one, "steps": of[one["source"], one["plan_id"]]} for one in plans],
+        "incomplete_since": row and row["incomplete_since"],
+        "empty": None if rows else "no_group_plan",
+    }
+
+
+async def _services(asked: Asked) -> Json:
+    rows = await asked.get("service-use", customer=asked.ids["id"])
+    return {"row": rows[0] if rows else None, "empty": None if rows else "no_services"}
+
+
 async def _persons(asked: Asked) -> Json:
     rows = await asked.get("key-persons", customer=asked.ids["id"])
     persons = [{**one, "name": one["person_id"], "met": one["last_met_on"] is not None} for one in rows]
@@ -118,10 +148,7 @@ async def _persons(asked: Asked) -> Json:
 
 
 async def _head(asked: Asked) -> Json:
-    fields = (
-        "customer,name,tier,computed_tier,registered,dormant,at_risk,country,industry,overridden_until,proposed_tier"
-    )
-    return {"row": await asked.get(path(asked), fields=fields)}
+    return {"row": await asked.get(path(asked), fields=",".join(HEAD))}
 
 
 SCREEN = Screen(
@@ -135,6 +162,8 @@ SCREEN = Screen(
         Tile("goals", "Goals", _goals),
         Tile("persons", "Key persons", _persons, scope=Scope.CONFIDENTIAL_READ),
         Tile("profile", "Profile", _profile, scope=Scope.CONFIDENTIAL_READ),
+        Tile("plans", "Group plan", _plans, scope=Scope.CONFIDENTIAL_READ),
+        Tile("services", "Supporting services", _services, scope=Scope.CONFIDENTIAL_READ),
         Tile("history", "Decisions", _history),
         Tile("timeline", "Timeline", _timeline),
     ),

@@ -12,6 +12,10 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from services import ingest
+from services.planning.catalogue_file import make_catalogues
+from services.planning.rows import DIMENSIONS
+from services.planning.rules.objectives import METRICS, Outcome
+from services.planning.rules.progress import StepStatus, Track
 from services.query.api.rows import Fate
 from services.query.console.forms import FORMS
 from services.query.console.pages import TEMPLATES
@@ -57,6 +61,8 @@ def of_code() -> Iterator[str]:
     yield from (*TIERS, *ROLES, *BEHIND, *map(str, Reason), *get_args(Cause))
     yield from (name.removeprefix("guanxi.").removesuffix(".v1") for name in (*MODELS, *TYPES))
     yield from (*get_args(Status), "pinging", "dead")
+    yield from (*DIMENSIONS, *METRICS, *get_args(Outcome), *get_args(Track), "not_owed", *get_args(StepStatus))
+    yield from (one for of in make_catalogues() for one in of.quotas)
     yield from get_args(Fate.model_fields["status"].annotation)
 
 

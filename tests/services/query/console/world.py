@@ -35,7 +35,9 @@ HEAD = Person("head", "head_of_sales")
 LIMITS = {"ratelimit": '"units";r=1990;t=1', "ratelimit-policy": '"units";q=2000;w=10'}
 READER = Person("auditor", "compliance")
 ROW: Json = {"customer": "C-1", "name": "华芯 <b>科技</b>", "tier": "general", "plan": None, "engagement": None}
-ROW |= dict.fromkeys(("industry", "country", "overridden_until")) | dict.fromkeys(("dormant", "at_risk"), False)
+ROW |= dict.fromkeys(("industry", "country", "overridden_until", "group_id")) | dict.fromkeys(
+    ("dormant", "at_risk"), False
+)
 ROW |= {"registered": True, "concerns": [], "goals": [], "history": []}
 
 
