@@ -39,6 +39,8 @@ from services.ingest.admit import (
     refuse_key,
     refuse_sender,
     replaced_without_texts,
+    said_of_erased,
+    suppressed_as,
     with_ids,
     without_erased,
 )
@@ -141,6 +143,10 @@ class Store(Protocol):
 
     async def suppressed(self, keys: Collection[str]) -> Mapping[str, Suppressed]:
         """What must not come back to these keys; those of which nobody was erased are left out."""
+        ...
+
+    async def learn(self, names: Mapping[Person, str]) -> None:
+        """Store by which names erased persons are sent again, as hashes, durably on a majority."""
         ...
 
     async def draw(self, ties: Collection[Person]) -> Mapping[Person, str]:
@@ -353,6 +359,8 @@ class Admission:
         found, known, suppressed = await _all_of(
             self._store.find(identities), self._store.last_named(persons), self._store.suppressed(keys)
         )
+        if suppressed:
+            suppressed = await self._learn(arrived, suppressed)
         for one in arrived if suppressed else ():
             if _says_something(one.judged) and one.judged.key in suppressed:
                 one.judged = without_erased(one.judged, suppressed[one.judged.key], self._place.person_key)
@@ -365,6 +373,21 @@ class Admission:
                 one.judged = with_ids(candidate, ids)
             known = {**known, **await self._store.last_named(_persons(naming, by_name=True))}
         return dict(found), dict(known)
+
+    async def _learn(
+        self, arrived: Sequence[Arrived], suppressed: Mapping[str, Suppressed]
+    ) -> Mapping[str, Suppressed]:
+        """A name that comes with an erased id is suppressed too: it was not known when the person was erased."""
+        key, known, said = self._place.person_key, dict(suppressed), dict[Person, str]()
+        for one in arrived:
+            if _says_something(one.judged) and one.judged.key in known:
+                of = said_of_erased(one.judged, known[one.judged.key], key)
+                said |= of
+                for name in of.values():
+                    known[one.judged.key] |= suppressed_as(one.judged.key, name, key)
+        if said:
+            await self._store.learn(said)
+        return known
 
     async def _store_claims(self, verdicts: Verdicts) -> bool:
         return not verdicts.changed or await self._store.claim(verdicts.changed.values())

@@ -11,7 +11,7 @@ from datetime import datetime
 from secrets import token_hex
 from typing import Any
 
-from services.ingest.admit.erasing import Erasing, HashedName, Person, Suppressed, hashed_name, tie_of
+from services.ingest.admit.erasing import Erasing, HashedName, Person, Suppressed, hashed_name, suppressed_as, tie_of
 from services.ingest.admit.people import DERIVED
 from shared.mongo import Database, Document, by_majority, insert_new, transient_errors
 
@@ -42,6 +42,14 @@ class Erasures:
             async for one in self._erasures.find({"key": {"$in": [*keys]}}, wanted):
                 found[one["key"]].append(one)
         return {key: _suppressed(documents) for key, documents in found.items()}
+
+    async def learn(self, names: Mapping[Person, str]) -> None:
+        """Suppress erased persons by these names as well, by which they are sent again."""
+        for (key, person_id), name in names.items():
+            new = suppressed_as(key, name, self._person_key)
+            learnt = {"names": {"$each": [one._asdict() for one in new.names]}, "ties": {"$each": [*new.ties]}}
+            async with transient_errors():
+                await self._erasures.update_one({"_id": {"key": key, "person_id": person_id}}, {"$addToSet": learnt})
 
     async def draw(self, ties: Collection[Person]) -> Mapping[Person, str]:
         """The ids of persons known by name only, drawn for those who have none. Who was named before ids were drawn

@@ -183,6 +183,10 @@ class MongoStore(MongoClaims):
         """What must not come back to these keys; those of which nobody was erased are left out."""
         return await self._erasures.suppressed(keys)
 
+    async def learn(self, names: Mapping[Person, str]) -> None:
+        """Store by which names erased persons are sent again, as hashes, durably on a majority."""
+        await self._erasures.learn(names)
+
     async def draw(self, ties: Collection[Person]) -> Mapping[Person, str]:
         """The ids of persons known by name only, by key and keyed hash of the name; drawn for those who have none."""
         return await self._erasures.draw(ties)

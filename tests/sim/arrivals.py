@@ -9,6 +9,10 @@ from tests.sim.kafka import SimRecord
 
 REVIEWED = "guanxi.customer.reviewed.v1"
 VOIDED = "guanxi.record.voided.v1"
+ASSESSED = "guanxi.key_person.assessed.v1"
+AGREED = "guanxi.group_plan.agreed.v1"
+COVERED = "guanxi.plan.covered.v1"
+ERASED = "guanxi.person.erased.v1"
 _RECORDS: dict[str, tuple[str, ...]] = {
     "guanxi.visit.logged.v1": ("visit", "visit_id"),
     "guanxi.purchase.recorded.v1": ("purchase", "purchase_id"),
@@ -101,6 +105,11 @@ def is_late(record: SimRecord, document: dict[str, Any]) -> bool:
     """Whether the event is older than 760 days, seen from its arrival."""
     appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
     return datetime.fromisoformat(document["time"]) < appended_at - timedelta(days=760)
+
+
+def is_erasing(entry: LogEntry) -> bool:
+    """Whether a record of the log erases a person of its key."""
+    return bool(entry.document["type"] == ERASED)
 
 
 def _log_key(document: dict[str, Any]) -> str:

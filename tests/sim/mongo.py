@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
-from pymongo import InsertOne
+from pymongo import DeleteMany, InsertOne, UpdateOne
 from pymongo.errors import AutoReconnect
 
 from shared.mongo import Database
@@ -170,6 +170,18 @@ class SimCollection:
         return await self._database.net.call(
             "mongo", f"write:{self._name}", effect, _away, half=half if session is None and not ordered else None
         )
+
+    async def update_one(self, wanted: Mapping[str, Any], change: Document, *, upsert: bool = False) -> BulkResult:
+        """As one bulk write."""
+        return await self.bulk_write([UpdateOne(wanted, change, upsert=upsert)])
+
+    async def delete_many(self, wanted: Mapping[str, Any]) -> BulkResult:
+        """As one bulk write: of what matches when it arrives."""
+        return await self.bulk_write([DeleteMany(wanted)])
+
+    async def count_documents(self, wanted: Mapping[str, Any]) -> int:
+        """How many match."""
+        return len(await self.query(wanted, None))
 
     async def insert_many(self, documents: Iterable[Document], *, ordered: bool = True) -> BulkResult:
         """Inserts, as one bulk write."""

@@ -13,13 +13,13 @@ from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions
-from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from tests.sim.net import BlockedError
 
 Document = dict[str, Any]
-Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateOne | DeleteOne
+Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateOne | DeleteOne | DeleteMany
 
 TRANSACTION_SECONDS = 10.0
 """transactionLifetimeLimitSeconds, as guanxi sets it."""
@@ -132,7 +132,10 @@ class MongoServer:
         keys = dict.fromkeys(self._collections.get(collection, {}))
         if transaction is not None:
             keys |= dict.fromkeys(key for name, key in transaction.writes if name == collection)
-        return [key for key in keys if _fits(key, wanted["_id"])] if "_id" in wanted else keys
+        if "_id" not in wanted:
+            return keys
+        condition = {operator: _key(operand) for operator, operand in wanted["_id"].items()}
+        return [key for key in keys if _fits(key, condition)]
 
     def _read(
         self,
@@ -179,7 +182,7 @@ class MongoServer:
             self._write(collection, key, document, transaction)
             return True
         wanted: Mapping[str, Any] = operation._filter
-        for key in self._keys(collection, wanted, transaction):
+        for key in list(self._keys(collection, wanted, transaction)):
             raw = self._read(collection, key, documents, transaction)
             if raw is None:
                 continue
@@ -188,11 +191,16 @@ class MongoServer:
                 if operation_upserts(operation):
                     return False
                 continue
+            if isinstance(operation, DeleteMany):
+                result.deleted_count += 1
+                self._write(collection, key, None, transaction)
+                continue
             if isinstance(operation, DeleteOne):
                 result.deleted_count += 1
                 self._write(collection, key, None, transaction)
             else:
                 result.matched_count += 1
+                result.modified_count += 1
                 self._write(collection, key, _changed(document, operation, inserting=False), transaction)
             return True
         if operation_upserts(operation):
@@ -246,17 +254,27 @@ def matches(document: Document, wanted: Mapping[str, Any]) -> bool:
             if not any(matches(document, one) for one in condition):
                 return False
         elif _is_condition(condition):
-            if not _fits(document.get(name), condition):
+            if not any(_fits(value, condition) for value in _values(document, name)):
                 return False
-        elif document.get(name) != condition:
+        elif condition not in _values(document, name):
             return False
     return True
+
+
+def _values(document: Any, path: str) -> list[Any]:
+    """What stands at a dotted path; of each element of a list on the way. None where nothing does."""
+    name, _, rest = path.partition(".")
+    value = document.get(name)
+    if not rest:
+        return [value]
+    return [found for one in (value if isinstance(value, list) else [value or {}]) for found in _values(one, rest)]
 
 
 def _fits(value: Any, condition: Mapping[str, Any]) -> bool:
     return all(_COMPARE[operator](value, operand) for operator, operand in condition.items())
 
 
+_TYPES: dict[str, type] = {"binData": bytes}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "$in": lambda value, operand: value in operand,
     "$ne": lambda value, operand: value != operand,
@@ -264,6 +282,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "$lte": lambda value, operand: value is not None and value <= operand,
     "$gt": lambda value, operand: value is not None and value > operand,
     "$exists": lambda value, operand: (value is not None) is operand,
+    "$type": lambda value, operand: isinstance(value, _TYPES[operand]),
     "$regex": lambda value, operand: re.search(operand, value) is not None,
 }
 
@@ -272,21 +291,37 @@ def _is_condition(value: Any) -> bool:
     return isinstance(value, dict) and any(str(name).startswith("$") for name in value)
 
 
-def _changed(document: Document, operation: ReplaceOne[Any] | UpdateOne, *, inserting: bool) -> Document:
+def _changed(document: Document, operation: Operation, *, inserting: bool) -> Document:
     if isinstance(operation, ReplaceOne):
         return {"_id": document["_id"], **operation._doc}
+    assert isinstance(operation, UpdateOne), "the others change nothing"
     assert isinstance(operation._doc, dict), "no pipelines"
     for operator, fields in operation._doc.items():
         for name, value in fields.items():
+            at, last = _place(document, name)
             if operator == "$set" or (operator == "$setOnInsert" and inserting):
-                document[name] = value
+                at[last] = value
             elif operator == "$unset":
-                document.pop(name, None)
+                at.pop(last, None)
             elif operator == "$max":
-                document[name] = max(document.get(name, value), value)
+                known = at.get(last)
+                at[last] = known if value is None else value if known is None else max(known, value)
+            elif operator == "$inc":
+                at[last] = at.get(last, 0) + value
+            elif operator == "$addToSet":
+                at[last] = (known := at.get(last, [])) + [one for one in value["$each"] if one not in known]
             elif operator != "$setOnInsert":
                 raise NotImplementedError(operator)
     return document
+
+
+def _place(document: Document, path: str) -> tuple[Any, Any]:
+    """Where a dotted path leads, and the last name on it; what lacks on the way is made."""
+    at: Any = document
+    *way, last = path.split(".")
+    for name in way:
+        at = at[int(name)] if isinstance(at, list) else at.setdefault(name, {})
+    return at, last
 
 
 def _key(document_id: Any) -> Any:

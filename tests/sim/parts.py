@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import services.ingest.erasures
 import shared.fold.telling
 import shared.kafka.batches
 import shared.kafka.reader
 from services.ingest.admission import Admission
+from services.ingest.erasing import Eraser
 from services.ingest.store import MongoStore
 from shared.fold.processor import LogProcessor
 from shared.fold.sweep import Sweep
@@ -39,6 +42,7 @@ class Parts:
     sweep: Callable[..., Sweep] = Sweep
     telling: Callable[..., Telling] = Telling
     domain: Callable[[Sequence[Policy]], Toy] = Toy
+    eraser: Callable[..., Eraser] = Eraser
     patched: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
@@ -49,9 +53,11 @@ def installed(world: "World") -> Iterator[None]:
     def make(_: object, *, max_record_bytes: int, **__: object) -> Any:
         return world.kafka.producer(min(max_record_bytes, world.plan.batch_max_bytes))
 
+    drawn = count(1)
     with (
         mock.patch.object(shared.kafka.batches, "make_producer", make),
         mock.patch.object(shared.fold.telling, "MARK_EVERY_RECORDS", MARK_EVERY_RECORDS),
+        mock.patch.object(services.ingest.erasures, "token_hex", lambda size: f"{next(drawn):0{2 * size}x}"),
         mock.patch.object(shared.kafka.reader, "time", SimpleNamespace(monotonic=world.loop.time)),
         world.parts.patched(),
     ):

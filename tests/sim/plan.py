@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from services.ingest.doors.http.vouching import vouch
+from shared.events.registry import ERASED
 from tests.sim.net import Weather
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -18,6 +20,7 @@ PARTITIONS = 2
 MEMBERS = 2
 """Processes of each service."""
 INGEST = "ingest"
+PERSON_KEY = b"key of a run"
 SENDING_SECONDS = 40.0
 Kind = Literal["crash", "pause", "cut", "slow", "lose", "rebalance", "jump", "review", "replay"]
 
@@ -35,6 +38,11 @@ class Send:
     def value(self) -> bytes:
         """The event on the wire."""
         return json.dumps(self.document).encode()
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        """Beside the content type: the door vouches for the key of whoever has a person erased."""
+        return vouch("steward", self.value, PERSON_KEY) if self.document["type"] == ERASED else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,21 @@ PLANTS: dict[str, Plant] = {
         "6: a decision follows the accepted one",
         Parts(patched=_patched(Entity, _arbitrate=fold.arbitrating(check_after=False))),
     ),
+    # One event under several keys, and erasing.
+    "withdrawals-forgotten": Plant(
+        "3: a revision withdraws what it leaves out",
+        Parts(patched=_patched(admission_module, derived_from=admission.derived_from_the_event_alone)),
+        "services",
+    ),
+    "outputs-of-new-claims": Plant(
+        "3: a position repeats its output, what is under other keys with it",
+        Parts(admission=admission.OutputsOfNewClaims),
+        "services",
+    ),
+    "suppression-forgotten": Plant(
+        "erasing: what is sent again is dropped", Parts(claims=admission.LetsNamesIn), "services"
+    ),
+    "erased-names-kept": Plant("erasing: texts lose the name", Parts(eraser=admission.LeavesTexts), "services"),
     # More.
     "positions-lowered": Plant("4: the position moves up only", Parts(claims=admission.LowersPositions)),
     "replaced-forgotten": Plant(

@@ -44,7 +44,8 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`intrudes`: whether a foreign decision is put on the log of runs whose processes disagree; `keeps_policy`:
-    whether states hold what a policy said, so that a process that did not know it has left its trace.
+    whether states hold what a policy said, so that a process that did not know it has left its trace; `erases`: whether
+    persons are erased.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Scenario:
     batch_bytes: tuple[int, ...]
     intrudes: bool = False
     keeps_policy: bool = False
+    erases: bool = False
 
     def plan(self, seed: int) -> Plan:
         """The plan of a seed."""

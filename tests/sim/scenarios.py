@@ -9,7 +9,7 @@ from shared.events.event import Event
 from shared.fold.entity import Entity
 from shared.service import Announces
 from shared.topics import TIERS
-from tests.sim import checks, checks_feed, checks_services, services, toy_checks, toy_upstream
+from tests.sim import checks, checks_feed, checks_outputs, checks_services, services, toy_checks, toy_upstream
 from tests.sim.scenario import Scenario, Service
 from tests.sim.toy import LEVELS, STEPPED
 
@@ -44,14 +44,21 @@ SERVICES = Scenario(
     jumps_seconds=(3_600, 86_400, 8 * 86_400, 33 * 86_400, 95 * 86_400),
     policies=services.policies,
     sends=services.sends,
-    checks=(*checks.CHECKS, *checks_services.CHECKS, checks.rebuild_equals_live),
+    checks=(*checks.CHECKS, *checks_services.CHECKS, *checks_outputs.CHECKS, checks.rebuild_equals_live),
     batch_bytes=(6_000, 100_000),
     keeps_policy=True,
+    erases=True,
 )
 FEED = replace(
     SERVICES,
     name="feed",
     services=(services.FOLDING[0], services.FEED),
-    checks=(*checks.CHECKS, *checks_services.CHECKS, *checks_feed.CHECKS, checks.rebuild_equals_live),
+    checks=(
+        *checks.CHECKS,
+        *checks_services.CHECKS,
+        *checks_outputs.CHECKS,
+        *checks_feed.CHECKS,
+        checks.rebuild_equals_live,
+    ),
 )
 SCENARIOS = {scenario.name: scenario for scenario in (TOY, SERVICES, FEED)}

@@ -36,6 +36,8 @@ SUBJECTS = ("c0", "d2", "客户$.1")
 _REPRESENTATIVES = ("r1", "r2")
 _POLICY = REPOSITORY / "deploy" / "policies" / "wholesale-gbp.yaml"
 _ZONE = ZoneInfo("Asia/Shanghai")
+PERSONS = ("p1", "p2")
+NAMES = ("Zhang Min", "陈建国", "Li Na")
 _AMOUNTS = ("120.00", "900.00", "5200.00", "48000.00", "150000.00")
 
 PolicyFile = tuple[str, date]
@@ -150,9 +152,10 @@ class _Upstream:
                 self._absence,
                 self._overridden,
                 self._person,
+                self._erased,
                 self._goal,
                 self._profile,
-                self._plan,
+                *(self._plan,) * 2,
                 self._delivery,
             )
         )
@@ -175,14 +178,14 @@ class _Upstream:
 
     def _visit(self, key: str, name: str) -> Iterator[Send]:
         def data() -> dict[str, Any]:
-            rep_id = self._random.choice(_REPRESENTATIVES)
+            rep_id, person = self._random.choice(_REPRESENTATIVES), self._random.choice(NAMES)
             return {
                 "visit_id": name,
                 "kind": self._random.choice(("routine", "executive", "exhibition")),
                 "channel": self._random.choice(("onsite", "hosted", "video")),
                 "participants": [{"rep_id": rep_id, "role": "account_manager"}],
-                "attendees": [{"name": self._random.choice(("李伟", "Zhang Min")), "department": "IT"}],
-                "consensus": "next steps agreed",
+                "attendees": [{**self._random.choice(({}, {"person_id": "p1"})), "name": person, "department": "IT"}],
+                "consensus": f"{self._random.choice(NAMES)} agrees",
             }
 
         yield from self._record(key, "visit.logged", "visit", name, data)
@@ -226,7 +229,8 @@ class _Upstream:
     def _concern(self, key: str, name: str) -> Iterator[Send]:
         def raised() -> dict[str, Any]:
             severity = self._random.choice(("critical", "minor"))
-            return {"concern_id": name, "kind": "complaint", "severity": severity, "about": "late delivery"}
+            about = f"late delivery to {self._random.choice(NAMES)}"
+            return {"concern_id": name, "kind": "complaint", "severity": severity, "about": about}
 
         yield from self._record(key, "concern.raised", "concern", name, raised)
         if self._random.random() < 0.6:
@@ -253,7 +257,9 @@ class _Upstream:
             step = {"step_id": "s", "objective_id": "o", "what": "visit", "owner": "r1", "due_on": due_on}
             days = {"from_on": (last - timedelta(days=50)).isoformat(), "to_on": due_on}
             more = {"objectives": [goal], "steps": [step], "agreed_by": "r1", "approved_by": "u1"}
-            return {"plan_id": name, **days, **more}
+            others = {*SUBJECTS[:-1]} - {key.partition(":")[2]}  # the last one has what is sent to a wrong customer
+            covers = [one for one in sorted(others) if self._random.random() < 0.6]
+            return {"plan_id": name, **days, **more} | ({"covers": covers} if covers else {})
 
         def done() -> dict[str, Any]:
             on = START.date().isoformat()
@@ -302,13 +308,39 @@ class _Upstream:
 
     def _person(self, key: str, name: str) -> Iterator[Send]:
         data = {
-            "person_id": self._random.choice(("p1", "p2")),
-            "name": f"Person {name}",
+            "person_id": self._random.choice(PERSONS),
+            "name": self._random.choice(NAMES),
             "decision_role": "decide",
             "attitude": self._random.randint(-1, 3),
             "assessed_by": "r1",
         }
         yield self._fact(key, "key_person.assessed", name, data)
+
+    def _erased(self, key: str, name: str) -> Iterator[Send]:
+        """Of one customer, or of others too; sometimes of somebody just named, whose name comes again."""
+        also = [f"customer:{one}" for one in SUBJECTS if f"customer:{one}" != key and self._random.random() < 0.3]
+        person, known = self._random.choice(PERSONS), self._random.choice(NAMES)
+        data: dict[str, Any] = {"person_id": person, "requested_on": START.date().isoformat(), "basis": "gdpr_17"}
+        data |= {"mode": "erase", "decided_by": "dpo"} | ({"also": also} if also else {})
+        if self._random.random() < 0.5:
+            yield self._fact(key, "person.erased", name, data, days_ago=0)
+            return
+        before = {"person_id": person, "name": known, "decision_role": "decide", "attitude": 1, "assessed_by": "r1"}
+        again: dict[str, Any] = {
+            "visit_id": f"{name}v",
+            "kind": "routine",
+            "channel": "video",
+            "attendees": [{"name": known}],
+        }
+        again |= {"participants": [{"rep_id": "r1", "role": "account_manager"}], "consensus": f"{known} agrees"}
+        told: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("key_person.assessed", before),
+            ("person.erased", data),
+            ("visit.logged", again),
+        )
+        for place, (noun, one) in enumerate(told):
+            document = self._document(key, noun, f"{name}/{place}", one, START - timedelta(minutes=5), 1)
+            yield self._send(place * SENDING_SECONDS / 2, key, document)
 
     def _goal(self, key: str, name: str) -> Iterator[Send]:
         data = {

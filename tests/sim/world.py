@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from aiokafka.errors import KafkaError
 
 from services.ingest.admission import Place
+from services.ingest.erasing import SOON, keep_erasing
 from shared.events.codec import CONTENT_TYPE
 from shared.fold.telling import Telling
 from shared.kafka.batches import Appender
@@ -30,7 +31,7 @@ from tests.sim.mongo import SimDatabase, as_database
 from tests.sim.mongo_server import Document, MongoServer
 from tests.sim.net import Net
 from tests.sim.parts import Parts
-from tests.sim.plan import INGEST, MEMBERS, PARTITIONS, SENDING_SECONDS, START, Plan, Send
+from tests.sim.plan import INGEST, MEMBERS, PARTITIONS, PERSON_KEY, SENDING_SECONDS, START, Plan, Send
 from tests.sim.scenario import Scenario
 from tests.sim.topics import GENERATION, INBOX, LOG, REJECTED
 from tests.sim.trouble import Trouble, review
@@ -117,6 +118,9 @@ class World:
         await asyncio.gather(*sends)
         await self._recover()
         await self._settle()
+        if self.scenario.erases:  # what was named while an erasure was worked on is found by its next turn
+            self.jumped += 2 * SOON
+            await self._settle()
         if self.plan.disagree and self.scenario.intrudes:
             trouble.intrude()
             await self._settle()
@@ -152,6 +156,8 @@ class World:
         member.start(member.consume())
         if service != INGEST:
             member.start(self._sweep(member))
+        elif self.scenario.erases:
+            member.start(keep_erasing(self.parts.eraser(self.database, PERSON_KEY, ZoneInfo("UTC"), self.wall)))
 
     def _bury(self, member: Member) -> None:
         member.process.alive = False
@@ -160,10 +166,10 @@ class World:
             member.health.stopped = None
 
     def _admission(self, member: Member) -> Processor:
-        place = Place(zone=ZoneInfo("UTC"), generation=GENERATION, partitions=PARTITIONS, log=LOG, rejected=REJECTED)
-        return self.parts.admission(
-            self.parts.claims(self.database, GENERATION), self.parts.appender(self.settings), place
-        )
+        zone = ZoneInfo("UTC")
+        place = Place(zone, GENERATION, PARTITIONS, LOG, REJECTED, person_key=PERSON_KEY)
+        store = self.parts.claims(self.database, GENERATION, person_key=PERSON_KEY)
+        return self.parts.admission(store, self.parts.appender(self.settings), place)
 
     def _processor(self, member: Member) -> Processor:
         policies = self.plan.policies
@@ -214,7 +220,7 @@ class World:
 
     async def _send(self, send: Send) -> None:
         await asyncio.sleep(send.at)
-        items = [Item(send.key.encode(), send.value, [CONTENT_TYPE])]
+        items = [Item(send.key.encode(), send.value, [CONTENT_TYPE, *send.headers])]
         if self.plan.transactional:
             items.append(END_OF_TRANSACTION)
         while True:

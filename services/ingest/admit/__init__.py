@@ -11,7 +11,15 @@ from services.ingest.admit.aside import replaced_without_texts
 from services.ingest.admit.candidate import Candidate, PersonName, WrittenText
 from services.ingest.admit.claims import MAX_REVISIONS, Accepted, Claim, Duplicate, Entry, judge
 from services.ingest.admit.derived import derived_from
-from services.ingest.admit.erasing import Erasing, Suppressed, erasings_of, with_ids, without_erased
+from services.ingest.admit.erasing import (
+    Erasing,
+    Suppressed,
+    erasings_of,
+    said_of_erased,
+    suppressed_as,
+    with_ids,
+    without_erased,
+)
 from services.ingest.admit.hints import by_headers, known_as
 from services.ingest.admit.quick import read_quickly
 from services.ingest.admit.rules import refuse_sender
@@ -37,6 +45,8 @@ __all__ = [
     "refuse_key",
     "refuse_sender",
     "replaced_without_texts",
+    "said_of_erased",
+    "suppressed_as",
     "with_ids",
     "without_erased",
 ]

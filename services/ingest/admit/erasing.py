@@ -43,6 +43,9 @@ class Suppressed:
     ties: frozenset[str] = frozenset()
     names: frozenset[HashedName] = frozenset()
 
+    def __or__(self, other: "Suppressed") -> "Suppressed":
+        return Suppressed(self.ids | other.ids, self.ties | other.ties, self.names | other.names)
+
 
 class Found(NamedTuple):
     """A name in a text: from, and up to but without. sure: whether it can be nothing else."""
@@ -229,10 +232,31 @@ def tie_of(key: str, name: str, person_key: bytes) -> str:
     return derived_id(key, name[:MAX_NAME_CHARS], person_key)
 
 
+def said_of_erased(candidate: Candidate, suppressed: Suppressed, person_key: bytes) -> dict[Person, str]:
+    """The names that an event says of erased ids, by person: those by which they are not suppressed yet."""
+    return {
+        (one.key, one.person_id): name
+        for one in candidate.names
+        if not one.by_name and one.person_id in suppressed.ids
+        for name in [one.fields.get("name") or ""]
+        if (hashed := hashed_name(one.key, name, person_key)) and hashed not in suppressed.names
+    }
+
+
+def suppressed_as(key: str, name: str, person_key: bytes) -> Suppressed:
+    """What must not come back to a key of somebody erased who has this name."""
+    hashed = hashed_name(key, name, person_key)
+    return Suppressed(
+        ties=frozenset({tie_of(key, name, person_key)}), names=frozenset(() if hashed is None else (hashed,))
+    )
+
+
 def without_erased(candidate: Candidate, suppressed: Suppressed, person_key: bytes) -> Candidate:
     """The event without the names of erased persons, in its persons and its texts: of an attendee known by name only
     the department is left. A text that mentions an erased person is not kept at all.
     """
+    for (key, _), name in said_of_erased(candidate, suppressed, person_key).items():
+        suppressed |= suppressed_as(key, name, person_key)
     gone = [name for name in candidate.names if _is_gone(name, suppressed)]
     names = tuple(name for name in candidate.names if name not in gone)
     texts = tuple(_text_without(one, suppressed, person_key) for one in candidate.texts)

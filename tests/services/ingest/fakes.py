@@ -9,7 +9,7 @@ from typing import Any
 
 from services.ingest.admission import Admission, Fate, Named, Person, Place
 from services.ingest.admit import Claim, Erasing, Suppressed, WrittenText
-from services.ingest.admit.erasing import hashed_name, tie_of
+from services.ingest.admit.erasing import hashed_name, suppressed_as, tie_of
 from services.ingest.admit.people import DERIVED
 from services.ingest.refusals.publish import REASON
 from shared.events.codec import decode, type_and_position
@@ -97,6 +97,12 @@ class World:
     async def suppressed(self, keys: Collection[str]) -> Mapping[str, Suppressed]:
         await self.step()
         return {key: self.erased[key] for key in keys if key in self.erased}
+
+    async def learn(self, names: Mapping[Person, str]) -> None:
+        for (key, _), name in names.items():
+            await self.step()
+            self.erased[key] |= suppressed_as(key, name, self.place.person_key)
+        await self.step()
 
     async def draw(self, ties: Collection[Person]) -> Mapping[Person, str]:
         """Drawn by the tie, so that runs can be compared."""

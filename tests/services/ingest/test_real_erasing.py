@@ -216,6 +216,19 @@ async def test_a_restore_of_a_backup_from_before_erases_again(desk: Desk, tmp_pa
     assert Outgoing(0, sent.key, sent.value, list(sent.headers)).key == KEY.encode()
 
 
+async def test_a_name_that_comes_first_with_an_erased_id_is_kept_out_and_known_from_then_on(desk: Desk) -> None:
+    await desk.admit(concern("c0", f"{NAME} is unhappy"))
+    await desk.erase()
+    await desk.admit(visit("v1", [{"person_id": PERSON, "name": NAME}], consensus=f"{NAME} agrees"))
+    await desk.admit(visit("v2", [{"name": NAME, "department": "IT"}], consensus=f"{NAME} agrees again"))
+    assert await desk.found(NAME) == {"texts": 1}, "the text of before, until the eraser looks again"
+    desk.now += timedelta(days=1)
+    await desk.eraser.work()
+    assert await desk.found(NAME) == {}
+    (alone,) = [one for one in (entry.data for entry in await desk.logged()) if getattr(one, "visit_id", "") == "v2"]
+    assert [(one.person_id, one.department) for one in alone.attendees] == [(None, "IT")]
+
+
 async def test_what_is_asked_daily_is_found_by_an_index(desk: Desk) -> None:
     await desk.admit(*known())
     for of, asked in ((CLAIMS, {"key": KEY} | SAYING), (TEXTS, {"key": KEY}), (PEOPLE, {"key": KEY})):
