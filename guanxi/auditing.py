@@ -62,6 +62,7 @@ AUDITED: Mapping[str, Audited] = {
     "person erase": Audited(),
     "person restrict": Audited(),
     "policy adopt": Audited(),
+    "template adopt": Audited(),
     "rebuild": Audited(),
     "reclaim": Audited(),
     "rejected fix": Audited(only_reads=("dry_run",), needs_mongo=False),
@@ -99,7 +100,15 @@ READS = frozenset(
         *("backups list", "backups open", "backups seal"),  # what they write is theirs who asks for it
         *("console sessions", "keys list", "rejected list", "rejected show", "subscription list", "subscription show"),
         *("person due", "person export", "person find", "person register", "person verify"),
-        *("policy check", "policy diff", "policy list", "policy simulate", "template check", "template diff"),
+        *(
+            "policy check",
+            "policy diff",
+            "policy list",
+            "policy simulate",
+            "template check",
+            "template diff",
+            "template list",
+        ),
     }
 )
 HERE = frozenset({"demo", "reference", "up"})

@@ -15,6 +15,7 @@ from shared.fold.domain import Domain
 from shared.fold.entity import Entity
 from shared.mongo import Database, Session, transient_errors
 from shared.mongo.generations import current_generation
+from shared.mongo.policies import COLLECTION as POLICIES
 from shared.mongo.policies import adopted
 from shared.mongo.schema import Schema, View
 from shared.policies.adoption import Adopted
@@ -143,7 +144,9 @@ class FoldingService(Service, Generic[D]):
     what status calls it by.
     """
     take_up: Callable[[D, Sequence[Adopted]], None] | None = None
-    """Has a domain decide by these policies from now on. None: the service needs no policy."""
+    """Has a domain decide by these policies, or templates, from now on. None: the service needs neither."""
+    adopts: str = POLICIES
+    """The collection of what it takes up. Of policies there is one at least; templates come on top of guanxi's own."""
     announces: Announces | None = None
     positions: Positions = field(init=False)
     """How far it has come on the log; the processor writes it with what it folded."""
@@ -155,7 +158,7 @@ class FoldingService(Service, Generic[D]):
     @property
     def needs_policy(self) -> bool:
         """Whether it starts only once a policy is adopted."""
-        return self.take_up is not None
+        return self.take_up is not None and self.adopts == POLICIES
 
     @property
     def shown(self) -> View:
@@ -164,7 +167,7 @@ class FoldingService(Service, Generic[D]):
 
     async def domain(self, database: Database, settings: Settings) -> D:
         """Its rules with what is adopted now. Raises Transient while a policy is lacking, as before set-up."""
-        policies = await adopted(database) if self.needs_policy else []
+        policies = [] if self.take_up is None else await adopted(database, self.adopts)
         if self.needs_policy and not policies:
             raise Transient("no policy is adopted yet; run 'guanxi setup'")
         return await self.make_domain(database, settings, policies)

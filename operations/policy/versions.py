@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from operations.policy.files import PolicyFile
+from services.archives.template_file import own_adopted
 from shared.errors import Stop
 from shared.mongo import Database
-from shared.mongo.policies import adopt, all_adopted
+from shared.mongo.policies import TEMPLATES, adopt, all_adopted
 from shared.policies.adoption import Adopted, begins_at, in_order, refusal
 
 
@@ -56,6 +57,17 @@ async def adopt_file(database: Database, file: PolicyFile, new: Adopted, zone: Z
         if why is not None:
             raise Stop(f"{file.policy.name} version {file.policy.version} can't be adopted: {why}")
     return await adopt(database, new, now)
+
+
+async def adopt_template(database: Database, new: Adopted, zone: ZoneInfo) -> bool:
+    """Adopt a template; False if it already was. Raises Stop with the reason if it can't be adopted."""
+    own, kept = own_adopted(), [one for one, _ in await all_adopted(database, TEMPLATES)]
+    now = datetime.now(UTC)
+    if new.id not in {one.id for one in kept}:
+        why = refusal([*own, *kept], new, now, zone)
+        if why is not None:
+            raise Stop(f"{new.name} version {new.version} can't be adopted: {why}")
+    return await adopt(database, new, now, TEMPLATES)
 
 
 def text_of(known: Sequence[tuple[Adopted, datetime]], wanted: str) -> str | None:

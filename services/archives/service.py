@@ -4,17 +4,22 @@ from collections.abc import Sequence
 
 from services.archives.domain import CUSTOMERS, Archives
 from services.archives.store import SCHEMA
-from services.archives.template_file import make_templates
+from services.archives.template_file import adopted_templates, make_templates
 from shared.mongo import Database
+from shared.mongo.policies import TEMPLATES
 from shared.policies.adoption import Adopted
 from shared.service import FoldingService
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
 
 
-async def _make(database: Database, settings: Settings, policies: Sequence[Adopted]) -> Archives:
-    del database, policies  # templates are no policies
-    return Archives(make_templates(), settings.zone)
+async def _make(database: Database, settings: Settings, templates: Sequence[Adopted]) -> Archives:
+    del database
+    return Archives(make_templates(adopted_templates(templates)), settings.zone)
+
+
+def _take_up(domain: Archives, templates: Sequence[Adopted]) -> None:
+    domain.templates = make_templates(adopted_templates(templates))
 
 
 SERVICE = FoldingService(
@@ -22,7 +27,10 @@ SERVICE = FoldingService(
     schema=SCHEMA,
     reads=(LOG,),
     writes=(INBOX, LOG),
+    rights={TEMPLATES: ("find",)},  # written by the operator only
     make_domain=_make,
     decides=Archives.decides,
     customers=CUSTOMERS,
+    take_up=_take_up,
+    adopts=TEMPLATES,
 )

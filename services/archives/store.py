@@ -2,13 +2,15 @@
 
 from services.archives.domain import CUSTOMERS, OTHERS
 from services.archives.views.lists import WITH_GRANTS, grants, profiles
+from shared.mongo.policies import ADOPTED_SHAPE, TEMPLATES
 from shared.mongo.schema import Index, Schema, View, keys
 from shared.mongo.states import freshness_collection
 
 SCHEMA = Schema(
     service="archives",
     collections=(CUSTOMERS, OTHERS, freshness_collection("archives")),
-    plain_collections=("archives_positions", "archives_quarantine"),
+    plain_collections=("archives_positions", "archives_quarantine", TEMPLATES),
+    validators={TEMPLATES: ADOPTED_SHAPE},
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
         Index(CUSTOMERS, ("lapsed", "_id"), partial={"lapsed": {"$gt": 0}}),

@@ -1,6 +1,7 @@
 """Templates as people write them: YAML, checked with the line of each error."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Self
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from services.archives.rules.templates import CADENCE_DAYS, VENDORS_OWED, Item, Template, Templates
 from shared.events.facts import MAX_PROFILE_ITEMS
 from shared.events.types import MAX_TEXT_CHARS, ProfileKind, Section, Tier
+from shared.policies.adoption import Adopted
 from shared.yaml_lines import load
 
 OWN = Path(__file__).parent / "templates"
@@ -71,10 +73,27 @@ def read_template(text: str, name: str) -> Template:
 
 def own_templates() -> list[Template]:
     """guanxi's own."""
-    return [read_template(file.read_text(encoding="utf-8"), file.name) for file in sorted(OWN.glob("*.yaml"))]
+    return [read_template(text, name) for name, text in _own_texts()]
+
+
+def own_adopted() -> list[Adopted]:
+    """guanxi's own, as if somebody had adopted them."""
+    read = [(read_template(text, name), text) for name, text in _own_texts()]
+    return [Adopted(one.name, one.version, date.fromordinal(one.effective_on), text) for one, text in read]
+
+
+def adopted_templates(adopted: Sequence[Adopted]) -> list[Template]:
+    """Those that were adopted, each from the day for which it was. Raises Malformed."""
+    return [replace(read_template(one.text, one.id), effective_on=one.effective_on.toordinal()) for one in adopted]
+
+
+def _own_texts() -> list[tuple[str, str]]:
+    return [(file.name, file.read_text(encoding="utf-8")) for file in sorted(OWN.glob("*.yaml"))]
 
 
 def make_templates(adopted: Sequence[Template] = ()) -> Templates:
-    """By kind of profile what rules from which day on: guanxi's own first, then those adopted."""
+    """By kind of profile what rules from which day on: guanxi's own first, then those adopted. Of several from one day
+    on the one of the highest version does.
+    """
     every = sorted([*own_templates(), *adopted], key=lambda one: (one.effective_on, one.version))
     return {kind: tuple(one for one in every if one.profile == kind) for kind in ("cp", "vp")}

@@ -8,23 +8,12 @@ from services.tiering.views.history import history_pipeline
 from services.tiering.views.quality import quality_pipeline
 from services.tiering.views.totals import totals_pipeline
 from shared.events.types import TIERS
+from shared.mongo.policies import ADOPTED_SHAPE
+from shared.mongo.policies import COLLECTION as POLICIES
 from shared.mongo.schema import Index, Schema, View, keys
 from shared.mongo.states import freshness_collection
 
 Json = dict[str, Any]
-
-POLICY_SHAPE: Json = {
-    "bsonType": "object",
-    "required": ["_id", "name", "version", "effective_on", "text", "sha256", "adopted_at"],
-    "properties": {
-        "version": {"bsonType": "int", "minimum": 1},
-        "effective_on": {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
-        "text": {"bsonType": "string"},
-        "sha256": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
-        "adopted_at": {"bsonType": "date"},
-    },
-}
-"""Every process decides by what stands there, so what is no policy must not come in."""
 
 PROPOSED = {"proposed_tier": TIERS[-1]}
 """No other tier is ever proposed (domain.md, Proposals)."""
@@ -34,7 +23,7 @@ OVERRIDDEN = {"overridden_until": {"$gt": ""}}
 SCHEMA = Schema(
     service="tiering",
     collections=(CUSTOMERS, OTHERS, HISTORY, freshness_collection("tiering")),
-    plain_collections=("tiering_positions", "tiering_quarantine", "policies"),
+    plain_collections=("tiering_positions", "tiering_quarantine", POLICIES),
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
         Index(CUSTOMERS, ("tier", "net_order", "_id")),
@@ -60,7 +49,7 @@ SCHEMA = Schema(
         View("override_keys", CUSTOMERS, keys({"overridden_until": 1, "_id": 1}, among=OVERRIDDEN)),
         View("decision_keys", HISTORY, keys({"customer": 1, "effective_on": 1, "version": 1})),
     ),
-    validators={"policies": POLICY_SHAPE},
-    filled=("policies",),
+    validators={POLICIES: ADOPTED_SHAPE},
+    filled=(POLICIES,),
     private=("partition",),
 )

@@ -146,4 +146,4 @@ def watched_policies(
         take_up(domain, policies)
         log.info("decides by %s", ", ".join(f"{one.id} from {one.effective_on}" for one in policies))
 
-    return PolicyWatch(database, settings.zone, taken_up, now)
+    return PolicyWatch(database, settings.zone, taken_up, now, service.adopts)

@@ -71,7 +71,9 @@ def in_order(known: Sequence[Adopted]) -> list[Adopted]:
     return [by_day[day] for day in sorted(by_day)]
 
 
-def last_begin(known: Sequence[Adopted], now: datetime, zone: ZoneInfo) -> datetime | None:
-    """When the version in force began, None while it is still the first one."""
-    begun = [begin for one in in_order(known)[1:] if (begin := begins_at(one.effective_on, zone)) <= now]
+def last_begin(known: Sequence[Adopted], now: datetime, zone: ZoneInfo, *, first_holds: bool = True) -> datetime | None:
+    """When the version in force began, None while it is still the first one. first_holds: the first one of those known
+    holds from the beginning; else guanxi's own does.
+    """
+    begun = [begin for one in in_order(known)[first_holds:] if (begin := begins_at(one.effective_on, zone)) <= now]
     return max(begun, default=None)

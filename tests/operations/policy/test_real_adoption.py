@@ -8,12 +8,16 @@ from pydantic import SecretStr
 
 from local.stack.paths import REPOSITORY
 from operations.policy.files import PolicyFile, read_text
-from operations.policy.versions import adopt_file, text_of, versions
+from operations.policy.versions import adopt_file, adopt_template, text_of, versions
+from services.archives.rules.templates import in_force as ruling
+from services.archives.service import SERVICE as ARCHIVES
+from services.archives.template_file import OWN
 from services.tiering.policy import in_force
 from services.tiering.service import SERVICE
 from shared.errors import Stop
 from shared.mongo import Database, connect
-from shared.mongo.policies import adopt, adopted, all_adopted
+from shared.mongo.policies import TEMPLATES, PolicyWatch, adopt, adopted, all_adopted
+from shared.policies.adoption import Adopted
 from shared.settings import Settings
 
 pytestmark = pytest.mark.real
@@ -87,3 +91,49 @@ async def test_a_correction_takes_the_place_of_what_has_not_begun(database: Data
     ]
     later = versions(await all_adopted(database), datetime.now(UTC) + timedelta(20), settings.zone)
     assert [one.state for one in later] == ["past", "never", "in force", "announced"]
+
+
+def template(version: int = 2, on: date = SOON, *, min_chars: int = 20) -> Adopted:
+    text = (OWN / "cp-1.yaml").read_text(encoding="utf-8").replace("version: 1", f"version: {version}", 1)
+    return Adopted("cp", version, on, text.replace("min_chars: 10", f"min_chars: {min_chars}"))
+
+
+async def test_a_template_rules_from_its_day_beside_that_of_the_other_kind_without_a_restart(
+    database: Database, settings: Settings
+) -> None:
+    """While none is adopted, guanxi's own rule; adopting takes up no more than the domain of archives."""
+    running, now = await ARCHIVES.domain(database, settings), datetime.now(UTC)
+    take_up = ARCHIVES.take_up
+    assert take_up is not None
+
+    async def taken_up(found: list[Adopted]) -> None:
+        take_up(running, found)
+
+    watch = PolicyWatch(database, settings.zone, taken_up, lambda: now, TEMPLATES)
+    await watch.look()
+    assert await adopt_template(database, template(), settings.zone)
+    assert not await adopt_template(database, template(), settings.zone)
+    now += timedelta(seconds=6)
+    await watch.look()
+    for domain in (running, await ARCHIVES.domain(database, settings)):
+        days = (SOON - timedelta(1), SOON)
+        assert [ruling(domain.templates["cp"], day.toordinal()).min_chars for day in days] == [10, 20]
+        assert ruling(domain.templates["vp"], SOON.toordinal()).version == 1
+    assert watch.last_begin(datetime.now(UTC)) is None
+    assert watch.last_begin(datetime.now(UTC) + timedelta(days=5)) is not None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        (template(1), "higher version"),
+        (template(3, date(2026, 1, 1)), "an hour's notice"),
+        (template(2, min_chars=30), "adopted with another text"),
+    ],
+)
+async def test_a_template_that_can_not_be_adopted(
+    database: Database, settings: Settings, wanted: Adopted, why: str
+) -> None:
+    await adopt_template(database, template(), settings.zone)
+    with pytest.raises(Stop, match=why):
+        await adopt_template(database, wanted, settings.zone)
