@@ -6,6 +6,7 @@ from services.archives.domain import CUSTOMERS, Archives
 from services.archives.store import SCHEMA
 from services.archives.template_file import make_templates
 from shared.mongo import Database
+from shared.mongo.trail import TRAIL
 from shared.policies.adoption import Adopted
 from shared.service import FoldingService
 from shared.settings import Settings
@@ -22,6 +23,7 @@ SERVICE = FoldingService(
     schema=SCHEMA,
     reads=(LOG,),
     writes=(INBOX, LOG),
+    rights={TRAIL: ()},  # declared here, added to by the door to texts alone
     make_domain=_make,
     decides=Archives.decides,
     customers=CUSTOMERS,
