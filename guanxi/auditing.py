@@ -93,6 +93,7 @@ READS = frozenset(
             "status",
             "today",
             "topics",
+            "trail",
             "verify",
             "week",
         ),

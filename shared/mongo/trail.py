@@ -90,3 +90,19 @@ async def chains_of(database: Database, now: datetime) -> Chains:
         async for document in entries:
             chains.look(document)
     return chains
+
+
+async def entries(
+    database: Database,
+    wanted: Mapping[str, Any],
+    *,
+    limit: int,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Document]:
+    """The last entries with these values, of this time, as they are shown; the newest first. Raises Transient."""
+    at = {**({} if since is None else {"$gte": in_ms(since)}), **({} if until is None else {"$lt": in_ms(until)})}
+    query = {**wanted, **({"at_ms": at} if at else {})}
+    kept = dict.fromkeys(("_id", "at_ms", "before", "before_at", "hash"), 0)
+    async with transient_errors():
+        return await database[TRAIL].find(query, kept).sort([("at_ms", -1), ("_id", -1)]).limit(limit).to_list(limit)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -32,7 +32,7 @@ from services.query.standing import Standing
 from services.query.store import Reader as Reads
 from shared import metrics
 from shared.errors import Transient
-from shared.events.types import Id, ProfileKind
+from shared.events.types import MAX_ID_CHARS, ProfileKind
 from shared.keys import ApiKey, Scope
 from shared.problems import retry_after
 from shared.trail import Entry
@@ -55,12 +55,25 @@ HELP: Mapping[str, str] = {
 Document = dict[str, Any]
 
 
+def _in_one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a text in one line, without control characters")
+    return text
+
+
+Named = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS), AfterValidator(_in_one_line)]
+
+
 class Emergency(BaseModel):
     """Somebody must read at once: the owner and the operators learn of it."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_REASON_CHARS)]
+    reason: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_REASON_CHARS),
+        AfterValidator(_in_one_line),
+    ]
 
 
 class TextsAsked(BaseModel):
@@ -69,8 +82,8 @@ class TextsAsked(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     profile: ProfileKind
-    vendor_id: Id | None = None
-    items: Annotated[tuple[Id, ...], Field(min_length=1, max_length=MAX_ITEMS)]
+    vendor_id: Named | None = None
+    items: Annotated[tuple[Named, ...], Field(min_length=1, max_length=MAX_ITEMS)]
     emergency: Emergency | None = None
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """The door to texts as a running process: who reads what, what the trail has, and that without it no text leaves."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import pytest
 
 from shared.trail import Chains
 from tests.services.query.stand import KEYS, Stand, on, sent
+from tests.services.query.test_real_commands import by_views, run
 
 Json = dict[str, Any]
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -36,6 +38,7 @@ def facts() -> list[Json]:
         grant = {"grant_id": f"g-{customer}", "grantee": "R-7", "max_grade": "secret", "expires_on": on(ENDS[customer])}
         said += [
             sent("customer.registered", customer, f"cr-{customer}", 90, name=customer),
+            sent("purchase.recorded", customer, f"p-{customer}", 40, purchase_id=f"p-{customer}", amount="1.00"),
             sent("account.assigned", customer, f"as-{customer}", 80, account_manager="R-1", from_on=on(-80)),
             sent("profile.revised", customer, f"pr-{customer}", 8, grade=grade, items=items()),
             sent("access.granted", customer, f"ag-{customer}", 40, **grant),
@@ -174,7 +177,7 @@ def test_auditors_read_the_trail_by_customer_reader_and_time(told: Stand) -> Non
     told.texts("C-text-1")
     told.texts("C-text-2", key="lead")
 
-    def rows(**asked: str) -> list[Json]:
+    def rows(**asked: Any) -> list[Json]:
         found = told.get("/v1/access-trail", key="auditor", **asked)
         assert found.headers["cache-control"] == "no-store"
         data: list[Json] = found.json()["data"]
@@ -187,7 +190,8 @@ def test_auditors_read_the_trail_by_customer_reader_and_time(told: Stand) -> Non
     assert of_lead[0]["customer"] == "C-text-2"
     assert rows(at_after=on(1) + "T00:00:00Z") == []
     assert len(rows(at_before=on(1) + "T00:00:00Z", size="500")) == len(trail(told))
-    pages, cursor = 0, {}
+    pages = 0
+    cursor: Json = {}
     while True:
         page = told.get("/v1/access-trail", key="auditor", size="3", **cursor).json()
         pages += len(page["data"])
@@ -222,3 +226,22 @@ def test_an_erased_text_reads_as_erased(told: Stand) -> None:
     for customer in ("C-text-1", "C-text-2"):
         data = told.texts(customer, "obstacles", "pains").json()["data"]
         assert [(one["state"], one["text"]) for one in data["items"]] == [("erased", None), ("text", SECRET)]
+
+
+def test_the_command_lists_and_checks_the_trail(told: Stand) -> None:
+    told.texts("C-text-1", "pains", "vision", key="lead")
+    environment = by_views(told)
+    newest = run(["trail", "C-text-1", "--limit", "1"], environment)
+    assert newest.endswith("R-2 read pains, vision of cp (secret) of C-text-1  [chain]\n")
+    found = json.loads(run(["trail", "--reader", "R-7", "--denied", "--json"], environment))
+    assert found
+    assert {(one["reader"], one["allowed"]) for one in found} == {("R-7", False)}
+    assert {one["by"] for one in json.loads(run(["trail", "--emergency", "--json"], environment))} == {"break_glass"}
+    assert "nobody asked" in run(["trail", "--on", "2001-01-01"], environment)
+    run(["trail", "--on", "2026-01-01", "--since", "2026-01-01"], environment, 2)
+    assert "each as it was written" in run(["trail", "--check"], environment)
+    changed = trail(told, reader="R-2")[0]
+    told.update("trail", changed["_id"], {"$set": {"customer": "C-other"}})
+    assert f"entry {changed['seq']} of R-2 was changed" in run(["trail", "--check"], environment, 1)
+    told.update("trail", changed["_id"], {"$set": {"customer": changed["customer"]}})
+    assert json.loads(run(["trail", "--check", "--json"], environment))["faults"] == []

@@ -237,6 +237,8 @@ async def test_reading_in_bulk_is_marked() -> None:
         {"emergency": {"reason": " "}},
         {"emergency": {"reason": "x" * 501}},
         {"emergency": {}},
+        {"emergency": {"reason": "fire\nR-2 read nothing"}},
+        {"items": ["a\u0000"]},
         {"reader": "R-1"},
         {"at": "2026-01-01"},
     ],
