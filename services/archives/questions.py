@@ -4,7 +4,8 @@ may read the texts of a profile.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import Any, NamedTuple, get_args
 
 from services.archives.rules.access import (
     BREAK_GLASS,
@@ -18,11 +19,23 @@ from services.archives.rules.access import (
 )
 from services.archives.rules.grants import Grant
 from services.archives.rules.items import ERASED
+from services.archives.template_file import make_templates
 from shared.events.types import GRADES, Grade, ProfileKind
 from shared.mongo.questions import Questions
 
-__all__ = ["BREAK_GLASS", "ERASED", "MAX_LEVELS", "BreakGlass", "Known", "Reader", "Role", "Verdict", "judged"]
+__all__ = ["BREAK_GLASS", "ERASED", "ITEMS", "MAX_LEVELS", "BreakGlass", "Known", "Reader", "Role", "Verdict", "judged"]
 Document = dict[str, Any]
+
+
+def _by_section(kind: ProfileKind) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    items = make_templates()[kind][-1].items
+    return tuple(
+        (section, tuple(one.name for one in found)) for section, found in groupby(items, lambda one: one.section)
+    )
+
+
+ITEMS = {kind: _by_section(kind) for kind in get_args(ProfileKind)}
+"""Of the last template of each kind, by section."""
 
 
 class Known(NamedTuple):
