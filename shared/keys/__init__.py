@@ -82,7 +82,7 @@ class ApiKey(BaseModel):
     """Its own limit; None: the common limit (GUANXI_EVENTS_PER_SECOND)."""
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = (Scope.EVENTS_WRITE,)
     rows: Annotated[str, StringConstraints(pattern=r"^(all|(own|team):[^\p{C}\p{Z}][^\p{C}]{0,127})$")] = EVERYTHING
-    representative: Annotated[str, StringConstraints(pattern=r"^[^\p{C}\p{Z}][^\p{C}]{0,127}$")] | None = None
+    representative: Annotated[str, StringConstraints(pattern=r"^[^\p{C}\p{Z}][^\p{C}]*$", max_length=128)] | None = None
     person: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     @field_validator("sources")

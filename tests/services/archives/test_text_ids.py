@@ -42,7 +42,7 @@ def test_the_row_has_the_ids_of_texts_that_hold() -> None:
 
 def test_a_text_that_mentions_who_was_erased_has_no_id_any_more() -> None:
     story = told()
-    gone = {"person_id": "p-1", "requested_on": date(2026, 3, 2), "basis": "gdpr_17", "decided_by": "r"}
+    gone: dict[str, Any] = {"person_id": "p-1", "requested_on": date(2026, 3, 2), "basis": "gdpr_17", "decided_by": "r"}
     story.told(PersonErased(**gone, mode="restrict", until=date(2026, 9, 1)), "2026-03-02")
     assert texts(story) == {"of_no_template": "text:2", "pains": ERASED}
 
