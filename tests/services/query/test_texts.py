@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,8 +15,9 @@ from services.query.api.problems import Refusal
 from services.query.api.texts import HELP, TextDoor, TextsAsked, Views
 from services.query.console.roles import Person
 from services.query.standing import Admitted, Reached, Standing
-from shared.errors import Transient
-from shared.keys import NOBODY, ApiKey, Scope
+from shared.errors import Malformed, Transient
+from shared.keys import NOBODY, ApiKey, ApiKeys, Scope
+from shared.keys.edit import create_key
 from shared.trail import Chains, Entry, chained
 
 Json = dict[str, Any]
@@ -290,3 +292,13 @@ async def test_who_has_all_of_the_log_is_not_behind(folded: int, as_of: datetime
         fresh={"archives": as_of, "engagement": NOW},
     )
     assert (await Views(Rows(), Rows()).know("C-1", standing, NOW)).lag == lag  # type: ignore[arg-type]
+
+
+def test_a_key_names_its_person_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys.yaml"
+    made, token = create_key(file, (), now=NOW, scopes=["texts:read"], representative="R-7")
+    found = ApiKeys(file).find(f"Bearer {token}", NOW)
+    assert isinstance(found, ApiKey)
+    assert (found.reads_as, found.reader, made.reader) == ("R-7", "R-7", "R-7")
+    with pytest.raises(Malformed):
+        create_key(file, (), now=NOW, scopes=["texts:read"], representative="R\n7")
