@@ -94,6 +94,7 @@ READS = frozenset(
             "status",
             "today",
             "topics",
+            "trail",
             "verify",
             "week",
         ),

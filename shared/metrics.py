@@ -181,6 +181,21 @@ JOBS = Counter(
     registry=REGISTRY,
 )
 
+# Texts of profiles ------------------------------------------------------------------------------------------------
+
+TEXT_READS = Counter(
+    "guanxi_text_reads_total",
+    "Readings of texts of profiles that were asked for, by outcome (allowed, denied) and by the right, or why not.",
+    ("outcome", "by"),
+    registry=REGISTRY,
+)
+TEXT_READS.labels("allowed", "break_glass")  # there from the start: the first emergency must be an increase
+BULK_READS = Counter(
+    "guanxi_bulk_text_reads_total",
+    "Readings by somebody who read texts of over 50 customers in 24 hours.",
+    registry=REGISTRY,
+)
+
 # Webhooks ---------------------------------------------------------------------------------------------------------
 
 DELIVERY_SECONDS = Histogram(

@@ -48,6 +48,9 @@ def create(
     rows: Annotated[
         str, typer.Option(help="Whose customers it may read: all, own:REPRESENTATIVE or team:TEAM.")
     ] = EVERYTHING,
+    representative: Annotated[
+        str | None, typer.Option(help="The person whose key it is, by their id as a representative: who reads texts.")
+    ] = None,
     expires: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The first day (UTC) on which the key is no longer valid."),
@@ -74,6 +77,7 @@ def create(
             events_per_second=rate,
             scopes=scope or (Scope.EVENTS_WRITE,),
             rows=rows,
+            representative=representative,
         )
     except Malformed as error:
         fail(str(error))
@@ -107,7 +111,8 @@ def list_(file: File = None) -> None:
 def _reads(key: ApiKey) -> list[str]:
     """The scopes beyond sending events, and whose rows."""
     scopes = [str(scope) for scope in key.scopes if scope is not Scope.EVENTS_WRITE]
-    return [*scopes, *([f"rows {key.rows}"] if scopes and key.rows != EVERYTHING else [])]
+    named = [f"as {key.representative}"] if key.representative else []
+    return [*scopes, *([f"rows {key.rows}"] if scopes and key.rows != EVERYTHING else []), *named]
 
 
 def _state(key: ApiKey, now: datetime) -> str:

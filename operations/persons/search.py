@@ -26,6 +26,7 @@ REMAINS = {
     LOG.name: "it stays: only a log from before names and texts left it has any; guanxi relog moves texts out",
     "people": "another person of this name may be there; `guanxi person find` says who",
     "texts": "a short name, a longer word, a text of another customer, or one kept from sight (restrict)",
+    "trail": "who read a text gave it as the reason of an emergency; it goes after three years",
     "claims": "what undoing needs, from before texts left the log; it goes with the record's next revision",
 }
 """Why a name may still be where it is found."""

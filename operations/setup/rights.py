@@ -16,7 +16,7 @@ from shared.kafka.access import OPERATOR, find_rights, wanted_acls
 from shared.kafka.inspect import FoundTopic, inspect
 from shared.kafka.requests import Acl, Operation, Pattern, Resource
 from shared.mongo import Database
-from shared.mongo.access import CONFIDENTIAL, Role, found_roles, found_users, role_of, wanted_roles
+from shared.mongo.access import CONFIDENTIAL, DOOR, Role, found_roles, found_users, role_of, wanted_roles
 from shared.mongo.generations import FIRST, current_generation
 from shared.settings import Settings
 from shared.topics import TOPICS, Topic, durable
@@ -43,7 +43,7 @@ async def wanted(settings: SetupSettings, database: Database) -> list[Wanted]:
     acls = sorted(wanted_acls(settings, services, upstreams, downstreams))
     generations = {one.name: await _seen(current_generation(database, one.name)) or FIRST for one in services}
     roles = wanted_roles(services, generations)
-    users = [*(one.name for one in services), OPERATOR, CONFIDENTIAL]
+    users = [*(one.name for one in services), OPERATOR, CONFIDENTIAL, DOOR]
     topics = await _seen(inspect(settings))
     by_name = None if topics is None else {one.name: one for one in topics.topics}
     rights = await _seen(find_rights(settings))

@@ -141,7 +141,7 @@ class Archives:
         return None
 
 
-_BYTES, _ENTRY_BYTES, _GRANT_BYTES = 1_000, 300, 400
+_BYTES, _ENTRY_BYTES, _GRANT_BYTES = 1_000, 390, 400
 
 
 def size_of(customer: Customer) -> int:

@@ -1,4 +1,6 @@
-"""What readers see of a customer's archives: no text, but what is there, what is missing, what is late. Pure."""
+"""What readers see of a customer's archives: no text, but what is there, what is missing, what is late; and the ids of
+texts, by which the door to them finds them. Pure.
+"""
 
 from decimal import Decimal
 from typing import Any
@@ -6,7 +8,7 @@ from typing import Any
 from services.archives.rules import grades
 from services.archives.rules.customer import Customer, as_of_clock
 from services.archives.rules.grants import Grant, Ref
-from services.archives.rules.items import Item
+from services.archives.rules.items import Item, text_on, without
 from services.archives.rules.profiles import OWN, Key, Profile, Standing
 from services.archives.rules.templates import VENDORS_OWED, Templates
 from shared.events.types import GRADES
@@ -58,6 +60,7 @@ def _profile(customer: Customer, key: Key, standing: Standing, templates: Templa
         "items": [
             _item(name, standing.template.by_name[name].section, item, today) for name, item in standing.items.items()
         ],
+        "texts": _texts(customer, profile),
         "grade": grades.at_work(profile.grades, customer.steps, today),
         "grade_set": None if held is None else GRADES[held[0]],
         "grade_until": None if held is None or held[1] == NEVER else iso(held[1]),
@@ -66,6 +69,12 @@ def _profile(customer: Customer, key: Key, standing: Standing, templates: Templa
             "unknown_items": list(standing.unknown),
         },
     }
+
+
+def _texts(customer: Customer, profile: Profile) -> Json:
+    entries = {name: without(one, customer.erased) for name, one in profile.items.items()}
+    found = {name: text_on(one, customer.today) for name, one in entries.items()}
+    return {name: text_id for name, text_id in sorted(found.items()) if text_id}
 
 
 def _item(name: str, section: str, item: Item, today: int) -> Json:

@@ -7,6 +7,7 @@ from services.archives.store import SCHEMA
 from services.archives.template_file import adopted_templates, make_templates
 from shared.mongo import Database
 from shared.mongo.policies import TEMPLATES
+from shared.mongo.trail import TRAIL
 from shared.policies.adoption import Adopted
 from shared.service import FoldingService
 from shared.settings import Settings
@@ -27,7 +28,8 @@ SERVICE = FoldingService(
     schema=SCHEMA,
     reads=(LOG,),
     writes=(INBOX, LOG),
-    rights={TEMPLATES: ("find",)},  # written by the operator only
+    # Templates are written by the operator only; the trail is added to by the door to texts alone.
+    rights={TEMPLATES: ("find",), TRAIL: ()},
     make_domain=_make,
     decides=Archives.decides,
     customers=CUSTOMERS,

@@ -17,9 +17,10 @@ from shared.facts.latest import Entry as Fact
 from shared.facts.latest import Latest, Order
 from shared.facts.owners import Assignment, Owners
 
-FOLD_VERSION = 2
-"""2: items say whom their texts mention, and customers may have erased persons. Reads 1, which is without both: rebuild
-archives before the first erasing of a person whom an item mentions.
+FOLD_VERSION = 3
+"""2: items say whom their texts mention, and customers may have erased persons. 3: items have the ids of their texts.
+Reads 1 and 2, which are without: rebuild archives before the first erasing of a person whom an item mentions, and to
+read the texts of before.
 """
 Json = dict[str, Any]
 
@@ -77,14 +78,15 @@ def _dump_profile(profile: Profile) -> Json:
 
 
 def _dump_entry(entry: Entry) -> list[Any]:
-    return [*entry] if entry.mentions else [*entry[:-1]]
+    *head, mentions, text_id = entry
+    return [*head, mentions, text_id] if text_id else [*head, mentions] if mentions else head
 
 
 def _load_profile(stored: Json) -> Profile:
     items = {
         name: tuple(
-            Entry(day, Order(*order), chars, observed_on, tuple(*mentions))
-            for day, order, chars, observed_on, *mentions in entries
+            Entry(day, Order(*order), chars, observed_on, tuple(rest[0]) if rest else (), *rest[1:])
+            for day, order, chars, observed_on, *rest in entries
         )
         for name, entries in stored["items"].items()
     }

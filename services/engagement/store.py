@@ -75,7 +75,7 @@ SCHEMA = Schema(
         View("drop_keys", CUSTOMERS, keys({"tier_order": 1, "_id": 1}, among=lists.DROPPED)),
         View("key_person_keys", CUSTOMERS, keys({"_id": 1}, among=lists.WITH_PERSONS), confidential=True),
         View("assessment_keys", CUSTOMERS, keys(lists.BY_TIER, among=lists.ASSESSED), confidential=True),
-        View("representative_keys", REPRESENTATIVES, keys({"_id": 1}, "team", "role")),
+        View("representative_keys", REPRESENTATIVES, keys({"_id": 1}, "team", "role", "manager")),
     ),
     filled=(WEEKS,),
     private=PRIVATE_FIELDS,

@@ -14,6 +14,7 @@ from services.query.api.questions import Questions
 from services.query.api.rights import Callers
 from services.query.api.routes import Api, utc_now
 from services.query.api.subscriptions import Hooks
+from services.query.api.texts import TextDoor, Views
 from services.query.changes_hub import Hub
 from services.query.console.app import Console
 from services.query.console.frame import ROOT
@@ -29,9 +30,10 @@ from services.query.waiting import Waiting
 from shared.errors import Malformed
 from shared.keys import ApiKeys
 from shared.mongo import Database, connect
-from shared.mongo.confidential import connect_confidential
+from shared.mongo.confidential import connect_as, connect_confidential
 from shared.mongo.jobs import Queue
 from shared.mongo.ping import mongo_check
+from shared.mongo.trail import Texts, Trail
 from shared.mongo.uploads import Uploads
 from shared.process import EXIT_MISCONFIGURED, Nothing, Process
 from shared.service import Service
@@ -59,6 +61,7 @@ def run(service: Service, process: Process, settings: QuerySettings) -> int:
     if text is None:
         log.warning("no GUANXI_CURSOR_KEYS: cursors are good at this process alone, and until it ends")
     database, confidential = connect(settings, pool_size=POOL_SIZE), connect_confidential(settings)
+    texts = connect_as(settings, settings.texts_username, settings.texts_password)
     hub = changes_hub(settings, database, process.stopping)
 
     door = door_of(settings)
@@ -69,7 +72,7 @@ def run(service: Service, process: Process, settings: QuerySettings) -> int:
         starting.closing.append(door.close)
         return Nothing()
 
-    return process.run(prepare, api_routes(settings, keys, seals, database, confidential, hub, door, provider))
+    return process.run(prepare, api_routes(settings, keys, seals, database, confidential, hub, door, provider, texts))
 
 
 def changes_hub(settings: QuerySettings, database: Database, stopping: Callable[[], bool]) -> Hub:
@@ -86,6 +89,7 @@ def api_routes(
     hub: Hub | None = None,
     door: Door | None = None,
     provider: "Provider | None" = None,
+    texts: Database | None = None,
 ) -> list[BaseRoute]:
     """The API, at the root, and the console under its own path; health stands before them. Without a hub that runs,
     changes are not followed.
@@ -95,6 +99,8 @@ def api_routes(
     hub = hub or changes_hub(settings, database, lambda: False)
     allowed = Allowed.read(settings.webhook_allowed)
     callers = Callers(keys, reader, waiting, utc_now)
+    reads = texts if texts is not None else database
+    views = Views(Reader(confidential), reader)
     api = Api(
         callers,
         seals,
@@ -104,6 +110,7 @@ def api_routes(
         Jobs(Queue(database)),
         Following(callers, hub, Owners(reader)),
         Hooks(database, settings.webhook_key, allowed, utc_now),
+        TextDoor(views.know, Trail(reads), Texts(reads), settings.zone, utc_now),
         settings.zone,
         settings.query_units_per_second,
     )

@@ -18,6 +18,10 @@ class QuerySettings(ConfidentialSettings):
     """By which cursors are sealed: a line of base64 (32 bytes) each, at most two. The first seals, both open, so that a
     key is changed by putting the new one in front. The same for all processes of query; unset, each makes its own, and
     a cursor is good at the process that made it until that ends."""
+    texts_username: str | None = None
+    """The user of MongoDB who may read texts and add to the trail, and nothing else; unset, GUANXI_MONGO_USERNAME does
+    (docs/security.md)."""
+    texts_password: SecretStr | None = None
     console_key: Annotated[SecretStr, Field(min_length=16, max_length=64)] | None = None
     """The same as ingest's: signs what people send from the console; unset, forms can't be sent."""
     door_url: str | None = None

@@ -14,8 +14,8 @@ from shared.topics import INBOX, LOG, REJECTED
 
 NAME = "worker"
 READ = ("find",)
-NOT_READ = frozenset({"people", "texts", "erasures"})
-"""Names of persons, free texts, and hashes of erased names: no job needs them."""
+NOT_READ = frozenset({"people", "texts", "erasures", "trail"})
+"""Names of persons, free texts, hashes of erased names, who read what: no job needs them."""
 
 
 def _rights() -> Privileges:

@@ -51,6 +51,10 @@ class Scope(StrEnum):
     NAMES_READ = "names:read"
     EXPORTS_READ = "exports:read"
     SUBSCRIPTIONS_MANAGE = "subscriptions:manage"
+    TEXTS_READ = "texts:read"
+    TEXTS_EXECUTIVE = "texts:executive"
+    TEXTS_STEWARD = "texts:steward"
+    TRAIL_READ = "trail:read"
     OPS_READ = "ops:read"
     OPS_WRITE = "ops:write"
 
@@ -63,6 +67,7 @@ NOBODY = "sha256:" + "0" * 64
 class ApiKey(BaseModel):
     """One key in the file. `sources`: each exact, or a prefix followed by `*`; `"*"` alone allows all. `rows`: whose
     customers it reads: `all`, those of one representative (`own:R-001`), or those of a team (`team:east`).
+    `representative`: the person whose key it is, who reads texts with it; `person`: who is signed in to the console.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -77,6 +82,8 @@ class ApiKey(BaseModel):
     """Its own limit; None: the common limit (GUANXI_EVENTS_PER_SECOND)."""
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1)] = (Scope.EVENTS_WRITE,)
     rows: Annotated[str, StringConstraints(pattern=r"^(all|(own|team):[^\p{C}\p{Z}][^\p{C}]{0,127})$")] = EVERYTHING
+    representative: Annotated[str, StringConstraints(pattern=r"^[^\p{C}\p{Z}][^\p{C}]*$", max_length=128)] | None = None
+    person: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     @field_validator("sources")
     @classmethod
@@ -95,6 +102,17 @@ class ApiKey(BaseModel):
     def may(self, scope: Scope) -> bool:
         """Whether the key has a scope."""
         return scope in self.scopes
+
+    @property
+    def reads_as(self) -> str | None:
+        """The representative who reads texts with it."""
+        kind, _, whose = self.rows.partition(":")
+        return self.representative or (whose if kind == OWN else None)
+
+    @property
+    def reader(self) -> str:
+        """Who reads, as the trail has it: a representative's id; who is signed in and is none; else the key."""
+        return self.reads_as or (f"person:{self.person}" if self.person else f"key:{self.id}")
 
     def may_send(self, source: str) -> bool:
         """Whether this key may send events of this source. The console's is no key's, whatever it may send."""

@@ -30,6 +30,7 @@ def create_key(
     events_per_second: float | None = None,
     scopes: Sequence[str] = (Scope.EVENTS_WRITE,),
     rows: str = EVERYTHING,
+    representative: str | None = None,
 ) -> tuple[ApiKey, str]:
     """Add a key; returns it and its token, which is not stored. Raises Malformed for a bad source, scope or file."""
     unknown = next((scope for scope in scopes if scope not in set(Scope)), None)
@@ -47,6 +48,7 @@ def create_key(
             events_per_second=events_per_second,
             scopes=tuple(Scope(scope) for scope in scopes),
             rows=rows,
+            representative=representative,
         )
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]

@@ -21,6 +21,7 @@ from shared.mongo.due import BACKFILLS
 from shared.mongo.generations import COLLECTION as GENERATIONS
 from shared.mongo.policies import COLLECTION as POLICIES
 from shared.mongo.schema import pinned
+from shared.mongo.trail import RIGHTS as READING_RIGHTS
 from shared.service import Privileges, Service
 from shared.settings import Settings
 
@@ -28,7 +29,8 @@ READ = ("find",)
 WRITE = ("find", "insert", "remove", "update")
 GENERATIONS_AHEAD = 8
 """Rebuilds that may hand over before set-up runs again (it runs at every start): rights name collections."""
-SETUP, OPERATOR, READER, CONFIDENTIAL = "setup", "operator", "reader", "confidential"
+SETUP, OPERATOR, READER, CONFIDENTIAL, DOOR = "setup", "operator", "reader", "confidential", "texts"
+"""DOOR: of the process by which people read texts, for that alone."""
 _WRONG_PASSWORD = 18
 
 
@@ -61,6 +63,7 @@ def wanted_roles(services: Sequence[Service], generations: Mapping[str, int]) ->
         *(_service_role(service, spans[service.name], by_name) for service in services),
         Role(role_of(READER), {name: READ for name, confidential in views.items() if not confidential}),
         Role(role_of(CONFIDENTIAL), dict.fromkeys(views, READ)),
+        Role(role_of(DOOR), READING_RIGHTS),
         # Rebuilds, repairs, backups and the erasure of persons reach everything; users and rights they do not.
         Role(role_of(OPERATOR), inherits=("dbAdmin", "readWrite")),
     ]
@@ -89,7 +92,7 @@ def _service_role(service: Service, span: range, views: Mapping[str, tuple[str, 
     privileges[GENERATIONS] = ("find", "update") if schema.collections else READ
     for named, actions in service.rights.items():
         privileges |= dict.fromkeys(views.get(named, (named,)), actions)
-    return Role(role_of(service.name), privileges)
+    return Role(role_of(service.name), {name: actions for name, actions in privileges.items() if actions})
 
 
 async def set_roles(database: Database, roles: Iterable[Role]) -> list[str]:

@@ -16,8 +16,12 @@ class ConfidentialSettings(Settings):
 
 def connect_confidential(settings: ConfidentialSettings) -> Database:
     """The database as the user sees it who may read the confidential views."""
-    if settings.confidential_username is None:
+    return connect_as(settings, settings.confidential_username, settings.confidential_password)
+
+
+def connect_as(settings: Settings, username: str | None, password: SecretStr | None) -> Database:
+    """The database as another user sees it; without one, as the process's own."""
+    if username is None:
         return connect(settings)
-    password = settings.confidential_password or SecretStr("")
-    user = {"mongo_username": settings.confidential_username, "mongo_password": password, "mongo_cert_file": None}
+    user = {"mongo_username": username, "mongo_password": password or SecretStr(""), "mongo_cert_file": None}
     return connect(settings.model_copy(update=user))

@@ -7,9 +7,19 @@ from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
 
-PRIVATE = ("tiering_g1", "engagement_g1", "people", "claims", "generations", "setup", "tiering_quarantine")
+PRIVATE = (
+    "tiering_g1",
+    "engagement_g1",
+    "people",
+    "texts",
+    "trail",
+    "claims",
+    "generations",
+    "setup",
+    "tiering_quarantine",
+)
 OPEN_VIEWS = ("customers", "tier_history", "engagement", "rep_weeks", "contact_plan", "concerns", "goals")
-CONFIDENTIAL_VIEWS = ("key_persons", "relationship_assessments")
+CONFIDENTIAL_VIEWS = ("key_persons", "relationship_assessments", "access_trail")
 REFUSED = "Unauthorized"
 
 
@@ -57,13 +67,18 @@ def test_services_reach_their_own_collections_only(project: Project) -> None:
         ("engagement", "claims", "find"),
         ("ingest", "people", "find"),
         ("ingest", "tiering_g1", "find"),
+        *(("texts", name, "find") for name in ("texts", "trail", "people", "customers")),
+        ("texts", "texts", "insert"),
+        *(("query", name, "find") for name in ("texts", "trail")),
+        ("archives", "trail", "find"),
         ("operator", "people", "find"),
         ("operator", "", "list users"),
         ("operator", "", "other database"),
         ("setup", "", "other database"),
     )
     allowed = {name for name, came in found.items() if came == "allowed"}
-    assert allowed == {"tiering/tiering_g1/find", "ingest/people/find", "operator/people/find"}
+    mine = {"texts/texts/find", "texts/trail/find"}
+    assert allowed == {"tiering/tiering_g1/find", "ingest/people/find", "operator/people/find", *mine}
 
 
 def test_mongodb_takes_no_wrong_password_and_nobody_without_one(project: Project) -> None:

@@ -11,12 +11,15 @@ from typing import NamedTuple
 from services.archives.rules.templates import CADENCE_DAYS, GRACE_DAYS, Regime
 from shared.events.facts import ProfileItem
 from shared.events.texts import chars
+from shared.events.types import TextRef
 from shared.facts.days import NEVER
 from shared.facts.erased import Erased
 from shared.facts.latest import Order
 
 NONE_KNOWN = -1
 """Stands for `none_known` among numbers of characters."""
+ERASED = "erased"
+"""Stands for the id of a text that mentions who was erased: nobody reads it, though it may be there still."""
 MAX_ENTRIES = 50
 """Kept of an item: its last entries. What was before them is forgotten, which changes no item that was filled since:
 so a source that sends every profile every night costs fifty entries, not years of them."""
@@ -24,7 +27,8 @@ so a source that sends every profile every night costs fifty entries, not years 
 
 class Entry(NamedTuple):
     """What one revision says of an item: from which day it counts, how many characters its text has (0 clears), when
-    it was seen, and the ids of the persons whom the text names.
+    it was seen, the ids of the persons whom the text names, and the text's id ("": none, or on a log from before texts
+    left it).
     """
 
     day: int
@@ -32,6 +36,7 @@ class Entry(NamedTuple):
     chars: int
     observed_on: int
     mentions: tuple[str, ...] = ()
+    text_id: str = ""
 
     def fills(self, min_chars: int) -> bool:
         """Whether the item is filled by it."""
@@ -46,7 +51,8 @@ def entry(item: ProfileItem, day: int, order: Order) -> Entry:
     """What an item of a revision says. It was seen on the revision's day at the latest."""
     length = NONE_KNOWN if item.none_known else chars(item.text)
     observed_on = day if item.observed_on is None else min(day, item.observed_on.toordinal())
-    return Entry(day, order, length, observed_on, tuple(sorted({*item.mentions})))
+    text_id = item.text.text_id if isinstance(item.text, TextRef) else ""
+    return Entry(day, order, length, observed_on, tuple(sorted({*item.mentions})), text_id)
 
 
 def put(entries: Entries, made: Entry) -> Entries:
@@ -69,11 +75,16 @@ def without(entries: Entries, erased: Erased) -> Entries:
     left: list[Entry] = []
     for place, one in enumerate(entries):
         gone = min((erased[name] for name in one.mentions if name in erased), default=NEVER)
-        left.append(one if one.day < gone else one._replace(chars=0))
+        left.append(one if one.day < gone else one._replace(chars=0, text_id=ERASED))
         stays_until = entries[place + 1].day if place + 1 < len(entries) else NEVER
         if one.day < gone < stays_until:
-            left.append(one._replace(day=gone, chars=0))
+            left.append(one._replace(day=gone, chars=0, text_id=ERASED))
     return tuple(left)
+
+
+def text_on(entries: Entries, day: int) -> str:
+    """The id of the text that holds on a day, or ERASED; "" for none."""
+    return next((one.text_id for one in reversed(entries) if one.day <= day), "")
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from services.query.api import rows
@@ -11,6 +12,8 @@ from services.query.api.jobs_openapi import job_paths, job_schemas
 from services.query.api.problems import CODES
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Filter, Kind, Resource, Table, fields_of
 from services.query.api.subscriptions_openapi import subscription_paths, subscription_schemas
+from services.query.api.texts import PATH as TEXTS_PATH
+from services.query.api.texts import TextsAsked
 from services.query.changes import TYPES
 from services.query.limits import DEFAULT_SIZE, MAX_IDS, MAX_SIZE, MAX_TEXT_CHARS, MAX_WAIT_SECONDS
 from shared.events.types import MAX_ID_CHARS, TIERS
@@ -62,6 +65,7 @@ def openapi() -> Json:
     paths["/v1/groups/{id}"] = {"get": _group()}
     paths["/v1/events/{source}/{id}"] = {"get": _fate()}
     paths["/v1/changes"] = {"get": _changes()}
+    paths[TEXTS_PATH] = {"post": _texts()}
     paths["/v1/status"] = {"get": _status()}
     errors = {status: {"$ref": f"#/components/responses/{status}"} for status in _errors()}
     paths |= job_paths(_always(()), errors)
@@ -217,6 +221,34 @@ def _changes() -> Json:
     return {"operationId": "followChanges", "summary": about, "parameters": parameters, "responses": answers}
 
 
+def _texts() -> Json:
+    of_item = {"item": _STRING, "state": {"enum": ["text", "none_known", "missing", "erased", "not_kept"]}}
+    item = {"type": "object", "required": [*of_item, "text"], "properties": {**of_item, "text": _TEXT_OR_NULL}}
+    properties = {
+        **dict.fromkeys(("customer", "profile", "grade", "by"), _STRING),
+        "vendor_id": _TEXT_OR_NULL,
+        "grade": _TEXT_OR_NULL,
+        "seq": {"type": "integer", "description": "of the reader's entry on the trail"},
+        "items": {"type": "array", "items": item},
+    }
+    data = {"type": "object", "required": [*properties], "properties": properties}
+    about = (
+        "The texts of items of one profile, for who may read them; each request is on the trail, refused ones too. "
+        "Needs the scope texts:read, and a key that names its person. An emergency is told to the owner."
+    )
+    body = {"type": "object", "required": ["data"], "properties": {"data": data}}
+    answers: Json = {"200": {"description": "The texts", "content": {"application/json": {"schema": body}}}}
+    answers |= {status: {"$ref": f"#/components/responses/{status}"} for status in _errors()}
+    asked = {"application/json": {"schema": {"$ref": _REF.format(model="TextsAsked")}}}
+    return {
+        "operationId": "readTexts",
+        "summary": about,
+        "parameters": [_path("id"), *_always(())],
+        "requestBody": {"required": True, "content": asked},
+        "responses": answers,
+    }
+
+
 def _status() -> Json:
     service = {
         "type": "object",
@@ -333,7 +365,8 @@ def _schemas() -> Json:
     asked: list[tuple[type[rows.Row], JsonSchemaMode]] = [
         (one, "serialization") for one in sorted(models, key=lambda one: one.__name__)
     ]
-    _, definitions = models_json_schema(asked, ref_template=_REF)
+    read: list[tuple[type[BaseModel], JsonSchemaMode]] = [*asked, (TextsAsked, "validation")]
+    _, definitions = models_json_schema(read, ref_template=_REF)
     schemas: Json = dict(definitions["$defs"])
     shown: set[type[rows.Row]] = (
         {one.row for one in RESOURCES} | {one.row for one in TABLES} | {rows.Explanation, rows.Group}

@@ -33,6 +33,9 @@ CODES: dict[str, Code] = {
     "unauthorized": Code(HTTPStatus.UNAUTHORIZED, "no valid API key"),
     "scope_missing": Code(HTTPStatus.FORBIDDEN, "the API key has not the scope that this resource asks for"),
     "rows_not_all": Code(HTTPStatus.FORBIDDEN, "figures over all customers are for keys that may read all rows"),
+    "text_denied": Code(
+        HTTPStatus.FORBIDDEN, "no right to these texts; `why` says what is missing. It is on the trail"
+    ),
     "not_found": Code(HTTPStatus.NOT_FOUND, "there is nothing here that this API key may read"),
     "method_not_allowed": Code(HTTPStatus.METHOD_NOT_ALLOWED, "this method is not taken here; see Allow"),
     "job_not_done": Code(HTTPStatus.CONFLICT, "the job has no result: it waits, runs, failed or was cancelled"),
@@ -72,6 +75,9 @@ CODES: dict[str, Code] = {
     ),
     "too_many_streams": Code(
         HTTPStatus.SERVICE_UNAVAILABLE, "too many follow changes at this process; come back later"
+    ),
+    "no_trail": Code(
+        HTTPStatus.SERVICE_UNAVAILABLE, "the trail can't be written now, and without it no text is shown; ask again"
     ),
     "unavailable": Code(HTTPStatus.SERVICE_UNAVAILABLE, "MongoDB or Kafka does not answer; ask again"),
 }

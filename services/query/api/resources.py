@@ -13,6 +13,7 @@ from services.feed.questions import line_in_full, movement_in_full
 from services.query.api import rows
 from shared.events.types import TIERS
 from shared.keys import Scope
+from shared.trail import in_ms
 
 Document = dict[str, Any]
 
@@ -126,6 +127,22 @@ def held(values: Mapping[str, Any]) -> Document:
     known = values["known_at"]
     runs = [{"to_on": {"$gte": values["on"]}}, {"ended_at": {"$gt": known}}]
     return {**begun, "recorded_at": {"$lte": known}, "$or": runs}
+
+
+def _since(values: Mapping[str, Any]) -> Document:
+    return {"at_ms": {"$gte": in_ms(values["at_after"])}}
+
+
+def _until(values: Mapping[str, Any]) -> Document:
+    return {"at_ms": {"$lt": in_ms(values["at_before"])}}
+
+
+_READ_BY = {
+    "customer": Filter("customer"),
+    "reader": Filter("reader", Kind.TEXT, about="as it stands in a row, such as R-001"),
+    "at_after": Filter("at_ms", Kind.INSTANT, meets=_since, about="from this instant on"),
+    "at_before": Filter("at_ms", Kind.INSTANT, meets=_until, about="before this instant"),
+}
 
 
 def _nothing_more(_: Mapping[str, Any]) -> Document:
@@ -447,6 +464,28 @@ RESOURCES = (
         rows_of="all",
         scope=Scope.OPS_READ,
         written_out=_rejection,
+    ),
+    Resource(
+        "access-trail",
+        "Who read which texts of profiles, or was refused them, the latest first. Three years. Needs all rows.",
+        rows.TextRead,
+        "access_trail",
+        (),
+        (Order("-at", "access_trail_keys", {"at_ms": -1, "_id": -1}, _READ_BY),),
+        rows_of="all",
+        scope=Scope.TRAIL_READ,
+        confidential=True,
+    ),
+    Resource(
+        "emergency-reads",
+        "Texts that were read in an emergency, without another right, the latest first; shown to owners.",
+        rows.TextRead,
+        "access_trail",
+        (),
+        (Order("-at", "emergency_read_keys", {"at_ms": -1, "_id": -1}, _READ_BY),),
+        owner_key="customer",
+        scope=Scope.TEXTS_READ,
+        confidential=True,
     ),
 )
 FOLDED = tuple(one for one in RESOURCES if one.services)

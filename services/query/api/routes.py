@@ -51,6 +51,8 @@ from services.query.api.questions import Questions
 from services.query.api.resources import INCLUDES, RESOURCES, TABLES, Resource, Table, fields_of
 from services.query.api.rows import Customer, Explanation, Fate, Group
 from services.query.api.subscriptions import Hooks
+from services.query.api.texts import PATH as TEXTS_PATH
+from services.query.api.texts import TextDoor
 from services.query.limits import (
     BURST_SECONDS,
     MAX_DOWNLOADS,
@@ -97,6 +99,7 @@ class Api:
     jobs: Jobs
     following: Following
     hooks: Hooks
+    texts: TextDoor
     zone: ZoneInfo
     units_per_second: float = UNITS_PER_SECOND
     downloads: WorkPlaces = field(default_factory=lambda: WorkPlaces(MAX_DOWNLOADS, MAX_DOWNLOADS_PER_KEY))
@@ -123,6 +126,7 @@ class Api:
             self._route(f"{PREFIX}/customers/{{id}}", self._customer, May.CUSTOMERS_READ, 1.0),
             self._route(f"{PREFIX}/customers/{{id}}/explanation", self._explanation, May.CUSTOMERS_READ, 3.0),
             self._route(f"{PREFIX}/groups/{{id}}", self._group, May.CONFIDENTIAL_READ, GROUP_COST),
+            self._route(TEXTS_PATH, self.texts.answer, None, 5.0, ("POST",)),
             self._route(f"{PREFIX}/changes", self.following.answer, May.CUSTOMERS_READ, 2.0),
             self._route(f"{PREFIX}/status", self._status, May.OPS_READ, 1.0),
             self._route(f"{PREFIX}/events/{{source}}/{{id}}", self._fate, May.EVENTS_WRITE, 1.0),

@@ -297,6 +297,26 @@ class Grant(Frozen):
     status: Annotated[str, Field(description="waits, holds, ended or revoked")]
 
 
+class TextRead(Row):
+    """Texts of a profile that somebody read, or was refused."""
+
+    reader: Annotated[
+        str, Field(description="a representative's id, or person:<who is signed in>, or key:<API key of nobody>")
+    ]
+    seq: Annotated[int, Field(description="1, 2, 3 ... per reader")]
+    at: datetime
+    customer: str
+    profile: str
+    vendor_id: str | None
+    items: list[str]
+    grade: Annotated[str | None, Field(description="null where the customer had no such profile")]
+    allowed: bool
+    by: Annotated[str, Field(description="the right, or why there was none")]
+    reason: Annotated[str | None, Field(description="of an emergency, in the reader's words")]
+    since: Annotated[datetime | None, Field(description="when the emergency was declared, for four hours")]
+    bulk: Annotated[bool, Field(description="whether the reader read texts of over 50 customers in 24 hours")]
+
+
 class Plans(Frozen):
     """Whether a customer is owed a group plan, and its plans without their steps. Confidential."""
 

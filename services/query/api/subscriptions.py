@@ -77,7 +77,7 @@ class Hooks:
 
     async def _ask(self, asking: Asking, mine: Subscriptions) -> Response:
         rights.check_scope(asking.key, Scope.CUSTOMERS_READ)
-        asked = await _read(asking.request, SubscriptionAsked)
+        asked = await read_model(asking.request, SubscriptionAsked)
         sink = read_sink(asked.sink, self._allowed)
         if isinstance(sink, Unfit):
             raise refusal("bad_value", sink.hint, parameter="sink")
@@ -140,7 +140,7 @@ class Hooks:
             case "POST", "resume":
                 return _answer(await self._shown(mine, await mine.resume(name)))
             case "POST", "filters":
-                filters = await _read(request, Filters)
+                filters = await read_model(request, Filters)
                 return _answer(await self._shown(mine, await mine.filter(name, filters)))
             case "POST", "rotate":
                 found = await mine.rotate(name, self._now())
@@ -153,7 +153,7 @@ class Hooks:
             case "POST", "backfill":
                 return await self._begun(mine, name, await mine.backfill(name, self._now()))
             case "POST", "replay":
-                return await self._replay(mine, name, await _read(request, ReplayAsked))
+                return await self._replay(mine, name, await read_model(request, ReplayAsked))
         raise refusal("not_found", f"a subscription has no {quoted(verb)} to {request.method}")
 
     async def _replay(self, mine: Subscriptions, name: str, asked: ReplayAsked) -> Response:
@@ -183,13 +183,13 @@ def _place(token: str) -> dict[str, int]:
     return {str(partition): end for partition, end in decode_changes(token).items()}
 
 
-async def _read(request: Request, model: type[M]) -> M:
+async def read_model(request: Request, model: type[M]) -> M:
     """The body, never more of it than is taken. Raises Refusal."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise refusal("body_too_large", f"a subscription is asked for in at most {MAX_BODY_BYTES // 1024} KiB")
+            raise refusal("body_too_large", f"a body has at most {MAX_BODY_BYTES // 1024} KiB here")
     try:
         return model.model_validate_json(bytes(body))
     except ValidationError as error:

@@ -25,6 +25,7 @@ from services.query.console.live import Live
 from services.query.console.offline import Offline
 from services.query.console.ordering import Ordering
 from services.query.console.pages import FOLDER
+from services.query.console.reading import Reading
 from services.query.console.showing import Showing
 from services.query.console.subscribing import Subscribing
 from shared.errors import Transient
@@ -52,7 +53,7 @@ class Console(Frame):
         offline = Offline(self, entering)
         parts = (
             *(Entrance(self), Live(self), offline, entering, Ordering(self, showing)),
-            *(subscribing, *importing, showing),
+            *(subscribing, *importing, Reading(self, showing), showing),
         )
         routes = [Mount("/static", app=_Static(directory=FOLDER / "static"))]
         app = Starlette(

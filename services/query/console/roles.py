@@ -14,8 +14,8 @@ from shared.keys import EVERYTHING, NOBODY, OWN, TEAM, ApiKey, Scope
 VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID, IMPORT = (
     *("visit", "goal", "rating", "override", "lift", "approve", "decline", "void", "import"),
 )
-_READ, _NAMES, _SECRET, _EXPORT = (
-    *(Scope.CUSTOMERS_READ, Scope.NAMES_READ, Scope.CONFIDENTIAL_READ, Scope.EXPORTS_READ),
+_READ, _NAMES, _SECRET, _EXPORT, _TEXTS = (
+    *(Scope.CUSTOMERS_READ, Scope.NAMES_READ, Scope.CONFIDENTIAL_READ, Scope.EXPORTS_READ, Scope.TEXTS_READ),
 )
 
 
@@ -29,19 +29,20 @@ class Role:
 
 
 ROLES: dict[str, Role] = {
-    "account_manager": Role((_READ, _NAMES), OWN, frozenset({VISIT, GOAL, VOID})),
-    "team_lead": Role((_READ, _NAMES, _EXPORT), TEAM, frozenset({VISIT, GOAL, RATING, VOID})),
+    "account_manager": Role((_READ, _NAMES, _TEXTS), OWN, frozenset({VISIT, GOAL, VOID})),
+    "team_lead": Role((_READ, _NAMES, _EXPORT, _TEXTS), TEAM, frozenset({VISIT, GOAL, RATING, VOID})),
     "head_of_sales": Role(
-        (_READ, _NAMES, _SECRET, _EXPORT),
+        (_READ, _NAMES, _SECRET, _EXPORT, _TEXTS, Scope.TEXTS_EXECUTIVE),
         EVERYTHING,
         frozenset({VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID}),
     ),
-    "head_of_service": Role((_READ, _NAMES, _EXPORT), EVERYTHING, frozenset({VISIT, GOAL, VOID})),
+    "head_of_service": Role((_READ, _NAMES, _EXPORT, _TEXTS), EVERYTHING, frozenset({VISIT, GOAL, VOID})),
     "credit": Role((_READ, _EXPORT), EVERYTHING, frozenset({RATING, VOID})),
     "operator": Role(
         (_READ, Scope.OPS_READ, Scope.OPS_WRITE, Scope.SUBSCRIPTIONS_MANAGE), EVERYTHING, frozenset({IMPORT})
     ),
-    "compliance": Role((_READ, _NAMES, _SECRET, _EXPORT), EVERYTHING),
+    "steward": Role((_READ, _NAMES, _SECRET, _TEXTS, Scope.TEXTS_STEWARD), EVERYTHING),
+    "compliance": Role((_READ, _NAMES, _SECRET, _EXPORT, Scope.TRAIL_READ), EVERYTHING),
     "everything": Role(
         tuple(Scope), EVERYTHING, frozenset({VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID, IMPORT})
     ),
@@ -80,6 +81,8 @@ class Person:
             scopes=(*dict.fromkeys((*role.scopes, *((Scope.EVENTS_WRITE,) if sends else ()))),),
             sources=_sources(role),
             rows=role.rows if role.rows == EVERYTHING else f"{role.rows}:{self.whose}",
+            representative=self.representative,
+            person=self.id,
         )
 
 

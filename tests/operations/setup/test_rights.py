@@ -27,7 +27,9 @@ class Servers:
     def __init__(self) -> None:
         self.topics: Collection[str] | None = [one.name for one in TOPICS]
         self.acls: set[Acl] | None = ACLS
-        self.roles: set[str] | None = {f"guanxi_{name}" for name in (*SERVICES, "operator", "reader", "confidential")}
+        self.roles: set[str] | None = {
+            f"guanxi_{name}" for name in (*SERVICES, "operator", "reader", "confidential", "texts")
+        }
         self.users: set[str] | None = {*SERVICES}
 
 
@@ -122,4 +124,4 @@ async def test_each_user_of_either_server_is_named(servers: Servers) -> None:
     kafka = {one.what for one in found if one.kind == "Kafka user"}
     assert kafka == {acl.principal for acl in ACLS}
     mongo = {one.what for one in found if one.kind == "MongoDB user"}
-    assert mongo == {*SERVICES, "operator", "confidential"}
+    assert mongo == {*SERVICES, "operator", "confidential", "texts"}

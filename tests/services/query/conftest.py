@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 import pytest
 from anyio.from_thread import BlockingPortal
@@ -22,6 +23,7 @@ def stand(stack: Backing, portal: BlockingPortal, tmp_path_factory: pytest.TempP
             made.positions.append(answer["position"])
         for position in made.positions:
             made.settle({"position": position})
+        assert made.texts("C-001", key="grantee", emergency={"reason": "试"}).status_code == HTTPStatus.OK
         line = {"check": "log", "found": "ok", "what": "nothing is missing", "why": None, "do": None}
         made.put("doctor_findings", {"_id": "last", "at": datetime.now(UTC), "lines": [line]})
         yield made

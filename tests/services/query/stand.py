@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pymongo import MongoClient
@@ -39,6 +40,12 @@ KEYS: Mapping[str, tuple[Sequence[str], str]] = {
     "secret": (["confidential:read"], "all"),
     "ops": (["ops:read"], "all"),
     "sender": (["events:write"], "all"),
+    "owner": (["customers:read", "texts:read"], "own:R-1"),
+    "lead": (["texts:read"], "own:R-2"),
+    "grantee": (["texts:read"], "own:R-7"),
+    "executive": (["texts:read", "texts:executive"], "own:R-8"),
+    "steward": (["texts:read", "texts:steward"], "own:R-9"),
+    "auditor": (["trail:read", "exports:read"], "all"),
     "hooks of one's own": (["customers:read", "subscriptions:manage"], "own:R-1"),
 }
 """By name, scopes and rows."""
@@ -71,6 +78,20 @@ class Stand:
         with httpx.Client(trust_env=False, timeout=60) as client:
             answer: Json = client.post(f"{self.url('ingest')}/v1/events", json=list(events), headers=said).json()
         return answer
+
+    def texts(self, customer: str, *items: str, key: str | None = "owner", **asked: Any) -> httpx.Response:
+        """Asks for texts of the customer's own profile."""
+        said = {"Authorization": f"Bearer {self.tokens[key]}"} if key else {}
+        body = {"profile": "cp", "items": items or ("pains",), **asked}
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            return client.post(f"{self.url()}/v1/customers/{quote(customer, safe='')}/texts", json=body, headers=said)
+
+    def command(self, said: Json) -> Json:
+        """Of MongoDB."""
+        client: MongoClient[Json] = MongoClient(self.mongo_uri)
+        with client:
+            done: Json = client[self.database].command(said)
+        return done
 
     def documents(self, name: str, query: Json | None = None) -> list[Json]:
         client: MongoClient[Json] = MongoClient(self.mongo_uri, tz_aware=True)

@@ -41,6 +41,7 @@ FOR_OPERATORS = (
     *("refused", "health", "policy?job=J1", "customers/C-1/why/tier?job=J2", "help"),
     *("subscriptions", "subscriptions/S1", "integration?source=crm&event=e-1"),
     *("import", "import?job=J3", "import?job=J4", "import?job=J5"),
+    *("customers/C-1/texts", "trail"),
 )
 
 
@@ -55,6 +56,13 @@ def apart(coroutine: Any) -> Any:
     """Run it in a thread: Playwright has a loop in this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
+
+
+def reading() -> dict[str, Any]:
+    """Who read a text, in an emergency."""
+    row = {"reader": "R-7", "seq": 1, "at": AT, "customer": "C-1", "profile": "vp", "vendor_id": "V-1", "bulk": True}
+    said = {"items": ["pains"], "grade": "secret", "allowed": True, "by": "break_glass", "reason": "工厂 <b>着火"}
+    return {**row, **said, "since": AT}
 
 
 def for_operators() -> dict[str, Any]:
@@ -80,6 +88,8 @@ def for_operators() -> dict[str, Any]:
     return {
         "status": {"services": status, "log_generation": 1, "inbox_generation": 1, "policies": ["default-cny/1"]},
         "rejections": refused,
+        "access-trail": [reading(), reading() | {"allowed": False, "by": "no_right", "reason": None}],
+        "emergency-reads": [reading()],
         "findings": [
             found | {"why": "keys are spread by their number", "do": "guanxi relog"},
             found | {"found": "ok", "check": "disk", "what": "80% free", "why": None, "do": None},
