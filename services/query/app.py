@@ -98,7 +98,7 @@ def api_routes(
         callers,
         seals,
         Reader(confidential),
-        Questions(database, settings, reader),
+        Questions(database, settings.zone, reader),
         Jobs(Queue(database)),
         Following(callers, hub, Owners(reader)),
         Hooks(database, settings.webhook_key, allowed, utc_now),
