@@ -20,7 +20,7 @@ from babel.support import Translations
 
 from services.query.console.said import translated
 
-_CODE = re.compile(r"[a-z][a-z_.]*")
+_CODE = re.compile(r"[a-z][a-z_.]*(_[0-9]+d)?")
 LANGUAGES = ("en", "zh")
 FORMATTED = 4_096
 """Days and amounts whose text is kept: babel works a fifth of a millisecond for one, and a list shows fifty."""
