@@ -121,7 +121,7 @@ def _concern(place: int, **values: Any) -> Json:
     return CONCERN | named | {"reopened": 0, "raised_on": "2026-02-26"} | values
 
 
-def _weeks() -> list[Json]:
+def weeks() -> list[Json]:
     visits = [
         {"day": f"2026-03-0{1 + place // 3}", "customer": _id(place), "reason": reason}
         for place, reason in enumerate((None, None, "no_outcome", None, None))
@@ -149,7 +149,7 @@ def _grid() -> list[Json]:
     ]
 
 
-def _rows() -> dict[str, Any]:
+def rows() -> dict[str, Any]:
     """All that the screens show."""
     found: dict[str, Any] = apart(tables()) | answers()
     every = [_customer(place) for place in range(len(NAMES))]
@@ -243,7 +243,7 @@ def _rows() -> dict[str, Any]:
 def take(browsers: Mapping[str, Browser]) -> None:
     """All of them; browsers: by language, since what a browser itself draws has its own."""
     world = World()
-    world.api.tables = _rows()
+    world.api.tables = rows()
     with served_with(world) as url:
         for name, path, language, (wide, tall) in PICTURES:
             context = browsers[language].new_context(
@@ -257,7 +257,7 @@ def take(browsers: Mapping[str, Browser]) -> None:
                 page.route(pattern, lambda route: route.abort())
             page.goto(f"{url}/sign-in/{apart(world.link(Person('li.wei', 'everything', None, 'li.wei')))}")
             page.get_by_role("main").get_by_role("button").click()
-            world.api.tables["rep-weeks"] = [*_weeks(), *_grid()] if name == "coverage" else _weeks()
+            world.api.tables["rep-weeks"] = [*weeks(), *_grid()] if name == "coverage" else weeks()
             page.goto(f"{url}/{path}")
             page.screenshot(path=FOLDER / f"console-{name}.png")
             context.close()
