@@ -33,7 +33,7 @@ STANDS = {"behind": 900, "as_of": (NOW - timedelta(hours=3)).isoformat()}
 
 def nothing_yet() -> Json:
     """A stack to which nobody has sent anything, but for one customer's name."""
-    lacks = {"engagement": None, "plan": None, "concerns": [], "goals": [], "history": [], "factors": {}}
+    lacks: Json = {"engagement": None, "plan": None, "concerns": [], "goals": [], "history": [], "factors": {}}
     one = FULL | lacks | {"customer": "C-0101", "flags": {"unconverted": [], "uncounted": []}}
     said = SAID | one | {"decision": None, "would_change": None}
     kept = {name: found for name, found in for_operators().items() if name in {"status", "subscriptions/S1"}}
