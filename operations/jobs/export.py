@@ -118,9 +118,10 @@ async def export(work: Work, *, snapshot_seconds: float = SNAPSHOT_SECONDS) -> M
     asked_for = read_stored(work.job.parameters)
     assert isinstance(asked_for, ExportAsked), "by its kind"
     plain = Reader(work.database)
-    resource, asked = read_export(asked_for, await Questions(work.database, work.settings, plain).places())
     look = Look(work.database)
     standing = await look.standing()
+    places = await Questions(work.database, work.settings.zone, plain).places(standing)
+    resource, asked = read_export(asked_for, places)
     generation = standing.generations[resource.services[0]]
     only = await _only(work, resource, plain, standing.generations)
     form = FORMATS[asked_for.format]

@@ -105,7 +105,7 @@ def api_routes(
         callers,
         seals,
         Reader(confidential),
-        Questions(database, settings, reader),
+        Questions(database, settings.zone, reader),
         PlanningQuestions(confidential),
         Jobs(Queue(database)),
         Following(callers, hub, Owners(reader)),

@@ -15,6 +15,7 @@ from services import SERVICES
 from services.query.changes import Ends
 from services.query.changes_hub import Stands
 from services.query.limits import MAX_OWNERS, MAX_QUERY_MS, OWNERS_SECONDS
+from services.query.once import asked_once
 from services.query.standing import FOLDING, Admitted, Reached, Standing
 from shared.errors import Transient
 from shared.mongo import Database, Document, Session, transient_errors
@@ -43,20 +44,26 @@ class Reader:
     async def read(
         self, view: str, generation: int, conditions: Sequence[Document], limit: int | None = None
     ) -> list[Document]:
-        """The documents of a view that meet all conditions, in the view's own order."""
+        """The documents of a view that meet all conditions, in the view's own order. They may be shared: not to be
+        changed.
+        """
         pipeline: list[Document] = [{"$match": {"$and": list(conditions)}}] if conditions else []
         if limit is not None:
             pipeline.append({"$limit": limit})
-        async with _in_time():
-            of = self._database[pinned(view, generation)]
-            cursor = of.aggregate(pipeline, session=self._session, maxTimeMS=MAX_QUERY_MS)
-            return await cursor.to_list(None)
+        return await self.group(view, generation, pipeline)
 
     async def group(self, view: str, generation: int, pipeline: Sequence[Document]) -> list[Document]:
         """What a pipeline makes of a view."""
-        async with _in_time():
-            cursor = self._database[pinned(view, generation)].aggregate(list(pipeline), maxTimeMS=MAX_QUERY_MS)
-            return await cursor.to_list(None)
+        name = pinned(view, generation)
+
+        async def ask() -> list[Document]:
+            async with _in_time():
+                of = self._database[name]
+                cursor = of.aggregate(list(pipeline), session=self._session, maxTimeMS=MAX_QUERY_MS)
+                found: list[Document] = await cursor.to_list(None)
+                return found
+
+        return await asked_once((self, name, repr(pipeline)), ask)
 
 
 class Look:
@@ -72,31 +79,44 @@ class Look:
         current = {one["_id"]: int(one["current"]) for one in documents}
         generations = {name: current.get(name, FIRST) for name in ("inbox", "log", *FOLDING)}
         kept = {one["_id"]: {k["generation"]: k["until"] for k in one.get("kept", ())} for one in documents}
+        reached: dict[str, dict[int, Reached]] = {name: {} for name in FOLDING}
+        fresh: dict[str, datetime | None] = dict.fromkeys(FOLDING)
+        policies = []
         async with _in_time():
             # Services before admission: what is behind is never told too small for having been read too late.
-            reached, fresh, policies = await asyncio.gather(
-                asyncio.gather(*(self._reached(name, generations[name]) for name in FOLDING)),
-                asyncio.gather(*(self._clock(name, generations[name]) for name in FOLDING)),
-                self._all(POLICIES, {}, {"_id": 1}),
-            )
+            for one in await self._told(generations):
+                kind, name = one["of"]
+                match kind:
+                    case "policy":
+                        policies.append(one["_id"])
+                    case "reached":
+                        at = Reached(int(one["offset"]), int(one.get("decided", 0)))
+                        reached[name][int(one["_id"].partition("/")[2])] = at
+                    case "fresh" if (as_of := one.get("as_of")) is not None:
+                        fresh[name] = max(as_of, fresh[name] or as_of)
             admitted = await self._admitted(generations["inbox"], generations["log"])
-        return Standing(
-            generations,
-            kept,
-            admitted,
-            dict(zip(FOLDING, reached, strict=True)),
-            tuple(sorted(one["_id"] for one in policies)),
-            dict(zip(FOLDING, fresh, strict=True)),
-        )
+        return Standing(generations, kept, admitted, reached, tuple(sorted(policies)), fresh)
 
-    async def _reached(self, service: str, generation: int) -> dict[int, Reached]:
-        prefix = f"g{generation}/"
-        shown = {"offset": 1, "decided": 1}
-        found = await self._all(f"{service}_positions", {"_id": {"$regex": f"^{prefix}"}}, shown)
-        return {
-            int(one["_id"].removeprefix(prefix)): Reached(int(one["offset"]), int(one.get("decided", 0)))
-            for one in found
-        }
+    async def _told(self, generations: Mapping[str, int]) -> list[Document]:
+        """Adopted policies, and of all services positions and clocks, in one question; `of` says what each is."""
+        pipeline: list[Document] = [{"$project": {"of": {"$literal": ["policy", None]}}}]
+        for name in FOLDING:
+            of = CLOCKS[name]
+            positions = [
+                {"$match": {"_id": {"$regex": f"^g{generations[name]}/"}}},
+                {"$project": {"offset": 1, "decided": 1, "of": {"$literal": ["reached", name]}}},
+            ]
+            clocks = [
+                {"$match": {"_id": {"$gte": f"{of}/", "$lt": f"{of}0"}}},
+                {"$project": {"as_of": 1, "of": {"$literal": ["fresh", name]}}},
+            ]
+            fresh = f"{freshness_collection(name)}_g{generations[name]}"
+            pipeline += [
+                {"$unionWith": {"coll": f"{name}_positions", "pipeline": positions}},
+                {"$unionWith": {"coll": fresh, "pipeline": clocks}},
+            ]
+        found: list[Document] = await self._database[POLICIES].aggregate(pipeline, maxTimeMS=MAX_QUERY_MS).to_list(None)
+        return found
 
     async def _admitted(self, inbox: int, log: int) -> dict[int, Admitted]:
         prefix = f"{inbox}/"
@@ -108,15 +128,8 @@ class Look:
             for one in found
         }
 
-    async def _clock(self, service: str, generation: int) -> datetime | None:
-        of = CLOCKS[service]
-        name = f"{freshness_collection(service)}_g{generation}"
-        found = await self._all(name, {"_id": {"$gte": f"{of}/", "$lt": f"{of}0"}}, {"as_of": 1})
-        clocks: list[datetime] = [one["as_of"] for one in found if one.get("as_of") is not None]
-        return max(clocks, default=None)
-
-    async def _all(self, name: str, query: Document, shown: Mapping[str, int] | None = None) -> list[Document]:
-        found: list[Document] = await self._database[name].find(query, shown).max_time_ms(MAX_QUERY_MS).to_list(None)
+    async def _all(self, name: str, query: Document) -> list[Document]:
+        found: list[Document] = await self._database[name].find(query).max_time_ms(MAX_QUERY_MS).to_list(None)
         return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from services.query.limits import MAX_WAITERS, POLL_SECONDS, STANDING_SECONDS
+from services.query.once import asked_once
 from services.query.standing import Standing, Wait
 from shared import metrics
 from shared.errors import Transient
@@ -31,7 +32,12 @@ class Waiting:
     _polling: "asyncio.Task[None] | None" = None
 
     async def standing(self) -> Standing:
-        """A look that is at most STANDING_SECONDS old; those who ask at once share one."""
+        """A look that is at most STANDING_SECONDS old, on a page that of its first question: an older one says less,
+        never too much. Those who ask at once share one.
+        """
+        return await asked_once(self.look, self._recent)
+
+    async def _recent(self) -> Standing:
         now = asyncio.get_running_loop().time()
         if self._last is not None and now - self._last[0] < STANDING_SECONDS:
             return self._last[1]

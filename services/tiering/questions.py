@@ -4,19 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.tiering.domain import CUSTOMERS
-from services.tiering.policy import Policy, in_force
+from services.tiering.policy import Policies, Policy, in_force
 from services.tiering.policy_file import read_policies, read_policy
 from services.tiering.rules.changes import would_change
 from services.tiering.service import SERVICE
 from services.tiering.views.in_python import entitlements
-from shared.errors import Malformed
+from shared.errors import Malformed, Transient
 from shared.events.types import TIERS
 from shared.mongo import Database, transient_errors
 from shared.mongo.generations import current_generation
 from shared.mongo.policies import all_adopted
 from shared.mongo.questions import Questions
+from shared.policies.adoption import in_order
 from shared.settings import Settings
 
 Document = dict[str, Any]
@@ -152,7 +154,30 @@ def _entitled(change: Document, on: str) -> tuple[str, str | None]:
     return TIERS[rank], until
 
 
-async def base_currency(database: Database, settings: Settings) -> str:
-    """In which money is shown today, by the policy in force. Raises Transient while none is adopted."""
-    domain = await SERVICE.domain(database, settings)
-    return in_force(domain.policies, datetime.now(settings.zone).date().toordinal()).base_currency
+class AdoptedPolicies:
+    """The adopted versions as the rules use them. They are read anew once others are adopted: a version that is there
+    is never edited. adopted: the ids of those that are, by the caller's last look; all methods raise Transient while
+    MongoDB is away.
+    """
+
+    def __init__(self, database: Database, zone: ZoneInfo) -> None:
+        self._database, self._zone = database, zone
+        self._known: tuple[Sequence[str], Policies, Mapping[tuple[str, int], Policy]] = (), (), {}
+
+    async def base_currency(self, adopted: Sequence[str]) -> str:
+        """In which money is shown today, by the policy in force. Raises Transient while none is adopted."""
+        policies = (await self._read(adopted))[1]
+        if not policies:
+            raise Transient("no policy is adopted yet; run 'guanxi setup'")
+        return in_force(policies, datetime.now(self._zone).date().toordinal()).base_currency
+
+    async def by_version(self, adopted: Sequence[str]) -> Mapping[tuple[str, int], Policy]:
+        """Every adopted version, by name and number."""
+        return (await self._read(adopted))[2]
+
+    async def _read(self, adopted: Sequence[str]) -> tuple[Sequence[str], Policies, Mapping[tuple[str, int], Policy]]:
+        if not adopted or self._known[0] != adopted:
+            found = [one for one, _ in await all_adopted(self._database)]
+            read = {(one.name, one.version): policy for one, policy in zip(found, read_policies(found), strict=True)}
+            self._known = adopted, tuple(read[one.name, one.version] for one in in_order(found)), read
+        return self._known

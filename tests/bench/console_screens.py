@@ -6,6 +6,7 @@ Documents as the services store them are put straight into a real MongoDB, witho
 in this process, and each screen is asked for as a browser asks, one after the other. Kafka, the door and other readers
 are left out, so that a screen that is over its bound here is over it everywhere. `CPU` is what this process and MongoDB
 worked for a page on average: where the machine is busy, read that. Exits with 1 where a screen is over, or fails.
+At the end a browser opens Today over a slow network: how long until something shows, and what all of it weighs.
 """
 
 import argparse
@@ -81,25 +82,25 @@ WEEKS_BACK, VISITS_A_WEEK = 13, 4
 INSERTED = 5_000
 Json = dict[str, Any]
 SCREENS = (
-    ("Today", "today?representative=R-0001", 150),
-    ("My week", "week?representative=R-0001", 500),
-    ("Customers", "customers?tier=general", 150),
-    ("Customer", "customers/C-000101", 150),
-    ("Customer, another day", "customers/C-000101?on={past}", 150),
-    ("Tiers", "tiers", 200),
-    ("Tiers, another day", "tiers?on={past}&known_at={past}", 200),
-    ("Coverage", "coverage?team=T-01", 500),
-    ("Staffing", "staffing", 200),
-    ("Approvals", "approvals", 150),
-    ("Concerns", "concerns?owned_by=R-0001", 150),
-    ("Satisfaction", "satisfaction", 500),
-    ("Policy", "policy", 300),
-    ("Refused", "refused", 300),
-    ("Subscriptions", "subscriptions", 300),
-    ("Health", "health", 300),
-    ("Search", "search?q=C-0001", 150),
+    ("Today", "today?representative=R-0001", 150, 8),
+    ("My week", "week?representative=R-0001", 500, 9),
+    ("Customers", "customers?tier=general", 150, 6),
+    ("Customer", "customers/C-000101", 150, 13),
+    ("Customer, another day", "customers/C-000101?on={past}", 150, 13),
+    ("Tiers", "tiers", 200, 8),
+    ("Tiers, another day", "tiers?on={past}&known_at={past}", 200, 8),
+    ("Coverage", "coverage?team=T-01", 500, 7),
+    ("Staffing", "staffing", 200, 5),
+    ("Approvals", "approvals", 150, 12),
+    ("Concerns", "concerns?owned_by=R-0001", 150, 7),
+    ("Satisfaction", "satisfaction", 500, 8),
+    ("Policy", "policy", 300, 6),
+    ("Refused", "refused", 300, 7),
+    ("Subscriptions", "subscriptions", 300, 5),
+    ("Health", "health", 300, 5),
+    ("Search", "search?q=C-0001", 150, 5),
 )
-"""Name, address and most milliseconds at p95."""
+"""Name, address, most milliseconds at p95, and most questions to MongoDB with 1,000 customers (test_real_cost.py)."""
 
 
 def p95(taken: list[float]) -> float:
@@ -114,7 +115,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--representatives", type=int, default=1_000)
     parser.add_argument("--times", type=int, default=20)
     asked = parser.parse_args(arguments)
-    return asyncio.run(measure(asked.customers, asked.representatives, asked.times))
+    bad = asyncio.run(measure(asked.customers, asked.representatives, asked.times))
+    first_page_on_slow_3g()
+    return bad
+
+
+def first_page_on_slow_3g() -> None:
+    """Print when a browser shows something of Today on its first visit, by its own emulation of a slow network."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - with the browser, which is not everywhere
+
+    from tests.services.query.console.documented import rows  # noqa: PLC0415
+    from tests.services.query.console.test_look import SLOW_3G, first_page, served_with  # noqa: PLC0415
+    from tests.services.query.console.test_matrix import looked_at  # noqa: PLC0415
+    from tests.services.query.console.world import World  # noqa: PLC0415
+
+    world = World()
+    world.api.tables = rows()
+    with sync_playwright() as playwright, served_with(world) as url:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        signed_in, _, _ = looked_at(browser, url, world, "en")
+        context = browser.new_context(storage_state=signed_in.storage_state(), service_workers="block")
+        found = first_page(context, f"{url}/today", SLOW_3G)
+        browser.close()
+    print(f"first page on slow 3G: content after {found.content_ms:,.0f} ms; {found.bytes / 1000:,.0f} kB in all")
 
 
 async def measure(customers: int, representatives: int, times: int) -> int:
@@ -146,7 +169,7 @@ async def ask(database: Database, settings: QuerySettings, pids: Mapping[str, in
         form = {"origin": HOST, "content-type": "application/x-www-form-urlencoded"}
         await client.post(f"{ROOT}/sign-in", content=urlencode({"secret": secret}), headers=form)
         print(f"{'screen':24}{'p50 ms':>10}{'p95 ms':>10}{'CPU ms':>10}{'bound':>8}{'kB':>8}")
-        for name, path, bound in SCREENS:
+        for name, path, bound, _ in SCREENS:
             url = f"{ROOT}/{path.format(past=past)}"
             page = (await client.get(url)).text
             used, taken = Usage.start(pids), []

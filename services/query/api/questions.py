@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.feed.questions import MAX_FOUND, line_in_full, of_event, search_filter
 from services.ingest.questions import fate_of, verdicts_at
@@ -13,7 +14,7 @@ from services.query.api.rows import Fate
 from services.query.limits import MAX_HISTORY, MAX_LINES
 from services.query.standing import FOLDING, Standing, Wait
 from services.query.store import Reader
-from services.tiering.questions import as_of_day, base_currency, policies_by_version
+from services.tiering.questions import AdoptedPolicies, as_of_day
 from shared.events.event import Position
 from shared.events.money import exponents, format_minor
 from shared.events.types import TIERS
@@ -21,7 +22,6 @@ from shared.mongo import Database
 from shared.mongo.findings import kept
 from shared.mongo.policies import all_adopted
 from shared.positions import Mark, Of, encode
-from shared.settings import Settings
 
 Document = dict[str, Any]
 Generations = Mapping[str, int]
@@ -42,12 +42,13 @@ _NO_FATE = dict.fromkeys(fields_of(Fate))
 class Questions:
     """What is asked of MongoDB beyond pages. All methods raise Transient while it is away."""
 
-    def __init__(self, database: Database, settings: Settings, reader: Reader) -> None:
-        self._database, self._settings, self._reader = database, settings, reader
+    def __init__(self, database: Database, zone: ZoneInfo, reader: Reader) -> None:
+        self._database, self._reader = database, reader
+        self._adopted = AdoptedPolicies(database, zone)
 
-    async def places(self) -> int:
+    async def places(self, standing: Standing) -> int:
         """How many decimal places the money has by which customers are sorted."""
-        return exponents()[await base_currency(self._database, self._settings)]
+        return exponents()[await self._adopted.base_currency(standing.policies)]
 
     async def customer(self, customer: str, generations: Generations) -> Document | None:
         """A customer's row."""
@@ -86,17 +87,18 @@ class Questions:
         return [line_in_full(one) for one in sorted(lines, key=lambda one: one["offset"], reverse=True)]
 
     async def table(
-        self, name: str, generations: Generations, values: Mapping[str, Any], only: Sequence[Document]
+        self, name: str, standing: Standing, values: Mapping[str, Any], only: Sequence[Document]
     ) -> list[Document]:
         """The rows of a table (resources.TABLES); only: conditions on the customers of one that is not of all rows."""
+        generations = standing.generations
         engagement = generations["engagement"]
         match name:
             case "goals":
                 return await self._goals(values["subject"], engagement)
             case "boards/tiers":
-                return await self._tiers(generations["tiering"])
+                return await self._tiers(standing)
             case "boards/movements":
-                return await self._flows(generations["feed"], values)
+                return await self._flows(standing, values)
             case "boards/held":
                 return await self._held(generations["feed"], values)
             case "search":
@@ -125,9 +127,10 @@ class Questions:
             for one, at in reversed(found)
         ]
 
-    async def _tiers(self, generation: int) -> list[Document]:
-        found = {one["_id"]: one for one in await self._reader.read("tier_totals", generation, [])}
-        currency = await base_currency(self._database, self._settings)
+    async def _tiers(self, standing: Standing) -> list[Document]:
+        totals = await self._reader.read("tier_totals", standing.generations["tiering"], [])
+        found = {one["_id"]: one for one in totals}
+        currency = await self._adopted.base_currency(standing.policies)
         return [
             {
                 "tier": tier,
@@ -147,7 +150,7 @@ class Questions:
         found = {one["_id"]: one["customers"] for one in await self._reader.group("movements", generation, pipeline)}
         return [{"tier": tier, "customers": found.get(tier, 0)} for tier in reversed(TIERS)]
 
-    async def _flows(self, generation: int, values: Mapping[str, Any]) -> list[Document]:
+    async def _flows(self, standing: Standing, values: Mapping[str, Any]) -> list[Document]:
         """Rows by tiers, the highest that was left first."""
         when: Document = {"from_on": {"$gt": values["from_on_after"], "$lt": values["from_on_before"]}}
         if "known_at" in values:
@@ -162,8 +165,8 @@ class Questions:
                 }
             },
         ]
-        unit = Decimal(1).scaleb(-await self.places())
-        found = await self._reader.group("movements", generation, pipeline)
+        unit = Decimal(1).scaleb(-await self.places(standing))
+        found = await self._reader.group("movements", standing.generations["feed"], pipeline)
         rows = [
             {**one["_id"], "customers": one["customers"], "net_365d": str(Decimal(str(one["net"])).quantize(unit))}
             for one in found
@@ -184,13 +187,13 @@ class Questions:
         return [{"week": one["_id"], **one} for one in found]
 
     async def explanation(
-        self, customer: str, generations: Generations, on: date | None, known_at: datetime | None
+        self, customer: str, standing: Standing, on: date | None, known_at: datetime | None
     ) -> Document | None:
         """Why a customer has its tier now, or what held on a day by the decisions on the log by `known_at`; None where
         nothing was ever heard of it.
         """
         row, history = await asyncio.gather(
-            self.customer(customer, generations), self._history(customer, generations["tiering"])
+            self.customer(customer, standing.generations), self._history(customer, standing.generations["tiering"])
         )
         if row is None:
             return None
@@ -210,7 +213,7 @@ class Questions:
                 "would_change_as_of": row["changes_as_of"],
             }
         known = [one for one in history if known_at is None or one["recorded_at"] <= known_at]
-        shown_then = as_of_day(known, on.isoformat(), await policies_by_version(self._database))
+        shown_then = as_of_day(known, on.isoformat(), await self._adopted.by_version(standing.policies))
         decision = shown_then["decision"] and _plain(shown_then["decision"])
         return {**_NOTHING_YET, **shown_then, "customer": customer, "known_at": known_at, "decision": decision}
 

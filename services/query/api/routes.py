@@ -242,7 +242,7 @@ class Api:
         return Seen(asking.standing, services, generations, asking.key, rows, today, confidential)
 
     async def _list(self, resource: Resource, asking: Asking) -> Response:
-        asked = read_list(resource, asking.asked, await self.questions.places())
+        asked = read_list(resource, asking.asked, await self.questions.places(asking.standing))
         self._times(asking.asked)
         kept_by_none = resource.confidential or not resource.services
         seen = self._seen(asking, resource.services, confidential=kept_by_none)
@@ -286,7 +286,7 @@ class Api:
         rights.check_scope(asking.key, May.EXPORTS_READ)
         many = {name for name, one in resource.filters.items() if one.many}
         check_names(asking.asked, {*resource.filters, "sort", *ALWAYS}, many)
-        asked = replace(read_list(resource, asking.asked, await self.questions.places()), size=MAX_SIZE)
+        asked = replace(read_list(resource, asking.asked, await self.questions.places(asking.standing)), size=MAX_SIZE)
         self._times(asking.asked)
         self._check_download(asking.key)
         generations = {service: asking.standing.generations[service] for service in resource.services}
@@ -399,7 +399,7 @@ class Api:
 
     async def _table_rows(self, table: Table, asking: Asking, values: Mapping[str, Any]) -> list[Document]:
         only = await self._only("_id", asking) if table.subject is None else []
-        return await self.questions.table(table.name, asking.standing.generations, values, only)
+        return await self.questions.table(table.name, asking.standing, values, only)
 
     async def _check_subject(self, subject: str, asking: Asking) -> None:
         representatives = asking.rows.representatives
@@ -450,7 +450,7 @@ class Api:
         seen = self._seen(asking, ("tiering",))
         if same := unchanged(asking.request, seen):
             return same
-        found = await self.questions.explanation(customer, asking.standing.generations, held, known)
+        found = await self.questions.explanation(customer, asking.standing, held, known)
         if found is None:
             raise rights.not_found()
         return answer(asking.request, seen, shown(found, wanted), None, asking.headers)

@@ -28,6 +28,7 @@ from services.query.console.fresh import FAILED, STANDS, State, worst
 from services.query.console.screen import Screen, Tile
 from services.query.console.screens import START
 from services.query.console.sign_in import Session, kept
+from services.query.once import once
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +78,14 @@ class Showing:
             if tile is None:
                 raise HTTPException(404)
             return secured(HTMLResponse(await self._tile(request, screen, tile, asked), headers=NO_STORE))
-        try:
-            head = await screen.head(asked)
-        except Trouble as error:
-            return self.frame.problem(request, error, session)
-        made = await asyncio.gather(
-            *(self._tile(request, screen, tile, self.frame.asked(request, session)) for tile in tiles)
-        )
+        with once(shared=asked.after is None):
+            try:
+                head = await screen.head(asked)
+            except Trouble as error:
+                return self.frame.problem(request, error, session)
+            made = await asyncio.gather(
+                *(self._tile(request, screen, tile, self.frame.asked(request, session)) for tile in tiles)
+            )
         said = {
             **head,
             **(more or {}),

@@ -9,7 +9,7 @@ from services.query.console.screens.customer import waterfall
 
 SIZE = 20
 AT_ONCE = 5
-"""Questions: those asked together share a look at where the services stand, and a person may ask 16 at once."""
+"""Questions: a person may ask 16 at once."""
 SOON_DAYS = 30
 """Time to ask for an override anew, by somebody else than who approves it."""
 MOST_ENDING = 50

@@ -118,7 +118,13 @@ ROLE_OF = {"integrator": "operator"}
 def answers() -> dict[str, Any]:
     """Rows as the API has them, beside those of test_look."""
     proposed = FULL | {"proposed_tier": "strategic", "tier": "partner", "account_manager": "R-9"}
-    proposal = {"kind": "proposed", "proposed_tier": "strategic", "version": 4, "effective_on": "2026-02-20"}
+    proposal = {
+        "customer": "C-1",
+        "kind": "proposed",
+        "proposed_tier": "strategic",
+        "version": 4,
+        "effective_on": "2026-02-20",
+    }
     return {
         **{f"customers/{one}": FULL for one in ("C-0", "C-1")},
         **{f"customers/{one}/explanation": SAID for one in ("C-0", "C-1")},

@@ -162,3 +162,12 @@ def test_money_and_days() -> None:
     assert english.money("128400000.00") == "128.4m"
     assert chinese.day("2026-03-02") == "2026年3月2日"
     assert chinese.word("strategic") == "战略"
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0, "0%"), (0.003, "<1%"), (0.01, "1%"), (0.5, "50%"), (0.99, "99%"), (0.997, ">99%"), (1, "100%"), (1.2, "120%")],
+)
+def test_a_small_share_is_not_none_and_a_large_one_not_all(share: float, said: str) -> None:
+    for language in ("en", "zh"):
+        assert words(language, ZONE).percent(share) == said

@@ -101,7 +101,7 @@ class MemoryUploads:
 class NotedApi:
     """An API that has one customer. asked: paths with who asked; posted: bodies; once: their Idempotency-Key; deleted:
     paths; refuses: what it answers to all that is posted; broken: beginnings of paths that fail; tables: what else it
-    has, by path; parameters: with what a path was asked last.
+    has, by path; parameters: with what a path was asked last; fresh: what its freshness says else.
     """
 
     asked: list[tuple[str, ApiKey | None]] = field(default_factory=list)
@@ -113,6 +113,7 @@ class NotedApi:
     deleted: list[str] = field(default_factory=list)
     once: list[bytes | None] = field(default_factory=list)
     parameters: dict[str, dict[str, str]] = field(default_factory=dict)
+    fresh: Json = field(default_factory=dict)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["method"] == "POST":
@@ -145,10 +146,9 @@ class NotedApi:
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": b"" if status == 204 else json.dumps(body).encode()})
 
-    @staticmethod
-    def answer(data: Any) -> Json:
+    def answer(self, data: Any) -> Json:
         fresh = {"position": "p", "as_of": NOW.isoformat(), "behind": 0, "generations": {"tiering": 1}}
-        return {"data": data, "page": {"size": 50, "next": None}, "freshness": fresh}
+        return {"data": data, "page": {"size": 50, "next": None}, "freshness": fresh | self.fresh}
 
 
 @dataclass
