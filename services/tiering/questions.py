@@ -155,7 +155,7 @@ def _entitled(change: Document, on: str) -> tuple[str, str | None]:
 
 
 class AdoptedPolicies:
-    """The adopted versions as the rules use them. They are read anew once others are adopted: a version that is there
+    """The adopted versions as the rules use them. They are read again once others are adopted: a version that is there
     is never edited. adopted: the ids of those that are, by the caller's last look; all methods raise Transient while
     MongoDB is away.
     """

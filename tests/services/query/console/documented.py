@@ -18,6 +18,7 @@ from tests.services.query.console.conftest import CHROMIUM
 from tests.services.query.console.test_import import COUNTS, preview
 from tests.services.query.console.test_import import job as dropped
 from tests.services.query.console.test_look import apart, served_with, tables
+from tests.services.query.console.test_look_plans import planned
 from tests.services.query.console.test_operators import refusal
 from tests.services.query.console.test_questions import CONCERN, FULL, LINE, SAID, WEEK, answers
 from tests.services.query.console.test_subscriptions import subscription
@@ -25,7 +26,7 @@ from tests.services.query.console.world import World
 
 Json = dict[str, Any]
 FOLDER = REPOSITORY / "docs" / "images"
-MOST_BYTES = 150_000
+MOST_BYTES = 160_000
 WIDE, PHONE = (1240, 780), (390, 844)
 NAMES = (
     "苏州华芯微电子",
@@ -48,6 +49,8 @@ PICTURES = (
     ("customers", "customers", "en", WIDE),
     ("customer", "customers/C-0101", "en", WIDE),
     ("customer-zh", "customers/C-0101", "zh", WIDE),
+    ("group", "groups/G-1", "en", WIDE),
+    ("plan-zh", "customers/C-0101#tile-plans", "zh", WIDE),
     ("tiers", "tiers", "en", WIDE),
     ("tiers-zh", "tiers", "zh", WIDE),
     ("coverage", "coverage", "en", WIDE),
@@ -60,6 +63,7 @@ PICTURES = (
     ("refused", "refused", "en", WIDE),
     ("subscriptions", "subscriptions", "en", WIDE),
     ("integration", "integration?source=erp&event=e-1", "en", WIDE),
+    ("trail", "trail", "en", WIDE),
     ("health", "health", "en", WIDE),
 )
 """File, address, language and size of the window."""
@@ -151,7 +155,7 @@ def _grid() -> list[Json]:
 
 def rows() -> dict[str, Any]:
     """All that the screens show."""
-    found: dict[str, Any] = apart(tables()) | answers()
+    found: dict[str, Any] = apart(tables()) | answers() | planned()
     every = [_customer(place) for place in range(len(NAMES))]
     found["customers"] = every
     entitled = {"entitled_until": None, "entitled_tier": "strategic"}
@@ -179,6 +183,7 @@ def rows() -> dict[str, Any]:
         "plan": None,
         "concerns": [_concern(1)],
         "proposed_tier": None,
+        "group_id": "G-1",
         "goals": [goal | {"due_on": "2026-12-31", "progress": 0.64}],
         "history": [decision | {"score": 88.1}],
     }

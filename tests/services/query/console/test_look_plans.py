@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(180)
 Json = dict[str, Any]
 
 
-def rows() -> Json:
+def planned() -> Json:
     """A partner whose plan slips, with training beyond its quota, and a group of two."""
     story = Story()
     story.tier("partner", "2025-06-01")
@@ -54,7 +54,7 @@ def rows() -> Json:
 @pytest.fixture(scope="module")
 def served(browser: Browser) -> Iterator[Served]:
     world = World()
-    world.api.tables = rows() | {"customers/C-1": ROW | {"group_id": "G-1"}}
+    world.api.tables = planned() | {"customers/C-1": ROW | {"group_id": "G-1"}}
     link = apart(world.link(ALL))
     with served_with(world) as url:
         context = browser.new_context()

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from services.query.console.screens import SCREENS
 from tests.services.query.console.documented import PICTURES, rows
 from tests.services.query.console.test_look import apart, for_operators, served_with, violations
+from tests.services.query.console.test_look_plans import planned
 from tests.services.query.console.test_operators import ALL
 from tests.services.query.console.test_questions import FULL, SAID
 from tests.services.query.console.world import NOW, World
@@ -24,7 +25,13 @@ pytestmark = pytest.mark.timeout(300)
 Json = dict[str, Any]
 STATES = ("full", "empty", "stale", "frozen")
 CUSTOMER = "customers/C-0101"
-PATHS = (*dict.fromkeys(path for _, path, _, _ in PICTURES), f"{CUSTOMER}/why/tier", "subscriptions/S1", "help")
+PATHS = (
+    *dict.fromkeys(path for _, path, _, _ in PICTURES),
+    f"{CUSTOMER}/why/tier",
+    f"{CUSTOMER}/texts",
+    "subscriptions/S1",
+    "help",
+)
 LOOKS = (("light", 1280), ("dark", 390))
 ALL_LOOKS = (*LOOKS, ("light", 390), ("dark", 1280))
 LATE = {"behind": 12, "as_of": (NOW - timedelta(seconds=40)).isoformat()}
@@ -37,6 +44,8 @@ def nothing_yet() -> Json:
     one = FULL | lacks | {"customer": "C-0101", "flags": {"unconverted": [], "uncounted": []}}
     said = SAID | one | {"decision": None, "would_change": None}
     kept = {name: found for name, found in for_operators().items() if name in {"status", "subscriptions/S1"}}
+    members = {"members": 0, "tiers": {}, "net_365d": {}, "customers": [], "kcr_mean": None, "incomplete": []}
+    kept["groups/G-1"] = planned()["groups/G-1"] | members
     return {CUSTOMER: one, f"{CUSTOMER}/explanation": said, **kept, "subscriptions/S1/parked": []}
 
 
