@@ -153,7 +153,7 @@ class FoldingService(Service, Generic[D]):
     notes: Notes | None = None
     """What it notes of each batch of the live generation, in the batch's transaction."""
     beside: Beside | None = None
-    """What runs beside the fold, with its store and the partitions that it owns: a task that goes on for ever."""
+    """What runs beside the fold, with its store and the partitions that it owns: a task that goes on forever."""
     positions: Positions = field(init=False)
     """How far it has come on the log; the processor writes it with what it folded."""
 
