@@ -6,7 +6,6 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from services.ingest.admit.admit import identity_of
-from services.ingest.doors.files.mapping import what_is_wrong
 from services.ingest.store import FATES, MongoClaims, fate_id
 from shared.events.event import Position
 from shared.mongo import Database, transient_errors
@@ -45,6 +44,8 @@ async def verdicts_at(database: Database, positions: Collection[Position]) -> li
 
 def what_is_wrong_with_mapping(text: str) -> list[str]:
     """Each problem of a mapping's text, with its line; none of what can be imported with."""
+    from services.ingest.doors.files.mapping import what_is_wrong  # noqa: PLC0415 - so that query starts sooner
+
     return what_is_wrong(text, "mapping")
 
 
