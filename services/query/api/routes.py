@@ -474,7 +474,7 @@ class Api:
         if found is None:
             hint = (
                 "no fate of this event is known: it never came, was refused over 30 days ago, does not show yet (ask "
-                "with after= of the door's answer), or is a representative's record"
+                "with after= of the door's answer), or is a representative's record of over 30 days ago"
             )
             raise refusal("not_found", hint)
         seen = self._seen(asking, FOLDING)
