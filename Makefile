@@ -13,7 +13,7 @@ WALK = tests/e2e/test_import_page.py::test_from_the_export_to_explain
 SCRIPTS = deploy/secrets deploy/backup deploy/nightly deploy/restore deploy/upgrade deploy/cluster/machine deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy deploy/mongodb/start .ci/engine .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release test-cluster lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale bench-console pictures up lock clean
+.PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release test-cluster lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale bench-console bench-query pictures up lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ bench-console: $(READY) ## p95 of each screen of the console with 50,000 custome
 
 pictures: $(READY) ## the screenshots in docs/images; look at each before you commit it
 	$(BIN)/python -m tests.services.query.console.documented
+
+bench-query: $(READY) ## the usual queries of the API with 50,000 customers, and a list whole as CSV; CUSTOMERS=... ROWS=... for fewer
+	$(BIN)/python -m tests.bench.query --customers $(or $(CUSTOMERS),50000) $(if $(ROWS),--rows $(ROWS))
 
 bench-scale: $(READY) ## 1, 2 and 4 processes of each service: CPU by process, MongoDB by collection, what saturates first
 	$(BIN)/python -m tests.bench.scale

@@ -4,7 +4,7 @@ Set-up, rights, rebuild, relog, verify, doctor, status, backups, the local stack
 (services/__init__.py) and read these values; none of them names a service.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -18,10 +18,15 @@ from shared.mongo.generations import current_generation
 from shared.mongo.policies import COLLECTION as POLICIES
 from shared.mongo.policies import adopted
 from shared.mongo.schema import Schema, View
+from shared.mongo.states import Notes, StateStore
 from shared.policies.adoption import Adopted
 from shared.settings import Settings
 from shared.topics import LOG, Topic
 
+Beside = Callable[
+    [Database, StateStore, Callable[[], Collection[int]], Settings, Callable[[], datetime]],
+    Callable[[], Coroutine[Any, Any, None]],
+]
 Privileges = Mapping[str, tuple[str, ...]]
 """Actions by collection or view."""
 D = TypeVar("D", bound=Domain[Any, Any])
@@ -148,6 +153,10 @@ class FoldingService(Service, Generic[D]):
     adopts: str = POLICIES
     """The collection of what it takes up. Of policies there is one at least; templates come on top of guanxi's own."""
     announces: Announces | None = None
+    notes: Notes | None = None
+    """What it notes of each batch of the live generation, in the batch's transaction."""
+    beside: Beside | None = None
+    """What runs beside the fold, with its store and the partitions that it owns: a task that goes on forever."""
     positions: Positions = field(init=False)
     """How far it has come on the log; the processor writes it with what it folded."""
 

@@ -10,8 +10,9 @@ missed; where even that takes too long the export is refused.
 import json
 import tempfile
 from asyncio import get_running_loop
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -71,14 +72,28 @@ class Snapshot(Reader):
         self, view: str, generation: int, conditions: Sequence[Document], limit: int | None = None
     ) -> list[Document]:
         """As a reader does. Once the time is over, or MongoDB ended the transaction, without it."""
+        return await self._while_it_lasts(partial(Reader.read, self, view, generation, conditions, limit))
+
+    async def weeks(
+        self,
+        generation: int,
+        representatives: Sequence[str],
+        of_week: Sequence[Document],
+        fields: Collection[str] | None = None,
+    ) -> list[Document]:
+        """As a reader does, in the same way."""
+        ask = partial(Reader.weeks, self, generation, representatives, of_week, fields)
+        return await self._while_it_lasts(ask)
+
+    async def _while_it_lasts(self, ask: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
         if self._session is not None and get_running_loop().time() < self._until:
             try:
-                return await super().read(view, generation, conditions, limit)
+                return await ask()
             except Transient:
                 pass  # asked again without it, where it says so itself
         await self._end()
         self.exact = False
-        return await super().read(view, generation, conditions, limit)
+        return await ask()
 
     async def _end(self) -> None:
         self._session = None

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any
 
+from services.engagement.store.rep_weeks import StoredWeeks
 from shared.errors import Malformed
 from shared.mongo import transient_errors
 from shared.mongo.questions import Questions
@@ -91,6 +92,10 @@ class EngagementQuestions(Questions):
         if representative in names:
             return None
         return {one: names[one] for one in get_close_matches(representative, names, n=MAX_SUGGESTIONS)}
+
+
+stored_weeks = StoredWeeks
+"""The weeks of representatives in one generation, from rows where they stand."""
 
 
 def parse_week(name: str) -> date:

@@ -1,12 +1,15 @@
 """Engagement as a value: it folds how customers are cared for, and decides what is owed to them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
+from typing import Any
 
 from services.engagement.domain import CUSTOMERS, Engagement
 from services.engagement.store import SCHEMA
+from services.engagement.store.rep_weeks import WeekSweep, leave_notes
 from services.engagement.weeks import refresh_weeks, wrong_weeks, wrong_zone
 from shared.mongo import Database
+from shared.mongo.states import StateStore
 from shared.policies.adoption import Adopted
 from shared.policies.entitlements import Entitlements, make_entitlements
 from shared.service import FoldingService
@@ -33,6 +36,16 @@ async def _set_up(database: Database, settings: Settings, policies: Sequence[Ado
     await refresh_weeks(database, policies, settings, now)
 
 
+def _write_weeks(
+    database: Database,
+    store: StateStore,
+    owned: Callable[[], Collection[int]],
+    settings: Settings,
+    now: Callable[[], datetime],
+) -> Callable[[], Coroutine[Any, Any, None]]:
+    return WeekSweep(database, store, owned, settings.partitions, now).run
+
+
 SERVICE = FoldingService(
     name="engagement",
     schema=SCHEMA,
@@ -45,4 +58,6 @@ SERVICE = FoldingService(
     set_up=_set_up,
     verify=wrong_weeks,
     examine=wrong_zone,
+    notes=leave_notes,
+    beside=_write_weeks,
 )

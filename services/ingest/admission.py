@@ -44,6 +44,7 @@ from services.ingest.admit import (
     with_ids,
     without_erased,
 )
+from services.ingest.admit.admit import identity_of
 from services.ingest.doors.http.vouching import vouched_key
 from services.ingest.doors.kafka.wire import from_kafka, is_plain
 from services.ingest.refusals.publish import rejected
@@ -106,8 +107,8 @@ class Named(NamedTuple):
 
 
 class Fate(NamedTuple):
-    """Why an event was not admitted: refused, or for None a duplicate. source, id, subject: None where it has none that
-    can be read.
+    """What became of an event: refused, accepted, or a duplicate. source, id, subject: None where it has none that can
+    be read.
     """
 
     source: str | None
@@ -116,6 +117,7 @@ class Fate(NamedTuple):
     position: Position
     at: datetime
     refused: Refused | None
+    accepted: bool = False
 
 
 class Store(Protocol):
@@ -217,12 +219,15 @@ class Arrived:
 
 @dataclass(slots=True)
 class Verdicts:
-    """The outcome of a batch. texts, erasings: of what was accepted."""
+    """The outcome of a batch. texts, erasings: of what was accepted. untold: accepted too, and told here only, with
+    where and when each came.
+    """
 
     accepted: list[tuple[Candidate, Position, dict[str, Any] | None]] = field(default_factory=list)
     refused: list[tuple[Arrived, Refused]] = field(default_factory=list)
     duplicates: list[tuple[Arrived, Candidate]] = field(default_factory=list)
     changed: dict[bytes, Claim] = field(default_factory=dict)
+    untold: list[tuple[Candidate, Position, datetime]] = field(default_factory=list)
     texts: list[WrittenText] = field(default_factory=list)
     erasings: list[Erasing] = field(default_factory=list)
 
@@ -470,6 +475,8 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim], person_key
         if isinstance(verdict, Accepted):
             replaces, texts = replaced_without_texts(candidate, verdict.replaces, person_key)
             verdicts.accepted.append((candidate, one.position, replaces))
+            if _is_untold(candidate):
+                verdicts.untold.append((candidate, one.position, one.appended_at))
             verdicts.texts += (*candidate.texts, *texts)
             if candidate.type == ERASED:
                 verdicts.erasings += erasings_of(candidate, one.appended_at)
@@ -483,7 +490,9 @@ def judge_all(arrived: Iterable[Arrived], claims: dict[bytes, Claim], person_key
 
 
 def fates_of(verdicts: Verdicts) -> list[Fate]:
-    """What is told of the events of a batch that were not admitted."""
+    """What is told of the events of a batch that were not admitted; and of those accepted under a record's id that are
+    no customer's: the timeline, which tells of the others, has no line of them.
+    """
     fates: list[Fate] = []
     for one, refused in verdicts.refused[:MAX_FATES]:
         event: Any = one.judged
@@ -497,7 +506,15 @@ def fates_of(verdicts: Verdicts) -> list[Fate]:
     for one, candidate in verdicts.duplicates[:MAX_FATES]:
         named = candidate.source, candidate.id, candidate.subject
         fates.append(Fate(*named, one.position, one.appended_at, None))
+    for candidate, position, at in verdicts.untold[:MAX_FATES]:
+        fates.append(Fate(candidate.source, candidate.id, candidate.subject, position, at, None, accepted=True))
     return fates
+
+
+def _is_untold(candidate: Candidate) -> bool:
+    """Whether neither a claim under its own id nor a customer's timeline says what became of it."""
+    by_own_id = identity_of(candidate.source, candidate.id, None)
+    return not candidate.key.startswith("customer:") and candidate.claimed and candidate.identity != by_own_id
 
 
 def _id(said: Any) -> str | None:

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from services.ingest.admit.admit import identity_of
-from services.ingest.doors.files.mapping import what_is_wrong
 from services.ingest.store import FATES, MongoClaims, fate_id
 from shared.events.event import Position
 from shared.mongo import Database, transient_errors
@@ -24,10 +23,12 @@ class Found(NamedTuple):
 
 async def fate_of(database: Database, source: str, event_id: str) -> Found | None:
     """Of the event of this source and id. A record (a purchase, a visit) is claimed under its own id, not the event's:
-    of it only what was not admitted is found here. Raises Transient.
+    of it only what was not admitted is found here, and what is no customer's. Raises Transient.
     """
     async with transient_errors():
-        told = await database[FATES].find_one({"_id": fate_id(source, event_id)})
+        ids = [fate_id(source, event_id, accepted=accepted) for accepted in (True, False)]
+        found = {one["_id"]: one async for one in database[FATES].find({"_id": {"$in": ids}})}
+    told = next((found[one] for one in ids if one in found), None)
     identity = identity_of(source, event_id, None)
     claim = (await MongoClaims(database).find([identity])).get(identity)
     if claim is not None:  # whatever else was sent under this id
@@ -45,6 +46,8 @@ async def verdicts_at(database: Database, positions: Collection[Position]) -> li
 
 def what_is_wrong_with_mapping(text: str) -> list[str]:
     """Each problem of a mapping's text, with its line; none of what can be imported with."""
+    from services.ingest.doors.files.mapping import what_is_wrong  # noqa: PLC0415 - so that query starts sooner
+
     return what_is_wrong(text, "mapping")
 
 

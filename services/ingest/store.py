@@ -220,7 +220,7 @@ class MongoStore(MongoClaims):
                 await self._positions.bulk_write(operations, ordered=False)
 
     async def tell(self, fates: Collection[Fate]) -> None:
-        """Keep what became of events that were not admitted, for `FATES_KEPT_SECONDS`; the last word stays."""
+        """Keep what became of events that nothing else tells of, for `FATES_KEPT_SECONDS`; the last word stays."""
         if fates:
             async with transient_errors():
                 await self._fates.bulk_write([_fate(fate) for fate in fates], ordered=False)
@@ -243,9 +243,11 @@ def _text(one: WrittenText) -> Document:
     return document if one.erased else {**document, "text": one.text}
 
 
-def fate_id(source: str, event_id: str) -> str:
-    """Under which an event's fate is kept: 32 characters, as a cursor can carry them."""
-    return _hashed("fate", source, event_id)
+def fate_id(source: str, event_id: str, *, accepted: bool = False) -> str:
+    """Under which an event's fate is kept: 32 characters, as a cursor can carry them. That it was accepted is kept for
+    itself: what else comes under its id changes nothing of it.
+    """
+    return _hashed("accepted" if accepted else "fate", source, event_id)
 
 
 def _hashed(*parts: str) -> str:
@@ -267,8 +269,12 @@ def _fate(fate: Fate) -> ReplaceOne[Document]:
     if fate.refused is not None:
         document |= {"status": "refused", "code": str(fate.refused.reason)}
         document |= {"field": _storable(fate.refused.field), "hint": _storable(fate.refused.hint)}
+    if fate.accepted:
+        document["status"] = "accepted"
     # What names no event is one of its own, wherever it stands.
-    kept_as = fate_id(fate.source or "", fate.id or "") if named else _hashed("unnamed", position)
+    kept_as = _hashed("unnamed", position)
+    if named:
+        kept_as = fate_id(fate.source or "", fate.id or "", accepted=fate.accepted)
     return ReplaceOne({"_id": kept_as}, document, upsert=True)
 
 

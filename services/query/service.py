@@ -26,6 +26,7 @@ _VIEWS = (
 _STANDING = (
     *("admission_positions", "tiering_positions", "engagement_positions", "archives_positions"),
     *("planning_positions", "feed_positions", "tiering_fresh", "engagement_fresh", "archives_fresh"),
+    *("weeks", "rep_week_notes", "rep_week_heads", "rep_week_rows"),
     *("planning_fresh", "feed_fresh", "claims", "fates", "feed_marks"),
 )
 """How far everybody has come, how fresh the rows are, and what became of events, and

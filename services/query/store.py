@@ -12,6 +12,7 @@ from typing import Any
 from pymongo.errors import ExecutionTimeout
 
 from services import SERVICES
+from services.engagement.questions import stored_weeks
 from services.query.changes import Ends
 from services.query.changes_hub import Stands
 from services.query.limits import MAX_OWNERS, MAX_QUERY_MS, OWNERS_SECONDS
@@ -51,6 +52,20 @@ class Reader:
         if limit is not None:
             pipeline.append({"$limit": limit})
         return await self.group(view, generation, pipeline)
+
+    async def weeks(
+        self,
+        generation: int,
+        representatives: Sequence[str],
+        of_week: Sequence[Document],
+        fields: Collection[str] | None = None,
+    ) -> list[Document]:
+        """What the view rep_weeks shows of some representatives, from rows where they stand; with these fields at
+        least. of_week: conditions on the week.
+        """
+        async with _in_time():
+            of = stored_weeks(self._database, generation, self._session, MAX_QUERY_MS)
+            return await of.read(representatives, of_week, fields)
 
     async def group(self, view: str, generation: int, pipeline: Sequence[Document]) -> list[Document]:
         """What a pipeline makes of a view."""

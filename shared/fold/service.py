@@ -91,6 +91,7 @@ async def prepare(service: FoldingService[Any], process: Process, database: Data
         service.name,
         generation=await current_generation(database, service.name),
         log_generation=await log_generation(database, settings),
+        notes=service.notes,
     )
     appender, reviews = Appender(settings), Appender(settings)
     processor = LogProcessor(
@@ -125,6 +126,8 @@ async def prepare(service: FoldingService[Any], process: Process, database: Data
             policies=policies,
         )
         process.tasks.append(sweep.run)
+    if service.beside is not None:
+        process.tasks.append(service.beside(database, store, lambda: reader.owned, settings, now))
     process.health.checks["mongodb"] = mongo_check(database)
     gauges = BacklogGauges(store, service.customers, lambda: reader.owned, now)
     process.tasks.append(gauges.run)

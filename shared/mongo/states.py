@@ -1,6 +1,6 @@
 """Where the log processor keeps what it folds: documents, positions, quarantine (architecture.md, invariant 5)."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -100,15 +100,28 @@ class Writes:
     marks: list[Mark] = field(default_factory=list)
 
 
+Notes = Callable[[Database, int, int, Writes, Session], Awaitable[None]]
+"""Leaves what a service notes of a batch's writes, inside its transaction: database, generation, one of the batch's
+partitions, writes, session."""
+
+
 class StateStore:
     """The collections of one service in one generation of its views: the live one, and after a handover the one that
     took over (shared/mongo/generations.py); or, with `mark` BUILDING, one that is being built beside it.
     """
 
     def __init__(
-        self, database: Database, service: str, generation: int, log_generation: int, *, mark: str | None = None
+        self,
+        database: Database,
+        service: str,
+        generation: int,
+        log_generation: int,
+        *,
+        mark: str | None = None,
+        notes: Notes | None = None,
     ) -> None:
         self._database, self._service, self._mark = database, service, mark
+        self._notes = notes
         self.generation = generation
         self.log_generation = log_generation
         self._positions = database[f"{service}_positions"]
@@ -160,7 +173,7 @@ class StateStore:
             result = await self._positions.bulk_write(updates, ordered=False, session=session)
             if result.matched_count != len(moves):
                 raise Moved("a position has moved: another owner, or an earlier commit that succeeded")
-            yield StateSession(self, session)
+            yield StateSession(self, session, min(moves, default=0))
 
     async def _follow(self) -> None:
         if self._mark is not None:
@@ -198,6 +211,11 @@ class StateStore:
             session=session,
         )
 
+    async def leave_notes(self, generation: int, partition: int, writes: Writes, session: Session) -> None:
+        """Leave what the service notes of a batch, if it notes anything."""
+        if self._notes is not None:
+            await self._notes(self._database, generation, partition, writes, session)
+
     def _position_id(self, partition: int) -> str:
         return f"g{self.generation}/{partition}"
 
@@ -217,8 +235,9 @@ class StateStore:
 class StateSession:
     """Reads and writes of one batch, inside its transaction."""
 
-    def __init__(self, store: StateStore, session: Session) -> None:
+    def __init__(self, store: StateStore, session: Session, partition: int = 0) -> None:
         self._store, self._session, self._generation = store, session, store.generation
+        self._partition = partition
 
     async def load(self, wanted: Iterable[Address]) -> dict[Address, Document]:
         """Whole documents by (collection, id); missing ones are left out."""
@@ -241,6 +260,7 @@ class StateSession:
             bulks.setdefault(collection, []).append(operation)
         for collection, operations in bulks.items():
             await self._bulk(collection, operations)
+        await self._store.leave_notes(self._generation, self._partition, writes, self._session)
         if writes.fresh:
             await self._collection(self._store.freshness).bulk_write(
                 [_fresh(*at, fresh, writes.projected_at, self._generation) for at, fresh in writes.fresh.items()],

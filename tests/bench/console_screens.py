@@ -16,8 +16,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
@@ -141,6 +141,14 @@ def first_page_on_slow_3g() -> None:
 
 
 async def measure(customers: int, representatives: int, times: int) -> int:
+    async with filled(customers, representatives) as (database, settings, pids):
+        print(f"{customers:,} customers, {representatives:,} representatives")
+        return await ask(database, settings, pids, times)
+
+
+@asynccontextmanager
+async def filled(customers: int, representatives: int) -> AsyncIterator[tuple[Database, QuerySettings, dict[str, int]]]:
+    """A MongoDB that holds them; the processes by name."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = await start_mongod(Ask(folder, folder), print)
@@ -155,8 +163,7 @@ async def measure(customers: int, representatives: int, times: int) -> int:
         database = connect(settings)
         stack.callback(database.client.close)
         await fill(database, settings, customers, representatives)
-        print(f"{customers:,} customers, {representatives:,} representatives")
-        return await ask(database, settings, {"this": os.getpid(), "mongod": server.process.pid}, times)
+        yield database, settings, {"this": os.getpid(), "mongod": server.process.pid}
 
 
 async def ask(database: Database, settings: QuerySettings, pids: Mapping[str, int], times: int) -> int:

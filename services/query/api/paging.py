@@ -17,6 +17,8 @@ Document = dict[str, Any]
 Values = tuple[Any, ...]
 CHUNK = 100
 """Ids of one look for rows."""
+USUAL_WEEKS = 13
+"""Of a representative that somebody asks for: a quarter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ async def read_page(
     """A page from a place on, of the rows that `only` leaves as well. Raises Transient."""
     rows: list[tuple[Place, Document]] = []
     looked = 0
-    async for ids in ids_from(reader, asked, generation, place, only, min(CHUNK, asked.size + 1)):
+    async for ids in ids_from(reader, asked, generation, place, only, _chunk(resource, asked)):
         found = await rows_of(reader, resource, asked, generation, [one["_id"] for one in ids])
         for one in ids:
             after = tuple(one.get(name) for name in asked.order.sort)
@@ -83,6 +85,14 @@ async def read_page(
             if looked >= MAX_PARENTS:
                 return Page([row for _, row in rows], Place(after))
     return Page([row for _, row in rows], None)
+
+
+def _chunk(resource: Resource, asked: Asked) -> int:
+    """Ids of one look. Who has as many rows as there are weeks fills a page with few of them."""
+    least = asked.size + 1
+    if resource.leaf == ("week",) and "$eq" not in asked.of_rows.get("week", {}):
+        least = -(-least // USUAL_WEEKS)
+    return min(CHUNK, least)
 
 
 async def ids_from(
@@ -115,7 +125,12 @@ async def rows_of(
     if asked.of_rows:
         conditions.insert(0, asked.of_rows)
     found: dict[Any, list[tuple[Values, Document]]] = {}
-    for row in await reader.read(resource.view, generation, conditions):
+    if resource.view == "rep_weeks":
+        fields = {*asked.fields, *resource.leaf, resource.parent}
+        rows = await reader.weeks(generation, ids, [asked.of_rows] if asked.of_rows else [], fields)
+    else:
+        rows = await reader.read(resource.view, generation, conditions)
+    for row in rows:
         leaf = tuple(row.get(name) for name in resource.leaf)
         found.setdefault(row[resource.parent], []).append((leaf, row))
     return found

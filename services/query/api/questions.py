@@ -174,17 +174,18 @@ class Questions:
         return sorted(rows, key=lambda one: (-TIERS.index(one["from"]), -TIERS.index(one["to"])))
 
     async def _coverage(self, generation: int, week: str) -> list[Document]:
-        count: Document = {
-            "_id": "$week",
-            "representatives": {"$sum": 1},
-            "exempt": {"$sum": {"$cond": [{"$eq": ["$exempt", None]}, 0, 1]}},
-            "met": {"$sum": {"$cond": ["$met", 1, 0]}},
-            "target": {"$sum": "$target"},
-            "counted": {"$sum": "$counted"},
+        known = await self._reader.read("representative_keys", generation, [])
+        wanted = ("exempt", "met", "target", "counted")
+        rows = await self._reader.weeks(generation, [one["_id"] for one in known], [{"week": week}], wanted)
+        counted = {
+            "week": week,
+            "representatives": len(rows),
+            "exempt": sum(one["exempt"] is not None for one in rows),
+            "met": sum(bool(one["met"]) for one in rows),
+            "target": sum(one["target"] or 0 for one in rows),
+            "counted": sum(one["counted"] for one in rows),
         }
-        pipeline = [{"$match": {"week": week}}, {"$group": count}]
-        found = await self._reader.group("rep_weeks", generation, pipeline)
-        return [{"week": one["_id"], **one} for one in found]
+        return [counted] if rows else []
 
     async def explanation(
         self, customer: str, standing: Standing, on: date | None, known_at: datetime | None

@@ -108,10 +108,10 @@ class Api:
 
     def app(self) -> Starlette:
         """The application."""
-        document = to_json(openapi(), indent=2)
 
         async def serve_openapi(_: Request) -> Response:
-            return Response(document, media_type="application/json")
+            # Made when it is first asked for: it takes as long as a fifth of the start.
+            return Response(to_json(openapi(), indent=2), media_type="application/json")
 
         routes = [Route(OPENAPI_PATH, serve_openapi, methods=["GET"])]
         routes += [self._route(one.path, partial(self._list, one), one.scope, one.cost) for one in RESOURCES]
@@ -502,7 +502,7 @@ class Api:
         if found is None:
             hint = (
                 "no fate of this event is known: it never came, was refused over 30 days ago, does not show yet (ask "
-                "with after= of the door's answer), or is a representative's record"
+                "with after= of the door's answer), or is a representative's record of over 30 days ago"
             )
             raise refusal("not_found", hint)
         seen = self._seen(asking, FOLDING)

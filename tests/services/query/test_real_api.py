@@ -486,6 +486,25 @@ def test_what_became_of_an_accepted_record_is_told(stand: Stand) -> None:
     assert is_problem(stand.get("/v1/events/other/f-20"), "not_found")
 
 
+def test_what_became_of_a_representatives_events_is_told(stand: Stand) -> None:
+    """They have no timeline: a registration is claimed under its event's id, an absence under its own."""
+    joined = sent("representative.registered", "R-77", "r-77", 9, name="代表", team="east")
+    away = sent("representative.absent", "R-77", "a-77", 8, absence_id="77", from_on="2026-03-02", to_on="2026-03-04")
+    longer = {**away, "id": "a-77-2", "revision": 2, "data": {**away["data"], "to_on": "2026-03-05"}}
+    wrong = {**away, "id": "a-77-3", "subject": "R-78"}
+    for event in (joined, away, longer):
+        stand.settle(stand.post([event]))
+    answer = stand.post([away, wrong])  # known already, and another's: neither changes what became of the first
+    stand.get("/v1/status", after=answer["position"], headers={"Prefer": "wait=20"})
+    for event in (joined, away, longer):
+        fate = stand.get(f"/v1/events/erp/{event['id']}").json()["data"]
+        check(Fate, fate)
+        assert (fate["status"], fate["code"], fate["customer"]) == ("accepted", None, None)
+        assert fate["folded_by"] == ["tiering", "engagement", "archives", "planning", "feed"]
+        assert stand.get("/v1/status", after=fate["accepted_at"]).status_code == 200
+    assert is_problem(stand.get("/v1/events/erp/a-78"), "not_found")
+
+
 def test_posthog_10527_what_became_of_each_event_of_a_request_is_known(stand: Stand) -> None:
     good = [sent("customer.registered", f"E-{n}", f"e-{n}", 1) for n in range(3)]
     answer = stand.post([*good, sent("customer.registered", "E-4", "e-4", 1, name=7)])

@@ -10,6 +10,7 @@ from services.engagement.calendar import Calendar
 from services.engagement.domain import CUSTOMERS, REPRESENTATIVES
 from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
 from services.engagement.rules.days import BusinessTime, monday_of, week_name
+from services.engagement.store.rep_weeks import COLLECTIONS, INDEXES, WEEKS
 from services.engagement.stored import PRIVATE_FIELDS
 from services.engagement.stored_visits import VISITS
 from services.engagement.views import contact_plan as plan
@@ -20,7 +21,6 @@ from shared.facts.days import iso, to_instant
 from shared.mongo import Database, transient_errors
 from shared.mongo.schema import Index, Schema, View, keys
 
-WEEKS = "weeks"
 MAX_WEEKS = 10_000
 """Of the calendar: two centuries."""
 
@@ -28,7 +28,7 @@ MAX_WEEKS = 10_000
 SCHEMA = Schema(
     service="engagement",
     collections=(CUSTOMERS, REPRESENTATIVES, VISIT_ROWS, ACCOUNT_ROWS, VISITS, FRESHNESS),
-    plain_collections=("engagement_positions", "engagement_quarantine", WEEKS),
+    plain_collections=("engagement_positions", "engagement_quarantine", WEEKS, *COLLECTIONS),
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
         # Each index costs every write; those below only where their field is there, and one serves all lists.
@@ -48,6 +48,7 @@ SCHEMA = Schema(
         Index(ACCOUNT_ROWS, ("customer",)),
         Index(WEEKS, ("week",), unique=True, generational=False),
         Index(WEEKS, ("begins_at",), generational=False),
+        *INDEXES,
     ),
     dropped=(
         Index(CUSTOMERS, ("tier_order", "cadence_days")),
@@ -78,6 +79,7 @@ SCHEMA = Schema(
         View("representative_keys", REPRESENTATIVES, keys({"_id": 1}, "team", "role", "manager")),
     ),
     filled=(WEEKS,),
+    fleeting=COLLECTIONS,
     private=PRIVATE_FIELDS,
 )
 
