@@ -18,7 +18,7 @@ _VIEWS = (
     *("customers", "tier_history", "tier_totals", "customer_keys", "customer_keys_by_net", "decision_keys"),
     *("engagement", "contact_plan", "concerns", "tier_care", "staffing", "rep_weeks", "goals"),
     *("owned_keys", "plan_keys", "concern_keys", "representative_keys", "proposal_keys"),
-    *("override_keys", "satisfaction_drops", "drop_keys", "tier_quarters"),
+    *("override_keys", "overdue_keys", "satisfaction_drops", "drop_keys", "tier_quarters"),
     *("timeline", "movements", "search"),
     *("rejections", "rejection_keys"),
     *("timeline_keys", "movement_keys", "movement_keys_by_day", "movement_keys_by_end"),

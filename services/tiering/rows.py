@@ -104,6 +104,7 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
         recent += book.net[0] * scale
         before += book.net[1] * scale
         earlier += book.net[3] * scale
+    overdue = sum(sums.overdue * policy.scaled_minor.get(currency, 0) for currency, sums in state.invoice_sums.items())
     base = earlier if earlier > 0 else before
     net = policy.money(money.net)
     public: Json = {
@@ -113,6 +114,9 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
         "net_90d": policy.money(recent),
         "currency": policy.base_currency,
     }
+    if overdue:
+        public["overdue"] = policy.money(overdue)
+        public["overdue_order"] = net_order(public["overdue"])
     if base > 0 and 2 * recent < base:
         public["at_risk"] = True
     first, last = state.bought.first(state.today), state.bought.last(state.today)

@@ -19,6 +19,8 @@ PROPOSED = {"proposed_tier": TIERS[-1]}
 """No other tier is ever proposed (domain.md, Proposals)."""
 OVERRIDDEN = {"overridden_until": {"$gt": ""}}
 """Whose tier is set by hand."""
+OVERDUE = {"overdue_order": {"$gt": 0}}
+"""Who owes what was due."""
 
 SCHEMA = Schema(
     service="tiering",
@@ -30,6 +32,7 @@ SCHEMA = Schema(
         Index(CUSTOMERS, ("account_manager", "_id")),
         Index(CUSTOMERS, ("proposed_tier", "_id"), partial={"proposed_tier": {"$gt": ""}}),
         Index(CUSTOMERS, ("overridden_until", "_id"), partial=OVERRIDDEN),
+        Index(CUSTOMERS, ("overdue_order", "_id"), partial=OVERDUE),
         Index(HISTORY, ("customer", "effective_on", "version"), unique=True),
     ),
     dropped=(
@@ -47,6 +50,7 @@ SCHEMA = Schema(
         View("customer_keys_by_net", CUSTOMERS, keys({"net_order": -1, "_id": -1}, "tier")),
         View("proposal_keys", CUSTOMERS, keys({"_id": 1}, "account_manager", among=PROPOSED)),
         View("override_keys", CUSTOMERS, keys({"overridden_until": 1, "_id": 1}, among=OVERRIDDEN)),
+        View("overdue_keys", CUSTOMERS, keys({"overdue_order": -1, "_id": -1}, among=OVERDUE)),
         View("decision_keys", HISTORY, keys({"customer": 1, "effective_on": 1, "version": 1})),
     ),
     validators={POLICIES: ADOPTED_SHAPE},

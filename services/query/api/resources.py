@@ -229,6 +229,21 @@ RESOURCES = (
         ),
     ),
     Resource(
+        "overdue",
+        "Customers with invoices that are overdue, the most overdue first.",
+        rows.Customer,
+        "customers",
+        ("tiering",),
+        (
+            Order(
+                "-overdue",
+                "overdue_keys",
+                {"overdue_order": -1, "_id": -1},
+                {"overdue_min": Filter("overdue_order", Kind.MONEY, "$gte")},
+            ),
+        ),
+    ),
+    Resource(
         "satisfaction-drops",
         "Customers whose score has fallen by much against the year before, by tier (docs/engagement.md).",
         rows.Drop,

@@ -75,6 +75,9 @@ class Customer(Frozen):
     net_365d: Money
     net_730d: Money
     net_90d: Money
+    overdue: Annotated[
+        Money | None, Field(description="unpaid of invoices that were due, at today's rates; null where nothing is")
+    ]
     currency: str
     at_risk: bool
     first_purchase_on: date | None

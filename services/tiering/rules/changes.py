@@ -103,7 +103,7 @@ def _payment(state: State, assessed: Assessment, standing: Standing) -> str | No
         total += (sum(sums.by_class) - sums.old_unpaid) * scale
         weighted += sum(a * p for a, p in zip(sums.by_class, policy.payment, strict=True)) * scale
         weighted -= sums.old_unpaid * policy.payment[-1] * scale
-        overdue += sum(sums.unpaid[1:]) * scale
+        overdue += sums.overdue * scale
     if not overdue:
         return None
     paid = replace(terms, payment=Payment(total, weighted, 0, terms.payment.grade))

@@ -145,6 +145,11 @@ class Sums:
     count: int = 0
 
     @property
+    def overdue(self) -> int:
+        """What is unpaid and was due."""
+        return sum(self.unpaid[1:])
+
+    @property
     def stale(self) -> int:
         """What has been unpaid for more than 60 days."""
         return sum(self.unpaid[STALE_CLASS:])

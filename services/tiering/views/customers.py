@@ -19,7 +19,7 @@ SHOWN = (
     *("tier", "computed_tier", "version", "changed_version", "changed_on", "since_version", "tier_since", "dormant"),
     *("proposal", "proposed_tier", "overridden_until", "entitled_tier", "entitled_until", "entitlements"),
     *("policy", "policy_version", "score", "known_weight", "factors", "currency", "flags", "at_risk"),
-    *("net_730d", "net_365d", "net_90d", "first_purchase_on", "last_purchase_on", "goal_outcomes"),
+    *("net_730d", "net_365d", "net_90d", "overdue", "first_purchase_on", "last_purchase_on", "goal_outcomes"),
     *("registered", *MASTER_DATA, *ROLES, "ratings_lapse_on"),
 )
 """The fields of a document that the view `customers` is made of. The others are private, and those of money by day have
@@ -70,6 +70,7 @@ NULLABLE = (
     "proposed_tier",
     "overridden_until",
     "tier_since",
+    "overdue",
     "first_purchase_on",
     "last_purchase_on",
     "ratings_lapse_on",

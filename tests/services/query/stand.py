@@ -201,6 +201,8 @@ def history() -> list[Json]:
                     "tier.overridden", customer, f"o-{name}", 30, tier="partner", expires_on=on(100), reason="合作伙伴"
                 )
             )
+    owes = {"invoice_id": "i-7", "amount": "700.00", "due_on": on(-10)}
+    events.append(sent("invoice.issued", "C-007", "i-7", 30, **owes))
     return [*events, *great_customer(), *unhappier_customer()]
 
 

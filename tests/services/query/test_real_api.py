@@ -563,6 +563,13 @@ def test_confidential_answers_are_kept_nowhere(stand: Stand, name: str) -> None:
     assert is_problem(stand.get(f"/v1/{name}", "reader"), "scope_missing")
 
 
+def test_who_is_overdue(stand: Stand) -> None:
+    rows = every(stand, "overdue")
+    assert [(row["customer"], row["overdue"]) for row in rows] == [("C-007", "700.00")]
+    assert every(stand, "overdue", overdue_min="700.01") == []
+    assert stand.get("/v1/customers/C-008").json()["data"]["overdue"] is None
+
+
 def test_a_group_is_rolled_up_as_it_is_now(stand: Stand) -> None:
     answer = stand.get(f"/v1/groups/{GROUP}")
     row = answer.json()["data"]

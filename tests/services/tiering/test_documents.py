@@ -118,7 +118,7 @@ def test_what_the_view_is_made_of_is_all_that_is_public() -> None:
     shown: set[str] = set()
     for until in range(len(RICH) + 1):
         shown |= given(*RICH[:until], "2026-01-20", "2026-04-20").row.keys()
-    assert {name for name in shown if not name.startswith("fold")} <= {*SHOWN, "net_order"}
+    assert {name for name in shown if not name.startswith("fold")} <= {*SHOWN, "net_order", "overdue_order"}
 
 
 def test_a_representative_leaves_no_customer() -> None:

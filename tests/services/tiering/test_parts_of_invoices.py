@@ -157,3 +157,21 @@ def test_the_form_of_before_is_read() -> None:
     later = state.clock
     assert later is not None
     state.advance(later + timedelta(1))
+
+
+@pytest.mark.parametrize(
+    ("news", "today", "overdue"),
+    [
+        ([], DUE, None),
+        ([], "2026-01-11", "100000.00"),
+        ([], "2027-06-01", "100000.00"),
+        ([part("30000.00", DUE)], TODAY, "70000.00"),
+        ([part("30000.00", DUE), credited("20000.00", "2026-02-01")], TODAY, "50000.00"),
+        ([paid("2026-02-01")], "2026-01-31", "100000.00"),
+        ([paid("2026-02-01")], TODAY, None),
+    ],
+)
+def test_a_row_says_what_is_overdue(news: list[Said], today: str, overdue: str | None) -> None:
+    row = due(*[one for one in news if str(one.recorded_on) <= today], today=today).row
+    assert row.get("overdue") == overdue
+    assert row.get("overdue_order") == (None if overdue is None else int(overdue.replace(".", "")))

@@ -123,6 +123,7 @@ def test_views(database: Database[Any], one: Document, two: Document, of_one: An
         "customer_keys_by_net": {row["_id"] for row in rows},
         "decision_keys": {document["_id"] for document in history},
         "override_keys": {row["_id"] for row in rows if "overridden_until" in row},
+        "overdue_keys": {row["_id"] for row in rows if "overdue" in row},
         "proposal_keys": {row["_id"] for row in rows if row.get("proposed_tier") == "strategic"},
     }
     assert {*expected, *keys} == {view.name for view in SCHEMA.views}

@@ -10,7 +10,12 @@ SIZE = 50
 
 async def _list(asked: Asked) -> Json:
     filters = {name: asked.query[name] for name in FILTERS if asked.query.get(name)}
-    answer = await asked.answer("customers", size=SIZE, cursor=asked.query.get("cursor"), **filters, **_sort(filters))
+    cursor = asked.query.get("cursor")
+    if asked.query.get("overdue"):
+        filters = {"overdue": "1"}
+        answer = await asked.answer("overdue", size=SIZE, cursor=cursor)
+    else:
+        answer = await asked.answer("customers", size=SIZE, cursor=cursor, **filters, **_sort(filters))
     following = (answer.page or {}).get("next")
     return {
         "rows": answer.data,
@@ -27,7 +32,8 @@ def _sort(filters: Json) -> Json:
 
 
 async def _head(asked: Asked) -> Json:
-    return {"tiers": tuple(reversed(TIERS)), "filters": {name: asked.query.get(name, "") for name in FILTERS}}
+    filters = {name: asked.query.get(name, "") for name in (*FILTERS, "overdue")}
+    return {"tiers": tuple(reversed(TIERS)), "filters": filters}
 
 
 SCREEN = Screen(

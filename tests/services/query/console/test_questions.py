@@ -86,6 +86,7 @@ QUESTIONS = (
     Question("head_of_service", "is the loop closed", ("Satisfaction",), "concerns", ("Loops closed", "82%")),
     Question("head_of_service", "strategic complaints", ("Concerns",), "open", ("strategic", "critical")),
     Question("head_of_service", "what was reopened", ("Concerns",), "open", ("Reopened", "2")),
+    Question("credit", "who is overdue", ("Customers", "Who is overdue"), "list", ("华芯", "12.5k")),
     Question("credit", "tier if all were paid", FIND, "class", ("all overdue paid: priority",)),
     Question("credit", "ratings about to end", FIND, "class", ("Ratings end", "1 Apr 2026")),
     Question("credit", "entitlements about to end", FIND, "class", ("Entitled to", "1 May 2026")),
@@ -108,9 +109,7 @@ QUESTIONS = (
     Question("compliance", "by which policy", ("Policy",), "force", ("default-cny",)),
     Question("compliance", "who read what", ("Who read what",), "list", ("R-7", "C-1", "break glass")),
 )
-UNANSWERED = (
-    ("credit", "who is overdue: no list of customers by overdue invoices; a customer says what paying would change"),
-)
+UNANSWERED: tuple[tuple[str, str], ...] = ()
 ROLE_OF = {"integrator": "operator"}
 """Of whom no role is named after."""
 
@@ -129,6 +128,7 @@ def answers() -> dict[str, Any]:
         **{f"customers/{one}": FULL for one in ("C-0", "C-1")},
         **{f"customers/{one}/explanation": SAID for one in ("C-0", "C-1")},
         "customers": [FULL],
+        "overdue": [FULL | {"overdue": "12500.00"}],
         "search": [{"customer": "C-1", "name": "华芯"}],
         "contact-plan": [CARD],
         "concerns": [CONCERN],
