@@ -45,6 +45,7 @@ from services.engagement.rules.representative import Registration, Representativ
 from services.engagement.rules.shown import NO_CONCERNS
 from services.engagement.store import SCHEMA as ENGAGEMENT
 from services.engagement.store import week_documents, write_weeks
+from services.engagement.store.rep_weeks import WeekSweep
 from services.engagement.stored import dump_representative
 from services.feed.rules.lines import OPEN
 from services.feed.rules.terms import terms
@@ -68,7 +69,7 @@ from shared.keys import ApiKeys
 from shared.keys.edit import create_key
 from shared.mongo import Database, connect
 from shared.mongo.schema import apply
-from shared.mongo.states import freshness_collection
+from shared.mongo.states import StateStore, freshness_collection
 from shared.policies.calendar import CalendarChoice
 from tests.bench.processes import Usage
 from tests.services.engagement.stored_rows import visit_rows
@@ -77,6 +78,7 @@ ARCHIVES, PLANNING = ARCHIVES_SERVICE.schema, PLANNING_SERVICE.schema
 INGEST, QUERY = INGEST_SERVICE.schema, QUERY_SERVICE.schema
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 HOST = "http://crm.test"
+PARTITIONS = 12
 TEAMS, REGIONS = 40, 7
 WEEKS_BACK, VISITS_A_WEEK = 13, 4
 INSERTED = 5_000
@@ -147,8 +149,10 @@ async def measure(customers: int, representatives: int, times: int) -> int:
 
 
 @asynccontextmanager
-async def filled(customers: int, representatives: int) -> AsyncIterator[tuple[Database, QuerySettings, dict[str, int]]]:
-    """A MongoDB that holds them; the processes by name."""
+async def filled(
+    customers: int, representatives: int, *, swept: bool = True
+) -> AsyncIterator[tuple[Database, QuerySettings, dict[str, int]]]:
+    """A MongoDB that holds them; the processes by name. swept: the weeks of representatives are rows."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = await start_mongod(Ask(folder, folder), print)
@@ -163,7 +167,17 @@ async def filled(customers: int, representatives: int) -> AsyncIterator[tuple[Da
         database = connect(settings)
         stack.callback(database.client.close)
         await fill(database, settings, customers, representatives)
+        if swept:
+            await sweep(database)
         yield database, settings, {"this": os.getpid(), "mongod": server.process.pid}
+
+
+async def sweep(database: Database) -> None:
+    """Make rows of all weeks of representatives, as engagement does by and by."""
+    store = StateStore(database, "engagement", 1, 1)
+    weeks = WeekSweep(database, store, lambda: range(PARTITIONS), PARTITIONS, lambda: datetime.now(UTC))
+    while await weeks.once():
+        pass
 
 
 async def ask(database: Database, settings: QuerySettings, pids: Mapping[str, int], times: int) -> int:

@@ -20,20 +20,16 @@ from statistics import median
 import httpx
 from starlette.applications import Starlette
 
-from services.engagement.store.rep_weeks import WeekSweep
 from services.query.api.cursors import Seals
 from services.query.app import api_routes
 from shared.keys import ApiKeys, Scope
 from shared.keys.edit import create_key
-from shared.mongo import Database
-from shared.mongo.states import StateStore
 from tests.bench.console_screens import HOST, filled
 from tests.bench.processes import Usage, peak_rss_mb
 from tests.bench.table import Line, Part, render
 
 SCOPES = (Scope.CUSTOMERS_READ, Scope.EVENTS_WRITE, Scope.EXPORTS_READ)
 PAGE = 100
-PARTITIONS = 12
 Path = Callable[[int], str]
 """The path and query for the number of a request."""
 
@@ -85,7 +81,6 @@ async def _measure(asked: argparse.Namespace) -> int:
     reps = asked.representatives or max(1, asked.customers // 50)
     async with filled(max(asked.customers, rows), reps) as (database, settings, pids):
         _, token = create_key(settings.api_keys_file, ["bench"], now=datetime.now(UTC), scopes=SCOPES)
-        await _sweep(database)
         keys = ApiKeys(settings.api_keys_file)
         app = Starlette(routes=api_routes(settings, keys, Seals.read(None), database, database))
         transport = httpx.ASGITransport(app=app)
@@ -101,13 +96,6 @@ async def _measure(asked: argparse.Namespace) -> int:
             parts.append(await _whole(client, pids))
     print(render(parts))
     return min(bad, 1)
-
-
-async def _sweep(database: Database) -> None:
-    store = StateStore(database, "engagement", 1, 1)
-    sweep = WeekSweep(database, store, lambda: range(PARTITIONS), PARTITIONS, lambda: datetime.now(UTC))
-    while await sweep.once():
-        pass
 
 
 async def _ask(

@@ -16,15 +16,14 @@ from datetime import UTC, datetime, timedelta
 import httpx
 from starlette.applications import Starlette
 
-from services.engagement.store.rep_weeks import HEADS, WeekSweep
+from services.engagement.store.rep_weeks import HEADS
 from services.query.api.cursors import Seals
 from services.query.app import api_routes
 from services.query.console.screens.coverage import FIELDS, PAGE, WEEKS
 from shared.keys import ApiKeys, Scope
 from shared.keys.edit import create_key
 from shared.mongo import Database
-from shared.mongo.states import StateStore
-from tests.bench.console_screens import HOST, filled
+from tests.bench.console_screens import HOST, filled, sweep
 from tests.bench.processes import Usage
 
 
@@ -39,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _measure(representatives: int, customers: int, times: int) -> int:
-    async with filled(customers, representatives) as (database, settings, pids):
+    async with filled(customers, representatives, swept=False) as (database, settings, pids):
         _, text = create_key(settings.api_keys_file, ["bench"], now=datetime.now(UTC), scopes=(Scope.CUSTOMERS_READ,))
         keys = ApiKeys(settings.api_keys_file)
         app = Starlette(routes=api_routes(settings, keys, Seals.read(None), database, database))
@@ -50,12 +49,8 @@ async def _measure(representatives: int, customers: int, times: int) -> int:
 
 
 async def _compare(client: httpx.AsyncClient, database: Database, pids: dict[str, int], times: int) -> int:
-    sweep = WeekSweep(
-        database, StateStore(database, "engagement", 1, 1), lambda: range(12), 12, lambda: datetime.now(UTC)
-    )
     began, used = time.perf_counter(), Usage.start(pids)
-    while await sweep.once():
-        pass
+    await sweep(database)
     print(f"sweep of all: {time.perf_counter() - began:.1f} s, CPU {_said(used, 1)}")
     kept = await database[HEADS].find({}).to_list(None)
     print(f"{'':10}{'rows':>8}{'wall ms':>10}  CPU ms")
