@@ -56,5 +56,5 @@ SCREEN = Screen(
     (Tile("week", "This week", _week), Tile("plan", "Whom to contact", _plan)),
     head=_head,
     kept=True,
-    now_only="As of now: whom to contact is worked out anew with each event, and past plans are not kept.",
+    now_only="As of now: whom to contact is worked out again with each event, and past plans are not kept.",
 )
