@@ -2,11 +2,16 @@
 
 import asyncio
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+if find_spec("OpenSSL") is None:
+    # pymongo finds out that it is missing only after it has loaded all of cryptography.x509, a seventh of every start.
+    sys.modules.setdefault("pymongo.pyopenssl_context", None)  # type: ignore[arg-type]
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-SLOW = {"fastapi", "faststream", "holidays", "opentelemetry.sdk", "pyarrow"}
+SLOW = {"cryptography.x509", "fastapi", "faststream", "holidays", "opentelemetry.sdk", "pyarrow"}
 OF_QUERY = {"httpcore", "httpx", "joserfc", "pygments", "rich", "typer"}
 """Imported where something is sent to the door, a provider signs people in, or Kafka asks for tokens."""
 
