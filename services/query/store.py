@@ -63,9 +63,14 @@ class Reader:
         """What the view rep_weeks shows of some representatives, from rows where they stand; with these fields at
         least. of_week: conditions on the week.
         """
-        async with _in_time():
-            of = stored_weeks(self._database, generation, self._session, MAX_QUERY_MS)
-            return await of.read(representatives, of_week, fields)
+
+        async def ask() -> list[Document]:
+            async with _in_time():
+                of = stored_weeks(self._database, generation, self._session, MAX_QUERY_MS)
+                return await of.read(representatives, of_week, fields)
+
+        wanted = repr((generation, representatives, of_week, fields and sorted(fields)))
+        return await asked_once((self, "weeks", wanted), ask)
 
     async def group(self, view: str, generation: int, pipeline: Sequence[Document]) -> list[Document]:
         """What a pipeline makes of a view."""

@@ -84,14 +84,14 @@ WEEKS_BACK, VISITS_A_WEEK = 13, 4
 INSERTED = 5_000
 Json = dict[str, Any]
 SCREENS = (
-    ("Today", "today?representative=R-0001", 150, 8),
-    ("My week", "week?representative=R-0001", 500, 9),
+    ("Today", "today?representative=R-0001", 150, 12),
+    ("My week", "week?representative=R-0001", 500, 17),
     ("Customers", "customers?tier=general", 150, 6),
-    ("Customer", "customers/C-000101", 150, 13),
-    ("Customer, another day", "customers/C-000101?on={past}", 150, 13),
+    ("Customer", "customers/C-000101", 150, 16),
+    ("Customer, another day", "customers/C-000101?on={past}", 150, 16),
     ("Tiers", "tiers", 200, 8),
     ("Tiers, another day", "tiers?on={past}&known_at={past}", 200, 8),
-    ("Coverage", "coverage?team=T-01", 500, 7),
+    ("Coverage", "coverage?team=T-01", 500, 16),
     ("Staffing", "staffing", 200, 5),
     ("Approvals", "approvals", 150, 12),
     ("Concerns", "concerns?owned_by=R-0001", 150, 7),

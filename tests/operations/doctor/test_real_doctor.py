@@ -86,11 +86,11 @@ def test_a_changed_topic_setting_is_found_by_both(world: World, portal: Blocking
 
     found, (code, out, _) = portal.call(look)
     assert _only(found, "topics") == [
-        f"{name} retention.ms is 60000, not 2592000000",
+        f"{name} retention.ms is 60000, not 1814400000",
         f"{name} retention.bytes is 1000, not -1",
     ]
     assert found.exit_code == 1
-    assert "--add-config cleanup.policy=delete,retention.ms=2592000000" in symptoms(found)[0].do
+    assert "--add-config cleanup.policy=delete,retention.ms=1814400000" in symptoms(found)[0].do
     (changed,) = [topic for topic in json.loads(out) if topic["drift"]]
     assert (code, changed["topic"], len(changed["drift"])) == (1, name, 2)
 

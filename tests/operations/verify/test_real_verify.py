@@ -31,6 +31,7 @@ def test_a_healthy_system_has_no_differences_while_traffic_goes_on(world: World,
                 await world.send(live(PARTITIONS, seed, count=60))
                 await asyncio.sleep(0.05)
 
+        await world.reviewed()  # what was due, engagement decides when a sweep has come by
         sending = asyncio.create_task(traffic())
         report = await world.verify()
         await sending

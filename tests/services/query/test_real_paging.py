@@ -169,6 +169,8 @@ def documents(resource: Resource, number: int, values: Json) -> list[tuple[str, 
             "net_order": values["net"],
             "proposed_tier": "strategic",
             "overridden_until": f"2026-04-{1 + order % 3:02}",
+            "overdue": f"0.0{1 + order % 3}",
+            "overdue_order": 1 + order % 3,
             "factors": [],
             **fresh,
         }
