@@ -85,7 +85,7 @@ mutants: $(READY) ## small changes of the core's code, and whether a test notice
 bench: $(READY) ## events per second, latency, and where the time goes, in one table
 	$(BIN)/python -m tests.bench
 
-bench-compare: $(READY) ## an old commit and this tree in turn: OLD=2b2bfed [TIMES=3] [MEASURES="load=8000 latency"]; see --help
+bench-compare: $(READY) ## an old commit and this tree in turn: OLD=c416dc4 [TIMES=3] [MEASURES="load=8000 latency"]; see --help
 	@test -n "$(OLD)" || { echo 'say which commit: make bench-compare OLD=...' >&2; exit 2; }
 	$(BIN)/python -m tests.bench.compare --old $(OLD) $(if $(TIMES),--times $(TIMES)) $(MEASURES)
 

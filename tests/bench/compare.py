@@ -1,6 +1,6 @@
 """Old and new in turn: the same measures on two trees, as often as asked for, with medians and ratios.
 
-    python -m tests.bench.compare --old 2b2bfed [--times 3] [--quick] load=8000 year stack latency=10
+    python -m tests.bench.compare --old c416dc4 [--times 3] [--quick] load=8000 year stack latency=10
 
 The old commit runs its own code in its own environment (build/trees, kept until `make clean`), driven by this tree's
 benchmark. Old and new take turns, so that what else the machine does meets both; still, let it do nothing else. After
