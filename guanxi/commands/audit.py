@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from guanxi.console import fail, say
+from guanxi.reading.chains import tell
 from guanxi.reading.connection import as_json, read
 from shared.audit import Run, runs_of
 from shared.mongo import Database
@@ -13,7 +14,6 @@ from shared.mongo.audit import chain_of, entries
 from shared.settings import Settings
 
 ENTRIES_OF_A_RUN = 2
-NOT_WHOLE = 1
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
         was changed or removed; the newest can be removed without a trace by who may write the database.
         """
         if check:
-            _check(as_machine=as_machine)
+            tell(read(lambda database, _: chain_of(database)), as_machine=as_machine)
             return
         if on is not None and since is not None:
             fail("give --on or --since, not both", 2)
@@ -65,18 +65,6 @@ def register(app: typer.Typer) -> None:
             say(_line(one))
         if not found:
             say("no command that changed something" + (" fits" if begin or command or who else " has run"))
-
-
-def _check(*, as_machine: bool) -> None:
-    chain = read(lambda database, _: chain_of(database))
-    if as_machine:
-        say(as_json({"entries": chain.looked_at, "faults": chain.faults}))
-    else:
-        for fault in chain.faults:
-            say(fault)
-        say(f"{chain.looked_at:,} entries" + ("" if chain.faults else ", each as it was written"))
-    if chain.faults:
-        raise typer.Exit(NOT_WHOLE)
 
 
 def _line(one: Run) -> str:

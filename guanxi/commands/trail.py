@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from guanxi.console import fail, say
+from guanxi.reading.chains import tell
 from guanxi.reading.connection import as_json, read
 from shared.mongo import Database
 from shared.mongo.trail import chains_of, entries
 from shared.settings import Settings
 
-NOT_WHOLE = 1
 Document = dict[str, Any]
 
 
@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
         Such as: guanxi trail C-0042; guanxi trail --reader R-007 --on 2026-07-31; guanxi trail --emergency
         """
         if check:
-            _check(as_machine=as_machine)
+            tell(read(lambda database, _: chains_of(database, datetime.now(UTC))), as_machine=as_machine)
             return
         if on is not None and since is not None:
             fail("give --on or --since, not both", 2)
@@ -80,18 +80,6 @@ def register(app: typer.Typer) -> None:
             say(_line(one))
         if not found:
             say("nobody asked for a text" + (" that fits" if begin or wanted else " yet"))
-
-
-def _check(*, as_machine: bool) -> None:
-    chains = read(lambda database, _: chains_of(database, datetime.now(UTC)))
-    if as_machine:
-        say(as_json({"entries": chains.looked_at, "faults": chains.faults}))
-    else:
-        for fault in chains.faults:
-            say(fault)
-        say(f"{chains.looked_at:,} entries" + ("" if chains.faults else ", each as it was written"))
-    if chains.faults:
-        raise typer.Exit(NOT_WHOLE)
 
 
 def _line(one: Document) -> str:

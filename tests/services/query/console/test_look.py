@@ -186,6 +186,13 @@ def served(browser: Browser) -> Iterator[Served]:
     """It, and somebody signed in."""
     world = World()
     world.api.tables = apart(tables())
+    with served_to(browser, world) as found:
+        yield found
+
+
+@contextmanager
+def served_to(browser: Browser, world: World) -> Iterator[Served]:
+    """A console, and somebody signed in who may see all of it."""
     link = apart(world.link(ALL))
     with served_with(world) as url:
         context = browser.new_context()

@@ -9,8 +9,7 @@ from pydantic_core import from_json, to_json
 
 from services.planning.views.lists import plan_steps_in_python, plans_in_python, service_use_in_python
 from tests.services.planning.given import Story, objective, plan, step
-from tests.services.query.console.test_look import Served, apart, served_with, shown, violations
-from tests.services.query.console.test_operators import ALL
+from tests.services.query.console.test_look import Served, served_to, shown, violations
 from tests.services.query.console.world import ROW, World
 
 pytestmark = pytest.mark.timeout(180)
@@ -55,15 +54,8 @@ def planned() -> Json:
 def served(browser: Browser) -> Iterator[Served]:
     world = World()
     world.api.tables = planned() | {"customers/C-1": ROW | {"group_id": "G-1"}}
-    link = apart(world.link(ALL))
-    with served_with(world) as url:
-        context = browser.new_context()
-        page = context.new_page()
-        page.goto(f"{url}/sign-in/{link}")
-        page.get_by_role("main").get_by_role("button").click()
-        page.wait_for_url(f"{url}/today")
-        yield Served(url, context.storage_state())
-        context.close()
+    with served_to(browser, world) as found:
+        yield found
 
 
 @pytest.mark.parametrize(
