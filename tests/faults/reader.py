@@ -22,6 +22,8 @@ ANSWER_SECONDS = 15.0
 WAIT_SECONDS = 5
 RETRY_SECONDS = 0.3
 PAUSE_SECONDS = 0.2
+LEAST_READS = 3
+"""So many writes are read, also where the fault left no quiet moment for one: then after it."""
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Reader:
         self._ending = asyncio.Event()
 
     def end(self) -> None:
-        """Nothing new is sent; what was sent is asked for until it is answered."""
+        """Nothing new is sent once LEAST_READS were looked at; what was sent is asked for until it is answered."""
         self._ending.set()
 
     async def run(self) -> None:
@@ -53,7 +55,7 @@ class Reader:
         known = self.context or True
         async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_SECONDS, headers=head, verify=known) as client:
             number = self.start
-            while not self._ending.is_set():
+            while number - self.start < LEAST_READS or not self._ending.is_set():
                 number += 1
                 sent = await self._answered(client, "POST", f"{self.door}/v1/events", json=self._event(number))
                 asked = {"params": {"after": sent["position"], "include": "engagement"}}

@@ -23,6 +23,8 @@ ANSWER_SECONDS = 15.0
 HANGS_UP = 0.06
 """Of the requests, in the middle of the body; as many again before the answer."""
 REPEATS = 0.1
+LEAST_EVENTS = 100
+"""So many are sent, however often the door was away."""
 ACCEPTED, UNPROCESSABLE = 202, 422
 HEAD_END = b"\r\n\r\n"
 
@@ -51,7 +53,7 @@ class Upstream:
         self._ending = asyncio.Event()
 
     def end(self) -> None:
-        """No new events; what was begun is sent until it is acknowledged."""
+        """No new events once there are LEAST_EVENTS; what was begun is sent until it is acknowledged."""
         self._ending.set()
 
     async def run(self) -> None:
@@ -61,7 +63,7 @@ class Upstream:
                 together.create_task(self._work())
 
     async def _work(self) -> None:
-        while not self._ending.is_set():
+        while len(self.sent) < LEAST_EVENTS or not self._ending.is_set():
             batch = self.load.some(self._random.randint(1, MAX_EVENTS))
             if self.sent and self._random.random() < REPEATS:
                 batch += self._random.choices(self.sent, k=3)
