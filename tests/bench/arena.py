@@ -20,6 +20,7 @@ from shared.mongo import Database, connect
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
 from tests.bench.door import Door
+from tests.bench.pipeline import FOLDING
 
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 WRITE_RECORDS = 2_000
@@ -70,17 +71,19 @@ class Arena:
         )
 
     async def settled(self) -> float:
-        """Waits until every record written so far, and every decision that came of it, is in both services'
-        collections by their stored positions; gives the moment (perf_counter) at which that was seen.
+        """Waits until every record written so far, and every decision that came of it, is in the collections of every
+        folding service that runs, by their stored positions; gives the moment (perf_counter) at which that was seen.
         """
+        folding = [f"{name}_positions" for name in FOLDING if name in self.services.names]
         deadline = time.perf_counter() + SETTLE_SECONDS
         inbox_end = await self._end(INBOX.full_name(self.settings))
         while await self._offsets("admission_positions") < inbox_end:
             await self._wait(deadline)
         while True:
             log_end = await self._end(LOG.full_name(self.settings))
-            while min(await self._offsets("tiering_positions"), await self._offsets("engagement_positions")) < log_end:
-                await self._wait(deadline)
+            for positions in folding:
+                while await self._offsets(positions) < log_end:
+                    await self._wait(deadline)
             seen = time.perf_counter()
             if await self._end(LOG.full_name(self.settings)) == log_end:
                 return seen

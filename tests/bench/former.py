@@ -15,8 +15,11 @@ FORMERLY = {
     "guanxi.running": "guanxi.stack.running",
     "guanxi.current": "guanxi.stack.current",
     "operations": "guanxi",
+    "operations.fast": "guanxi.rebuilding.fast",
     "operations.rebuild": "guanxi.rebuilding",
     "operations.policy": "guanxi.policy_tools",
+    "shared.keys": "services.ingest",
+    "shared.keys.edit": "services.ingest.keys_edit",
     "services.ingest.doors": "guanxi",
     "services.ingest.doors.files": "guanxi.importer",
     "services.ingest.doors.http": "services.ingest",
@@ -45,7 +48,14 @@ def _former(name: str) -> str | None:
     return f"{before}.{rest}" if before else None
 
 
+def is_former() -> bool:
+    """Does a tree run this that has not today's names? Then `alias` finds its modules by them."""
+    return find_spec("guanxi.stack") is not None
+
+
 def alias() -> None:
     """Once per process; does nothing where the names are today's."""
-    if find_spec("local") is None:
-        sys.meta_path.append(_Finder())
+    if is_former():
+        sys.meta_path.insert(0, _Finder())  # before the one that would load a module a second time, by its new name
+        services = import_module("guanxi.stack.services")
+        services.STORING = services.ALL  # type: ignore[attr-defined]

@@ -51,7 +51,7 @@ async def measure_load(on: Pipeline, customers: int) -> list[Value]:
     values = []
     for label, count in (("first purchase", first), ("mixed load", mixed)):
         values.append(Value(f"{label}, in all", _microseconds(on, label, count), "µs/event"))
-        for stage in STAGES:
+        for stage in on.stages:
             cost = on.costs[label, stage]
             values.append(Value(f"{label}: {stage}", 1e6 * cost.own / count, "µs/event"))
             values.append(Value(f"{label}: {stage}'s mongod", 1e6 * cost.mongod / count, "µs/event"))
@@ -134,7 +134,7 @@ MEASURES = {
 
 async def _representatives(on: Pipeline) -> None:
     on.take(load.representatives(TODAY))
-    for stage in STAGES:
+    for stage in on.stages:
         await on.run(stage, "representatives")
 
 
@@ -142,7 +142,7 @@ async def _through(on: Pipeline, label: str, loads: Iterable[load.Load]) -> int:
     """From the inbox through all stages; gives how many events."""
     before = sum(map(len, on.inbox.records))
     on.take((one.key, one.value()) for one in loads)
-    for stage in STAGES:
+    for stage in on.stages:
         await on.settle()
         await on.run(stage, label)
         await on.settle(label, stage)

@@ -1,7 +1,7 @@
 """The services' real processors in one process, on a real mongod, with a log in memory.
 
-An older tree is measured with this file as well as its own. So what in-process measures know of the services stands
-here and nowhere else; where a name differs between trees, both are tried here.
+An older tree is measured with this file as well as its own: what it knows of a tree's services stands in `stages`, and
+in `stages_2b2bfed` for trees in which services were no values yet.
 """
 
 import gc
@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,32 +19,24 @@ from typing import Any
 from pydantic import SecretStr
 
 from local.stack.mongod import start_mongod
-from local.stack.paths import REPOSITORY
 from local.stack.server import Ask
-from operations.setup.run import adopt_first
-from services import SERVICES
-from services.feed.changes import ANNOUNCES as FEED_ANNOUNCES
-from services.ingest.admission import Admission, Place
-from services.ingest.store import MongoStore, fix_person_key
-from services.tiering.handlers import ANNOUNCES
 from shared import process as service_process
-from shared.fold.processor import LogProcessor
-from shared.fold.telling import Telling
 from shared.kafka.batches import Outgoing
 from shared.kafka.connection import partition_of
 from shared.mongo import connect
-from shared.mongo.generations import begin_generations
-from shared.mongo.schema import apply
-from shared.mongo.states import StateStore
 from shared.settings import Settings
+from tests.bench import former
 from tests.bench.processes import cpu_seconds
 
-POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
+_services = import_module("tests.bench.stages_2b2bfed" if former.is_former() else "tests.bench.stages")
+FOLDING: tuple[str, ...] = _services.FOLDING
+"""The folding services of the tree that runs this."""
+
 TODAY = datetime(2026, 11, 28, 8, tzinfo=UTC)
 """When live events arrive: the same in every run, so that every tree folds the same."""
 ADMISSION, TIERING, ENGAGEMENT, FEED = STAGES = ("admission", "tiering", "engagement", "feed")
 JSON = (("content-type", b"application/json"),)
-LOG, REJECTED, TIERS, CHANGES = "log", "rejected", "tiers", "changes"
+LOG, REJECTED = "log", "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,39 +129,7 @@ class Pipeline:
     async def prepare(self) -> None:
         """Collections, policy, processors: as set-up and the services make them."""
         database, settings = self.database, self.settings
-        await begin_generations(database, ("inbox", "log", *SERVICES))
-        for schema in (service.schema for service in SERVICES.values()):
-            await apply(database, schema, 1)
-        await fix_person_key(database, b"")
-        await adopt_first(database, POLICY)
-        place = Place(zone=settings.zone, generation=1, partitions=settings.partitions, log=LOG, rejected=REJECTED)
-        log: Any = self.log
-        self._processors = {
-            ADMISSION: Admission(MongoStore(database, 1), log, place),
-            TIERING: LogProcessor(
-                await SERVICES.folds("tiering").domain(database, settings),
-                StateStore(database, TIERING, 1, 1),
-                log,
-                LOG,
-                now=_now,
-                telling=Telling(ANNOUNCES, TIERS, settings.partitions, log),
-            ),
-            ENGAGEMENT: LogProcessor(
-                await SERVICES.folds("engagement").domain(database, settings),
-                StateStore(database, ENGAGEMENT, 1, 1),
-                log,
-                LOG,
-                now=_now,
-            ),
-            FEED: LogProcessor(
-                await SERVICES.folds("feed").domain(database, settings),
-                StateStore(database, FEED, 1, 1),
-                log,
-                LOG,
-                now=_now,
-                telling=Telling(FEED_ANNOUNCES, CHANGES, settings.partitions, log),
-            ),
-        }
+        self._processors = await _services.processors(database, settings, self.log, now=_now)
         for processor in self._processors.values():
             await processor.positions(range(settings.partitions))
         gc.set_threshold(*service_process.GC_THRESHOLDS)
@@ -183,6 +144,11 @@ class Pipeline:
         for at, key, value, headers in records:
             self.log.clock_ms = int(at.timestamp() * 1000)
             self.log.put(partition_of(key, self.settings.partitions), key, value, headers)
+
+    @property
+    def stages(self) -> list[str]:
+        """Those of STAGES that this tree has; admission first."""
+        return [stage for stage in STAGES if stage in self._processors]
 
     async def run(self, stage: str, label: str) -> None:
         """Has a stage go through all that is there. `costs[label, stage]` grows by what it took."""
@@ -215,7 +181,7 @@ class Pipeline:
     def check(self) -> None:
         """A measure of records that were refused or could not be folded says nothing."""
         assert not self.inbox.refused + self.log.refused, "the benchmark's events are all to be taken"
-        for stage in (TIERING, ENGAGEMENT, FEED):
+        for stage in self.stages[1:]:
             assert not self._processors[stage].counts.frozen, f"{stage}: the benchmark's events can all be folded"
 
 

@@ -22,7 +22,6 @@ from local.stack.backing import backing
 from local.stack.services import Services
 from operations.fast import fast_process
 from operations.rebuild.run import Asked, Outcome, run
-from services import SERVICES
 from shared.events.codec import encode
 from shared.events.event import Event, LogPosition, Position
 from shared.events.facts import PurchaseRecorded
@@ -40,6 +39,7 @@ from tests.bench import load
 from tests.bench.arena import POLICY, settings_of
 from tests.bench.door import Door
 from tests.bench.latency import EVENTS_PER_REQUEST
+from tests.bench.pipeline import FOLDING
 from tests.bench.processes import peak_rss_mb
 from tests.bench.throughput import now
 
@@ -70,22 +70,16 @@ async def fill(settings: Settings, events: int, customers: int) -> None:
 
 
 async def fold_first(settings: Settings, database: Database) -> float:
-    """The first views of tiering; of engagement, which folds none of this, the positions alone. Gives the seconds."""
+    """The first views of tiering; of the others the positions alone, as if they folded none of this. Gives seconds."""
     ends = (await bounds(settings, LOG.full_name(settings))).ends
     began = time.perf_counter()
-    for service in SERVICES.folding:
-        store = StateStore(database, service, 1, 1)
-        if service == "engagement":
-            await store.progress(list(ends))
-            for partition, end in ends.items():
-                await database["engagement_positions"].update_one({"_id": f"g1/{partition}"}, {"$set": {"offset": end}})
-            continue
+    for service in FOLDING:
         # A rebuild with nothing live before it: what it builds takes the place of an empty generation 1.
-        await store.progress(list(ends))
+        await StateStore(database, service, 1, 1).progress(list(ends))
         for partition, end in ends.items():
-            await database["tiering_positions"].update_one({"_id": f"g1/{partition}"}, {"$set": {"offset": end}})
-        outcome = await run(settings, database, Asked(service, accept=True), note=print)
-        print(f"first fold: {outcome.records / outcome.seconds:,.0f} events/s", flush=True)
+            await database[f"{service}_positions"].update_one({"_id": f"g1/{partition}"}, {"$set": {"offset": end}})
+    outcome = await run(settings, database, Asked("tiering", accept=True), note=print)
+    print(f"first fold: {outcome.records / outcome.seconds:,.0f} events/s", flush=True)
     return time.perf_counter() - began
 
 

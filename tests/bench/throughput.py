@@ -1,4 +1,4 @@
-"""End to end: from the first event written to the inbox until the last one is in both services' collections."""
+"""End to end: from the first event written to the inbox until the last one is in the services' collections."""
 
 import os
 import time
