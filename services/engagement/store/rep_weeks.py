@@ -44,6 +44,11 @@ STORED_WEEKS = 27
 LOOK_EVERY_SECONDS = 5.0
 MOST_A_LOOK = 200
 """Representatives whose weeks are written between two looks."""
+FIRST_REST, REST = 4.0, 15.0
+"""How long nothing is written after the weeks of one representative, in times of what writing them took: where there
+were none yet, and where visits have come since. Weeks cost a hundred visits to write; where visits keep coming, folding
+them goes first, and the weeks in between are computed when somebody asks.
+"""
 NOTE_STANDS = timedelta(seconds=60)
 """A note that the rows were made after stays for so long: deleting it at once would meet the next batch's."""
 MAX_QUERY_MS = 30_000
@@ -179,8 +184,8 @@ class WeekSweep:
             made += await self.write(name)
             if made >= MOST_A_LOOK:
                 break
-            # As long as it took: a backfill must not have MongoDB do nothing else.
-            await asyncio.sleep(asyncio.get_running_loop().time() - began)
+            rest = FIRST_REST if head is None else REST
+            await asyncio.sleep(rest * (asyncio.get_running_loop().time() - began))
         await self.forget()
         return made
 
