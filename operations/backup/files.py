@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -77,13 +77,22 @@ def partition_of(part: Part, topic: str) -> str | None:
     return name.partition(".")[0] if folder == f"kafka/{topic}" else None
 
 
+Keeps = Callable[[str, Iterator[dict[str, Any]]], Iterator[dict[str, Any]]]
+"""What is read of a file, by its path."""
+
+
+def _everything(_: str, documents: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    return documents
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A backup to read from: its folder, its manifest, and what opens it where it is sealed."""
+    """A backup to read from: its folder, its manifest, what opens it where it is sealed, and what is read of it."""
 
     path: Path
     manifest: Manifest
     identities: Sequence[Identity] = ()
+    keeps: Keeps = _everything
 
     @property
     def readable(self) -> bool:
@@ -218,7 +227,7 @@ def check_part(source: Source, part: Part) -> None:
 def documents_of(source: Source, part: Part) -> Iterator[dict[str, Any]]:
     """The documents of a file. Raises Stop where it is sealed and can't be opened."""
     with source.file(part).open("rb") as raw, _opening(raw, source) as file, gzip.GzipFile(fileobj=file) as unpacked:
-        yield from unpack_all(unpacked)  # type: ignore[arg-type]
+        yield from source.keeps(part.path, unpack_all(unpacked))  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -5,19 +5,22 @@ before the backup's first inbox record are written and deleted at once. Then eac
 log up to the service's position, where the service continues when it starts.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pyrage.x25519 import Identity
 
 from operations.backup.files import Manifest, Part, Source, check_part, documents_of, partition_of, read_manifest
+from operations.backup.moment import as_of
 from operations.persons.register import apply_again, read_register
 from operations.progress import Step, Steps
 from operations.rebuild.run import now
 from operations.relog.run import refuse_running
+from operations.retell import retell
 from services import SERVICES
 from shared.errors import Stop
 from shared.fold.rebuild import Rebuild, clean
@@ -50,9 +53,11 @@ async def restore(
     note: Callable[[str], None],
     identities: Sequence[Identity] = (),
     erasures: Path | None = None,
+    until: datetime | None = None,
 ) -> Manifest:
     """Restore a backup, and erase again who was erased since. Raises Stop if the system is not empty, or if the backup
     is damaged, sealed to others, or has other settings. erasures: a register of them, by `guanxi person register`.
+    until: a moment before the backup; what came on the log later is left out (moment.py).
     """
     manifest, listed = read_manifest(path), [] if erasures is None else read_register(erasures)
     source = Source(path, manifest, identities)
@@ -64,6 +69,10 @@ async def restore(
         for part in manifest.parts:
             check_part(source, part)
             step.add(part.size_bytes)
+        cut = None
+        if until is not None:
+            source, cut = as_of(source, until, steps)
+            manifest = source.manifest
         async with TopicAdmin(settings) as admin:
             await refuse_running(settings, admin)
             await _refuse_other_notes(database, source, manifest)
@@ -75,8 +84,11 @@ async def restore(
         admitted = [{"_id": f"{manifest.inbox_generation}/{p}", "offset": o} for p, o in manifest.admitted.items()]
         if admitted:
             await insert_all(database, SERVICES.positions[SERVICES.door.name].collection, admitted)
-        await _fold(settings, database, steps, source, manifest)
-    known, sent = await apply_again(settings, database, listed, now())
+        await _fold(settings, database, steps, source, manifest, set() if cut is None else cut.decided)
+    if cut is not None:
+        told = await retell(settings, database)
+        note(f"{cut.left_out:,} records of the log came later and are left out; {told:,} tiers were told again")
+    known, sent = await apply_again(settings, database, listed, now(), asked_by=until)
     if known:
         note(f"{known} persons erased again; {sent} of them are not on the backup's log and were sent to the inbox")
     return manifest
@@ -193,8 +205,12 @@ async def _collection(database: Database, steps: Steps, source: Source, part: Pa
         step.add(len(some))
 
 
-async def _fold(settings: Settings, database: Database, steps: Steps, source: Source, manifest: Manifest) -> None:
-    """Fold each service's views beside an empty generation that stands where the service had come."""
+async def _fold(
+    settings: Settings, database: Database, steps: Steps, source: Source, manifest: Manifest, decided: Collection[str]
+) -> None:
+    """Fold each service's views beside an empty generation that stands where the service had come. decided: keys whose
+    decisions are on the log no more.
+    """
     generations = {"inbox": manifest.inbox_generation, "log": manifest.log_generation, **manifest.generations}
     await set_generations(database, generations)
     await raise_log_epoch(database, now())
@@ -220,7 +236,7 @@ async def _fold(settings: Settings, database: Database, steps: Steps, source: So
             step = steps.step(f"folding {name}", sum(offsets.values()))
             async for count in rebuild.fold(offsets):
                 step.add(count)
-            await _mark_due(database, rebuild, source, manifest)
+            await _mark_due(database, rebuild, source, manifest, decided)
             done.append((rebuild, offsets))
         for rebuild, _ in done:
             await rebuild.generations.close(rebuild.live, rebuild.target, rebuild.token, now())
@@ -235,15 +251,23 @@ async def _fold(settings: Settings, database: Database, steps: Steps, source: So
             await clean(database, rebuild.schema, now(), all_of_them=True)
 
 
-async def _mark_due(database: Database, rebuild: Rebuild, source: Source, manifest: Manifest) -> None:
-    """Those of whom a decision was waiting: the sweep has them reviewed."""
-    for part in _parts(manifest, f"waiting/{rebuild.domain.service}."):
-        for some in _in_chunks(documents_of(source, part)):
-            for one in some:
-                collection = database[f"{one['collection']}_g{rebuild.target}"]
-                async with transient_errors():
-                    due = {"marked_due": True, "due_at": EPOCH, "review_at": EPOCH}
-                    await collection.update_one({"_id": one["id"], "fold": {"$exists": True}}, {"$set": due})
+async def _mark_due(
+    database: Database, rebuild: Rebuild, source: Source, manifest: Manifest, decided: Collection[str]
+) -> None:
+    """Those of whom a decision was waiting, or is on the log no more: the sweep has them reviewed."""
+    if not rebuild.domain.decides:
+        return
+    waiting = (
+        (one["collection"], one["id"])
+        for part in _parts(manifest, f"waiting/{rebuild.domain.service}.")
+        for one in documents_of(source, part)
+    )
+    of_log = ((rebuild.domain.collection(key), key.partition(":")[2]) for key in decided)
+    due = {"marked_due": True, "due_at": EPOCH, "review_at": EPOCH}
+    async with transient_errors():
+        for collection, document_id in chain(waiting, of_log):
+            which = {"_id": document_id, "fold": {"$exists": True}}
+            await database[f"{collection}_g{rebuild.target}"].update_one(which, {"$set": due})
 
 
 def _parts(manifest: Manifest, prefix: str) -> list[Part]:

@@ -68,16 +68,18 @@ def read_register(path: Path) -> list[Document]:
 
 
 async def apply_again(
-    settings: Settings, database: Database, listed: Iterable[Document], now: datetime
+    settings: Settings, database: Database, listed: Iterable[Document], now: datetime, asked_by: datetime | None = None
 ) -> tuple[int, int]:
     """After a restore, before doors open: erase again whom the restored register and a register's file name. An erasure
     that only the file knows is sent to the inbox too, so that views fold it. Every one on the restored log is in the
     restored register, as admission stores it first. Gives how many erasures there are, and how many were sent.
+    asked_by: the log ends there; whatever was asked for later is sent too.
     """
     person_key, listed = key_bytes(settings.person_key), list(listed)
     stored = Erasures(database, person_key)
-    known = {_event_of(one) async for one in erasures(database)}
-    missing = [one for one in listed if _event_of(one) not in known]
+    register = [one async for one in erasures(database)]
+    known = {_event_of(one) for one in register if asked_by is None or one["asked_at"] <= asked_by}
+    missing = [one for one in _each_once([*listed, *register]) if _event_of(one) not in known]
     if missing and not person_key:
         raise Stop("the register can't be applied without GUANXI_PERSON_KEY, which shows that it is ours")
     await stored.erase([erasing_from(one, now) for one in listed])
@@ -93,6 +95,10 @@ async def apply_again(
     await Eraser(database, person_key, settings.zone, lambda: now).work()
     async with transient_errors():
         return int(await collection.count_documents({})), len(missing)
+
+
+def _each_once(listed: Iterable[Document]) -> list[Document]:
+    return list({(*_event_of(one), one["key"]): one for one in listed}.values())
 
 
 def _event_of(one: Document) -> tuple[str, str]:

@@ -16,8 +16,10 @@ from operations.backup import restore as restoring
 from operations.backup.backup import back_up
 from operations.backup.files import Manifest, Source, partition_of
 from operations.backup.restore import restore
+from operations.retell import untold
 from services.ingest.store import fix_person_key
 from shared.errors import Stop
+from shared.kafka.follow import Follower
 from shared.kafka.scan import bounds
 from shared.mongo import Database, connect
 from shared.mongo.applied import COLLECTION as APPLIED
@@ -26,7 +28,17 @@ from shared.mongo.audit import add, chain_of, entries
 from shared.mongo.generations import raise_log_epoch
 from shared.settings import Settings
 from shared.topics import INBOX, LOG
-from tests.operations.rebuild.world import a_world, drop, environment_of, first_purchases, settings_of, until
+from tests.bench import load
+from tests.operations.rebuild.world import (
+    CUSTOMERS,
+    a_world,
+    drop,
+    environment_of,
+    first_purchases,
+    load_now,
+    settings_of,
+    until,
+)
 from tests.shared.test_audit import entry
 
 IDENTITY = Identity.generate()
@@ -184,3 +196,56 @@ async def _interrupted(settings: Settings, folder: Path, monkeypatch: pytest.Mon
         with pytest.raises(CrashError):
             await restore(settings, database, folder, note=print, identities=[IDENTITY])
     database.client.close()
+
+
+async def test_restored_as_of_a_moment_and_gone_on_with(stack: Backing, tmp_path: Path) -> None:
+    """What was sent after it is unknown, is taken when it is sent again, and what was sent before counts once."""
+    here, there = environment_of(stack, tmp_path), environment_of(stack, tmp_path)
+    folder = tmp_path / "backup"
+    async with a_world(stack, tmp_path, here) as world:
+        await world.send(first_purchases())
+        await world.send_mixed(200, seed=2)
+        await world.settled()
+        before, moment = list(world.sent), await _last_append(world.settings)
+        ends = (await bounds(world.settings, LOG.full_name(world.settings))).ends
+        tiers = await _tiers(world.database)
+        await world.send_mixed(200, seed=3)
+        await world.send([*load.first_purchases(CUSTOMERS + 20, 4, load_now())][CUSTOMERS:])  # decisions too
+        await world.settled()
+        await back_up(world.settings, world.database, folder, note=print)
+        everything = list(world.sent)
+    drop(world.settings)
+
+    settings, database = settings_of(there), connect(settings_of(there))
+    said: list[str] = []
+    await restore(settings, database, folder, note=said.append, until=moment)
+    assert (await bounds(settings, LOG.full_name(settings))).ends == ends
+    assert any("came later and are left out" in one for one in said)
+    assert await _tiers(database) == tiers
+    database.client.close()
+    async with a_world(stack, tmp_path, there) as world:
+        await world.settled()
+        world.sent[:] = before
+        await world.check_all()
+        await world.send(everything)
+        world.sent[:] = everything
+        await world.check_all()
+        assert await untold(world.settings, world.database) == []
+    drop(world.settings)
+
+
+async def _last_append(settings: Settings) -> datetime:
+    """The append time of the log's last record."""
+    topic, last = LOG.full_name(settings), 0
+    ends = (await bounds(settings, topic)).ends
+    async with Follower(settings, topic) as follower:
+        for partition, end in ends.items():
+            if end:
+                follower.seek(partition, end - 1)
+                async for records in follower.read(end):
+                    last = max(last, *(record.timestamp for record in records))
+    return datetime.fromtimestamp(last / 1000, UTC)
+
+
+async def _tiers(database: Database) -> dict[str, tuple[str, int]]:
+    return {row["_id"]: (row["tier"], row["version"]) async for row in database["customers"].find()}
