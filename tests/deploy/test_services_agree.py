@@ -18,7 +18,8 @@ from shared.service import Service
 ALL, FOLDING = {*SERVICES}, {*SERVICES.folding}
 DECIDING = {name for name, service in SERVICES.folding.items() if service.decides}
 """These send reviews too."""
-IN_COMPOSE = {*ALL, "secrets", "kafka", "mongo", "setup", "front", "cli", "doctor", "prometheus", "grafana"}
+WATCHING = {"doctor", "prometheus", "alertmanager", "grafana"}
+IN_COMPOSE = {*ALL, *WATCHING, "secrets", "kafka", "mongo", "setup", "front", "cli"}
 PROMETHEUS = ("prometheus.yml", "prometheus.tls.yml")
 NAMED = re.compile(r'job=~"([^"]+)"')
 ONE = re.compile(r'job="([^"]+)"')
