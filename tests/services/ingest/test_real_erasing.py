@@ -216,6 +216,17 @@ async def test_a_restore_of_a_backup_from_before_erases_again(desk: Desk, tmp_pa
     assert Outgoing(0, sent.key, sent.value, list(sent.headers)).key == KEY.encode()
 
 
+async def test_restored_as_of_a_moment_whoever_was_erased_since_is_erased_on_the_log_too(desk: Desk) -> None:
+    await desk.admit(*known())
+    await desk.erase()
+    asked = [one["asked_at"] async for one in desk.database[ERASURES].find({})]
+    settings = desk.servers.settings
+    assert await apply_again(settings, desk.database, [], NOW, asked_by=max(asked)) == (1, 0)
+    assert await apply_again(settings, desk.database, [], NOW, asked_by=NOW - timedelta(days=1)) == (1, 1)
+    (sent,) = [one for partition in await desk.servers.read(INBOX) for one in partition]
+    assert sent.key == KEY.encode()
+
+
 async def test_a_name_that_comes_first_with_an_erased_id_is_kept_out_and_known_from_then_on(desk: Desk) -> None:
     await desk.admit(concern("c0", f"{NAME} is unhappy"))
     await desk.erase()
