@@ -496,10 +496,11 @@ def test_what_became_of_a_representatives_events_is_told(stand: Stand) -> None:
         stand.settle(stand.post([event]))
     answer = stand.post([away, wrong])  # known already, and another's: neither changes what became of the first
     stand.get("/v1/status", after=answer["position"], headers={"Prefer": "wait=20"})
-    for event in (joined, away, longer):
+    for event, revision in ((joined, None), (away, 1), (longer, 2)):
         fate = stand.get(f"/v1/events/erp/{event['id']}").json()["data"]
         check(Fate, fate)
         assert (fate["status"], fate["code"], fate["customer"]) == ("accepted", None, None)
+        assert fate["revision"] == revision
         assert fate["folded_by"] == ["tiering", "engagement", "archives", "planning", "feed"]
         assert stand.get("/v1/status", after=fate["accepted_at"]).status_code == 200
     assert is_problem(stand.get("/v1/events/erp/a-78"), "not_found")
