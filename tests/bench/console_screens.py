@@ -275,8 +275,9 @@ class Made:
         rank, net = self._tier(number), (number * 7919) % 1_000_000_00
         row: Json = {
             "_id": f"C-{number:06}", **self.fresh(), "partition": self.partition, "tier": TIERS[rank], "version": 1,
-            "score": 40.5, "changed_version": 1, "changed_on": self._day(-40), "tier_since": self._day(-40), "registered": True,
-            "name": f"客户{number}", "account_manager": self._owner(number), "region": f"r{number % REGIONS}",
+            "score": 40.5, "changed_version": 1, "changed_on": self._day(-40), "tier_since": self._day(-40),
+            "registered": True, "name": f"客户{number}", "account_manager": self._owner(number),
+            "region": f"r{number % REGIONS}",
             "factors": [[place, "5.00", 5.0, 12] for place in range(len(FACTORS))],
             "entitlements": [None for _ in ENTITLEMENTS], "policy": "default-cny", "policy_version": 1,
             "known_weight": 90, "currency": "CNY", "net_order": Int64(net), "fold": "{}", "fold_version": 3,
@@ -317,8 +318,8 @@ class Made:
         rank, owner = self._tier(number), self._owner(number)
         row: Json = {
             "_id": f"C-{number:06}", **self.fresh(), "partition": self.partition, "tier": TIERS[rank],
-            "tier_order": 4 - rank, "name": f"客户{number}", "registered": True, "owners": {"account_manager": owner}, "owned_by": [owner],
-            "status": None, "due_on": None, "fold": "{}", "fold_version": 3, "tier_version": 1,
+            "tier_order": 4 - rank, "name": f"客户{number}", "registered": True, "owners": {"account_manager": owner},
+            "owned_by": [owner], "status": None, "due_on": None, "fold": "{}", "fold_version": 3, "tier_version": 1,
         }  # fmt: skip
         if rank:
             row |= {"status": ("on_track", "due_soon", "lapsed")[number % 3], "due_on": self._day(number % 60 - 20)}

@@ -47,8 +47,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     os.environ.pop("GUANXI_KAFKA_BOOTSTRAP", None)
     found = Found([_machine(options)])
-    code = ended(measure(options, found))
-    print(render(found.parts))
+    try:
+        code = ended(measure(options, found))
+    finally:
+        print(render(found.parts))
     return code or min(found.wrong, 1)
 
 

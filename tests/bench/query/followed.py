@@ -19,7 +19,8 @@ CHANGES = "changes"
 """In the place of a collection's name."""
 FOLLOWERS_MB = 150.0
 """Of the process with a thousand followers."""
-OPENED_AT_ONCE = 50
+OPENED_AT_ONCE = 10
+"""Fewer than the requests that query takes of one key at a time."""
 TOLD_SECONDS = 120.0
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from local.demo.latency import percentile
+from local.demo.latency import MAX_REQUESTS, percentile
 from tests.bench import load
 from tests.bench.arena import Arena
 from tests.bench.door import Connections
@@ -129,12 +129,16 @@ async def coming_in(ground: Arena, customers: int, events_per_second: float, see
     endless = load.mixed(10**9, customers, seed, datetime.now(UTC), f"coming-{seed}")
     began = time.perf_counter()
 
+    places = asyncio.Semaphore(MAX_REQUESTS)
+
     async def send(requests: asyncio.TaskGroup) -> None:
         for number in count():
             due = began + number * EVENTS_PER_REQUEST / events_per_second
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            await places.acquire()
             coming.late_ms = max(coming.late_ms, 1000 * (time.perf_counter() - due))
-            requests.create_task(taken([next(endless).event for _ in range(EVENTS_PER_REQUEST)]))
+            sending = requests.create_task(taken([next(endless).event for _ in range(EVENTS_PER_REQUEST)]))
+            sending.add_done_callback(lambda _: places.release())
 
     async def taken(events: list[dict[str, object]]) -> None:
         if await ground.door.send(events):
