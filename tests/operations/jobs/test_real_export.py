@@ -111,7 +111,9 @@ async def test_one_snapshot_is_exact_at_its_position(yard: Yard, sort: str, monk
             assert len(rows) == len(found) == CUSTOMERS
 
 
-async def test_what_lasts_longer_than_a_snapshot_says_so_and_has_each_row_once(yard: Yard) -> None:
+async def test_posthog_26542_25850_27699_what_lasts_longer_than_a_snapshot_has_each_row_once_and_says_so(
+    yard: Yard,
+) -> None:
     async with moving(yard) as database:
         made, rows = await exported(yard, database, EXPORT, 0)
         ids = [row["customer"] for row in rows]

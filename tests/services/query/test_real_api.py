@@ -632,7 +632,7 @@ def test_posthog_24787_a_short_page_is_not_the_end(stand: Stand) -> None:
 def test_the_client_of_the_docs_reads_every_row_once(stand: Stand) -> None:
     text = (REPOSITORY / "docs" / "readers.md").read_text(encoding="utf-8")
     code = next(part for part in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def rows(" in part)
-    assert len(code.strip().splitlines()) <= 25
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 20
     scope: Json = {}
     exec(code, scope)  # noqa: S102 - the docs' own code
     found = [row["customer"] for row in scope["rows"](stand.url(), stand.tokens["all"], "customers", size=7)]
