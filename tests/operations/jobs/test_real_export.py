@@ -135,7 +135,7 @@ async def test_a_transaction_that_mongodb_ends_is_left_and_the_export_goes_on(
 ) -> None:
     database = connect(yard.settings)
     reads = 0
-    whole = Reader.read
+    whole = Reader._asked
 
     async def fails_once(self: Any, *asked: Any) -> Any:
         nonlocal reads
@@ -144,7 +144,7 @@ async def test_a_transaction_that_mongodb_ends_is_left_and_the_export_goes_on(
             raise Transient("the transaction was ended")
         return await whole(self, *asked)
 
-    monkeypatch.setattr(Reader, "read", fails_once)
+    monkeypatch.setattr(Reader, "_asked", fails_once)
     made, rows = await exported(yard, database, EXPORT, 8)
     assert (made.manifest["exact"], len({row["customer"] for row in rows}), len(rows)) == (False, CUSTOMERS, CUSTOMERS)
     database.client.close()
