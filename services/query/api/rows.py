@@ -549,7 +549,7 @@ class Fate(Row):
     folded_by: Annotated[list[str], Field(description="services that show it already")]
     customer: Annotated[str | None, Field(description="of a record with an id of its own; so are those below")]
     record: Annotated[list[str] | None, Field(description="the record's business id")]
-    revision: int | None
+    revision: Annotated[int | None, Field(description="of the record; also of a representative's")]
     recorded_at: Annotated[datetime | None, Field(description="when it came to the log")]
     revised: Annotated[Json | None, Field(description="the revision that has replaced it")]
     voided: Annotated[Json | None, Field(description="the revision that has voided it")]
