@@ -40,7 +40,8 @@ async def exported(ground: Arena, token: str, form: str) -> Part:
             job = (await client.get(path)).raise_for_status().json()["data"]
             if time.perf_counter() - said > 10:
                 said = time.perf_counter()
-                ground.say(f"  {job['progress']}")
+                at = job["progress"]
+                ground.say(f"  {at['text']}: {at['done']:,} of {at['total']:,}")
     seconds, cpu, result = time.perf_counter() - began, used.so_far(), job["result"]
     if job["status"] != "done":
         raise RuntimeError(f"the export is {job['status']}: {job['error']}")
