@@ -100,6 +100,7 @@ async def followers(ground: Arena, tokens: Sequence[str], many: int, changes: in
     await ground.services.stop("query")
     await ground.services.start("query")
     url, pid, customer = ground.services.url("query"), ground.pids()["query"], "C-followed"
+    await _until_served(Stream(url, tokens[0]))
     alone, chance = rss_mb(pid), Random(many)
     streams = [Stream(url, tokens[number % len(tokens)]) for number in range(many)]
     try:
@@ -133,6 +134,20 @@ async def followers(ground: Arena, tokens: Sequence[str], many: int, changes: in
         ),
     )
     return part, wrong
+
+
+async def _until_served(stream: Stream) -> None:
+    """A process is ready before it has read to where the changes end."""
+    async with asyncio.timeout(TOLD_SECONDS):
+        while True:
+            try:
+                await stream.begin()
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.2)
+            else:
+                break
+            finally:
+                await stream.end()
 
 
 async def _all_of(stream: Stream, customer: str, changes: int) -> tuple[Client, float]:
