@@ -98,8 +98,8 @@ bench-console: $(READY) ## p95 of each screen of the console with 50,000 custome
 pictures: $(READY) ## the screenshots in docs/images; look at each before you commit it
 	$(BIN)/python -m tests.services.query.console.documented
 
-bench-query: $(READY) ## the usual queries of the API with 50,000 customers, and a list whole as CSV; CUSTOMERS=... ROWS=... for fewer
-	$(BIN)/python -m tests.bench.query --customers $(or $(CUSTOMERS),50000) $(if $(ROWS),--rows $(ROWS))
+bench-query: $(READY) ## what reading costs: queries, streams, 1,000 followers, export; CUSTOMERS=... ROWS=... for fewer, PARTS="..." for some
+	$(BIN)/python -m tests.bench.query --customers $(or $(CUSTOMERS),50000) --rows $(or $(ROWS),1000000) $(if $(PARTS),--parts $(PARTS))
 
 bench-scale: $(READY) ## 1, 2 and 4 processes of each service: CPU by process, MongoDB by collection, what saturates first
 	$(BIN)/python -m tests.bench.scale

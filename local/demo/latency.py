@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -62,6 +62,19 @@ Send = Callable[[Sequence[Probe]], Awaitable[bool]]
 """Sends the events of some probes; says whether all were taken."""
 
 
+class Shown(Protocol):
+    """Where it is seen that something shows: a collection and the id of a document, as of a probe."""
+
+    async def begin(self) -> None:
+        """What comes from here on is seen."""
+
+    def batches(self) -> AsyncIterator[Sequence[tuple[str, str]]]:
+        """What came so far, forever."""
+
+    async def end(self) -> None:
+        """No more is wanted."""
+
+
 async def door_to_view(
     send: Send,
     database: Database,
@@ -72,11 +85,30 @@ async def door_to_view(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Latencies:
     """Sends the probes at a steady rate and waits until each one shows. `progress` gets the number of events sent."""
+    return await door_to(
+        Changes(database, sorted({probe.collection for probe in probes})),
+        send,
+        probes,
+        events_per_second=events_per_second,
+        events_per_request=events_per_request,
+        progress=progress,
+    )
+
+
+async def door_to(
+    changes: Shown,
+    send: Send,
+    probes: Sequence[Probe],
+    *,
+    events_per_second: float,
+    events_per_request: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Latencies:
+    """As `door_to_view`, to wherever it is seen."""
     waiting = {(probe.collection, str(probe.event["subject"])): 0.0 for probe in probes}
     if len(waiting) != len(probes):
         raise ValueError("two probes have the same subject and collection")
     found = Latencies()
-    changes = Changes(database, sorted({probe.collection for probe in probes}))
     await changes.begin()
 
     async def watch() -> None:

@@ -78,11 +78,10 @@ class Services:
             async with asyncio.TaskGroup() as together:
                 for name in self.names:
                     together.create_task(self.start(name))
-        except* StackError as errors:
+        except BaseException as error:  # not except*, by which a Ctrl-C would come out as a group
             await self.stop_all()
-            raise errors.exceptions[0] from None
-        except* BaseException:
-            await self.stop_all()
+            if isinstance(error, BaseExceptionGroup) and (ours := error.subgroup(StackError)) is not None:
+                raise ours.exceptions[0] from None
             raise
         return self
 

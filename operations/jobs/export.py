@@ -10,9 +10,8 @@ missed; where even that takes too long the export is refused.
 import json
 import tempfile
 from asyncio import get_running_loop
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from types import TracebackType
 from typing import IO, Any, Self
 
@@ -28,7 +27,7 @@ from services.query.api.parameters import Asked
 from services.query.api.questions import Questions
 from services.query.api.resources import Resource
 from services.query.standing import Standing
-from services.query.store import Look, Reader
+from services.query.store import Ask, Look, Reader
 from shared.errors import Malformed, Transient
 from shared.mongo import Database, Document, transaction
 from shared.positions import Mark, Of, encode
@@ -68,32 +67,16 @@ class Snapshot(Reader):
         of = SERVICES.folds(service).positions
         return await of.stored(self._database, generation, self._session)
 
-    async def read(
-        self, view: str, generation: int, conditions: Sequence[Document], limit: int | None = None
-    ) -> list[Document]:
+    async def _asked(self, what: tuple[str, str], ask: Ask) -> list[Document]:
         """As a reader does. Once the time is over, or MongoDB ended the transaction, without it."""
-        return await self._while_it_lasts(partial(Reader.read, self, view, generation, conditions, limit))
-
-    async def weeks(
-        self,
-        generation: int,
-        representatives: Sequence[str],
-        of_week: Sequence[Document],
-        fields: Collection[str] | None = None,
-    ) -> list[Document]:
-        """As a reader does, in the same way."""
-        ask = partial(Reader.weeks, self, generation, representatives, of_week, fields)
-        return await self._while_it_lasts(ask)
-
-    async def _while_it_lasts(self, ask: Callable[[], Awaitable[list[Document]]]) -> list[Document]:
         if self._session is not None and get_running_loop().time() < self._until:
             try:
-                return await ask()
+                return await super()._asked(what, ask)
             except Transient:
                 pass  # asked again without it, where it says so itself
         await self._end()
         self.exact = False
-        return await ask()
+        return await super()._asked(what, ask)
 
     async def _end(self) -> None:
         self._session = None

@@ -108,7 +108,7 @@ class Named(NamedTuple):
 
 class Fate(NamedTuple):
     """What became of an event: refused, accepted, or a duplicate. source, id, subject: None where it has none that can
-    be read.
+    be read. revision: of the record that was accepted.
     """
 
     source: str | None
@@ -117,7 +117,12 @@ class Fate(NamedTuple):
     position: Position
     at: datetime
     refused: Refused | None
-    accepted: bool = False
+    revision: int | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether admission is the one to tell so."""
+        return self.revision is not None
 
 
 class Store(Protocol):
@@ -507,7 +512,8 @@ def fates_of(verdicts: Verdicts) -> list[Fate]:
         named = candidate.source, candidate.id, candidate.subject
         fates.append(Fate(*named, one.position, one.appended_at, None))
     for candidate, position, at in verdicts.untold[:MAX_FATES]:
-        fates.append(Fate(candidate.source, candidate.id, candidate.subject, position, at, None, accepted=True))
+        named = candidate.source, candidate.id, candidate.subject
+        fates.append(Fate(*named, position, at, None, candidate.revision))
     return fates
 
 

@@ -14,7 +14,9 @@ Document = dict[str, Any]
 
 
 class Found(NamedTuple):
-    """status: accepted, refused or duplicate; position: on the inbox; told: what is kept of a refusal."""
+    """status: accepted, refused or duplicate; position: on the inbox; told: what is kept of a refusal, and
+    of a record that is no customer's.
+    """
 
     status: str
     position: Position

@@ -270,7 +270,7 @@ def _fate(fate: Fate) -> ReplaceOne[Document]:
         document |= {"status": "refused", "code": str(fate.refused.reason)}
         document |= {"field": _storable(fate.refused.field), "hint": _storable(fate.refused.hint)}
     if fate.accepted:
-        document["status"] = "accepted"
+        document |= {"status": "accepted", "revision": fate.revision}
     # What names no event is one of its own, wherever it stands.
     kept_as = _hashed("unnamed", position)
     if named:

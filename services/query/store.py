@@ -4,7 +4,7 @@ The confidential views have a reader of their own, with its own user: no bug of 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,9 @@ CLOCKS = {name: service.customers for name, service in SERVICES.folding.items()}
 
 class TooSlow(Transient):
     """A query did not end in its time."""
+
+
+Ask = Callable[[], Coroutine[Any, Any, list[Document]]]
 
 
 class Reader:
@@ -70,7 +73,7 @@ class Reader:
                 return await of.read(representatives, of_week, fields)
 
         wanted = repr((generation, representatives, of_week, fields and sorted(fields)))
-        return await asked_once((self, "weeks", wanted), ask)
+        return await self._asked(("weeks", wanted), ask)
 
     async def group(self, view: str, generation: int, pipeline: Sequence[Document]) -> list[Document]:
         """What a pipeline makes of a view."""
@@ -83,7 +86,11 @@ class Reader:
                 found: list[Document] = await cursor.to_list(None)
                 return found
 
-        return await asked_once((self, name, repr(pipeline)), ask)
+        return await self._asked((name, repr(pipeline)), ask)
+
+    async def _asked(self, what: tuple[str, str], ask: Ask) -> list[Document]:
+        """The answer to a question, each of which comes through here."""
+        return await asked_once((self, *what), ask)
 
 
 class Look:

@@ -17,7 +17,9 @@ class Decision(BaseModel):
     effective_on: the business day that it was decided as of.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True, defer_build=True
+    )
 
     version: Annotated[int, Field(ge=1)]
     after: str | None = None
@@ -27,7 +29,7 @@ class Decision(BaseModel):
 class Grace(BaseModel):
     """The entitlements of a tier that was left, kept through a day."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     tier: Tier
     until: Day

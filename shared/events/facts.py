@@ -81,7 +81,7 @@ Dimension = Literal["key", "breadth", "organisational", "satisfaction"]
 class Fact(BaseModel):
     """Base of all facts. `occurred_on` is for sources that know days only; it wins over `time` for day sums."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     UNDO_LEAVES_OUT: ClassVar[frozenset[str]] = frozenset()
     """Fields not needed to undo this fact (left out of claims and `replaces`)."""
@@ -163,7 +163,7 @@ class RepresentativeAbsent(Fact):
 class Participant(BaseModel):
     """One of ours at a visit, in the role they took there."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
     rep_id: Id
     role: Role
 
@@ -171,7 +171,7 @@ class Participant(BaseModel):
 class Attendee(BaseModel):
     """One of the customer's at a visit; without a person_id only the department counts."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
     person_id: Id | None = None
     department: Name | None = None
     level: Name | None = None
@@ -180,7 +180,7 @@ class Attendee(BaseModel):
 class FollowUp(BaseModel):
     """Something promised at a visit."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
     what: Written
     owner: Id | None = None
     due_on: Day | None = None
@@ -278,7 +278,7 @@ class Basis(BaseModel):
     guides us, and stands by us against competitors.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
     acceptance: Observed
     participation: Observed
     information: Observed
@@ -425,7 +425,7 @@ class ProfileItem(BaseModel):
     observed_on: when it was seen, if that was earlier; mentions: the persons whom the text names.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
     item: Id
     text: Written | None = None
     none_known: Annotated[bool, Field(strict=True)] = False
@@ -501,7 +501,7 @@ class Objective(BaseModel):
     measure is taken and flagged. person_id: whose attitude; baseline: that of the plan's first day unless given.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
     objective_id: Id
     dimension: Dimension
     metric: Id
@@ -514,7 +514,7 @@ class Objective(BaseModel):
 class PlanStep(BaseModel):
     """One action towards an objective, who does it and by when."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True)
     step_id: Id
     objective_id: Id
     what: Written

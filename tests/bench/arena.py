@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -104,28 +104,33 @@ class Arena:
 
 @asynccontextmanager
 async def arena(
-    say: Callable[[str], None], environment: Mapping[str, str] | None = None, names: Sequence[str] = STORING
+    say: Callable[[str], None],
+    environment: Mapping[str, str] | None = None,
+    names: Sequence[str] = STORING,
+    prepare: Callable[[Database, Settings], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Arena]:
     """A fresh stack with a real Kafka, the services on it (`tiering-2` is a second process of tiering), and an API
-    key. All of it ends with the block.
+    key. All of it ends with the block. prepare: what is done between set-up and the services' start.
     """
     async with backing(say, real_kafka_only=True) as servers:
         keys_file = servers.folder / "keys.yaml"
         _, token = create_key(keys_file, ["*"], now=datetime.now(UTC))
         chosen = {"GUANXI_POLICY": str(POLICY), "GUANXI_API_KEYS_FILE": str(keys_file), **(environment or {})}
-        async with Services(servers, say, settings=chosen, names=names) as services:
-            settings = settings_of(servers)
+        services, settings = Services(servers, say, settings=chosen, names=names), settings_of(servers)
+        async with AsyncExitStack() as held:
             database = connect(settings)
+            held.callback(database.client.close)
+            if prepare is not None:
+                await services.set_up()
+                await prepare(database, settings)
+            await held.enter_async_context(services)
             consumer = make_consumer(settings)
             appender = Appender(settings)
             await consumer.start()
-            try:
-                async with Door(services.url(), token) as door:
-                    yield Arena(servers, services, settings, database, door, appender, consumer, say)
-            finally:
-                await appender.close()
-                await consumer.stop()
-                database.client.close()
+            held.push_async_callback(consumer.stop)
+            held.push_async_callback(appender.close)
+            door = await held.enter_async_context(Door(services.url(), token))
+            yield Arena(servers, services, settings, database, door, appender, consumer, say)
 
 
 def settings_of(servers: Backing) -> Settings:

@@ -79,6 +79,8 @@ INGEST, QUERY = INGEST_SERVICE.schema, QUERY_SERVICE.schema
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 HOST = "http://crm.test"
 PARTITIONS = 12
+NOBODYS = -1
+"""A partition."""
 TEAMS, REGIONS = 40, 7
 WEEKS_BACK, VISITS_A_WEEK = 13, 4
 INSERTED = 5_000
@@ -219,18 +221,23 @@ async def fill(database: Database, settings: QuerySettings, customers: int, repr
     await write_weeks(database, week_documents(calendar, settings.zone, first, last))
     await database["policies"].insert_one(_policy(now))
     made = Made(now, today, representatives)
-    every, reps = range(customers), range(representatives)
-    await _put(database, "tiering_g1", map(made.tiering, every))
-    await _put(database, "tier_history_g1", map(made.decision, every))
-    await _put(database, "movements_g1", map(made.movement, every))
-    await _put(database, "feed_g1", map(made.found, every))
-    await _put(database, "engagement_g1", map(made.engagement, every))
-    await _put(database, "account_rows_g1", map(made.account, every))
-    await _put(database, "representatives_g1", map(made.representative, reps))
-    await _put(database, "visit_rows_g1", (row for n in reps for row in made.visits(n, customers)))
+    await fill_rows(database, made, customers)
     for service, of in (("tiering", "tiering"), ("engagement", "engagement"), ("engagement", "representatives")):
         noted = {"_id": f"{of}/0", "of": of, "partition": 0, **made.fresh()}
         await database[f"{freshness_collection(service)}_g1"].insert_one(noted)
+
+
+async def fill_rows(database: Database, made: "Made", customers: int) -> None:
+    """Of all customers and representatives; the rest is there."""
+    every, reps = range(customers), range(made.representatives)
+    await put(database, "tiering_g1", map(made.tiering, every))
+    await put(database, "tier_history_g1", map(made.decision, every))
+    await put(database, "movements_g1", map(made.movement, every))
+    await put(database, "feed_g1", map(made.found, every))
+    await put(database, "engagement_g1", map(made.engagement, every))
+    await put(database, "account_rows_g1", map(made.account, every))
+    await put(database, "representatives_g1", map(made.representative, reps))
+    await put(database, "visit_rows_g1", (row for n in reps for row in made.visits(n, customers)))
 
 
 def _policy(now: datetime) -> Json:
@@ -246,6 +253,8 @@ class Made:
     now: datetime
     today: date
     representatives: int
+    partition: int = 0
+    """NOBODYS where services run beside: they would fold these customers further, of whom there is no fold."""
 
     def fresh(self) -> Json:
         at = dict.fromkeys(("as_of", "recorded_at", "projected_at"), self.now)
@@ -265,9 +274,10 @@ class Made:
     def tiering(self, number: int) -> Json:
         rank, net = self._tier(number), (number * 7919) % 1_000_000_00
         row: Json = {
-            "_id": f"C-{number:06}", **self.fresh(), "partition": 0, "tier": TIERS[rank], "version": 1, "score": 40.5,
-            "changed_version": 1, "changed_on": self._day(-40), "tier_since": self._day(-40), "registered": True,
-            "name": f"客户{number}", "account_manager": self._owner(number), "region": f"r{number % REGIONS}",
+            "_id": f"C-{number:06}", **self.fresh(), "partition": self.partition, "tier": TIERS[rank], "version": 1,
+            "score": 40.5, "changed_version": 1, "changed_on": self._day(-40), "tier_since": self._day(-40),
+            "registered": True, "name": f"客户{number}", "account_manager": self._owner(number),
+            "region": f"r{number % REGIONS}",
             "factors": [[place, "5.00", 5.0, 12] for place in range(len(FACTORS))],
             "entitlements": [None for _ in ENTITLEMENTS], "policy": "default-cny", "policy_version": 1,
             "known_weight": 90, "currency": "CNY", "net_order": Int64(net), "fold": "{}", "fold_version": 3,
@@ -300,16 +310,16 @@ class Made:
     def found(self, number: int) -> Json:
         name = f"客户{number}"
         return {
-            "_id": f"C-{number:06}", **self.fresh(), "partition": 0, "sequence": 1, "name": name,
+            "_id": f"C-{number:06}", **self.fresh(), "partition": self.partition, "sequence": 1, "name": name,
             "terms": terms(f"C-{number:06}", name), "fold": "{}", "fold_version": 1,
         }  # fmt: skip
 
     def engagement(self, number: int) -> Json:
         rank, owner = self._tier(number), self._owner(number)
         row: Json = {
-            "_id": f"C-{number:06}", **self.fresh(), "partition": 0, "tier": TIERS[rank], "tier_order": 4 - rank,
-            "name": f"客户{number}", "registered": True, "owners": {"account_manager": owner}, "owned_by": [owner],
-            "status": None, "due_on": None, "fold": "{}", "fold_version": 3, "tier_version": 1,
+            "_id": f"C-{number:06}", **self.fresh(), "partition": self.partition, "tier": TIERS[rank],
+            "tier_order": 4 - rank, "name": f"客户{number}", "registered": True, "owners": {"account_manager": owner},
+            "owned_by": [owner], "status": None, "due_on": None, "fold": "{}", "fold_version": 3, "tier_version": 1,
         }  # fmt: skip
         if rank:
             row |= {"status": ("on_track", "due_soon", "lapsed")[number % 3], "due_on": self._day(number % 60 - 20)}
@@ -365,7 +375,8 @@ class Made:
         return [{**row, "_id": f"{number}/{row['_id']}"} for row in visit_rows([some])]
 
 
-async def _put(database: Database, name: str, documents: Iterable[Json]) -> None:
+async def put(database: Database, name: str, documents: Iterable[Json]) -> None:
+    """Many at a time."""
     left = iter(documents)
     while some := list(islice(left, INSERTED)):
         await database[name].insert_many(some, ordered=False)

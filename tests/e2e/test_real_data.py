@@ -14,6 +14,7 @@ from local.stack.errors import StackError
 from tests.e2e.conftest import MakeWorld
 from tests.e2e.expected import assert_log_holds_each_once, assert_views_equal_oracle, comparable
 from tests.e2e.met import assert_contacts_equal_oracle, assert_weeks_equal_oracle
+from tests.e2e.past import assert_the_past_is_what_the_oracles_say
 from tests.e2e.slices import around, rows, write
 from tests.e2e.world import World
 from tests.oracle.retail import File, load
@@ -52,6 +53,13 @@ def imported(
 
 def test_every_customer_is_what_the_oracle_says(imported: Imported) -> None:
     assert_views_equal_oracle(imported.world, imported.file)
+
+
+def test_on_and_known_at_of_300_real_customers_are_what_the_oracles_say(
+    imported: Imported, portal: BlockingPortal
+) -> None:
+    log = portal.call(imported.world.log)
+    portal.call(assert_the_past_is_what_the_oracles_say, imported.world, imported.file, log)
 
 
 def test_rows_without_a_customer_or_an_amount_are_refused_each_with_its_reason(imported: Imported) -> None:

@@ -28,7 +28,7 @@ CHECKS = ("log", *SERVICES.folding, "views")
 
 
 class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class ExportAsked(_Asked):
@@ -98,7 +98,9 @@ class ImportAsked(_Asked):
 
 
 JobAsked = ExportAsked | VerifyAsked | SimulateAsked | ImportPreviewAsked | ImportAsked
-_ANY: TypeAdapter[JobAsked] = TypeAdapter(Annotated[JobAsked, Field(discriminator="kind")])
+_ANY: TypeAdapter[JobAsked] = TypeAdapter(
+    Annotated[JobAsked, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
+)
 
 
 def read_body(body: bytes) -> JobAsked:

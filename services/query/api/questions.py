@@ -252,6 +252,7 @@ class Questions:
             "id": event,
             "status": found.status,
             "accepted_at": encode(mark) if found.status == "accepted" else None,
+            "revision": told.get("revision"),
             "code": told.get("code"),
             "field": told.get("field"),
             "hint": told.get("hint"),

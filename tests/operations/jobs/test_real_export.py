@@ -111,7 +111,9 @@ async def test_one_snapshot_is_exact_at_its_position(yard: Yard, sort: str, monk
             assert len(rows) == len(found) == CUSTOMERS
 
 
-async def test_what_lasts_longer_than_a_snapshot_says_so_and_has_each_row_once(yard: Yard) -> None:
+async def test_posthog_26542_25850_27699_what_lasts_longer_than_a_snapshot_has_each_row_once_and_says_so(
+    yard: Yard,
+) -> None:
     async with moving(yard) as database:
         made, rows = await exported(yard, database, EXPORT, 0)
         ids = [row["customer"] for row in rows]
@@ -133,7 +135,7 @@ async def test_a_transaction_that_mongodb_ends_is_left_and_the_export_goes_on(
 ) -> None:
     database = connect(yard.settings)
     reads = 0
-    whole = Reader.read
+    whole = Reader._asked
 
     async def fails_once(self: Any, *asked: Any) -> Any:
         nonlocal reads
@@ -142,7 +144,7 @@ async def test_a_transaction_that_mongodb_ends_is_left_and_the_export_goes_on(
             raise Transient("the transaction was ended")
         return await whole(self, *asked)
 
-    monkeypatch.setattr(Reader, "read", fails_once)
+    monkeypatch.setattr(Reader, "_asked", fails_once)
     made, rows = await exported(yard, database, EXPORT, 8)
     assert (made.manifest["exact"], len({row["customer"] for row in rows}), len(rows)) == (False, CUSTOMERS, CUSTOMERS)
     database.client.close()

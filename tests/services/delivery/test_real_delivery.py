@@ -189,7 +189,7 @@ async def killed(stack_settings: dict[str, str], tmp_path: Path, kills: int) -> 
     return receiver
 
 
-async def test_killed_while_it_delivers_each_change_comes_once_in_order(
+async def test_reapit_9608_killed_while_it_delivers_each_change_comes_once_in_order(
     stack_settings: dict[str, str], tmp_path: Path
 ) -> None:
     receiver = await killed(stack_settings, tmp_path, 4)
@@ -202,7 +202,7 @@ async def test_killed_a_hundred_times(stack_settings: dict[str, str], tmp_path: 
     await killed(stack_settings, tmp_path, 100)
 
 
-async def test_a_dead_and_a_slow_sink_are_no_concern_of_the_others(
+async def test_rudder_server_4953_a_dead_and_a_slow_sink_are_no_concern_of_the_others(
     stack_settings: dict[str, str], tmp_path: Path
 ) -> None:
     environment = environment_of(stack_settings)

@@ -102,7 +102,7 @@ async def folded(world: World, generation: int = 1) -> None:
     await until(quiet, in_a_row=2)
 
 
-async def test_killed_in_mid_stream_it_tells_every_change_in_order(world: World) -> None:
+async def test_twenty_10053_killed_in_mid_stream_it_tells_every_change_and_every_line_is_there(world: World) -> None:
     topic = CHANGES.full_name(world.settings)
     await world.send(first_purchases())
     for number in range(KILLS):
@@ -121,6 +121,8 @@ async def test_killed_in_mid_stream_it_tells_every_change_in_order(world: World)
     assert followed == await called_for(world)
     decisions = [one for told in followed.values() for one in told if b'"type":"guanxi.tier.changed.v1"' in one]
     assert decisions, "decisions are told too"
+    lines = [one async for one in world.database["timeline"].find({}, {"customer": 1})]
+    assert {one["customer"] for one in lines} == {key.partition(":")[2] for key in followed}
 
     rebuilt = await world.rebuild("feed", check=True)
     assert rebuilt.compared.documents >= len(followed)

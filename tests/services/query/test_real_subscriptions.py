@@ -109,6 +109,34 @@ def test_a_subscription_from_its_ping_over_how_all_stand_to_changes_and_its_end(
     assert ask(stand, "GET", one).status_code == httpx.codes.NOT_FOUND
 
 
+def test_frappe_38106_21062_what_a_sink_did_not_take_is_listed_comes_by_itself_and_can_be_replayed(
+    stand: Stand, sink: Sink
+) -> None:
+    one = ask(stand, "POST", PATH, {"sink": sink.url, "filters": {"customers": ["C-003"]}}).headers["Location"]
+    until(lambda: ask(stand, "GET", one).json()["data"]["status"] == "active", "it is active")
+    since = datetime.now(UTC).isoformat()
+    sink.status = 500
+    stand.settle(stand.post([sent("customer.registered", "C-003", "frappe", 0, name="改名")]))
+
+    def parked() -> list[Json]:
+        found: list[Json] = ask(stand, "GET", f"{one}/parked").json()["data"]
+        return found
+
+    until(lambda: [each["customer"] for each in parked()] == ["C-003"], "what failed is listed")
+    assert parked()[0]["failed"] >= 1
+    assert "500" in parked()[0]["why"]
+    assert sink.of("guanxi.customer.changed") == []
+    sink.status = 204
+    until(lambda: sink.of("guanxi.customer.changed"), "it is sent again by itself")
+    until(lambda: not parked(), "nothing is parked any more")
+    (told,) = sink.of("guanxi.customer.changed")
+    before = len(sink.taken)
+    assert ask(stand, "POST", f"{one}/replay", {"since": since}).status_code == httpx.codes.ACCEPTED
+    until(lambda: sink.taken[before:], "it is replayed")
+    assert json.loads(sink.taken[-1][1])["id"] == told["id"], "as the same change"
+    ask(stand, "DELETE", one)
+
+
 def test_a_sink_that_refuses_the_ping_is_unconfirmed_until_it_takes_it(stand: Stand, sink: Sink) -> None:
     sink.status = 500
     one = ask(stand, "POST", PATH, {"sink": sink.url}).headers["Location"]

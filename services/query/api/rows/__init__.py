@@ -1,0 +1,90 @@
+"""What each resource's rows hold: the fields that leave this service, and nothing else does (docs/reference). The views
+are described in docs/readers.md and docs/engagement.md.
+
+Money and shares that must be exact are decimal strings, days are YYYY-MM-DD in the business time zone, instants UTC.
+"""
+
+from services.query.api.rows.base import Fresh, Frozen, Money, Owners, Row
+from services.query.api.rows.contact import (
+    Concern,
+    Coverage,
+    Drop,
+    Engagement,
+    Goal,
+    Planned,
+    RepWeek,
+    Staffing,
+    TierCare,
+    TierQuarter,
+)
+from services.query.api.rows.profiles import (
+    Assessment,
+    Grant,
+    Group,
+    GroupMember,
+    KeyPerson,
+    Plans,
+    PlanStep,
+    Profiles,
+    ServiceUse,
+    TextRead,
+)
+from services.query.api.rows.running import Fate, Finding, Job, JobError, JobProgress, Rejection
+from services.query.api.rows.tiers import (
+    Customer,
+    Decision,
+    Explanation,
+    Factor,
+    Flow,
+    Found,
+    Held,
+    Line,
+    Movement,
+    Policy,
+    TierTotal,
+)
+
+__all__ = [
+    "Assessment",
+    "Concern",
+    "Coverage",
+    "Customer",
+    "Decision",
+    "Drop",
+    "Engagement",
+    "Explanation",
+    "Factor",
+    "Fate",
+    "Finding",
+    "Flow",
+    "Found",
+    "Fresh",
+    "Frozen",
+    "Goal",
+    "Grant",
+    "Group",
+    "GroupMember",
+    "Held",
+    "Job",
+    "JobError",
+    "JobProgress",
+    "KeyPerson",
+    "Line",
+    "Money",
+    "Movement",
+    "Owners",
+    "PlanStep",
+    "Planned",
+    "Plans",
+    "Policy",
+    "Profiles",
+    "Rejection",
+    "RepWeek",
+    "Row",
+    "ServiceUse",
+    "Staffing",
+    "TextRead",
+    "TierCare",
+    "TierQuarter",
+    "TierTotal",
+]
