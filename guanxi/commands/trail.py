@@ -8,9 +8,11 @@ import typer
 from guanxi.console import fail, say
 from guanxi.reading.chains import tell
 from guanxi.reading.connection import as_json, read
+from guanxi.reading.seals import seals_on_log
 from shared.mongo import Database
 from shared.mongo.trail import chains_of, entries
 from shared.settings import Settings
+from shared.trail import Chains
 
 Document = dict[str, Any]
 
@@ -49,14 +51,19 @@ def register(app: typer.Typer) -> None:
         break_glass (an emergency, with its reason); or why not: no_right, grade, grant_ended, stale_rights,
         no_content_role. An entry marked bulk is of somebody who read texts of over 50 customers in 24 hours.
 
-        Entries are only added, each with a hash of its reader's last one. --check reads them all, and ends with 1
-        where one was changed, removed or put beside another; a reader's newest can be removed without a trace by who
-        may write the database.
+        Entries are only added, each with a hash of its reader's last one; where the chains ended is sealed on the log
+        once a day (UTC, an hour after its end). --check reads them all and the seals, and ends with 1 where an entry
+        was changed, removed or put beside another, or what was sealed is gone. What came after the last seal can
+        still be removed from a chain's end without a trace.
 
         Such as: guanxi trail C-0042; guanxi trail --reader R-007 --on 2026-07-31; guanxi trail --emergency
         """
         if check:
-            tell(read(lambda database, _: chains_of(database, datetime.now(UTC))), as_machine=as_machine)
+            chains = read(_chains)
+            if not as_machine:
+                sealed = chains.sealed_through
+                say("no day is sealed on the log yet" if sealed is None else f"sealed on the log through {sealed}")
+            tell(chains, as_machine=as_machine)
             return
         if on is not None and since is not None:
             fail("give --on or --since, not both", 2)
@@ -80,6 +87,11 @@ def register(app: typer.Typer) -> None:
             say(_line(one))
         if not found:
             say("nobody asked for a text" + (" that fits" if begin or wanted else " yet"))
+
+
+async def _chains(database: Database, settings: Settings) -> Chains:
+    """The seals first: what they tell of was on the trail before."""
+    return await chains_of(database, datetime.now(UTC), await seals_on_log(settings))
 
 
 def _line(one: Document) -> str:

@@ -8,7 +8,7 @@ import shutil
 import string
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from local.stack.errors import failed
@@ -52,8 +52,10 @@ def why_not() -> str | None:
     return None
 
 
-async def start_kafka(ask: Ask, say: Callable[[str], None]) -> Server:
-    """Starts it with its data in `ask.folder`/kafka. Ends at once when the data need not be kept."""
+async def start_kafka(ask: Ask, say: Callable[[str], None], properties: Sequence[str] = ()) -> Server:
+    """Starts it with its data in `ask.folder`/kafka, by further lines of server.properties. Ends at once when the data
+    need not be kept.
+    """
     jars = await ensure_jars(say)
     started = StartedAt()
     java = [
@@ -65,11 +67,11 @@ async def start_kafka(ask: Ask, say: Callable[[str], None]) -> Server:
     if not (data / "meta.properties").exists():
         shutil.copytree(await _formatted(java, jars, log), data, dirs_exist_ok=True)
     port = free_port(ask.wanted_port)
-    properties = _write_properties(ask.folder / "kafka.properties", port, data)
+    file = _write_properties(ask.folder / "kafka.properties", port, data, properties)
     offset = log.stat().st_size if log.exists() else 0
     process = await Process.start(
         "Kafka",
-        [*java, "kafka.Kafka", properties],
+        [*java, "kafka.Kafka", file],
         log=log,
         stop_signal=ask.stop_signal,
         grace_s=20.0,
@@ -87,10 +89,10 @@ async def start_kafka(ask: Ask, say: Callable[[str], None]) -> Server:
     return Server(f"Kafka {kafka_version()}, a local process", endpoint, process, port)
 
 
-def _write_properties(file: Path, port: int, data: Path) -> Path:
+def _write_properties(file: Path, port: int, data: Path, further: Sequence[str] = ()) -> Path:
     template = string.Template((DEPLOY_KAFKA / "server.properties").read_text(encoding="utf-8"))
     text = template.substitute(client_port=port, controller_port=free_port(), data=data)
-    file.write_text(text, encoding="utf-8")
+    file.write_text("\n".join((text, *further)), encoding="utf-8")
     return file
 
 

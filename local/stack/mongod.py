@@ -8,7 +8,7 @@ import platform
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,29 +108,10 @@ def why_not() -> str | None:
     return None
 
 
-async def start_mongod(ask: Ask, say: Callable[[str], None]) -> Server:
+async def start_mongod(ask: Ask, say: Callable[[str], None], options: Sequence[str] = ()) -> Server:
     """Starts it with its data in `ask.folder`/mongod as a replica set, and waits until it takes writes."""
-    binary = _binary()
-    if binary is None:
-        raise StackError(why_not() or "no mongod")
     started = StartedAt()
-    data = ask.folder / "mongod"
-    data.mkdir(parents=True, exist_ok=True)
-    port = free_port(ask.wanted_port)
-    process = await Process.start(
-        "mongod",
-        [
-            binary, f"--dbpath={data}", f"--port={port}", "--bind_ip=127.0.0.1", "--nounixsocket",
-            "--noscripting",
-            f"--replSet={REPLICA_SET}", "--oplogSize=256", f"--wiredTigerCacheSizeGB={_CACHE_GB}", "--quiet",
-            *(f"--setParameter={name}={value}" for name, value in PARAMETERS.items()),
-        ],
-        log=ask.logs / "mongod.log",
-        env=_environment(binary),
-        stop_signal=ask.stop_signal,
-        grace_s=20.0,
-        remove=ask.remove(data),
-    )  # fmt: skip
+    process, port = await launch_mongod(ask, options)
     version = ""
 
     async def ready() -> bool:
@@ -142,6 +123,31 @@ async def start_mongod(ask: Ask, say: Callable[[str], None]) -> Server:
     endpoint = f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
     say(f"MongoDB {version} ready on 127.0.0.1:{port} in {started.seconds():.1f} s")
     return Server(f"MongoDB {version}, a local process", endpoint, process, port)
+
+
+async def launch_mongod(ask: Ask, options: Sequence[str] = ()) -> tuple[Process, int]:
+    """Starts a member that nobody has initiated, and waits for nothing; gives its port too."""
+    binary = _binary()
+    if binary is None:
+        raise StackError(why_not() or "no mongod")
+    data = ask.folder / "mongod"
+    data.mkdir(parents=True, exist_ok=True)
+    port = free_port(ask.wanted_port)
+    process = await Process.start(
+        "mongod",
+        [
+            binary, f"--dbpath={data}", f"--port={port}", "--bind_ip=127.0.0.1", "--nounixsocket",
+            "--noscripting",
+            f"--replSet={REPLICA_SET}", "--oplogSize=256", f"--wiredTigerCacheSizeGB={_CACHE_GB}", "--quiet",
+            *(f"--setParameter={name}={value}" for name, value in PARAMETERS.items()), *options,
+        ],
+        log=ask.logs / "mongod.log",
+        env=_environment(binary),
+        stop_signal=ask.stop_signal,
+        grace_s=20.0,
+        remove=ask.remove(data),
+    )  # fmt: skip
+    return process, port
 
 
 def initiate(host: str, port: int) -> str:

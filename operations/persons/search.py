@@ -21,8 +21,8 @@ from shared.topics import CHANGES, INBOX, LOG, REJECTED, TIERS, Topic
 SEARCHED_TOPICS = (INBOX, LOG, REJECTED, TIERS, CHANGES)
 
 REMAINS = {
-    INBOX.name: "it goes with the topic's retention: 7 days, and up to a week more for a quiet topic",
-    REJECTED.name: "it goes with the topic's retention: 30 days, and up to a week more; do not replay it",
+    INBOX.name: "it goes with the topic's retention: 7 days, and up to a day more",
+    REJECTED.name: "it goes with the topic's retention: 21 days, and up to a day more; do not replay it",
     LOG.name: "it stays: only a log from before names and texts left it has any; guanxi relog moves texts out",
     "people": "another person of this name may be there; `guanxi person find` says who",
     "texts": "a short name, a longer word, a text of another customer, or one kept from sight (restrict)",

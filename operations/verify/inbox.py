@@ -183,7 +183,7 @@ async def _report_misplaced(
     wanted: dict[Position, bytes] = {}
     meter.begin("finding what is claimed under another identity", sum(log_ends.values()))
     async for record, name, position in _admitted_records(settings, log_ends, meter):
-        if block_of(position) in blocks and name in FACTS and not FACTS[name].internal:
+        if block_of(position) in blocks and name in FACTS and FACTS[name].is_claimed:
             wanted.setdefault(position, identity(record, name))
     async for some in _claims(database):
         for claim in some:

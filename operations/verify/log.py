@@ -152,7 +152,7 @@ class LogCheck:
             self._found("twice", record, f"{_from(position)} is on another partition of the log too")
         self._total.admitted.add(position)
         key = (record.key or b"").decode(errors="replace")
-        if name in FACTS and not FACTS[name].internal and self._wants(key) and self._must_be_claimed(record, name):
+        if name in FACTS and FACTS[name].is_claimed and self._wants(key) and self._must_be_claimed(record, name):
             self._total.to_be_claimed.add(position)
             self._total.identities.add(position, identity(record, name))
 

@@ -11,6 +11,7 @@ from services.ingest.doors.http.door import create_door
 from services.ingest.erasing import Eraser, keep_erasing
 from services.ingest.handlers import KafkaInbox
 from services.ingest.limits import DoorLimits
+from services.ingest.sealing import Sealer, keep_sealing
 from services.ingest.service import SERVICE
 from services.ingest.settings import IngestSettings, key_bytes
 from services.ingest.store import MongoClaims, MongoStore, check_person_key
@@ -110,5 +111,8 @@ async def prepare_admission(process: Process, settings: IngestSettings, database
     process.closing += [appender.close, admission.close]
     eraser = Eraser(database, person_key, settings.zone)
     process.tasks.append(lambda: keep_erasing(eraser))
+    if person_key:
+        sealer = Sealer(database, settings, appender, person_key)
+        process.tasks.append(lambda: keep_sealing(sealer))
     process.health.details["admitted"] = lambda: dict(admission.counts)
     return broker

@@ -6,6 +6,7 @@ from datetime import datetime
 from services.ingest.settings import IngestSettings, key_bytes
 from services.ingest.store import POSITIONS, SCHEMA, fix_person_key
 from shared.mongo import Database
+from shared.mongo.trail import TRAIL
 from shared.policies.adoption import Adopted
 from shared.service import Positions, Service
 from shared.settings import Settings
@@ -24,6 +25,7 @@ SERVICE = Service(
     settings=IngestSettings,
     reads=(INBOX,),
     writes=(INBOX, LOG, REJECTED),
+    rights={TRAIL: ("find",)},  # to seal it on the log
     positions=Positions(INBOX, POSITIONS, "inbox", prefix="{}/"),
     set_up=_set_up,
 )

@@ -50,6 +50,10 @@ MAX_QUANTITY = 1000
 """Of one delivery of a service."""
 MAX_RESTRICT_DAYS = 3660
 """A person's data may be kept from sight, instead of erased, for ten years at most."""
+MAX_SEALED_HEADS = 1_000
+"""Of one seal of the trail: more chains than that need several."""
+MAX_SEAL_PARTS = 1_000
+"""Seals of one day."""
 
 Observed = Annotated[int, Field(strict=True, ge=0, le=3), WHOLE]
 """How much of something was observed: 0 none, 3 most."""
@@ -629,6 +633,25 @@ class CustomerRepaired(Fact):
     """
 
     scope: Literal["customer", "representative", "group"] = "customer"
+
+
+class SealedHead(BaseModel):
+    """The last entry of one reader's chain on a day: its number and hash, and not whose it is."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    seq: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE]
+    hash: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
+
+
+class TrailSealed(Fact):
+    """Internal: where the trail's chains ended on a day of UTC, of those that grew on it: what is removed, changed or
+    put in later is found by it. Of many chains a day has several, by part.
+    """
+
+    sealed_on: Day
+    part: Annotated[int, Field(strict=True, ge=1, le=MAX_SEAL_PARTS), WHOLE]
+    parts: Annotated[int, Field(strict=True, ge=1, le=MAX_SEAL_PARTS), WHOLE]
+    heads: Annotated[tuple[SealedHead, ...], Field(max_length=MAX_SEALED_HEADS)]
 
 
 class CustomerReviewed(Fact):

@@ -10,7 +10,7 @@ from shared.events import decisions, facts, named
 from shared.events.facts import Fact, RecordKind
 from shared.events.texts import as_sent
 
-SubjectKind = Literal["customer", "representative", "group"]
+SubjectKind = Literal["customer", "representative", "group", "trail"]
 RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 
 
@@ -19,7 +19,8 @@ class FactType:
     """One fact. `door` is what upstream sends, `fact` what stands on the log; `kind` and `id_fields` for records with a
     business id. `internal` types come from guanxi itself and are refused at the HTTP and file doors; what is
     `derived` admission makes of another event, and the inbox takes it from nobody; those of a
-    `steward` are taken from the HTTP door alone, by a key with the scope for it.
+    `steward` are taken from the HTTP door alone, by a key with the scope for it (what is internal too, from ingest
+    itself).
     """
 
     name: str
@@ -37,6 +38,11 @@ class FactType:
     def is_live(self) -> bool:
         """Whether it says that something happened, other than history: not a review or a marker."""
         return self.derived or not self.internal
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether it is remembered, so that a repeat is a duplicate; reviews and markers may come again."""
+        return self.steward or not self.internal
 
 
 def _fact(
@@ -99,6 +105,7 @@ _ALL = (
     _fact("service.delivered", facts.ServiceDelivered, record=("delivery", "delivery_id")),
     _fact("person.erased", facts.PersonErased, steward=True),
     _fact("record.voided", facts.RecordVoided),
+    _fact("trail.sealed", facts.TrailSealed, subject="trail", internal=True, steward=True),
     _fact("customer.reviewed", facts.CustomerReviewed, internal=True),
     _fact("customer.repaired", facts.CustomerRepaired, internal=True),
 )
@@ -133,6 +140,7 @@ ERASED = NAMES[facts.PersonErased]
 AGREED = NAMES[facts.GroupPlanAgreed]
 COVERED = NAMES[facts.PlanCovered]
 VOIDED = NAMES[facts.RecordVoided]
+SEALED = NAMES[facts.TrailSealed]
 
 
 def record_of(entry: FactType, data: Mapping[str, Any]) -> tuple[str, ...] | None:

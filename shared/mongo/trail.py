@@ -4,7 +4,7 @@ Two processes that add for one reader at the same moment claim the same id: one 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pymongo import WriteConcern
@@ -15,7 +15,7 @@ from pymongo.read_preferences import Primary
 from shared.errors import Transient
 from shared.mongo import Database, Document, transient_errors
 from shared.mongo.texts import TEXTS
-from shared.trail import BULK_CUSTOMERS, BULK_TIME, Chains, Entry, chained, in_ms
+from shared.trail import BULK_CUSTOMERS, BULK_TIME, Chains, Entry, Seals, chained, end_of, in_ms
 
 TRAIL = "trail"
 RIGHTS: Mapping[str, tuple[str, ...]] = {TEXTS: ("find",), TRAIL: ("find", "insert")}
@@ -23,7 +23,9 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {TEXTS: ("find",), TRAIL: ("find", "inse
 TRIES = 20
 STORED_MS = 5_000
 READ_MS = 5_000
+SEAL_MS = 60_000
 READ_AT_ONCE = 1_000
+DAY_MS = 86_400_000
 
 
 class Trail:
@@ -82,14 +84,36 @@ class Texts:
         return {one["_id"]: one.get("text") for one in found}
 
 
-async def chains_of(database: Database, now: datetime) -> Chains:
-    """What a look at every entry finds. Raises Transient."""
-    chains = Chains(now)
+async def chains_of(database: Database, now: datetime, seals: Seals | None = None) -> Chains:
+    """What a look at every entry finds. seals: of the log, read before. Raises Transient."""
+    chains = Chains(now, seals)
     async with transient_errors():
         entries = database[TRAIL].find({}, batch_size=READ_AT_ONCE).sort([("reader", 1), ("seq", 1)])
         async for document in entries:
             chains.look(document)
+    chains.end()
     return chains
+
+
+async def first_day(database: Database) -> date | None:
+    """The day of the oldest entry, None when there is none. Raises Transient."""
+    async with transient_errors():
+        first = await database[TRAIL].find_one({}, {"at": 1}, sort=[("at_ms", 1)], max_time_ms=READ_MS)
+    return None if first is None else first["at"].date()
+
+
+async def heads_of(database: Database, day: date) -> list[Document]:
+    """Number and hash of the last entries of all chains that grew on a day, by hash. Raises Transient."""
+    until = in_ms(end_of(day))
+    pipeline: list[Document] = [
+        {"$match": {"at_ms": {"$gte": until - DAY_MS, "$lt": until}}},
+        {"$group": {"_id": "$reader", "last": {"$max": {"seq": "$seq", "hash": "$hash"}}}},
+        {"$replaceWith": "$last"},
+        {"$sort": {"hash": 1}},
+    ]
+    trail = database.get_collection(TRAIL, read_concern=ReadConcern("majority"), read_preference=Primary())
+    async with transient_errors():
+        return await trail.aggregate(pipeline, maxTimeMS=SEAL_MS, allowDiskUse=True).to_list(None)
 
 
 async def entries(

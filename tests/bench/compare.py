@@ -16,13 +16,14 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from tests.bench import in_process, whole_stack
+from tests.bench import in_process, texts, whole_stack
 from tests.bench.measures import Chosen, chosen_of, ended, parser_of, say
 from tests.bench.table import number
 from tests.bench.trees import BUILD, Tree, driver, run_in, tree_of, working_tree
 
 TIMES = 3
-MEASURES = {**in_process.MEASURES, **whole_stack.MEASURES}
+PROGRAMS = {"in_process": in_process, "whole_stack": whole_stack, "texts": texts}
+MEASURES = {name: one for program in PROGRAMS.values() for name, one in program.MEASURES.items()}
 
 
 @dataclass(slots=True)
@@ -78,7 +79,7 @@ class Comparison:
                             (row.new if is_new else row.old).append(value)
 
     async def _once(self, tree: Tree, measure: str, size: int, driving: Path) -> Sequence[tuple[str, float, str]]:
-        program = "in_process" if measure in in_process.MEASURES else "whole_stack"
+        program = next(name for name, one in PROGRAMS.items() if measure in one.MEASURES)
         values = driving / "values.json"
         words = [f"tests.bench.{program}", f"{measure}={size}", f"--json={values}"]
         began = time.perf_counter()

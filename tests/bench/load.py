@@ -13,6 +13,7 @@ from typing import Any
 
 PURCHASES, REFUNDS, VISITS = 0.70, 0.05, 0.25
 REPRESENTATIVES = 200
+TEXT_CHARS = 100
 SOURCE = "bench/shop"
 _DAYS = 360
 
@@ -50,6 +51,14 @@ def mixed(count: int, customers: int, seed: int, now: datetime, prefix: str = "m
     rng = Random(seed)
     for number in range(count):
         yield _one(rng, f"{prefix}-{number}", customer_id(rng.randrange(customers)), now)
+
+
+def written(count: int, customers: int, seed: int, now: datetime, prefix: str, *, texts: bool) -> Iterator[Load]:
+    """`count` events, half of them purchases, half visits; with five texts of TEXT_CHARS each visit, or without any."""
+    rng = Random(seed)
+    for number in range(count):
+        customer, name = customer_id(rng.randrange(customers)), f"{prefix}-{number}"
+        yield _visit(rng, name, customer, now, texts=texts) if number % 2 else purchase(rng, name, customer, now)
 
 
 def one_each(count: int, customers: int, seed: int, now: datetime, prefix: str) -> Iterator[Load]:
@@ -91,6 +100,25 @@ def _one(rng: Random, name: str, customer: str, now: datetime) -> Load:
         "consensus": "双方同意下季度增加采购",
     }
     return Load(customer, 0, True, _event(name, "visit.logged", customer, _when(rng, now), data))
+
+
+def _visit(rng: Random, name: str, customer: str, now: datetime, *, texts: bool) -> Load:
+    data: dict[str, Any] = {
+        "visit_id": name,
+        "kind": "routine",
+        "channel": "onsite",
+        "participants": [{"rep_id": _rep_id(rng.randrange(REPRESENTATIVES)), "role": "account_manager"}],
+        "attendees": [],
+    }
+    if texts:
+        data |= {field: _text(rng) for field in ("purpose", "needs", "consensus")}
+        data["follow_ups"] = [{"what": _text(rng)} for _ in range(2)]
+    return Load(customer, 0, True, _event(name, "visit.logged", customer, _when(rng, now), data))
+
+
+def _text(rng: Random) -> str:
+    """Characters of which there are some thousand, so that it packs about as well as what people write."""
+    return "".join(chr(0x4E00 + int(rng.expovariate(1 / 600)) % 5000) for _ in range(TEXT_CHARS))
 
 
 def _when(rng: Random, now: datetime) -> datetime:

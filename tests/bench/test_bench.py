@@ -31,6 +31,7 @@ def test_the_same_seed_gives_the_same_load() -> None:
 
 def test_every_event_is_one_that_the_doors_take_and_is_a_record_of_its_own() -> None:
     loads = [*load.first_purchases(50, 1, NOW), *load.mixed(500, 50, 1, NOW), *load.one_each(50, 50, 1, NOW, "x")]
+    loads += [*load.written(50, 50, 1, NOW, "y", texts=True), *load.written(50, 50, 1, NOW, "z", texts=False)]
     for one in loads:
         FACTS[one.event["type"]].door.model_validate(one.event["data"])
     assert len({one.event["id"] for one in loads}) == len(loads)

@@ -103,6 +103,7 @@ DATA: dict[str, dict[str, Any]] = {
     },
     "plan.reviewed": {"review_id": "w-1", "plan_id": "pl-1", "findings": "as planned", "reviewed_by": "r-1"},
     "service.delivered": {"delivery_id": "l-1", "service": "training"},
+    "trail.sealed": {"sealed_on": "2026-03-01", "part": 1, "parts": 1, "heads": [{"seq": 7, "hash": "0a" * 32}]},
     "record.voided": {"kind": "purchase", "record_id": "p-1", "reason": "typed twice"},
     "customer.reviewed": {},
     "customer.repaired": {"scope": "customer"},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.trail import KEPT, MAX_FAULTS, Chains, Entry, chained
+from shared.trail import KEPT, MAX_FAULTS, Chains, Entry, Seals, chained
 
 AT = datetime(2026, 11, 23, 8, 0, 0, 123_456, tzinfo=UTC)
 Document = dict[str, Any]
@@ -87,3 +87,32 @@ def test_what_went_in_time_is_no_fault() -> None:
 
 def test_no_more_is_told_than_is_read() -> None:
     assert len(faults([{**one, "by": "x"} for one in trail(*[entry()] * (MAX_FAULTS + 5))])) == MAX_FAULTS
+
+
+def sealed(documents: Sequence[Document], seals: Seals, now: datetime) -> list[str]:
+    chains = Chains(now, seals)
+    for one in documents:
+        chains.look(one)
+    chains.end()
+    return chains.faults
+
+
+def test_what_was_sealed_and_went_in_time_is_no_fault() -> None:
+    written = trail(entry(), entry(at=AT + timedelta(days=1)))
+    first, second = (one["hash"] for one in written)
+    seals = {AT.date(): frozenset({first}), AT.date() + timedelta(days=1): frozenset({second})}
+    now = AT + timedelta(days=2)
+    assert sealed(written, seals, now) == []
+    gone = f"of what was sealed on {AT.date()} the last entries of 1 chains are gone, or were changed"
+    assert gone in sealed(written[1:], seals, now)
+    late = AT + KEPT + timedelta(hours=1)
+    assert not [one for one in sealed(written[1:], seals, late) if "are gone" in one]
+
+
+def test_clocks_of_two_processes_apart_at_midnight_are_no_fault() -> None:
+    midnight = AT.replace(hour=0, minute=0, second=0, microsecond=0)
+    moments = (midnight - timedelta(milliseconds=5), midnight, midnight - timedelta(milliseconds=1), midnight)
+    written = trail(*(entry(at=one) for one in moments))
+    day, before = midnight.date(), midnight.date() - timedelta(days=1)
+    seals = {before: frozenset({written[2]["hash"]}), day: frozenset({written[3]["hash"]})}
+    assert sealed(written, seals, AT + timedelta(days=1)) == []

@@ -4,6 +4,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from typing import Any
 
 from shared.kafka.connection import partition_of
@@ -11,6 +12,8 @@ from tests.sim.arrivals import AGREED, ASSESSED, COVERED, ERASED, VOIDED, LogEnt
 from tests.sim.checks import Aftermath, Broken
 from tests.sim.plan import PARTITIONS
 
+A_TURN = timedelta(days=2)
+"""After its last day a restriction is an erasing within a day, by the eraser's next turn."""
 MARGIN_MS = 8_000
 """More than the clocks of brokers are apart."""
 Outputs = dict[str, str | None]
@@ -126,8 +129,51 @@ def an_erased_name_is_let_in_no_more(after: Aftermath) -> None:
                     raise Broken(f"{sent['name']!r} was erased, and is {kept['person_id']} at {entry.position}")
 
 
+def what_is_restricted_is_kept_from_sight(after: Aftermath) -> None:
+    """Whose last erasing is a restriction has the name kept, where no field shows it, through its last day; with an
+    erasing, and after that day, nothing is kept.
+    """
+    mongo, today = after.world.mongo, after.now.date()
+    restricted: dict[str, bool] = defaultdict(bool)
+    for (key, person), (last, names) in _erasings(after).items():
+        people = mongo.find("people", {"key": key, "person_id": person})
+        kept = {one["kept"]["name"] for one in people if "kept" in one}
+        over = last is None or last + A_TURN < today
+        restricted[key] |= not over
+        if last is not None and today <= last and len(names) == 1 and kept != names:
+            raise Broken(f"{person} of {key} is restricted through {last}, and of {names} there is {kept}")
+        if over and kept:
+            raise Broken(f"{person} of {key} is erased, and {kept} is kept")
+    for key in (key for key, some in restricted.items() if not some):
+        if any(one.get("kept") for one in mongo.find("texts", {"key": key})):
+            raise Broken(f"nobody of {key} is restricted any more, and a text is kept")
+
+
+def _erasings(after: Aftermath) -> dict[tuple[str, str], tuple[date | None, set[str]]]:
+    """By key and person: through which day they are restricted, None if erased; and how they were named before."""
+    sent = {position: one.document for position, _, one in after.arrived}
+    found: dict[tuple[str, str], tuple[date | None, set[str]]] = {}
+    names: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entry in (one for partition in after.log for one in partition):
+        if entry.position is None or entry.position[:3] not in sent:
+            continue
+        key, data = (entry.record.key or b"").decode(), entry.document["data"]
+        if entry.document["type"] != ERASED:
+            data = sent[entry.position[:3]]["data"]
+            for one in (data, *data.get("attendees", ())):
+                if "person_id" in one and "name" in one:
+                    names[key, one["person_id"]].add(one["name"])
+            continue
+        of = key, data["person_id"]
+        last, before = found.get(of, (date.min, {*names[of]}))
+        until = date.fromisoformat(data["until"]) if data["mode"] == "restrict" else None
+        found[of] = None if last is None or until is None else max(last, until), before
+    return found
+
+
 CHECKS: tuple[Callable[[Aftermath], None], ...] = (
     every_output_is_on_the_log,
     an_erased_name_is_nowhere,
     an_erased_name_is_let_in_no_more,
+    what_is_restricted_is_kept_from_sight,
 )

@@ -91,6 +91,15 @@ PLANTS: dict[str, Plant] = {
         "erasing: what is sent again is dropped", Parts(claims=admission.LetsNamesIn), "services"
     ),
     "erased-names-kept": Plant("erasing: texts lose the name", Parts(eraser=admission.LeavesTexts), "services"),
+    "restricted-names-shown": Plant(
+        "erasing: what is restricted is kept from sight", Parts(eraser=admission.ShowsTheRestricted), "services"
+    ),
+    "restricted-for-ever": Plant(
+        "erasing: a restriction ends with its last day", Parts(eraser=admission.RestrictsForever), "services"
+    ),
+    "restricted-are-erased": Plant(
+        "erasing: what is restricted is kept", Parts(eraser=admission.KeepsNothing), "services"
+    ),
     # More.
     "positions-lowered": Plant("4: the position moves up only", Parts(claims=admission.LowersPositions)),
     "replaced-forgotten": Plant(

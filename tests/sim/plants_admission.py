@@ -13,6 +13,7 @@ from services.ingest.admission import Admission, Arrived, Verdicts, read
 from services.ingest.admit import Accepted, Candidate, Claim, judge
 from services.ingest.admit.derived import derived_from
 from services.ingest.erasing import Eraser
+from services.ingest.erasures import ERASE, RESTRICT
 from services.ingest.store import MongoStore, _claim, _document
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
@@ -193,3 +194,25 @@ class LeavesTexts(Eraser):
     async def _forget_in_texts(self, erasure: Any) -> Any:
         del erasure
         return 0, 0, set(), []
+
+
+class ShowsTheRestricted(Eraser):
+    async def _forget_person(self, erasure: Any) -> int:
+        """Leaves the name of a restricted person where readers see it."""
+        return 0 if erasure["mode"] == RESTRICT else await super()._forget_person(erasure)
+
+
+class RestrictsForever(Eraser):
+    """Turns no restriction into an erasing when it has ended."""
+
+    async def work_on(self, of: Any) -> Any:
+        await self._erasures.update_one({"_id": of, "mode": RESTRICT}, {"$set": {"until": "9999-12-31"}})
+        return await super().work_on(of)
+
+
+class KeepsNothing(Eraser):
+    """Erases at once what should be kept from sight for a while."""
+
+    async def work_on(self, of: Any) -> Any:
+        await self._erasures.update_one({"_id": of, "mode": RESTRICT}, {"$set": {"mode": ERASE, "until": None}})
+        return await super().work_on(of)

@@ -36,6 +36,8 @@ SUBJECTS = ("c0", "d2", "客户$.1")
 _REPRESENTATIVES = ("r1", "r2")
 _POLICY = REPOSITORY / "deploy" / "policies" / "wholesale-gbp.yaml"
 _ZONE = ZoneInfo("Asia/Shanghai")
+RESTRICTED = 0.4
+"""How many erasings are restrictions."""
 PERSONS = ("p1", "p2")
 NAMES = ("Zhang Min", "陈建国", "Li Na")
 _AMOUNTS = ("120.00", "900.00", "5200.00", "48000.00", "150000.00")
@@ -322,6 +324,9 @@ class _Upstream:
         person, known = self._random.choice(PERSONS), self._random.choice(NAMES)
         data: dict[str, Any] = {"person_id": person, "requested_on": START.date().isoformat(), "basis": "gdpr_17"}
         data |= {"mode": "erase", "decided_by": "dpo"} | ({"also": also} if also else {})
+        if self._random.random() < RESTRICTED:
+            until = START + timedelta(days=self._random.randint(1, 60))
+            data |= {"mode": "restrict", "until": until.date().isoformat()}
         if self._random.random() < 0.5:
             yield self._fact(key, "person.erased", name, data, days_ago=0)
             return

@@ -112,10 +112,10 @@ TABLE: dict[str, Entry] = {
 UNTOLD = frozenset(
     {
         *("guanxi.representative.registered.v1", "guanxi.representative.absent.v1", "guanxi.group.registered.v1"),
-        "guanxi.customer.repaired.v1",
+        *("guanxi.customer.repaired.v1", "guanxi.trail.sealed.v1"),
     }
 )
-"""Types that are of no customer, and the mark that asks for a repair, which changes nothing."""
+"""Types that are of no customer, the trail's seals, and the mark that asks for a repair, which changes nothing."""
 BY_TIME = ("customer", "engagement", "concerns", "goals")
 """What a new business day may change by itself."""
 NAMES = {"from_tier": "from", "to_tier": "to"}

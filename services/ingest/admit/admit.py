@@ -21,7 +21,7 @@ CLAIM_KEPT = timedelta(days=800)
 """How long a fact without a business id is remembered after it happened: longer than the age limit, so that a
 forgotten fact can't be sent again. Records are remembered forever, and so is history, which has no age limit."""
 
-_OWN_KEYS = (b"customer:", b"representative:", b"group:")
+_OWN_KEYS = (b"customer:", b"representative:", b"group:", b"trail:")
 
 
 def admit(
@@ -118,8 +118,8 @@ def _candidate(
         names=names,
         texts=texts,
         ignored=bounded(unknown) if unknown else (),
-        expires_at=None if record or backfill or entry.internal else time + CLAIM_KEPT,
-        claimed=not entry.internal,
+        expires_at=None if record or backfill or not entry.is_claimed else time + CLAIM_KEPT,
+        claimed=entry.is_claimed,
         whole=(entry.name, subject, instant, data) if aside else None,
     )
 

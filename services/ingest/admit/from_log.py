@@ -33,7 +33,7 @@ def claimed(key: bytes, value: bytes, name: str, position: Position) -> Claimed 
     an event with the same content is answered as a duplicate, whatever its texts and names. It does not count twice.
     """
     fact = FACTS.get(name)
-    if fact is None or fact.internal or position.output:  # a claim is of the event, however many records it makes
+    if fact is None or not fact.is_claimed or position.output:  # a claim is of the event, however many records it makes
         return None
     event = from_json(value)
     data = {field: part for field, part in event["data"].items() if field != "replaces"}

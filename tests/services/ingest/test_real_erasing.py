@@ -195,6 +195,15 @@ async def test_erasing_twice_or_somebody_unknown_changes_nothing_more(desk: Desk
     assert modes == {PERSON: "erase", "nobody": "erase"}
 
 
+async def test_one_who_is_a_representative_and_an_attendee_is_erased_as_both(desk: Desk) -> None:
+    await desk.admit(*known(), event("representative.registered", {"name": NAME}, subject=PERSON, id="rep"))
+    assert (await desk.found(NAME))["people"] == 2
+    await desk.erase()
+    assert await desk.found(NAME) == {"people": 1}, "the representative was not asked for"
+    await desk.erase(also=[f"representative:{PERSON}"])
+    assert await desk.found(NAME) == {}
+
+
 async def test_a_restore_of_a_backup_from_before_erases_again(desk: Desk, tmp_path: Any) -> None:
     await desk.admit(*known())
     people = [one async for one in desk.database["people"].find({})]

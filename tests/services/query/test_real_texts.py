@@ -3,18 +3,24 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from anyio.from_thread import BlockingPortal
 
-from shared.trail import Chains
+from local.stack.backing import Backing
+from local.stack.services import Services
+from shared.trail import SEALED_AFTER, Chains
 from tests.services.query.stand import KEYS, Stand, on, sent
 from tests.services.query.test_real_commands import by_views, run
 
 Json = dict[str, Any]
+AT_ONCE = 96
+"""Readings by three readers at two processes."""
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 SECRET = "他们的痛点是计划每周都变"
 MENTIONS = "王芳不同意这个方案的时间"
@@ -215,6 +221,35 @@ def test_who_reads_at_once_has_one_chain(told: Stand) -> None:
     assert chains.faults == []
 
 
+def test_two_processes_have_one_chain_for_each_reader(
+    told: Stand, stack: Backing, portal: BlockingPortal, tmp_path: Path
+) -> None:
+    readers = {"steward": "R-9", "lead": "R-2", "executive": "R-8"}  # the last one is refused
+    before = {who: len(trail(told, reader=reader)) for who, reader in readers.items()}
+    other = Services(stack, print, settings=told.environment, names=("query",), logs=tmp_path)
+    with portal.wrap_async_context_manager(other) as second, ThreadPoolExecutor(12) as pool:
+        doors = (told.url(), second.url("query"))
+
+        def read(number: int) -> tuple[str, httpx.Response]:
+            who = [*readers][number // 2 % 3]
+            return who, told.texts("C-text-3", key=who, door=doors[number % 2])
+
+        answers = list(pool.map(read, range(AT_ONCE)))
+    for who, reader in readers.items():
+        mine = [answer for one, answer in answers if one == who]
+        added = trail(told, reader=reader)[before[who] :]
+        assert [one["seq"] for one in added] == list(range(before[who] + 1, before[who] + len(mine) + 1)), who
+        if who == "executive":
+            assert {(why(one)) for one in mine} == {"grade"}
+        else:
+            assert sorted(one.json()["data"]["seq"] for one in mine) == [one["seq"] for one in added], who
+    assert "each as it was written" in run(["trail", "--check"], with_kafka(told))
+
+
+def with_kafka(stand: Stand) -> dict[str, str]:
+    return {**by_views(stand), "GUANXI_KAFKA_BOOTSTRAP": stand.services.environment["GUANXI_KAFKA_BOOTSTRAP"]}
+
+
 def test_an_erased_text_reads_as_erased(told: Stand) -> None:
     assert told.texts("C-text-1", "obstacles").json()["data"]["items"][0]["text"] == MENTIONS
     erased = sent("person.erased", "C-text-1", "erase-wang", 0, person_id="p-wang", requested_on=on(-1))
@@ -230,7 +265,7 @@ def test_an_erased_text_reads_as_erased(told: Stand) -> None:
 
 def test_the_command_lists_and_checks_the_trail(told: Stand) -> None:
     told.texts("C-text-1", "pains", "vision", key="lead")
-    environment = by_views(told)
+    environment = with_kafka(told)
     newest = run(["trail", "C-text-1", "--limit", "1"], environment)
     assert newest.endswith("R-2 read pains, vision of cp (secret) of C-text-1  [chain]\n")
     found = json.loads(run(["trail", "--reader", "R-7", "--denied", "--json"], environment))
@@ -239,7 +274,9 @@ def test_the_command_lists_and_checks_the_trail(told: Stand) -> None:
     assert {one["by"] for one in json.loads(run(["trail", "--emergency", "--json"], environment))} == {"break_glass"}
     assert "nobody asked" in run(["trail", "--on", "2001-01-01"], environment)
     run(["trail", "--on", "2026-01-01", "--since", "2026-01-01"], environment, 2)
-    assert "each as it was written" in run(["trail", "--check"], environment)
+    checked = run(["trail", "--check"], environment)
+    assert "each as it was written" in checked
+    assert f"sealed on the log through {(datetime.now(UTC) - SEALED_AFTER).date() - timedelta(days=1)}" in checked
     changed = trail(told, reader="R-2")[0]
     told.update("trail", changed["_id"], {"$set": {"customer": "C-other"}})
     assert f"entry {changed['seq']} of R-2 was changed" in run(["trail", "--check"], environment, 1)

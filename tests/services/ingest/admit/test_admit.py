@@ -255,7 +255,7 @@ def test_every_type_passes_and_its_log_form_is_canonical(noun: str) -> None:
     fact = entry.fact.model_validate(passed.data)
     assert entry.fact.model_validate(dump_fact(fact)) == fact
     assert passed.ignored == ()
-    assert passed.claimed is not entry.internal
+    assert passed.claimed is entry.is_claimed
 
 
 def test_every_fact_type_is_tried_here() -> None:
