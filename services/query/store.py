@@ -4,7 +4,7 @@ The confidential views have a reader of their own, with its own user: no bug of 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -64,9 +64,12 @@ class Reader:
         least. of_week: conditions on the week.
         """
 
+        async def shared(question: str, read: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+            return await asked_once((self, generation, question), read)
+
         async def ask() -> list[Document]:
             async with _in_time():
-                of = stored_weeks(self._database, generation, self._session, MAX_QUERY_MS)
+                of = stored_weeks(self._database, generation, self._session, MAX_QUERY_MS, shared)
                 return await of.read(representatives, of_week, fields)
 
         wanted = repr((generation, representatives, of_week, fields and sorted(fields)))

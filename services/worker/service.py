@@ -8,7 +8,7 @@ another user, as in query.
 from services import SERVICES
 from services.worker.settings import WorkerSettings
 from shared.mongo.access import every_generation
-from shared.mongo.audit import COLLECTION as AUDIT
+from shared.mongo.audit import RIGHTS as AUDITING
 from shared.mongo.jobs import COLLECTIONS, INDEXES
 from shared.mongo.policies import COLLECTION as POLICIES
 from shared.mongo.schema import Schema
@@ -20,7 +20,7 @@ READ = ("find",)
 NOT_READ = frozenset({"people", "texts", "erasures", "trail"})
 """Names of persons, free texts, hashes of erased names, who read what: no job needs them."""
 
-ADDS = dict.fromkeys((POLICIES, AUDIT), ("find", "insert"))
+ADDS = {POLICIES: ("find", "insert"), **AUDITING}
 """A policy that somebody adopts in the console, and the entry that says who: both are only ever added to."""
 
 

@@ -27,8 +27,11 @@ def first_day(asked: Asked) -> str:
 
 
 async def _force(asked: Asked) -> Json:
+    job = await asked.job()  # before the policies, so that what it adopts shows once it is done
+    adopting = job is not None and job["kind"] == ADOPTION and job["status"] in {"queued", "running"}
     policies = await asked.get("policies")
-    return {"policies": policies, "held": held(policies, asked.today), "empty": None if policies else "no_policy"}
+    said = {"policies": policies, "held": held(policies, asked.today), "again": adopting}
+    return {**said, "empty": None if policies else "no_policy"}
 
 
 async def _trial(asked: Asked) -> Json:
