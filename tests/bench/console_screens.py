@@ -85,6 +85,8 @@ POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
 DATABASE = "bench"
 HOST = "http://crm.test"
 PARTITIONS = 12
+NOBODYS = PARTITIONS
+"""The partition of what is put in: no service sweeps it, since it holds no state to fold on from."""
 TEAMS, REGIONS = 40, 7
 WEEKS_BACK, VISITS_A_WEEK = 13, 4
 INSERTED = 5_000
@@ -258,7 +260,7 @@ async def fill(database: Database, settings: Settings, customers: int, represent
     await _put(database, "representatives_g1", map(made.representative, reps))
     await _put(database, "visit_rows_g1", (row for n in reps for row in made.visits(n, customers)))
     for service, of in (("tiering", "tiering"), ("engagement", "engagement"), ("engagement", "representatives")):
-        noted = {"_id": f"{of}/0", "of": of, "partition": 0, **made.fresh()}
+        noted = {"_id": f"{of}/{NOBODYS}", "of": of, "partition": NOBODYS, **made.fresh()}
         await database[f"{freshness_collection(service)}_g1"].insert_one(noted)
 
 
@@ -294,8 +296,9 @@ class Made:
     def tiering(self, number: int) -> Json:
         rank, net = self._tier(number), (number * 7919) % 1_000_000_00
         row: Json = {
-            "_id": f"C-{number:06}", **self.fresh(), "partition": 0, "tier": TIERS[rank], "version": 1, "score": 40.5,
-            "changed_version": 1, "changed_on": self._day(-40), "tier_since": self._day(-40), "registered": True,
+            "_id": f"C-{number:06}", **self.fresh(), "partition": NOBODYS, "tier": TIERS[rank], "version": 1,
+            "score": 40.5, "changed_version": 1, "changed_on": self._day(-40), "tier_since": self._day(-40),
+            "registered": True,
             "name": f"客户{number}", "account_manager": self._owner(number), "region": f"r{number % REGIONS}",
             "factors": [[place, "5.00", 5.0, 12] for place in range(len(FACTORS))],
             "entitlements": [None for _ in ENTITLEMENTS], "policy": "default-cny", "policy_version": 1,
@@ -329,14 +332,14 @@ class Made:
     def found(self, number: int) -> Json:
         name = f"客户{number}"
         return {
-            "_id": f"C-{number:06}", **self.fresh(), "partition": 0, "sequence": 1, "name": name,
+            "_id": f"C-{number:06}", **self.fresh(), "partition": NOBODYS, "sequence": 1, "name": name,
             "terms": terms(f"C-{number:06}", name), "fold": "{}", "fold_version": 1,
         }  # fmt: skip
 
     def engagement(self, number: int) -> Json:
         rank, owner = self._tier(number), self._owner(number)
         row: Json = {
-            "_id": f"C-{number:06}", **self.fresh(), "partition": 0, "tier": TIERS[rank], "tier_order": 4 - rank,
+            "_id": f"C-{number:06}", **self.fresh(), "partition": NOBODYS, "tier": TIERS[rank], "tier_order": 4 - rank,
             "name": f"客户{number}", "registered": True, "owners": {"account_manager": owner}, "owned_by": [owner],
             "status": None, "due_on": None, "fold": "{}", "fold_version": 3, "tier_version": 1,
         }  # fmt: skip
