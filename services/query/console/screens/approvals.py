@@ -22,7 +22,8 @@ async def _proposals(asked: Asked) -> Json:
         row["proposal"] = proposed.get(row["customer"])
         row["made"] = waterfall(row["factors"])
         # An owner does not approve their own customer; the screen says so.
-        row["own"] = row["account_manager"] in {asked.person.id, asked.person.representative}
+        manager = row["account_manager"]
+        row["own"] = manager is not None and manager in {asked.person.id, asked.person.representative}
     following = (answer.page or {}).get("next")
     return {"rows": rows, "next": following, "empty": None if rows else "no_proposals"}
 

@@ -63,7 +63,7 @@ SCREEN = Screen(
     "policy",
     "policy",
     "Policy",
-    (Tile("trial", "The trial", _trial, scope=Scope.OPS_READ), Tile("force", "Adopted", _force)),
+    (Tile("trial", "Trial and adoption", _trial, scope=Scope.OPS_READ), Tile("force", "Adopted", _force)),
     head=_head,
     now_only="As of now: each policy says the day from which it holds.",
 )

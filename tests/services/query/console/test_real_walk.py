@@ -376,3 +376,56 @@ def test_of_two_operators_who_adopt_what_they_tried_one_wins_and_the_other_is_to
     assert adopted["ann-cny"] == day
     (entry,) = stand.documents("audit", {"name": "ann", "what": "ended"})
     assert (entry["command"], entry["exit_code"]) == ("policy adopt", 0)
+
+
+def test_of_two_who_approve_at_once_one_decides_and_the_other_is_told(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    with watched(browser) as one, watched(browser, viewport={"width": 390, "height": 844}) as other:
+        pages = [
+            signed_in(context, link(stand, portal, "--as", who, "--role", "head_of_sales"))
+            for context, who in ((one, "first.head"), (other, "second.head"))
+        ]
+        for page in pages:
+            page.goto(f"{stand.url()}/console/approvals")
+            proposal = page.locator("[data-tile=proposals]").get_by_role("link", name="Approve").first
+            proposal.click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("Approve strategic")
+            page.get_by_label("Reason").fill("as agreed")
+        first, second = pages
+        first.get_by_role("button", name="Approve").click()
+        expect(first.get_by_role("status")).to_have_text("The approval is stored.")
+        expect(first.locator("[data-tile=class]")).to_contain_text("strategic")
+        second.get_by_role("button", name="Approve").click()
+        expect(second.get_by_role("alert")).to_contain_text("this proposal is not open any more")
+        expect(second.get_by_label("Reason")).to_have_value("as agreed")
+        picture(second, "approved-since")
+    approvals = [one["actor"] for one in stand.documents("timeline", {"kind": "tier.approved"})]
+    assert "first.head" in approvals
+    assert "second.head" not in approvals
+
+
+def test_a_service_that_is_killed_turns_tiles_red_and_they_recover_by_themselves(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    with watched(browser) as context:
+        page = signed_in(context, link(stand, portal, "--as", "boss"))
+        page.goto(f"{stand.url()}/console/customers/C-009")
+        contact, made = page.locator("[data-tile=contact]"), page.locator("[data-tile=class]")
+        expect(contact).to_have_attribute("data-state", "fresh")
+        expect(page.locator("body")).to_have_attribute("data-streaming", "yes")
+        portal.call(stand.services.kill, "engagement")
+        visit = sent(
+            "visit.logged", "C-009", "killed", 1, visit_id="killed", consensus="谈妥", attendees=[{"name": "王芳"}]
+        )
+        answer = stand.post([visit])
+        assert answer["accepted"] == 1
+        expect(contact).to_have_attribute("data-state", "late", timeout=JOB_MS)
+        expect(contact).not_to_contain_text("谈妥")
+        picture(page, "killed")
+        # Prices and tiers are another service's, and stay as they were.
+        expect(made).not_to_have_attribute("data-state", "failed")
+        portal.call(stand.services.start, "engagement")
+        expect(contact).to_have_attribute("data-state", "fresh", timeout=JOB_MS)
+        expect(contact).to_contain_text("谈妥")
+        picture(page, "recovered")
