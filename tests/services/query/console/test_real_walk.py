@@ -395,7 +395,7 @@ def test_of_two_who_approve_at_once_one_decides_and_the_other_is_told(
         first, second = pages
         first.get_by_role("button", name="Approve").click()
         expect(first.get_by_role("status")).to_have_text("The approval is stored.")
-        expect(first.locator("[data-tile=class]")).to_contain_text("strategic")
+        expect(first.locator("[data-tile=proposals]")).to_contain_text("Nobody waits for an approval")
         second.get_by_role("button", name="Approve").click()
         expect(second.get_by_role("alert")).to_contain_text("this proposal is not open any more")
         expect(second.get_by_label("Reason")).to_have_value("as agreed")
