@@ -92,8 +92,8 @@ bench-compare: $(READY) ## an old commit and this tree in turn: OLD=c416dc4 [TIM
 bench-peers: $(READY) ## the same events through guanxi and through what others use, in one table; PEERS="naive quix" for some
 	$(BIN)/python -m tests.bench.peers $(PEERS)
 
-bench-console: $(READY) ## p95 of each screen of the console with 50,000 customers, against its bound; CUSTOMERS=... for fewer
-	$(BIN)/python -m tests.bench.console_screens --customers $(or $(CUSTOMERS),50000)
+bench-console: $(READY) ## p95 of each screen of the console with 50,000 customers, against its bound; CUSTOMERS=... for fewer, EVENTS=500 with so many coming in a second
+	$(BIN)/python -m tests.bench.console_screens --customers $(or $(CUSTOMERS),50000) $(if $(EVENTS),--events-per-second $(EVENTS))
 
 pictures: $(READY) ## the screenshots in docs/images; look at each before you commit it
 	$(BIN)/python -m tests.services.query.console.documented

@@ -14,7 +14,7 @@ from shared.keys import Scope
 
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 OPEN: tuple[Status, ...] = ("queued", "running")
-KINDS = ("export", "verify", "simulate", "import_preview", "import")
+KINDS = ("export", "verify", "simulate", "adopt", "import_preview", "import", "fix")
 """All there are: what a document asks for beyond these is not run."""
 MAX_OPEN_PER_KEY = 5
 """Queued and running jobs of one API key: one key must not fill the queue, of which one at a time is done."""

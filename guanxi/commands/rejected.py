@@ -1,10 +1,8 @@
 """Refused records: list them by reason, show one, replay them after a fix, or replay them corrected."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +11,8 @@ import typer
 from guanxi.console import fail, say
 from guanxi.current import settings_here
 from guanxi.running import run
-from services.ingest.refusals.fixes import fixed, read_fix
-from services.ingest.refusals.read import Rejection, newest, parse_position, read_rejections, safe_text
+from services.ingest.refusals.fixes import Chosen, Make, fixed, read_fix
+from services.ingest.refusals.read import Rejection, newest, one_line, parse_position, read_rejections, safe_text
 from shared.errors import GuanxiError, Malformed
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
@@ -34,8 +32,6 @@ Positions = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="All refused records.")]
 AtMost = Annotated[int, typer.Option("--limit", min=1, help="Replay nothing if more records match.")]
-Make = Callable[[Rejection], Outgoing | Refused | None]
-"""What to replay for a refusal: a record, or nothing, with the reason why not if there is one."""
 
 
 @dataclass(slots=True)
@@ -72,9 +68,9 @@ async def _list_all(settings: Settings) -> None:
         say("nothing was refused")
         return
     for (reason, where), group in sorted(groups.items(), key=lambda item: -item[1].count):
-        say(f"{group.count:>8,}  {reason}  {_safe(where)}")
+        say(f"{group.count:>8,}  {reason}  {one_line(where)}")
         say(f"          from {_minute(group.first)} to {_minute(group.last)}, for example {group.example.place}:")
-        say(f"          {_safe(group.example.hint)}")
+        say(f"          {one_line(group.example.hint)}")
     if window.left_out:
         say(f"{window.left_out:,} older records were left out")
 
@@ -82,12 +78,8 @@ async def _list_all(settings: Settings) -> None:
 async def _list_one(settings: Settings, reason: Reason, limit: int) -> None:
     found = [one async for one in read_rejections(settings, await newest(settings)) if one.reason == reason]
     for one in sorted(found, key=lambda one: one.appended_at, reverse=True)[:limit]:
-        say(f"{one.place:>12}  {_minute(one.appended_at)}  {_safe(one.field)}  {_safe(one.hint)}")
+        say(f"{one.place:>12}  {_minute(one.appended_at)}  {one_line(one.field)}  {one_line(one.hint)}")
     say(f"{len(found)} refused as {reason}; look at one with 'guanxi rejected show POSITION'")
-
-
-def _safe(text: str) -> str:
-    return safe_text(text.encode(errors="backslashreplace")).replace("\n", " ")
 
 
 def _minute(instant: str) -> str:
@@ -105,11 +97,11 @@ def show(
         fail(str(error))
     say(f"position  {one.place}, on the inbox at {one.appended_at}")
     say(f"reason    {one.reason}")
-    say(f"field     {_safe(one.field) or '(the event as a whole)'}")
-    say(f"hint      {_safe(one.hint)}")
+    say(f"field     {one_line(one.field) or '(the event as a whole)'}")
+    say(f"hint      {one_line(one.hint)}")
     say(f"key       {safe_text(one.key)}")
     for name, value in one.headers:
-        say(f"header    {_safe(name)}: {safe_text(value)}")
+        say(f"header    {one_line(name)}: {safe_text(value)}")
     if not one.complete:
         say("The original was too large to keep in full; it can't be replayed.")
     say(f"value     {'(none)' if one.value is None else f'{len(one.value)} bytes'}")
@@ -163,34 +155,6 @@ def fix(
     _again(positions, reason, limit, make, all_=all_ or (chosen_by_file and not positions and not reason), dry=dry_run)
 
 
-@dataclass(slots=True)
-class _Chosen:
-    """What to replay, and what not: truncated originals, and records that would be refused again, by reason."""
-
-    records: list[Outgoing] = field(default_factory=list)
-    incomplete: int = 0
-    refused: Counter[Reason] = field(default_factory=Counter)
-    examples: list[str] = field(default_factory=list)
-    contents: set[bytes] = field(default_factory=set)
-
-    def take(self, one: Rejection, make: Make) -> None:
-        """An original refused several times is replayed once."""
-        content = sha256(repr((one.key, one.value, one.headers)).encode()).digest()
-        if content in self.contents:
-            return
-        self.contents.add(content)
-        if not one.complete:
-            self.incomplete += 1
-            return
-        made = make(one)
-        if isinstance(made, Refused):
-            self.refused[made.reason] += 1
-            if len(self.examples) < MAX_STILL_REFUSED_SHOWN:
-                self.examples.append(f"{one.place}: {_safe(made.field)}: {_safe(made.hint)}")
-        elif made is not None:
-            self.records.append(made)
-
-
 def _again(
     positions: list[str] | None, reason: Reason | None, limit: int, make: Make, *, all_: bool, dry: bool = False
 ) -> None:
@@ -203,10 +167,10 @@ def _again(
         fail(str(error))
     if chosen.incomplete:
         say(f"{chosen.incomplete} not replayed: too large to keep in full")
-    for why, count in chosen.refused.most_common():
+    for why, count in Counter(refused.reason for _, refused in chosen.refusals).most_common():
         say(f"{count} not replayed: would be refused as {why}")
-    for example in chosen.examples:
-        say(f"  {example}")
+    for place, refused in chosen.refusals[:MAX_STILL_REFUSED_SHOWN]:
+        say(f"  {place}: {one_line(refused.field)}: {one_line(refused.hint)}")
     if dry:
         say(f"{len(chosen.records)} would be replayed")
     else:
@@ -215,10 +179,10 @@ def _again(
 
 async def _choose_and_send(
     settings: Settings, wanted: set[Position], reason: Reason | None, make: Make, limit: int, *, dry: bool
-) -> _Chosen:
+) -> Chosen:
     """Sends nothing when something is wrong."""
     window = await newest(settings, partitions={position.partition for position in wanted} or None)
-    chosen, found = _Chosen(), set[Position]()
+    chosen, found = Chosen(), set[Position]()
     async for one in read_rejections(settings, window):
         if (not wanted or one.position in wanted) and reason in {None, one.reason}:
             found.add(one.position)

@@ -14,8 +14,10 @@ from functools import partial
 from hashlib import sha256
 from typing import IO, Any
 
+from operations.jobs.adopting import adopt
 from operations.jobs.checks import simulate, verify
 from operations.jobs.export import export
+from operations.jobs.fixing import fix
 from operations.jobs.importing import import_file, import_preview
 from operations.jobs.made import Kind, Made, Told, Work
 from services.query.api.jobs_asked import asks_all_rows, read_stored, scopes_of
@@ -52,8 +54,10 @@ WORK: Mapping[str, Kind] = {
     "export": export,
     "verify": verify,
     "simulate": simulate,
+    "adopt": adopt,
     "import_preview": import_preview,
     "import": import_file,
+    "fix": fix,
 }
 assert {*WORK} == {*KINDS}, "each kind of job is done by something"
 

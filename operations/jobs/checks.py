@@ -11,12 +11,13 @@ from operations.policy.difference import differences
 from operations.policy.files import read_text
 from operations.policy.simulate import simulate as simulate_file
 from operations.policy.tally import json_parts, summary
+from operations.policy.versions import text_of
 from operations.verify.findings import Report
 from operations.verify.run import Run
 from operations.verify.sample import Sample, parse_sample
 from operations.verify.telling import as_machines_read
 from services.query.api.jobs_asked import SimulateAsked, VerifyAsked, read_stored
-from shared.mongo.policies import adopted
+from shared.mongo.policies import all_adopted
 
 JSON = "application/json"
 SHOWN = 5
@@ -46,11 +47,12 @@ async def simulate(work: Work) -> Made:
     assert isinstance(asked, SimulateAsked), "by its kind"
     file = read_text(asked.policy, "policy")
     work.told.begin("deciding again", 0)
+    versions = await all_adopted(work.database)  # before it is tried: what is adopted meanwhile makes it stale
     trial = await simulate_file(work.database, work.settings, file, asked.on, work.now, work.told.at)
     said = summary(trial.tally, trial.adopted, trial.tried, trial.as_of.isoformat())
-    known = {(one.name, one.version): one.text for one in await adopted(work.database)}
-    before = known[trial.adopted.name, trial.adopted.version]
+    before = text_of(await all_adopted(work.database), f"{trial.adopted.name}/{trial.adopted.version}") or ""
     work.file.writelines(part.encode() for part in json_parts(said, trial.moves))
     manifest: dict[str, Any] = {"moved": trial.tally.moves, "customers": trial.tally.customers, "warnings": file.warned}
     manifest |= {"summary": said, "differences": [list(one) for one in differences(before, file.text)]}
+    manifest["latest"] = versions[-1][0].id if versions else None
     return Made("simulate.json", JSON, manifest)

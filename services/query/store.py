@@ -67,9 +67,12 @@ class Reader:
         least. of_week: conditions on the week.
         """
 
+        async def shared(question: str, read: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+            return await asked_once((self, generation, question), read)
+
         async def ask() -> list[Document]:
             async with _in_time():
-                of = stored_weeks(self._database, generation, self._session, MAX_QUERY_MS)
+                of = stored_weeks(self._database, generation, self._session, MAX_QUERY_MS, shared)
                 return await of.read(representatives, of_week, fields)
 
         wanted = repr((generation, representatives, of_week, fields and sorted(fields)))

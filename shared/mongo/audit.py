@@ -10,6 +10,8 @@ from shared.errors import Transient
 from shared.mongo import Database, Document, transient_errors
 
 COLLECTION = "audit"
+RIGHTS = {COLLECTION: ("find", "insert")}
+"""Of who adds entries: an entry names the one before it."""
 TRIES = 20
 """Commands that may add at the same moment: each of them but one tries again."""
 READ_AT_ONCE = 1_000

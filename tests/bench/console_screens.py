@@ -1,11 +1,14 @@
 """How long each screen of the console takes with many customers: p95 against the bounds of the design.
 
     python -m tests.bench.console_screens [--customers 50000] [--representatives 1000] [--times 20]
+                                          [--events-per-second 500]
 
 Documents as the services store them are put straight into a real MongoDB, without events; the console and the API run
-in this process, and each screen is asked for as a browser asks, one after the other. Kafka, the door and other readers
-are left out, so that a screen that is over its bound here is over it everywhere. `CPU` is what this process and MongoDB
-worked for a page on average: where the machine is busy, read that. Exits with 1 where a screen is over, or fails.
+in this process, and each screen is asked for as a browser asks, one after the other. Without --events-per-second,
+Kafka, the services and other readers are left out, so that a screen that is over its bound then is over it everywhere;
+with it the services run on the same MongoDB, and events come in while the screens are asked for (incoming.py). `CPU` is
+what this process and MongoDB worked for a page on average, with --events-per-second for the events too: where the
+machine is busy, read that. Exits with 1 where a screen is over, or fails.
 At the end a browser opens Today over a slow network: how long until something shows, and what all of it weighs.
 """
 
@@ -71,35 +74,38 @@ from shared.mongo import Database, connect
 from shared.mongo.schema import apply
 from shared.mongo.states import StateStore, freshness_collection
 from shared.policies.calendar import CalendarChoice
+from shared.settings import Settings
+from tests.bench.incoming import beside, coming_in
 from tests.bench.processes import Usage
 from tests.services.engagement.stored_rows import visit_rows
 
 ARCHIVES, PLANNING = ARCHIVES_SERVICE.schema, PLANNING_SERVICE.schema
 INGEST, QUERY = INGEST_SERVICE.schema, QUERY_SERVICE.schema
 POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
+DATABASE = "bench"
 HOST = "http://crm.test"
 PARTITIONS = 12
-NOBODYS = -1
-"""A partition."""
+NOBODYS = PARTITIONS
+"""The partition of what is put in: no service sweeps it, since it holds no state to fold on from."""
 TEAMS, REGIONS = 40, 7
 WEEKS_BACK, VISITS_A_WEEK = 13, 4
 INSERTED = 5_000
 Json = dict[str, Any]
 SCREENS = (
     ("Today", "today?representative=R-0001", 150, 12),
-    ("My week", "week?representative=R-0001", 500, 17),
+    ("My week", "week?representative=R-0001", 500, 11),
     ("Customers", "customers?tier=general", 150, 6),
     ("Customer", "customers/C-000101", 150, 16),
     ("Customer, another day", "customers/C-000101?on={past}", 150, 16),
     ("Tiers", "tiers", 200, 8),
     ("Tiers, another day", "tiers?on={past}&known_at={past}", 200, 8),
-    ("Coverage", "coverage?team=T-01", 500, 16),
+    ("Coverage", "coverage?team=T-01", 500, 15),
     ("Staffing", "staffing", 200, 5),
-    ("Approvals", "approvals", 150, 12),
-    ("Concerns", "concerns?owned_by=R-0001", 150, 7),
+    ("Approvals", "approvals", 150, 10),
+    ("Concerns", "concerns?owned_by=R-0001", 150, 5),
     ("Satisfaction", "satisfaction", 500, 8),
     ("Policy", "policy", 300, 6),
-    ("Refused", "refused", 300, 7),
+    ("Refused", "refused", 300, 6),
     ("Subscriptions", "subscriptions", 300, 5),
     ("Health", "health", 300, 5),
     ("Search", "search?q=C-0001", 150, 5),
@@ -118,8 +124,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--customers", type=int, default=50_000)
     parser.add_argument("--representatives", type=int, default=1_000)
     parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--events-per-second", type=float, default=0.0)
     asked = parser.parse_args(arguments)
-    bad = asyncio.run(measure(asked.customers, asked.representatives, asked.times))
+    bad = asyncio.run(measure(asked.customers, asked.representatives, asked.times, asked.events_per_second))
     first_page_on_slow_3g()
     return bad
 
@@ -144,10 +151,26 @@ def first_page_on_slow_3g() -> None:
     print(f"first page on slow 3G: content after {found.content_ms:,.0f} ms; {found.bytes / 1000:,.0f} kB in all")
 
 
-async def measure(customers: int, representatives: int, times: int) -> int:
-    async with filled(customers, representatives) as (database, settings, pids):
-        print(f"{customers:,} customers, {representatives:,} representatives")
-        return await ask(database, settings, pids, times)
+async def measure(customers: int, representatives: int, times: int, events_per_second: float = 0.0) -> int:
+    """Without events coming in, or with so many a second."""
+    print(f"{customers:,} customers, {representatives:,} representatives")
+    if not events_per_second:
+        async with filled(customers, representatives) as (database, settings, pids):
+            return await ask(database, settings, pids, times)
+
+    async def put(database: Database, settings: Settings) -> None:
+        await fill(database, settings, customers, representatives)
+        await sweep(database)
+
+    async with beside(put, print, DATABASE) as stack, AsyncExitStack() as ending:
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
+        settings = settings_on(stack.servers.mongo_uri, folder)
+        database = connect(settings)
+        ending.callback(database.client.close)
+        async with coming_in(stack, events_per_second) as sent:
+            bad = await ask(database, settings, {"this": os.getpid(), **stack.pids()}, times)
+        print(sent.line())
+        return bad or int(sent.failed > 0)
 
 
 @asynccontextmanager
@@ -160,11 +183,7 @@ async def filled(
         server = await start_mongod(Ask(folder, folder), print)
         assert server.process is not None
         stack.push_async_callback(server.process.stop)
-        settings = QuerySettings(
-            mongo_uri=SecretStr(server.endpoint), mongo_database="bench", time_zone="Asia/Shanghai",
-            query_units_per_second=1e6, api_keys_file=folder / "keys.yaml",
-        )  # fmt: skip
-        create_key(folder / "keys.yaml", ["*"], now=datetime.now(UTC))
+        settings = settings_on(server.endpoint, folder)
         logging.basicConfig(level=logging.ERROR)
         database = connect(settings)
         stack.callback(database.client.close)
@@ -172,6 +191,15 @@ async def filled(
         if swept:
             await sweep(database)
         yield database, settings, {"this": os.getpid(), "mongod": server.process.pid}
+
+
+def settings_on(mongo_uri: str, folder: Path) -> QuerySettings:
+    """Of the console in this process, with a key of its own in the folder."""
+    create_key(folder / "keys.yaml", ["*"], now=datetime.now(UTC))
+    return QuerySettings(
+        mongo_uri=SecretStr(mongo_uri), mongo_database=DATABASE, time_zone="Asia/Shanghai",
+        query_units_per_second=1e6, api_keys_file=folder / "keys.yaml",
+    )  # fmt: skip
 
 
 async def sweep(database: Database) -> None:
@@ -210,7 +238,7 @@ async def ask(database: Database, settings: QuerySettings, pids: Mapping[str, in
     return min(bad, 1)
 
 
-async def fill(database: Database, settings: QuerySettings, customers: int, representatives: int) -> None:
+async def fill(database: Database, settings: Settings, customers: int, representatives: int) -> None:
     """What the services would have stored."""
     for schema in (TIERING, ENGAGEMENT, ARCHIVES, PLANNING, FEED, INGEST, QUERY):
         await apply(database, schema, 1)
@@ -219,11 +247,12 @@ async def fill(database: Database, settings: QuerySettings, customers: int, repr
     first, last = today - timedelta(days=120), today + timedelta(days=30)
     calendar = build_calendar(CalendarChoice(), range(first.year, last.year + 1))
     await write_weeks(database, week_documents(calendar, settings.zone, first, last))
-    await database["policies"].insert_one(_policy(now))
+    if not await database["policies"].find_one({}):  # else it is set up
+        await database["policies"].insert_one(_policy(now))
     made = Made(now, today, representatives)
     await fill_rows(database, made, customers)
     for service, of in (("tiering", "tiering"), ("engagement", "engagement"), ("engagement", "representatives")):
-        noted = {"_id": f"{of}/0", "of": of, "partition": 0, **made.fresh()}
+        noted = {"_id": f"{of}/{NOBODYS}", "of": of, "partition": NOBODYS, **made.fresh()}
         await database[f"{freshness_collection(service)}_g1"].insert_one(noted)
 
 
@@ -253,8 +282,6 @@ class Made:
     now: datetime
     today: date
     representatives: int
-    partition: int = 0
-    """NOBODYS where services run beside: they would fold these customers further, of whom there is no fold."""
 
     def fresh(self) -> Json:
         at = dict.fromkeys(("as_of", "recorded_at", "projected_at"), self.now)
@@ -274,7 +301,7 @@ class Made:
     def tiering(self, number: int) -> Json:
         rank, net = self._tier(number), (number * 7919) % 1_000_000_00
         row: Json = {
-            "_id": f"C-{number:06}", **self.fresh(), "partition": self.partition, "tier": TIERS[rank], "version": 1,
+            "_id": f"C-{number:06}", **self.fresh(), "partition": NOBODYS, "tier": TIERS[rank], "version": 1,
             "score": 40.5, "changed_version": 1, "changed_on": self._day(-40), "tier_since": self._day(-40),
             "registered": True, "name": f"客户{number}", "account_manager": self._owner(number),
             "region": f"r{number % REGIONS}",
@@ -310,14 +337,14 @@ class Made:
     def found(self, number: int) -> Json:
         name = f"客户{number}"
         return {
-            "_id": f"C-{number:06}", **self.fresh(), "partition": self.partition, "sequence": 1, "name": name,
+            "_id": f"C-{number:06}", **self.fresh(), "partition": NOBODYS, "sequence": 1, "name": name,
             "terms": terms(f"C-{number:06}", name), "fold": "{}", "fold_version": 1,
         }  # fmt: skip
 
     def engagement(self, number: int) -> Json:
         rank, owner = self._tier(number), self._owner(number)
         row: Json = {
-            "_id": f"C-{number:06}", **self.fresh(), "partition": self.partition, "tier": TIERS[rank],
+            "_id": f"C-{number:06}", **self.fresh(), "partition": NOBODYS, "tier": TIERS[rank],
             "tier_order": 4 - rank, "name": f"客户{number}", "registered": True, "owners": {"account_manager": owner},
             "owned_by": [owner], "status": None, "due_on": None, "fold": "{}", "fold_version": 3, "tier_version": 1,
         }  # fmt: skip

@@ -67,7 +67,7 @@ def test_a_service_writes_its_own_collections_and_reads_no_other_services_states
         written = {name for name, actions in mine.items() if "insert" in actions}
         own = {f"{name}_g{number}" for name in schema.collections for number in range(1, 2 + GENERATIONS_AHEAD)}
         handed = {name for name, actions in service.rights.items() if "insert" in actions}
-        assert written == (own | {*schema.plain_collections} | handed) - {"policies", "templates", "trail"}
+        assert written == (own | {*schema.plain_collections} | handed) - ({"policies", "templates", "trail"} - handed)
         read = {re.sub(r"(\.g|_g)\d+$", "", name) for name in mine if name not in written}
         assert read <= {
             "policies",
@@ -79,6 +79,16 @@ def test_a_service_writes_its_own_collections_and_reads_no_other_services_states
         states = [one.customers for one in SERVICES.folding.values() if one is not service]
         reads = {name for name in states if f"{name}_g1" in mine}
         assert reads == (set() if service.name != "worker" else {*states}), "it verifies them"
+
+
+def test_the_worker_adds_policies_and_entries_of_the_audit_log_and_nobody_but_the_operator_changes_any() -> None:
+    having = {
+        (role.name, collection): actions
+        for role in roles().values()
+        for collection, actions in role.privileges.items()
+        if collection in {"policies", "audit"} and actions != ("find",)
+    }
+    assert having == dict.fromkeys((("guanxi_worker", "policies"), ("guanxi_worker", "audit")), ("find", "insert"))
 
 
 def test_one_user_reads_texts_and_adds_to_the_trail_which_nobody_but_the_operator_changes() -> None:

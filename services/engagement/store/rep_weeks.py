@@ -9,9 +9,10 @@ since.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -55,8 +56,16 @@ MAX_QUERY_MS = 30_000
 BATCH = 20_000
 """Rows of one answer of MongoDB's."""
 _PRIVATE = ("_id", "of")
+Once = Callable[[str, Callable[[], Coroutine[Any, Any, Any]]], Awaitable[Any]]
+"""Gives what a question's coroutine gives, or has given to somebody who asked the same."""
 
 log = logging.getLogger(__name__)
+
+
+async def anew(question: str, ask: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Shares nothing."""
+    del question
+    return await ask()
 
 
 def noted(writes: Writes) -> set[str]:
@@ -109,8 +118,17 @@ async def read_calendar(
     database: Database, generation: int, conditions: Sequence[Document] = (), session: Session | None = None
 ) -> Calendar:
     """The calendar now, or those of its weeks that meet conditions."""
+    return await _calendar_of(database, await _clock(database, generation, session), conditions, session)
+
+
+async def _clock(database: Database, generation: int, session: Session | None) -> Document:
     noted_ = database[f"{FRESHNESS}_g{generation}"].find({}, session=session)
-    fresh = newest(await noted_.to_list(None), "engagement", "representatives")
+    return newest(await noted_.to_list(None), "engagement", "representatives")
+
+
+async def _calendar_of(
+    database: Database, fresh: Document, conditions: Sequence[Document], session: Session | None
+) -> Calendar:
     as_of = fresh["as_of"]
     if as_of is None:
         return Calendar({}, fresh)
@@ -282,12 +300,20 @@ async def _notes(
 
 
 class StoredWeeks:
-    """Reads `rep_weeks`: rows where they stand, computed where not. The answer is the view's."""
+    """Reads `rep_weeks`: rows where they stand, computed where not. The answer is the view's. once: gives the clock and
+    the calendar, or what they were for others who ask together.
+    """
 
     def __init__(
-        self, database: Database, generation: int, session: Session | None = None, max_ms: int = MAX_QUERY_MS
+        self,
+        database: Database,
+        generation: int,
+        session: Session | None = None,
+        max_ms: int = MAX_QUERY_MS,
+        once: Once = anew,
     ) -> None:
         self._database, self._generation, self._session, self._max_ms = database, generation, session, max_ms
+        self._once = once
 
     async def read(
         self, representatives: Sequence[str], of_week: Sequence[Document], fields: Collection[str] | None = None
@@ -315,7 +341,9 @@ class StoredWeeks:
             async for one in heads
             if _is_after(one, notes.get(one["representative"], ()))
         }
-        calendar = await read_calendar(self._database, self._generation, of_week, self._session)
+        fresh = await self._once("clock", partial(_clock, self._database, self._generation, self._session))
+        read = partial(_calendar_of, self._database, fresh, of_week, self._session)
+        calendar: Calendar = await self._once(f"calendar {of_week}", read)
         missing = [
             (name, week)
             for name in representatives

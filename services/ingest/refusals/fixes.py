@@ -14,8 +14,11 @@ They apply in this order. Paths are dotted and go through objects, not lists.
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -120,6 +123,34 @@ def fixed(fix: Fix, one: Rejection, *, now: datetime, zone: ZoneInfo, partitions
         return candidate
     key = candidate.key.encode()
     return Outgoing(partition_of(key, partitions), key, value, [CONTENT_TYPE, *kept])
+
+
+Make = Callable[[Rejection], Outgoing | Refused | None]
+"""What to send again for a refusal: a record, or nothing, with the reason why not if there is one."""
+
+
+@dataclass(slots=True)
+class Chosen:
+    """What to send again, and what not: truncated originals, and records that would be refused again, by place."""
+
+    records: list[Outgoing] = field(default_factory=list)
+    incomplete: int = 0
+    refusals: list[tuple[str, Refused]] = field(default_factory=list)
+    _contents: set[bytes] = field(default_factory=set)
+
+    def take(self, one: Rejection, make: Make) -> None:
+        """An original refused several times is sent once."""
+        content = sha256(repr((one.key, one.value, one.headers)).encode()).digest()
+        if content in self._contents:
+            return
+        self._contents.add(content)
+        made = make(one) if one.complete else None
+        if isinstance(made, Refused):
+            self.refusals.append((one.place, made))
+        elif made is not None:
+            self.records.append(made)
+        elif not one.complete:
+            self.incomplete += 1
 
 
 def _dump(document: dict[str, Any]) -> bytes:

@@ -121,6 +121,11 @@ async def read_rejections(settings: Settings, window: Window) -> AsyncIterator[R
                     yield rejection
 
 
+def one_line(text: str) -> str:
+    """A text as one line that is safe on a terminal."""
+    return safe_text(text.encode(errors="backslashreplace")).replace("\n", " ")
+
+
 def safe_text(raw: bytes | None, *, max_chars: int | None = None) -> str:
     """Bytes as text that is safe on a terminal: escapes everything that is not UTF-8 or not printable, except line
     ends.

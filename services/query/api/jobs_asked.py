@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from re import fullmatch
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -11,6 +12,7 @@ from services.query.api.parameters import Asked, check_names, given, read_list, 
 from services.query.api.problems import refusal
 from services.query.api.resources import FOLDED, Resource
 from shared.events.nearest import nearest
+from shared.events.refusal import Reason
 from shared.jobs import KINDS
 from shared.keys import Scope
 
@@ -22,6 +24,9 @@ MAX_MAPPING_CHARS = 256 * 1024
 """Of a mapping, as of a mapping file."""
 MAX_BODY_BYTES = 1024 * 1024
 """Of a request for a job: a policy whose characters are all written as escapes is larger than the policy."""
+MAX_NAME_CHARS, MAX_NEW_CHARS = 200, 2_000
+PATH = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
+"""Of a field of an event, from its top."""
 Document = dict[str, Any]
 Format = Literal["csv", "ndjson", "parquet"]
 CHECKS = ("log", *SERVICES.folding, "views")
@@ -97,7 +102,49 @@ class ImportAsked(_Asked):
     ] = None
 
 
-JobAsked = ExportAsked | VerifyAsked | SimulateAsked | ImportPreviewAsked | ImportAsked
+class AdoptAsked(_Asked):
+    """Adopts a policy that was tried, as `guanxi policy adopt` does."""
+
+    kind: Literal["adopt"]
+    policy: Annotated[str, Field(min_length=1, max_length=MAX_POLICY_CHARS, description="the text of a policy file")]
+    on: Annotated[date, Field(description="the first day on which it decides")]
+    latest: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=MAX_NAME_CHARS,
+            examples=["default-cny/1"],
+            description="the version that was the last to be adopted when this one was tried: `latest` of the trial",
+        ),
+    ]
+
+
+class FixAsked(_Asked):
+    """Corrects refused events, or leaves them as they are, and sends them again under their own source and id, as
+    `guanxi rejected fix` does.
+    """
+
+    kind: Literal["fix"]
+    send: Annotated[bool, Field(description="false: nothing is sent; the result says what would pass")] = False
+    positions: Annotated[
+        list[Annotated[str, Field(pattern=r"^[0-9]{1,9}/[0-9]{1,9}/[0-9]{1,18}$")]],
+        Field(max_length=100, description="these alone, such as 1/3/42"),
+    ] = []
+    reason: Annotated[Reason | None, Field(description="those that were refused for it")] = None
+    field: Annotated[str | None, Field(max_length=MAX_NAME_CHARS, description="of these, those of this field")] = None
+    source: Annotated[str | None, Field(max_length=MAX_NAME_CHARS, description="of these, those of it")] = None
+    change: Annotated[
+        Literal["none", "rename", "replace", "set", "remove"], Field(description="what is done to `path`")
+    ] = "none"
+    path: Annotated[str | None, Field(pattern=PATH, max_length=MAX_NAME_CHARS, examples=["data.currency"])] = None
+    old: Annotated[str | None, Field(max_length=MAX_NAME_CHARS, description="the value that is replaced")] = None
+    new: Annotated[
+        Annotated[str, Field(max_length=MAX_NEW_CHARS)] | int | None,
+        Field(description="the value in its place, or the path's new name"),
+    ] = None
+
+
+JobAsked = ExportAsked | VerifyAsked | SimulateAsked | AdoptAsked | ImportPreviewAsked | ImportAsked | FixAsked
 _ANY: TypeAdapter[JobAsked] = TypeAdapter(
     Annotated[JobAsked, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
 )
@@ -136,6 +183,8 @@ def _bad(error: ValidationError) -> Exception:
 def _check(asked: JobAsked) -> None:
     if isinstance(asked, ExportAsked):
         read_export(asked)
+    if isinstance(asked, FixAsked):
+        _check_fix(asked)
     if isinstance(asked, VerifyAsked):
         if asked.customer is not None and asked.sample is not None:
             raise refusal("bad_value", "a job checks a sample or one customer; leave one out", parameter="customer")
@@ -144,6 +193,20 @@ def _check(asked: JobAsked) -> None:
                 raise refusal(
                     "bad_value", f"there is no check {shown(name)}; there are {', '.join(CHECKS)}", parameter="checks"
                 )
+
+
+def _check_fix(asked: FixAsked) -> None:
+    """Raises Refusal, at the field that is wrong."""
+    if asked.reason is None and not asked.positions:
+        raise refusal("bad_value", "say which: a reason, or positions", parameter="reason")
+    if asked.change != "none" and asked.path is None:
+        raise refusal("bad_value", "needed", parameter="path")
+    if asked.change == "replace" and asked.old is None:
+        raise refusal("bad_value", "needed", parameter="old")
+    if asked.change in {"replace", "set", "rename"} and asked.new in {None, ""}:
+        raise refusal("bad_value", "needed", parameter="new")
+    if asked.change == "rename" and not fullmatch(PATH, str(asked.new)):
+        raise refusal("bad_value", "a field such as data.currency", parameter="new")
 
 
 def read_export(asked: ExportAsked, places: int = 2) -> tuple[Resource, Asked]:
@@ -167,6 +230,10 @@ def scopes_of(asked: JobAsked) -> Sequence[Scope]:
     """What a key needs for it."""
     if isinstance(asked, ImportPreviewAsked | ImportAsked):
         return (Scope.EVENTS_WRITE,)
+    if isinstance(asked, AdoptAsked):
+        return (Scope.OPS_WRITE,)
+    if isinstance(asked, FixAsked):
+        return (Scope.OPS_WRITE, Scope.EVENTS_WRITE) if asked.send else (Scope.OPS_READ,)
     if not isinstance(asked, ExportAsked):
         return (Scope.OPS_READ,)
     resource, _ = read_export(asked)

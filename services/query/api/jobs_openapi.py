@@ -6,12 +6,20 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from services.query.api.jobs import ONE, PATH, RESULT
-from services.query.api.jobs_asked import ExportAsked, ImportAsked, ImportPreviewAsked, SimulateAsked, VerifyAsked
+from services.query.api.jobs_asked import (
+    AdoptAsked,
+    ExportAsked,
+    FixAsked,
+    ImportAsked,
+    ImportPreviewAsked,
+    SimulateAsked,
+    VerifyAsked,
+)
 from shared.jobs import KEPT, MAX_OPEN_PER_KEY
 
 Json = dict[str, Any]
 _REF = "#/components/schemas/{model}"
-_ASKED = (ExportAsked, VerifyAsked, SimulateAsked, ImportPreviewAsked, ImportAsked)
+_ASKED = (ExportAsked, VerifyAsked, SimulateAsked, AdoptAsked, ImportPreviewAsked, ImportAsked, FixAsked)
 _JOB: Json = {"$ref": _REF.format(model="Job")}
 _ID: Json = {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 _STRING: Json = {"type": "string"}
@@ -38,7 +46,10 @@ def job_paths(always: list[Json], errors: Mapping[str, Json]) -> Json:
     many = _answer("Your jobs, the newest first", {"type": "array", "items": _JOB})
     ask = f"Ask for a job; a key has at most {MAX_OPEN_PER_KEY} that wait or run. export needs exports:read "
     ask += "(confidential lists also confidential:read); verify and simulate need ops:read and all rows; "
-    ask += "import_preview and import, of a file that was dropped into the console, need events:write and all rows."
+    ask += "import_preview and import, of a file that was dropped into the console, need events:write and all rows; "
+    ask += (
+        "adopt needs ops:write and all rows; fix needs ops:read, and to send ops:write and events:write, and all rows."
+    )
     file = {media: {"schema": _STRING} for media in _FILES}
     done = {"200": {"description": "The file", "content": file}}
     return {

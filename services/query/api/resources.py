@@ -193,7 +193,7 @@ RESOURCES = (
                 "decision_keys",
                 {"customer": 1, "effective_on": 1, "version": 1},
                 {
-                    "customer": Filter("customer"),
+                    "customer": replace(_CUSTOMER, field="customer"),
                     "effective_on_after": Filter("effective_on", Kind.DAY, "$gt", beside="customer"),
                     "effective_on_before": Filter("effective_on", Kind.DAY, "$lt", beside="customer"),
                     "known_at": replace(_KNOWN_AT, beside="customer"),

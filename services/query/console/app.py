@@ -22,6 +22,7 @@ from services.query.console.entrance import Entrance
 from services.query.console.frame import STATIC_CACHE, Frame, secured
 from services.query.console.importing import Importing, Kept
 from services.query.console.live import Live
+from services.query.console.mending import Mending
 from services.query.console.offline import Offline
 from services.query.console.ordering import Ordering
 from services.query.console.pages import FOLDER
@@ -53,7 +54,7 @@ class Console(Frame):
         offline = Offline(self, entering)
         parts = (
             *(Entrance(self), Live(self), offline, entering, Ordering(self, showing)),
-            *(subscribing, *importing, Reading(self, showing), showing),
+            *(Mending(self, showing), subscribing, *importing, Reading(self, showing), showing),
         )
         routes = [Mount("/static", app=_Static(directory=FOLDER / "static"))]
         app = Starlette(

@@ -24,12 +24,14 @@ from services.query.console.forms import (
     of_door,
 )
 from services.query.console.frame import ROOT, Frame, secured, typed, within
+from services.query.console.roles import APPROVE, DECLINE
 from services.query.console.sending import Sent
 from services.query.console.sign_in import Session, is_own
 from shared.console import SOURCE
 from shared.errors import Transient
 
 Json = dict[str, Any]
+DECIDED = "this proposal is not open any more: somebody has decided on it, or the figures have changed since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Entering:
             event = filled(form, values, self._context(asked))
             if isinstance(event, Wrong):
                 return await self._form(request, form, session, values, event.fields, 422)
+            if form.act in {APPROVE, DECLINE} and await self._decided(asked, event):
+                return await self._form(request, form, session, values, {"": DECIDED}, 422)
             sent = await self.frame.door.send(event)
             wrong = of_door(form, sent.answers)
             if wrong is None:
@@ -114,6 +118,19 @@ class Entering:
         where = within(values.get("next", "") or f"{ROOT}/customers/{segment(asked.ids['id'])}")
         where += ("&" if "?" in where else "?") + urlencode({"said": form.name, **after})
         return secured(RedirectResponse(where, HTTPStatus.SEE_OTHER))
+
+    async def _decided(self, asked: Asked, event: Json) -> bool:
+        """Whether somebody else has decided on the proposal since. Raises Trouble."""
+        row = await asked.get(f"customers/{segment(asked.ids['id'])}", fields="customer,proposed_tier")
+        if row["proposed_tier"] is not None:
+            return False
+        try:  # sent twice it counts once, and is done
+            fate = await asked.get(f"events/{segment(SOURCE)}/{segment(event['id'])}")
+        except Trouble as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return True
+        return bool(fate["status"] != "accepted")
 
     async def admitted(self, form: Form, event: Json, sent: Sent, asked: Asked, *well: str) -> Wrong | None:
         """What admission refused of what the door took, where it says so soon. well: codes that are no trouble."""

@@ -11,8 +11,8 @@ from hashlib import blake2b
 from shared.console import SOURCE
 from shared.keys import EVERYTHING, NOBODY, OWN, TEAM, ApiKey, Scope
 
-VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID, IMPORT = (
-    *("visit", "goal", "rating", "override", "lift", "approve", "decline", "void", "import"),
+VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID, IMPORT, FIX, ADOPT = (
+    *("visit", "goal", "rating", "override", "lift", "approve", "decline", "void", "import", "fix", "adopt"),
 )
 _READ, _NAMES, _SECRET, _EXPORT, _TEXTS = (
     *(Scope.CUSTOMERS_READ, Scope.NAMES_READ, Scope.CONFIDENTIAL_READ, Scope.EXPORTS_READ, Scope.TEXTS_READ),
@@ -39,12 +39,16 @@ ROLES: dict[str, Role] = {
     "head_of_service": Role((_READ, _NAMES, _EXPORT, _TEXTS), EVERYTHING, frozenset({VISIT, GOAL, VOID})),
     "credit": Role((_READ, _EXPORT), EVERYTHING, frozenset({RATING, VOID})),
     "operator": Role(
-        (_READ, Scope.OPS_READ, Scope.OPS_WRITE, Scope.SUBSCRIPTIONS_MANAGE), EVERYTHING, frozenset({IMPORT})
+        (_READ, Scope.OPS_READ, Scope.OPS_WRITE, Scope.SUBSCRIPTIONS_MANAGE),
+        EVERYTHING,
+        frozenset({IMPORT, FIX, ADOPT}),
     ),
     "steward": Role((_READ, _NAMES, _SECRET, _TEXTS, Scope.TEXTS_STEWARD), EVERYTHING),
     "compliance": Role((_READ, _NAMES, _SECRET, _EXPORT, Scope.TRAIL_READ), EVERYTHING),
     "everything": Role(
-        tuple(Scope), EVERYTHING, frozenset({VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID, IMPORT})
+        tuple(Scope),
+        EVERYTHING,
+        frozenset({VISIT, GOAL, RATING, OVERRIDE, LIFT, APPROVE, DECLINE, VOID, IMPORT, FIX, ADOPT}),
     ),
 }
 """docs/console.md describes them."""
@@ -87,6 +91,6 @@ class Person:
 
 
 def _sources(role: Role) -> tuple[str, ...]:
-    """Of events that they may send: a file holds what other systems recorded."""
+    """Of events that they may send: files, and what was refused, hold what other systems recorded."""
     sends = bool(role.acts) or Scope.EVENTS_WRITE in role.scopes
-    return (*((SOURCE,) if sends else ()), *(("*",) if IMPORT in role.acts else ()))
+    return (*((SOURCE,) if sends else ()), *(("*",) if {IMPORT, FIX} & role.acts else ()))

@@ -30,7 +30,7 @@ from shared.mongo import Database
 from shared.settings import Settings
 from tests.bench import latency, throughput
 from tests.bench.arena import Arena, arena
-from tests.bench.console_screens import NOBODYS, Made, fill_rows
+from tests.bench.console_screens import Made, fill_rows
 from tests.bench.door import Connections
 from tests.bench.measures import ended, say
 from tests.bench.query import exported, followed, queries, started
@@ -99,7 +99,7 @@ async def measure(options: argparse.Namespace, found: Found) -> None:
     async def fill(database: Database, settings: Settings) -> None:
         say(f"{options.customers:,} customers and {representatives:,} representatives into MongoDB")
         now = datetime.now(UTC)
-        made = Made(now, now.astimezone(settings.zone).date(), representatives, NOBODYS)
+        made = Made(now, now.astimezone(settings.zone).date(), representatives)
         await fill_rows(database, made, options.customers)
 
     async with arena(say, environment, SERVICES, fill) as ground:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import httpx
 
 from tests.bench.arena import Arena
-from tests.bench.console_screens import INSERTED, NOBODYS, Made, put
+from tests.bench.console_screens import INSERTED, Made, put
 from tests.bench.processes import Usage, peak_rss_mb, rss_mb
 from tests.bench.table import Line, Part
 
@@ -19,7 +19,7 @@ SAID_ROWS = 100_000
 async def more_customers(ground: Arena, start: int, rows: int) -> None:
     """Rows of customers, as many as are missing: of tiering alone, which is what the list is of."""
     now = datetime.now(UTC)
-    made = Made(now, now.astimezone(ground.settings.zone).date(), 1000, NOBODYS)
+    made = Made(now, now.astimezone(ground.settings.zone).date(), 1000)
     for begin in range(start, rows, INSERTED):
         await put(ground.database, "tiering_g1", map(made.tiering, range(begin, min(rows, begin + INSERTED))))
         if begin % SAID_ROWS < INSERTED:

@@ -104,13 +104,22 @@ RIGHTS: dict[tuple[str, str], str | None] = {
     ("simulate", "ops"): None,
     ("simulate", "reader"): "scope_missing",
     ("simulate", "own"): "rows_not_all",
+    ("adopt", "all"): None,
+    ("adopt", "ops"): "scope_missing",
+    ("try a fix", "ops"): None,
+    ("try a fix", "reader"): "scope_missing",
+    ("try a fix", "own"): "rows_not_all",
+    ("send a fix", "ops"): "scope_missing",
 }
 
 
 @pytest.mark.parametrize(("what", "key"), RIGHTS)
 async def test_who_may_ask_for_what(yard: Yard, client: httpx.AsyncClient, what: str, key: str) -> None:
-    asked: Json = {"kind": what} if what in {"verify", "simulate"} else {"kind": "export", "resource": what}
-    asked |= {"policy": "name: x"} if what == "simulate" else {}
+    asked: Json = {"kind": what} if what in {"verify", "simulate", "adopt"} else {"kind": "export", "resource": what}
+    asked |= {"policy": "name: x"} if what in {"simulate", "adopt"} else {}
+    asked |= {"on": "2026-04-01", "latest": "x/1"} if what == "adopt" else {}
+    if what.endswith("fix"):
+        asked = {"kind": "fix", "reason": "not_json", "send": what.startswith("send")}
     answer = await yard.ask(client, asked, key)
     code = RIGHTS[what, key]
     assert answer.status_code == httpx.codes.ACCEPTED if code is None else is_problem(answer, code)
@@ -158,6 +167,16 @@ BAD: list[tuple[Any, str]] = [
     ({"kind": "simulate", "policy": ""}, "bad_body"),
     ({"kind": "simulate", "policy": "x" * (256 * 1024 + 1)}, "bad_body"),
     ({"kind": "simulate", "policy": "x", "on": "soon"}, "bad_body"),
+    ({"kind": "adopt", "policy": "x", "latest": "x/1"}, "bad_body"),
+    ({"kind": "adopt", "policy": "x", "on": "2026-04-01"}, "bad_body"),
+    ({"kind": "fix"}, "bad_value"),
+    ({"kind": "fix", "reason": "no_such"}, "bad_body"),
+    ({"kind": "fix", "positions": ["../1"]}, "bad_body"),
+    ({"kind": "fix", "positions": ["1/1/1"] * 101}, "bad_body"),
+    ({"kind": "fix", "reason": "not_json", "change": "set", "path": "$where", "new": 1}, "bad_body"),
+    ({"kind": "fix", "reason": "not_json", "change": "set", "path": "data.x"}, "bad_value"),
+    ({"kind": "fix", "reason": "not_json", "change": "rename", "path": "data.x", "new": 7}, "bad_value"),
+    ({"kind": "fix", "reason": "not_json", "change": "replace", "path": "data.x", "new": "y"}, "bad_value"),
 ]
 
 

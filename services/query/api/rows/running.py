@@ -80,7 +80,7 @@ class Job(Row):
     """A long job."""
 
     id: str
-    kind: Literal["export", "verify", "simulate", "import_preview", "import"]
+    kind: Literal["export", "verify", "simulate", "adopt", "import_preview", "import", "fix"]
     status: Literal["queued", "running", "done", "failed", "cancelled"]
     parameters: Annotated[Json, Field(description="as asked for; a list leaves out the text of a policy")]
     created_at: datetime

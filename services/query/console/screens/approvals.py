@@ -1,6 +1,5 @@
 """Approvals: who is proposed for strategic, and what speaks for it; which tiers set by hand are about to end."""
 
-import asyncio
 from datetime import date, timedelta
 
 from services.query.console.asking import Asked, Json
@@ -8,8 +7,8 @@ from services.query.console.screen import Screen, Tile
 from services.query.console.screens.customer import waterfall
 
 SIZE = 20
-AT_ONCE = 5
-"""Questions: a person may ask 16 at once."""
+PAGE, MOST_PAGES = 500, 20
+"""Of decisions: as many as 20 customers have."""
 SOON_DAYS = 30
 """Time to ask for an override anew, by somebody else than who approves it."""
 MOST_ENDING = 50
@@ -18,21 +17,29 @@ MOST_ENDING = 50
 async def _proposals(asked: Asked) -> Json:
     answer = await asked.answer("proposals", size=SIZE, cursor=asked.query.get("cursor"))
     rows: list[Json] = answer.data
-    for start in range(0, len(rows), AT_ONCE):
-        await asyncio.gather(*(_add_proposal(asked, row) for row in rows[start : start + AT_ONCE]))
+    proposed = await _proposed(asked, [row["customer"] for row in rows])
     for row in rows:
+        row["proposal"] = proposed.get(row["customer"])
         row["made"] = waterfall(row["factors"])
         # An owner does not approve their own customer; the screen says so.
-        row["own"] = row["account_manager"] in {asked.person.id, asked.person.representative}
+        manager = row["account_manager"]
+        row["own"] = manager is not None and manager in {asked.person.id, asked.person.representative}
     following = (answer.page or {}).get("next")
     return {"rows": rows, "next": following, "empty": None if rows else "no_proposals"}
 
 
-async def _add_proposal(asked: Asked, row: Json) -> None:
-    """The decision that proposed it, the latest."""
-    history = await asked.get("tier-history", customer=row["customer"], size=500)
-    proposed = [one for one in history if one["kind"] == "proposed" and one["proposed_tier"]]
-    row["proposal"] = proposed[-1] if proposed else None
+async def _proposed(asked: Asked, customers: list[str]) -> dict[str, Json]:
+    """The decision that proposed each, the latest."""
+    found: dict[str, Json] = {}
+    cursor: str | None = None
+    for _ in range(MOST_PAGES if customers else 0):
+        answer = await asked.answer("tier-history", customer=customers, size=PAGE, cursor=cursor)
+        # From old to new, so that the latest stays.
+        found |= {one["customer"]: one for one in answer.data if one["kind"] == "proposed" and one["proposed_tier"]}
+        cursor = (answer.page or {}).get("next")
+        if cursor is None:
+            break
+    return found
 
 
 async def _ending(asked: Asked) -> Json:

@@ -1,6 +1,6 @@
-"""Refused: what admission did not take, by reason and one by one, and what to do about each."""
+"""Refused: what admission did not take, by reason and one by one; a correction is tried, and what passes sent again."""
 
-from services.query.console.asking import Asked, Json
+from services.query.console.asking import Asked, Json, Trouble
 from services.query.console.forms import FORMS
 from services.query.console.screen import Screen, Tile
 from shared.console import SOURCE
@@ -9,6 +9,16 @@ from shared.keys import Scope
 
 FILTERS = ("code", "source", "subject", "field")
 SIZE = 50
+FIX = "fix"
+CHANGES = (
+    ("none", "Nothing: what it lacked is there by now"),
+    ("replace", "A value is replaced by another"),
+    ("set", "A field gets a value"),
+    ("rename", "A field gets another name"),
+    ("remove", "A field is removed"),
+)
+"""What a form can do to events, and in English."""
+_NOT_YET: Json = {"counts": {}, "incomplete": 0, "refusals": (), "events": ()}
 COUNTED = 500
 """The latest, by which reasons are counted: one page of the API."""
 
@@ -49,15 +59,54 @@ async def _list(asked: Asked) -> Json:
     return {"rows": rows, "next": following, "filters": filters, "empty": None if rows else "nothing_refused"}
 
 
+async def _fix(asked: Asked) -> Json:
+    """What a correction would do, or has done."""
+    job = await asked.job()
+    if job is None or job["kind"] != FIX:
+        return {"empty": "no_job"}
+    found = {**_NOT_YET, **(job["result"] or {})}
+    open_, sent = job["status"] in {"queued", "running"}, bool(job["parameters"].get("send"))
+    return {"job": job, "found": found, "sent": sent, "again": open_, "passes": passes(job)}
+
+
+def passes(job: Json) -> bool:
+    """Whether what was tried can be sent."""
+    tried = job["kind"] == FIX and job["status"] == "done" and not job["parameters"].get("send")
+    return bool(tried and (job["result"] or {}).get("counts", {}).get("fit"))
+
+
+def form_head() -> Json:
+    """What the form of a correction needs."""
+    codes = [str(one) for one in Reason]
+    return {"codes": codes, "changes": CHANGES, "filters": dict.fromkeys(FILTERS, ""), "wrong": {}, "values": {}}
+
+
 async def _head(asked: Asked) -> Json:
-    return {"codes": [str(one) for one in Reason], "filters": {name: asked.query.get(name, "") for name in FILTERS}}
+    """The form begins with what was tried, else with what the list is filtered by."""
+    filters = {name: asked.query.get(name, "") for name in FILTERS}
+    begun = {**{name: filters[name] for name in ("code", "field", "source")}, "path": filters["field"]}
+    begun["position"] = asked.query.get("position", "")
+    try:
+        job = await asked.job()
+    except Trouble:
+        job = None  # the tile says why
+    if job is not None and job["kind"] == FIX:
+        said = job["parameters"]
+        begun = {name: str(said.get(name) or "") for name in ("field", "source", "change", "path", "old", "new")}
+        begun |= {"code": said.get("reason") or "", "position": " ".join(said.get("positions", ()))}
+        begun["new_is"] = "number" if isinstance(said.get("new"), int) else "text"
+    return {**form_head(), "filters": filters, "values": begun}
 
 
 SCREEN = Screen(
     "refused",
     "refused",
     "Refused",
-    (Tile("reasons", "By reason", _reasons), Tile("list", "Refused records", _list)),
+    (
+        Tile("reasons", "By reason", _reasons),
+        Tile("fix", "The correction", _fix),
+        Tile("list", "Refused records", _list),
+    ),
     scope=Scope.OPS_READ,
     head=_head,
     now_only="The last 30 days, as of now.",

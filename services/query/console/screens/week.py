@@ -15,13 +15,18 @@ def _iso(day: date) -> str:
     return f"{year}-W{number:02}"
 
 
+async def _quarter(asked: Asked, whose: str) -> list[Json]:
+    """The weeks of the last quarter: one question, whoever of the page's tiles asks it."""
+    first = _iso(date.fromisoformat(asked.today) - timedelta(weeks=WEEKS - 1))
+    weeks: list[Json] = await asked.get("rep-weeks", representative=whose, week_min=first, size=WEEKS)
+    return weeks
+
+
 async def _weeks(asked: Asked) -> Json:
     whose = representative(asked)
     if whose is None:
         return {"weeks": [], "empty": "no_representative"}
-    today = date.fromisoformat(asked.today)
-    first = _iso(today - timedelta(weeks=WEEKS - 1))
-    weeks = await asked.get("rep-weeks", representative=whose, week_min=first, size=WEEKS)
+    weeks = await _quarter(asked, whose)
     weeks.sort(key=lambda one: one["week"], reverse=True)
     most = max((max(one["counted"], one["target"] or 0) for one in weeks), default=0)
     return {"weeks": weeks, "most": max(1, most), "whose": whose, "empty": None if weeks else "no_week"}
@@ -32,8 +37,10 @@ async def _visits(asked: Asked) -> Json:
     if whose is None:
         return {"shown": None, "empty": "no_representative"}
     wanted = asked.query.get("week") or _iso(date.fromisoformat(asked.today))
-    found = await asked.get("rep-weeks", representative=whose, week=wanted)
-    shown = found[0] if found else None
+    shown = next((one for one in await _quarter(asked, whose) if one["week"] == wanted), None)
+    if shown is None:
+        found = await asked.get("rep-weeks", representative=whose, week=wanted)
+        shown = found[0] if found else None
     empty = "no_week" if shown is None else None if shown["visits"] else "no_visits"
     return {"shown": shown, "wanted": wanted, "empty": empty}
 

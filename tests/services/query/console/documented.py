@@ -226,7 +226,7 @@ def rows() -> dict[str, Any]:
     found["satisfaction-drops"] = [row | {"customer": _id(5), "name": NAMES[5]} for row in found["satisfaction-drops"]]
     found["events/erp/e-1"] = found["events/crm/e-1"] | {"hint": "revision 3 of this purchase is there already"}
     hint = "the amount's currency is not one of ISO 4217"
-    codes = (("unknown_currency", "data.amount.currency"), ("missing_field", "data.rep_id"), ("bad_time", "time"))
+    codes = (("unknown_currency", "data.amount.currency"), ("missing_field", "data.rep_id"), ("too_old", "time"))
     found["rejections"] = [
         refusal(code=code, field=field, hint=hint if at == 0 else "it is needed", event=f"e-{at}", subject=_id(at))
         for at, (code, field) in enumerate(codes)

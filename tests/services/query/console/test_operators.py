@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from services.query.console.mending import _FIELD as WRONG_PATH
+from services.query.console.mending import read_form
 from services.query.console.ordering import PROVED_BY
 from services.query.console.roles import Person
 from services.query.console.screens.policies import held
@@ -171,3 +173,147 @@ async def test_what_a_role_does_not_read_is_not_there(world: World) -> None:
         assert ((await world.get("customers/C-1?tile=persons")).status_code == 200) is confidential
         assert ((await world.get("customers/C-1/why/net?tile=proof")).status_code == 200) is ops
         assert ('action="/console/policy"' in (await world.get("policy")).text) is ops
+
+
+# A policy that was tried is adopted
+
+
+TRIED = {"policy": "default-cny", "version": 2, "moved": 3, "customers": 40, "matrix": [], "tiers": []} | {
+    "compared_with": {"policy": "default-cny", "version": 1}, "as_of": "2026-03-02", "awaiting_approval": 0,
+    "visits_per_week": {"asked_before": 1.0, "asked_after": 2.0, "capacity": 3.0, "short": 0.0},
+}  # fmt: skip
+
+
+def trial(**result: Any) -> dict[str, Any]:
+    said = {"summary": TRIED, "differences": [], "warnings": [], "latest": "default-cny/1"} | result
+    return job("simulate", "done", said, policy="name: second", on=None)
+
+
+async def test_what_was_tried_is_adopted_as_one_job_however_often_the_form_is_sent(world: World) -> None:
+    world.api.tables |= {"policies": [POLICY], "jobs/J1": trial(), "jobs": {"id": "J2"}}
+    form = await world.form("policy?job=J1")
+    assert form["job"] == "J1"
+    for _ in range(2):
+        answer = await world.post("policy/adopt", form | {"on": "2026-04-01"})
+        assert answer.headers["location"] == "/console/policy?job=J2"
+    body = {"kind": "adopt", "policy": "name: second", "on": "2026-04-01", "latest": "default-cny/1"}
+    assert world.api.posted == [body, body]
+    assert len({*world.api.once}) == 1
+    result = {"policy": "default-cny", "version": 2, "from": "2026-04-01", "begins_at": AT, "is_new": True}
+    world.api.tables["jobs/J2"] = job("adopt", "done", result, policy="name: second")
+    assert "default-cny 2 is adopted: it decides from 1 Apr 2026" in (await world.get("policy?job=J2")).text
+    world.api.tables["jobs/J2"] = job("adopt", "failed", error={"code": "refused", "detail": "adopted since"})
+    assert "adopted since" in (await world.get("policy?job=J2")).text
+
+
+@pytest.mark.parametrize(
+    ("on", "at", "said"),
+    [
+        ("", "w-adopt-on", "a day such as"),
+        ("2026-03-02", "w-adopt-on", "an hour&#39;s notice"),
+        ("2025-12-31", "w-adopt-on", "notice"),
+    ],
+)
+async def test_a_day_for_which_nothing_can_be_adopted_is_said_at_the_day(
+    world: World, on: str, at: str, said: str
+) -> None:
+    world.api.tables |= {"policies": [POLICY], "jobs/J1": trial()}
+    answer = await world.post("policy/adopt", await world.form("policy?job=J1") | {"on": on})
+    assert answer.status_code == 422
+    assert said in answer.text.partition(f'id="{at}"')[2].partition("</p>")[0]
+    assert f'value="{on}"' in answer.text
+    assert world.api.posted == []
+
+
+async def test_a_version_that_is_there_and_a_trial_that_is_gone_are_said_and_nothing_is_asked_for(world: World) -> None:
+    world.api.tables |= {"policies": [POLICY | {"version": 2}], "jobs/J1": trial()}
+    form = await world.form("policy?job=J1") | {"on": "2026-04-01"}
+    assert "give the file a higher version" in (await world.post("policy/adopt", form)).text
+    for other in (job("simulate", "running", policy="name: x"), job("verify", "done", {}), {"kind": None}):
+        world.api.tables["jobs/J1"] = other
+        answer = await world.post("policy/adopt", form)
+        assert (answer.status_code, "try it again" in answer.text) == (422, True)
+    assert world.api.posted == []
+
+
+async def test_only_an_operator_adopts_and_sends_events_of_others_again(world: World) -> None:
+    world.api.tables |= {"policies": [POLICY], "jobs/J1": trial(), "rejections": [refusal()]}
+    assert "policy/adopt" in (await world.get("policy?job=J1")).text
+    await world.sign_in(HEAD)
+    form = await world.form("customers/C-1/visit")
+    for path in ("policy/adopt", "refused"):
+        answer = await world.post(path, {"token": form["token"], "job": "J1", "on": "2026-04-01", "code": "not_json"})
+        assert answer.status_code == 403, path
+    assert "policy/adopt" not in (await world.get("policy?job=J1")).text
+    assert world.api.posted == []
+
+
+async def test_a_session_that_ends_amid_an_adoption_or_a_correction_loses_nothing(world: World) -> None:
+    world.api.tables |= {"policies": [POLICY], "jobs/J1": trial(), "rejections": [refusal()]}
+    adopting = await world.form("policy?job=J1") | {"on": "2026-04-01"}
+    world.sign_ins.sessions.clear()
+    answer = await world.post("policy/adopt", adopting)
+    assert (answer.status_code, 'value="2026-04-01"' in answer.text, 'value="J1"' in answer.text) == (401, True, True)
+    correcting = adopting | {"path": "data.currency", "new": "<GBP>"}
+    answer = await world.post("refused", correcting)
+    assert (answer.status_code, "&lt;GBP&gt;" in answer.text) == (401, True)
+    assert "Your session has ended" in answer.text
+
+
+# What was refused is corrected
+
+
+CORRECTION = {"code": "unknown_currency", "field": "data.currency", "source": "shop", "change": "replace"} | {
+    "path": "data.currency", "old": "£", "new": "GBP", "verb": "try",
+}  # fmt: skip
+ASKED = {"kind": "fix", "reason": "unknown_currency", "field": "data.currency", "source": "shop", "positions": []} | {
+    "change": "replace", "path": "data.currency", "old": "£", "new": "GBP",
+}  # fmt: skip
+
+
+async def test_a_correction_is_tried_and_what_passes_is_sent_once(world: World) -> None:
+    world.api.tables |= {"rejections": [refusal()], "jobs": {"id": "J1"}}
+    form = {"token": (await world.form("refused"))["token"]}
+    answer = await world.post("refused", form | CORRECTION)
+    assert answer.headers["location"] == "/console/refused?job=J1#tile-fix"
+    assert world.api.posted == [ASKED]
+    result = {"counts": {"fit": 812, "refused": 88}, "incomplete": 0, "events": []} | {
+        "refusals": [{"reason": "invalid_field", "field": "data.amount", "rows": 88, "hint": "needed"}]
+    }
+    world.api.tables["jobs/J1"] = job("fix", "done", result) | {"parameters": ASKED}
+    html = (await world.get("refused?job=J1")).text
+    assert "<b>812</b>" in html
+    assert "of 900 records pass" in html
+    assert 'value="GBP"' in html, "the form shows what was tried"
+    sending = await world.form("refused?job=J1&tile=fix") | {"verb": "send"}
+    for _ in range(2):
+        assert (await world.post("refused", sending)).status_code == 303
+    assert world.api.posted[1:] == [{**ASKED, "send": True}] * 2
+    assert len({*world.api.once[1:]}) == 1
+    event = {"source": "shop", "event": "e-1", "customer": "C-1", "position": None, "field": None, "hint": None}
+    result = {"counts": {"admitted": 1}, "events": [event | {"status": "admitted", "code": None}]}
+    world.api.tables["jobs/J1"] = job("fix", "done", result) | {"parameters": {**ASKED, "send": True}}
+    html = (await world.get("refused?job=J1&tile=fix")).text
+    assert "admitted, of 1 records" in html
+    assert "/console/integration?source=shop&amp;event=e-1" in html
+    assert "Send what passes" not in html
+    assert (await world.post("refused", sending)).status_code == 422, "what was sent is no trial"
+
+
+async def test_a_correction_with_everything_wrong_names_each_field(world: World) -> None:
+    form = {"token": (await world.form("refused"))["token"], "verb": "try"}
+    answer = await world.post("refused", form | {"change": "replace", "position": "first", "new": "1.5"})
+    for name in ("position", "path", "old"):
+        assert f'id="w-{name}"' in answer.text, name
+    answer = await world.post("refused", form | {"change": "set", "path": "1$", "new": "1.5", "new_is": "number"})
+    for name in ("code", "path", "new"):
+        assert f'id="w-{name}"' in answer.text, name
+    assert world.api.posted == []
+
+
+def test_what_a_form_of_a_correction_asks_for() -> None:
+    one = {"position": "1/3/42 1/3/43", "change": "none", "path": "left over", "new": "left over"}
+    assert read_form(one) == ({"kind": "fix", "change": "none", "positions": ["1/3/42", "1/3/43"]}, {})
+    number = {"code": "not_json", "change": "set", "path": "data.n", "new": "7", "new_is": "number"}
+    assert read_form(number)[0]["new"] == 7
+    assert read_form({"code": "not_json", "change": "rename", "path": "a", "new": "b c"})[1] == {"new": WRONG_PATH}

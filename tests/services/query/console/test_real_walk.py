@@ -12,7 +12,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.services.query.stand import Stand
+from tests.services.query.stand import POLICY, Stand, on, sent
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 CHROMIUM = "/usr/bin/chromium"
@@ -295,3 +295,137 @@ def test_what_is_too_large_or_no_file_of_rows_says_so(stand: Stand, portal: Bloc
             page.get_by_label("File", exact=True).evaluate("(one) => one.validationMessage").startswith("The file is")
         )
     assert not stand.documents("uploads", {"bytes": {"$gt": 50 * 1024 * 1024}})
+
+
+def test_an_operator_corrects_what_was_refused_tries_it_and_follows_it_to_the_log(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    # Refused by admission alone, as another event of the same request came first: that the door has said, a desk shows.
+    bad = [
+        sent("purchase.recorded", "C-003", f"fix-{number}", 3, purchase_id="fix-1", amount=amount)
+        for number, amount in enumerate(("10.00", "11.00", "12.00"))
+    ]
+    stand.settle(stand.post(bad, "all"))
+    with watched(browser, viewport={"width": 390, "height": 844}) as context:
+        page = signed_in(context, link(stand, portal, "--as", "mender", "--role", "operator"))
+        page.goto(f"{stand.url()}/console/refused?subject=C-003")
+        row = page.locator(".refusal", has_text="fix-1").first
+        expect(row).to_be_visible(timeout=JOB_MS)
+        row.get_by_role("link", name="Correct it").click()
+        expect(page.get_by_label("Only these records")).to_have_value(re.compile(r"^\d+/\d+/\d+$"))
+        # Everything wrong: each field is named.
+        page.get_by_label("What is changed").select_option("replace")
+        page.get_by_label("Field to change").fill("1 $")
+        page.get_by_role("button", name="Try it").click()
+        for name in ("Field to change", "Value that it has", "New value or name"):
+            expect(page.get_by_label(name)).to_have_attribute("aria-invalid", "true")
+        picture(page, "fix-wrong")
+        page.get_by_label("What is changed").select_option("set")
+        page.get_by_label("Field to change").fill("data.purchase_id")
+        page.get_by_label("New value or name").fill("fix-2")
+        page.get_by_role("button", name="Try it").click()
+        tile = page.locator("[data-tile=fix]")
+        expect(tile).to_contain_text("of 1 records pass; nothing has been sent", timeout=JOB_MS)
+        assert not stand.documents("timeline", {"actor": "mender"})
+        picture(page, "fix-tried")
+        page.get_by_role("button", name="Send what passes").dblclick()
+        expect(tile).to_contain_text("admitted, of 1 records", timeout=JOB_MS)
+        expect(tile.locator(".figure b")).to_have_text("1")
+        picture(page, "fix-sent")
+        tile.get_by_role("link", name=re.compile("fix-1")).click()
+        expect(page.locator("[data-tile=fate]")).to_contain_text("accepted", timeout=JOB_MS)
+    jobs = stand.documents("jobs", {"kind": "fix", "parameters.send": True})
+    assert [one["status"] for one in jobs] == ["done"], "pressed twice it is one"
+    assert [one["actor"] for one in stand.documents("timeline", {"customer": "C-003", "actor": "mender"})] == ["mender"]
+    (entry,) = stand.documents("audit", {"name": "mender", "what": "ended"})
+    assert (entry["command"], entry["exit_code"]) == ("rejected fix", 0)
+
+
+def test_of_two_operators_who_adopt_what_they_tried_one_wins_and_the_other_is_told(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    first = POLICY.read_text(encoding="utf-8")
+    with watched(browser) as one, watched(browser, viewport={"width": 390, "height": 844}) as other:
+        pages = [
+            signed_in(context, link(stand, portal, "--as", who, "--role", "operator"))
+            for context, who in ((one, "ann"), (other, "ben"))
+        ]
+        for page, name in zip(pages, ("ann-cny", "ben-cny"), strict=True):
+            page.goto(f"{stand.url()}/console/policy")
+            page.get_by_label("The text of a policy file").fill(first.replace("name: default-cny", f"name: {name}"))
+            page.get_by_role("button", name="Try it").click()
+            expect(page.get_by_role("button", name="Adopt it")).to_be_visible(timeout=2 * JOB_MS)
+        winner, loser = pages
+        winner.get_by_label("The first day on which it decides").fill("2001-01-01")
+        winner.get_by_role("button", name="Adopt it").click()
+        expect(winner.locator("#w-adopt-on")).to_contain_text("an hour's notice")
+        expect(winner.get_by_label("The first day on which it decides")).to_have_value("2001-01-01")
+        picture(winner, "adopt-wrong")
+        day = on(40)
+        winner.get_by_label("The first day on which it decides").fill(day)
+        winner.get_by_role("button", name="Adopt it").click()
+        expect(winner.get_by_role("status")).to_contain_text("ann-cny 1 is adopted", timeout=JOB_MS)
+        expect(winner.locator("[data-tile=force]")).to_contain_text("announced")
+        picture(winner, "adopted")
+        loser.get_by_label("The first day on which it decides").fill(day)
+        loser.get_by_role("button", name="Adopt it").click()
+        expect(loser.get_by_role("alert")).to_contain_text("since this policy was tried", timeout=JOB_MS)
+        picture(loser, "adopted-since")
+    adopted = {one["name"]: one["effective_on"] for one in stand.documents("policies")}
+    assert "ben-cny" not in adopted
+    assert adopted["ann-cny"] == day
+    (entry,) = stand.documents("audit", {"name": "ann", "what": "ended"})
+    assert (entry["command"], entry["exit_code"]) == ("policy adopt", 0)
+
+
+def test_of_two_who_approve_at_once_one_decides_and_the_other_is_told(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    with watched(browser) as one, watched(browser, viewport={"width": 390, "height": 844}) as other:
+        pages = [
+            signed_in(context, link(stand, portal, "--as", who, "--role", "head_of_sales"))
+            for context, who in ((one, "first.head"), (other, "second.head"))
+        ]
+        for page in pages:
+            page.goto(f"{stand.url()}/console/approvals")
+            proposal = page.locator("[data-tile=proposals]").get_by_role("link", name="Approve").first
+            proposal.click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("Approve strategic")
+            page.get_by_label("Reason").fill("as agreed")
+        first, second = pages
+        first.get_by_role("button", name="Approve").click()
+        expect(first.get_by_role("status")).to_have_text("The approval is stored.")
+        expect(first.locator("[data-tile=proposals]")).to_contain_text("Nobody waits for an approval")
+        second.get_by_role("button", name="Approve").click()
+        expect(second.get_by_role("alert")).to_contain_text("this proposal is not open any more")
+        expect(second.get_by_label("Reason")).to_have_value("as agreed")
+        picture(second, "approved-since")
+    approvals = [one["actor"] for one in stand.documents("timeline", {"kind": "tier.approved"})]
+    assert "first.head" in approvals
+    assert "second.head" not in approvals
+
+
+def test_a_service_that_is_killed_turns_tiles_red_and_they_recover_by_themselves(
+    stand: Stand, portal: BlockingPortal, browser: Browser
+) -> None:
+    with watched(browser) as context:
+        page = signed_in(context, link(stand, portal, "--as", "boss"))
+        page.goto(f"{stand.url()}/console/customers/C-009")
+        contact, made = page.locator("[data-tile=contact]"), page.locator("[data-tile=class]")
+        expect(contact).to_have_attribute("data-state", "fresh")
+        expect(page.locator("body")).to_have_attribute("data-streaming", "yes")
+        portal.call(stand.services.kill, "engagement")
+        visit = sent(
+            "visit.logged", "C-009", "killed", 1, visit_id="killed", consensus="谈妥", attendees=[{"name": "王芳"}]
+        )
+        answer = stand.post([visit])
+        assert answer["accepted"] == 1
+        expect(contact).to_have_attribute("data-state", "late", timeout=JOB_MS)
+        expect(contact).not_to_contain_text("谈妥")
+        picture(page, "killed")
+        # Prices and tiers are another service's, and stay as they were.
+        expect(made).not_to_have_attribute("data-state", "failed")
+        portal.call(stand.services.start, "engagement")
+        expect(contact).to_have_attribute("data-state", "fresh", timeout=JOB_MS)
+        expect(contact).to_contain_text("谈妥")
+        picture(page, "recovered")

@@ -8,6 +8,7 @@ from services.engagement.rules import satisfaction as rules
 from services.query.console.screens import SCREENS, satisfaction
 from services.query.console.screens.satisfaction import quarters_until
 from tests.services.query.console.test_look import drop, override
+from tests.services.query.console.test_questions import FULL
 from tests.services.query.console.world import HEAD, MANAGER, NOW, World
 
 
@@ -50,6 +51,47 @@ async def test_who_may_not_set_tiers_is_not_offered_to(world: World) -> None:
 async def test_nothing_that_ends_is_said(world: World) -> None:
     await world.sign_in(HEAD)
     assert "No tier set by hand ends within 30 days" in tile((await world.get("approvals")).text, "ending")
+
+
+PROPOSED = FULL | {"tier": "partner", "proposed_tier": "strategic"}
+MADE = {"customer": "C-1", "kind": "proposed", "proposed_tier": "strategic", "version": 4, "effective_on": "2026-02-20"}
+
+
+@pytest.mark.parametrize(("manager", "owns"), [(None, False), ("R-9", False), ("head", True)])
+async def test_only_the_owner_can_not_approve(world: World, manager: str | None, owns: bool) -> None:  # noqa: FBT001
+    world.api.tables |= {"proposals": [PROPOSED | {"account_manager": manager}], "tier-history": [MADE]}
+    await world.sign_in(HEAD)
+    html = (await world.get("approvals")).text
+    assert ("You own this customer" in html) is owns
+    assert ("/customers/C-1/approve?proposal_version=4" in html) is not owns
+
+
+async def test_all_proposals_of_a_page_are_one_question(world: World) -> None:
+    rows = [PROPOSED | {"customer": f"C-{n}"} for n in range(20)]
+    later = [MADE | {"customer": f"C-{n}", "version": version} for n in range(20) for version in (3, 5)]
+    world.api.tables |= {"proposals": rows, "tier-history": later}
+    await world.sign_in(HEAD)
+    html = (await world.get("approvals?tile=proposals")).text
+    assert html.count("approve?proposal_version=5") == 20, "the latest"
+    assert [path for path, _ in world.api.asked].count("tier-history") == 1
+
+
+@pytest.mark.parametrize("name", ["approve", "decline"])
+async def test_a_proposal_that_somebody_else_has_decided_on_is_told_and_what_was_sent_before_is_done(
+    world: World, name: str
+) -> None:
+    await world.sign_in(HEAD)
+    world.api.tables["customers/C-1"] = PROPOSED | {"engagement": None, "plan": None}
+    form = await world.form(f"customers/C-1/{name}?proposal_version=4") | {"reason": "as agreed"}
+    world.api.tables["customers/C-1"] |= {"proposed_tier": None}
+    answer = await world.post(f"customers/C-1/{name}", form)
+    assert answer.status_code == 422
+    assert "not open any more" in answer.text
+    assert "as agreed" in answer.text
+    assert world.door.sent == []
+    event = f"events/guanxi%2Fconsole/{name}-{form['once'].partition('-')[2]}"
+    world.api.tables[event] = {"status": "accepted"}
+    assert (await world.post(f"customers/C-1/{name}", form)).status_code == 303, "one's own, sent again"
 
 
 # Another day

@@ -22,6 +22,7 @@ from services.query.console.pages import TEMPLATES
 from services.query.console.roles import ROLES
 from services.query.console.said import MOST_CHARS
 from services.query.console.screens import SCREENS
+from services.query.console.screens.refused import CHANGES
 from services.query.console.screens.why import BEHIND
 from services.query.console.words import words
 from shared.events.decisions import Cause
@@ -56,6 +57,7 @@ def of_code() -> Iterator[str]:
             yield field.label
             yield field.hint
             yield from (str(label) for _, label in field.choices)
+    yield from (label for _, label in CHANGES)
     source = Path(TEMPLATES.parent / "drawn.py").read_text(encoding="utf-8")
     yield from re.findall(r'self\._\("([^"]+)"\)', source)
     yield from (*TIERS, *ROLES, *BEHIND, *map(str, Reason), *get_args(Cause))
