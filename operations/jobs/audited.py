@@ -11,7 +11,7 @@ from shared.audit import BEGUN, ENDED, Entry
 from shared.mongo.audit import add
 
 USER = "worker"
-"""In place of the user of the system, whom nobody chose."""
+"""In place of the user of the operating system, who asked for nothing."""
 
 
 def asker(work: Work) -> str:

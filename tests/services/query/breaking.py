@@ -47,7 +47,10 @@ def _parameters(where: str, old: Mapping[Any, Json], new: Mapping[Any, Json]) ->
 
 
 def _narrowed(where: str, old: Json, new: Json) -> Iterator[str]:
-    """What may be sent: less than before."""
+    """What may be sent: less than before. A parameter that may be repeated now takes one as it did."""
+    if new.get("type") == "array" != old.get("type") and new.get("minItems", 0) <= 1:
+        yield from _narrowed(where, old, new["items"])
+        return
     if old.get("type") != new.get("type"):
         yield f"{where}: the type was {old.get('type')} and is {new.get('type')}"
     if gone := {*map(str, old.get("enum", ()))} - {*map(str, new.get("enum") or old.get("enum", ()))}:

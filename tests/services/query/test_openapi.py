@@ -54,6 +54,11 @@ def _other_type(new: Json) -> None:
     new["components"]["schemas"]["TierTotalFields"]["properties"]["net_365d"]["type"] = "number"
 
 
+def _another_item(new: Json) -> None:
+    one = next(one for one in new["paths"]["/v1/concerns"]["get"]["parameters"] if one["schema"]["type"] == "string")
+    one["schema"] = {"type": "array", "items": {"type": "integer"}}
+
+
 def _may_be_null(new: Json) -> None:
     new["components"]["schemas"]["DecisionFields"]["properties"]["version"] = {
         "anyOf": [{"type": "integer"}, {"type": "null"}]
@@ -62,7 +67,17 @@ def _may_be_null(new: Json) -> None:
 
 @pytest.mark.parametrize(
     "plant",
-    [_drop_path, _drop_parameter, _ask_for_more, _drop_field, _drop_code, _narrow, _other_type, _may_be_null],
+    [
+        _drop_path,
+        _drop_parameter,
+        _ask_for_more,
+        _drop_field,
+        _drop_code,
+        _narrow,
+        _other_type,
+        _another_item,
+        _may_be_null,
+    ],
     ids=lambda plant: plant.__name__,
 )
 def test_a_planted_break_is_found(plant: Callable[[Json], None]) -> None:
@@ -76,6 +91,8 @@ def test_more_is_no_break() -> None:
     new["paths"]["/v1/new"] = {"get": new["paths"]["/v1/concerns"]["get"]}
     new["components"]["schemas"]["CustomerFields"]["properties"]["more"] = {"type": "string"}
     new["components"]["schemas"]["Problem"]["properties"]["code"]["enum"].append("new_code")
+    one = next(one for one in new["paths"]["/v1/concerns"]["get"]["parameters"] if one["schema"]["type"] == "string")
+    one["schema"] = {"type": "array", "items": one["schema"], "maxItems": 9}
     assert breaks(openapi(), new) == []
 
 
