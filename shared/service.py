@@ -153,6 +153,10 @@ class FoldingService(Service, Generic[D]):
     adopts: str = POLICIES
     """The collection of what it takes up. Of policies there is one at least; templates come on top of guanxi's own."""
     announces: Announces | None = None
+    every_ms: float = 0.0
+    """Between the starts of two batches at least, where GUANXI_BATCH_EVERY_MS says less. A batch costs as much as some
+    twenty records: a service that people wait for less leaves the others on its machine more.
+    """
     notes: Notes | None = None
     """What it notes of each batch of the live generation, in the batch's transaction."""
     beside: Beside | None = None

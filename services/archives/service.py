@@ -33,6 +33,7 @@ SERVICE = FoldingService(
     make_domain=_make,
     decides=Archives.decides,
     customers=CUSTOMERS,
+    every_ms=200.0,
     take_up=_take_up,
     adopts=TEMPLATES,
 )

@@ -26,5 +26,6 @@ SERVICE = FoldingService(
     make_domain=_make,
     decides=Feed.decides,
     customers=CUSTOMERS,
+    every_ms=50.0,
     announces=ANNOUNCES,
 )

@@ -25,4 +25,5 @@ SERVICE = FoldingService(
     make_domain=_make,
     decides=Planning.decides,
     customers=CUSTOMERS,
+    every_ms=200.0,
 )

@@ -111,6 +111,7 @@ async def prepare(service: FoldingService[Any], process: Process, database: Data
         settings,
         process.health,
         on_stop=process.stop,
+        every_ms=service.every_ms,
     )
     reader.register(broker)
     sweep = None

@@ -54,7 +54,8 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
     """One group member's reading of a topic. `on_stop` is called once when it can't go on.
 
     gapless: whether each offset holds a record, as on topics that only guanxi writes. On others the ends of foreign
-    transactions take offsets that no consumer sees.
+    transactions take offsets that no consumer sees. every_ms: between the starts of two batches at least, where the
+    setting says less.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         on_stop: Callable[[], None],
         *,
         gapless: bool = True,
+        every_ms: float = 0.0,
     ) -> None:
         self._topic, self._group, self._gapless = topic, group, gapless
+        self._every_seconds = max(settings.batch_every_ms, every_ms) / 1000
         self._processor, self._settings = processor, settings
         self._health, self._on_stop = health, on_stop
         self._next: dict[int, int] = {}
@@ -167,8 +170,8 @@ class TopicReader(ConsumerRebalanceListener):  # type: ignore[misc]
         finally:
             self._busy = False
         # Batches of a few records cost nearly as much as batches of many. At a steady trickle each would find a few
-        # only, and three services on one machine would be busy with nothing but beginning and ending batches.
-        await asyncio.sleep(begun + self._settings.batch_every_ms / 1000 - asyncio.get_running_loop().time())
+        # only, and services on one machine would be busy with nothing but beginning and ending batches.
+        await asyncio.sleep(begun + self._every_seconds - asyncio.get_running_loop().time())
 
     async def _trim(self, records: Sequence[Record]) -> dict[int, list[Record]]:
         """By partition, only what begins at the stored position; anything else is a leftover of another assignment."""
