@@ -24,6 +24,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from math import ceil
@@ -42,6 +43,7 @@ from local.stack.paths import REPOSITORY
 from local.stack.server import Ask
 from services.archives.service import SERVICE as ARCHIVES_SERVICE
 from services.engagement.calendar import build_calendar
+from services.engagement.domain import REPRESENTATIVES
 from services.engagement.rows import representative_row
 from services.engagement.rules.days import monday_of
 from services.engagement.rules.representative import Registration, Representative
@@ -75,7 +77,7 @@ from shared.mongo.schema import apply
 from shared.mongo.states import StateStore, freshness_collection
 from shared.policies.calendar import CalendarChoice
 from shared.settings import Settings
-from tests.bench.incoming import beside, coming_in
+from tests.bench.incoming import Fill, beside, coming_in
 from tests.bench.processes import Usage
 from tests.services.engagement.stored_rows import visit_rows
 
@@ -125,8 +127,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--representatives", type=int, default=1_000)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--events-per-second", type=float, default=0.0)
+    parser.add_argument("--one-tier", action="store_true", help="all customers are general")
     asked = parser.parse_args(arguments)
-    bad = asyncio.run(measure(asked.customers, asked.representatives, asked.times, asked.events_per_second))
+    filling = partial(fill, customers=asked.customers, representatives=asked.representatives, one_tier=asked.one_tier)
+    print(f"{asked.customers:,} customers, {asked.representatives:,} representatives")
+    bad = asyncio.run(measure(filling, asked.times, asked.events_per_second))
     first_page_on_slow_3g()
     return bad
 
@@ -151,15 +156,14 @@ def first_page_on_slow_3g() -> None:
     print(f"first page on slow 3G: content after {found.content_ms:,.0f} ms; {found.bytes / 1000:,.0f} kB in all")
 
 
-async def measure(customers: int, representatives: int, times: int, events_per_second: float = 0.0) -> int:
+async def measure(filling: Fill, times: int, events_per_second: float = 0.0) -> int:
     """Without events coming in, or with so many a second."""
-    print(f"{customers:,} customers, {representatives:,} representatives")
     if not events_per_second:
-        async with filled(customers, representatives) as (database, settings, pids):
+        async with filled(filling) as (database, settings, pids):
             return await ask(database, settings, pids, times)
 
     async def put(database: Database, settings: Settings) -> None:
-        await fill(database, settings, customers, representatives)
+        await filling(database, settings)
         await sweep(database)
 
     async with beside(put, print, DATABASE) as stack, AsyncExitStack() as ending:
@@ -174,9 +178,7 @@ async def measure(customers: int, representatives: int, times: int, events_per_s
 
 
 @asynccontextmanager
-async def filled(
-    customers: int, representatives: int, *, swept: bool = True
-) -> AsyncIterator[tuple[Database, QuerySettings, dict[str, int]]]:
+async def filled(filling: Fill, *, swept: bool = True) -> AsyncIterator[tuple[Database, QuerySettings, dict[str, int]]]:
     """A MongoDB that holds them; the processes by name. swept: the weeks of representatives are rows."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -187,7 +189,7 @@ async def filled(
         logging.basicConfig(level=logging.ERROR)
         database = connect(settings)
         stack.callback(database.client.close)
-        await fill(database, settings, customers, representatives)
+        await filling(database, settings)
         if swept:
             await sweep(database)
         yield database, settings, {"this": os.getpid(), "mongod": server.process.pid}
@@ -203,11 +205,11 @@ def settings_on(mongo_uri: str, folder: Path) -> QuerySettings:
 
 
 async def sweep(database: Database) -> None:
-    """Make rows of all weeks of representatives, as engagement does by and by."""
+    """Make rows of all weeks of representatives, as engagement does by and by, at its own pace."""
     store = StateStore(database, "engagement", 1, 1)
     weeks = WeekSweep(database, store, lambda: range(PARTITIONS), PARTITIONS, lambda: datetime.now(UTC))
-    while await weeks.once():
-        pass
+    for one in await database[f"{REPRESENTATIVES}_g1"].find({}, {"_id": 1}).to_list(None):
+        await weeks.write(one["_id"])
 
 
 async def ask(database: Database, settings: QuerySettings, pids: Mapping[str, int], times: int) -> int:
@@ -238,7 +240,9 @@ async def ask(database: Database, settings: QuerySettings, pids: Mapping[str, in
     return min(bad, 1)
 
 
-async def fill(database: Database, settings: Settings, customers: int, representatives: int) -> None:
+async def fill(
+    database: Database, settings: Settings, customers: int, representatives: int, *, one_tier: bool = False
+) -> None:
     """What the services would have stored."""
     for schema in (TIERING, ENGAGEMENT, ARCHIVES, PLANNING, FEED, INGEST, QUERY):
         await apply(database, schema, 1)
@@ -249,7 +253,7 @@ async def fill(database: Database, settings: Settings, customers: int, represent
     await write_weeks(database, week_documents(calendar, settings.zone, first, last))
     if not await database["policies"].find_one({}):  # else it is set up
         await database["policies"].insert_one(_policy(now))
-    made = Made(now, today, representatives)
+    made = Made(now, today, representatives, one_tier)
     await fill_rows(database, made, customers)
     for service, of in (("tiering", "tiering"), ("engagement", "engagement"), ("engagement", "representatives")):
         noted = {"_id": f"{of}/{NOBODYS}", "of": of, "partition": NOBODYS, **made.fresh()}
@@ -282,14 +286,17 @@ class Made:
     now: datetime
     today: date
     representatives: int
+    one_tier: bool = False
 
     def fresh(self) -> Json:
         at = dict.fromkeys(("as_of", "recorded_at", "projected_at"), self.now)
         return {**at, "log": {"generation": 1, "offset": 7}, "generation": 1}
 
     def _tier(self, number: int) -> int:
-        """Of a hundred one strategic, four partners, ten priority, thirty-five general; the rest potential."""
-        place = number % 100
+        """Of a hundred one strategic, four partners, ten priority, thirty-five general, the rest potential; or all
+        general.
+        """
+        place = 49 if self.one_tier else number % 100
         return 4 if place < 1 else 3 if place < 5 else 2 if place < 15 else 1 if place < 50 else 0
 
     def _day(self, days: int) -> str:

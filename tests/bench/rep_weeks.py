@@ -12,6 +12,7 @@ import asyncio
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 from starlette.applications import Starlette
@@ -23,7 +24,7 @@ from services.query.console.screens.coverage import FIELDS, PAGE, WEEKS
 from shared.keys import ApiKeys, Scope
 from shared.keys.edit import create_key
 from shared.mongo import Database
-from tests.bench.console_screens import HOST, filled, sweep
+from tests.bench.console_screens import HOST, fill, filled, sweep
 from tests.bench.processes import Usage
 
 
@@ -38,7 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _measure(representatives: int, customers: int, times: int) -> int:
-    async with filled(customers, representatives, swept=False) as (database, settings, pids):
+    async with filled(partial(fill, customers=customers, representatives=representatives), swept=False) as (
+        database,
+        settings,
+        pids,
+    ):
         _, text = create_key(settings.api_keys_file, ["bench"], now=datetime.now(UTC), scopes=(Scope.CUSTOMERS_READ,))
         keys = ApiKeys(settings.api_keys_file)
         app = Starlette(routes=api_routes(settings, keys, Seals.read(None), database, database))
