@@ -56,7 +56,9 @@ async def admitted_purchases(servers: Servers) -> Counter[str]:
 
 async def test_a_process_killed_again_and_again_admits_each_record_once(stack_settings: dict[str, str]) -> None:
     chance = random.Random(1)
-    environment = {**stack_settings, "GUANXI_BATCH_MAX_RECORDS": "100", "GUANXI_SESSION_TIMEOUT_MS": "6000"}
+    # Small batches with rests between them, so that a quick machine has some left when it is killed for the last time.
+    paced = {"GUANXI_BATCH_MAX_RECORDS": "50", "GUANXI_BATCH_EVERY_MS": "40"}
+    environment = {**stack_settings, **paced, "GUANXI_SESSION_TIMEOUT_MS": "6000"}
     async with servers_of(stack_settings) as servers:
         records = [outgoing(purchase(f"p{n}", subject=f"c{n % CUSTOMERS}"), n % PARTITIONS) for n in range(RECORDS)]
         await servers.send(records)
