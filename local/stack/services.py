@@ -5,7 +5,8 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -144,6 +145,26 @@ class Services:
         """The variables of one process alone."""
         door = {"GUANXI_DOOR_URL": self.url()} if SERVICES.door.name in self._ports else {}
         return {**door, **self.own.get(name, {})}
+
+    @asynccontextmanager
+    async def beside(self, *names: str, own: Mapping[str, str] | None = None) -> AsyncIterator[None]:
+        """Further processes (`query-2`), ready, for as long as the block runs; nothing of them stays. own: variables of
+        theirs alone.
+        """
+        before = self.names
+        self.names = (*before, *names)
+        try:
+            for name in names:
+                self._ports[name], self.own[name] = free_port(), dict(own or {})
+                await self.start(name)
+            yield
+        finally:
+            self.names = before
+            for name in names:
+                if (process := self._processes.pop(name, None)) is not None:
+                    await process.stop()
+                self._ports.pop(name, None)
+                self.own.pop(name, None)
 
     async def stop(self, name: str) -> int | None:
         """Asks it to end in order (SIGTERM), waits, and gives its exit code."""

@@ -16,10 +16,10 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from anyio.from_thread import BlockingPortal
 from pydantic import TypeAdapter
 
 from local.stack.paths import REPOSITORY
-from local.stack.ports import free_port
 from services.query.api.columns import BOM, cell
 from services.query.api.openapi import openapi
 from services.query.api.problems import CODES
@@ -680,19 +680,16 @@ def test_a_key_that_asks_too_much_is_told_when_to_come_back(stand: Stand, limite
 
 
 @pytest.fixture
-def limited(stand: Stand, portal: Any) -> Iterator[Callable[[], Stand]]:
+def limited(stand: Stand, portal: BlockingPortal) -> Iterator[Callable[[], Stand]]:
     """A second process of query with a small limit."""
-    stand.services.names = (*stand.services.names, "query-2")
-    stand.services._ports["query-2"] = free_port()
-    stand.services.own["query-2"] = {"GUANXI_QUERY_UNITS_PER_SECOND": "1"}
-    portal.call(stand.services.start, "query-2")
 
     class Second(Stand):
         def url(self, name: str = "query") -> str:
             return stand.url("query-2" if name == "query" else name)
 
-    yield lambda: Second(**{name: getattr(stand, name) for name in Stand.__dataclass_fields__})
-    portal.call(stand.services.stop, "query-2")
+    second = stand.services.beside("query-2", own={"GUANXI_QUERY_UNITS_PER_SECOND": "1"})
+    with portal.wrap_async_context_manager(second):
+        yield lambda: Second(**{name: getattr(stand, name) for name in Stand.__dataclass_fields__})
 
 
 def test_a_cursor_of_one_process_is_good_at_another(stand: Stand, limited: Callable[[], Stand]) -> None:

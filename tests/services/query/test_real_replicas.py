@@ -5,11 +5,10 @@ another one.
 import dataclasses
 from collections.abc import Iterator
 from itertools import cycle
-from typing import Any
 
 import pytest
+from anyio.from_thread import BlockingPortal
 
-from local.stack.ports import free_port
 from services.query.api.resources import RESOURCES, Resource
 from tests.services.query.changes_world import Client
 from tests.services.query.stand import Stand
@@ -37,16 +36,9 @@ class Balanced(Stand):
 
 
 @pytest.fixture(scope="module")
-def balanced(stand: Stand, portal: Any) -> Iterator[Balanced]:
-    names = stand.services.names
-    stand.services.names = (*names, *FURTHER)
-    for name in FURTHER:
-        stand.services._ports[name] = free_port()
-        portal.call(stand.services.start, name)
-    yield Balanced(**{field.name: getattr(stand, field.name) for field in dataclasses.fields(Stand)})
-    for name in FURTHER:
-        portal.call(stand.services.stop, name)
-    stand.services.names = names
+def balanced(stand: Stand, portal: BlockingPortal) -> Iterator[Balanced]:
+    with portal.wrap_async_context_manager(stand.services.beside(*FURTHER)):
+        yield Balanced(**{field.name: getattr(stand, field.name) for field in dataclasses.fields(Stand)})
 
 
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda one: one.name)
