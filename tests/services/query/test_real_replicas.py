@@ -50,8 +50,8 @@ def test_pages_from_each_in_turn_have_each_row_once(resource: Resource, stand: S
 
 def test_what_was_written_is_read_at_whichever_is_asked(balanced: Balanced) -> None:
     for number in range(len(FURTHER) + 1):
-        customer = f"W-{number}"
-        position = balanced.post([bought(customer, f"w-{number}")])["position"]
+        customer = f"balanced-{number}"
+        position = balanced.post([bought(customer, f"balanced-{number}")])["position"]
         read = [
             balanced.get(f"/v1/customers/{customer}", after=position, headers={"Prefer": "wait=30"})
             for _ in range(len(FURTHER) + 1)
