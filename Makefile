@@ -10,7 +10,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-strip-extras --custom-compile-command 'make lock'
 
 WALK = tests/e2e/test_import_page.py::test_from_the_export_to_explain
-SCRIPTS = deploy/secrets deploy/backup deploy/nightly deploy/restore deploy/upgrade deploy/cluster/machine deploy/kafka/start deploy/kafka/healthy deploy/mongodb/healthy deploy/mongodb/start .ci/engine .ci/run
+SCRIPTS = deploy/secrets deploy/backup deploy/nightly deploy/restore deploy/upgrade deploy/cluster/machine deploy/kafka/start deploy/kafka/healthy deploy/kafka/passwords deploy/mongodb/healthy deploy/mongodb/passwords deploy/mongodb/start .ci/engine .ci/run
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-fast test-walk test-real test-compose test-release test-cluster lint laws sim faults attacks mutants bench bench-compare bench-peers bench-scale bench-console bench-query pictures up lock clean

@@ -1,11 +1,21 @@
-// Run once, by mongosh, on the new node: makes a replica set of it, and the user as which `guanxi setup` makes the rest.
-// Run again, it changes nothing. Where it changes, the number of the mark in `healthy` changes too.
+// Run by mongosh, on the new node: makes a replica set of it, and the user as which `guanxi setup` makes the rest. Run
+// again, it gives the primary the passwords that `secrets rotate` has made, and changes nothing else. Where it changes,
+// the number of the mark in `healthy` changes too.
 const fs = require('fs');
 const secret = (name) => fs.readFileSync('/run/secrets/guanxi/' + name, 'utf8').trim();
 
 const hosts = (process.env.GUANXI_MEMBERS || 'mongo').split(',');
 
-db.getSiblingDB('admin').auth('root', secret('root_password'));
+const admin = db.getSiblingDB('admin');
+const before = fs.existsSync('/run/secrets/guanxi/root_password.before') ? secret('root_password.before').split('\n') : [];
+for (const password of [secret('root_password'), ...before]) {
+  try {
+    admin.auth('root', password);
+    break;
+  } catch (error) {
+    if (password === [secret('root_password'), ...before].pop()) throw error;
+  }
+}
 try {
   rs.status();
 } catch (error) {
@@ -28,6 +38,7 @@ if (database.getUser('setup')) {
   database.createUser({ user: 'setup', ...rights });
 }
 // For repairs, within the container.
-db.getSiblingDB('admin').updateUser('root', {
+admin.updateUser('root', {
+  pwd: secret('root_password'),
   authenticationRestrictions: [{ clientSource: ['127.0.0.1', '::1'] }],
 });

@@ -75,6 +75,10 @@ class Project:
         """The one command of the documentation."""
         self.compose("up", "-d", "--wait", *words, timeout_s=UP_SECONDS)
 
+    def set_up(self, *words: str) -> str:
+        """What set-up says when it runs once more."""
+        return self.compose("run", "--rm", "-T", "--no-deps", *words, "setup", check=False)
+
     def down(self) -> None:
         """Everything goes, data and secrets too."""
         self.docker("rm", "-f", self.probe, check=False)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.compose.programs import MONGO, RIGHTS_IN_MONGODB, RIGHTS_ON_KAFKA
+from tests.compose.programs import MONGO
 from tests.compose.project import Project
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(600)]
@@ -38,11 +38,6 @@ print(1)
 )
 
 
-def set_up(project: Project, *words: str) -> str:
-    """What set-up says."""
-    return project.compose("run", "--rm", "-T", "--no-deps", *words, "setup", check=False)
-
-
 def mongodb(project: Project, command: dict[str, object]) -> None:
     password = project.secret("setup")["GUANXI_MONGO_PASSWORD"]
     project.python(AS_SETUP, {"password": password, "command": command})
@@ -64,51 +59,30 @@ def kafka(project: Project, script: str, *words: str) -> None:
 def test_a_right_on_kafka_that_nobody_declared(project: Project) -> None:
     acl = ("--allow-principal", "User:mallory", "--operation", "Read", "--topic", "guanxi.log")
     kafka(project, "kafka-acls.sh", "--add", *acl)
-    said = set_up(project)
+    said = project.set_up()
     assert "mallory: READ topic guanxi.log" in said
     kafka(project, "kafka-acls.sh", "--remove", "--force", *acl)
-    assert "everything is set up" in set_up(project)
+    assert "everything is set up" in project.set_up()
 
 
 def test_a_topic_with_another_configuration(project: Project) -> None:
     topic = ("--alter", "--entity-type", "topics", "--entity-name", "guanxi.log")
     kafka(project, "kafka-configs.sh", *topic, "--add-config", "retention.ms=1000000")
-    assert "topic guanxi.log has retention.ms=1000000, but guanxi relies on -1" in set_up(project)
+    assert "topic guanxi.log has retention.ms=1000000, but guanxi relies on -1" in project.set_up()
     kafka(project, "kafka-configs.sh", *topic, "--add-config", "retention.ms=-1")
-    assert "everything is set up" in set_up(project)
-
-
-def test_passwords_rotate(project: Project) -> None:
-    before = {name: project.secret(name) for name in ("reader", "shop")}
-    project.compose("run", "--rm", "-T", "--no-deps", "secrets", "rotate", "reader", "shop")
-    said = set_up(project)
-    assert "MongoDB user reader has a new password" in said
-    assert "Kafka user shop created, or its password changed" in said
-    after = {name: project.secret(name) for name in before}
-    mongo = [
-        ["reader", one["reader"]["GUANXI_MONGO_PASSWORD"], name, "find"]
-        for one, name in ((before, "customers"), (after, "tier_history"))
-    ]
-    assert project.python(RIGHTS_IN_MONGODB, {"cases": mongo}) == {
-        "reader/customers/find": "AuthenticationFailed",
-        "reader/tier_history/find": "allowed",
-    }
-    kafka = [["shop", one["shop"]["GUANXI_KAFKA_PASSWORD"], "write", "guanxi.inbox", ""] for one in (before, after)]
-    assert "allowed" not in project.python(RIGHTS_ON_KAFKA, {"cases": kafka[:1]}).values()
-    assert "allowed" in project.python(RIGHTS_ON_KAFKA, {"cases": kafka[1:]}).values()
-    assert "everything is set up" in set_up(project)
+    assert "everything is set up" in project.set_up()
 
 
 def test_another_key_for_the_ids_of_persons(project: Project) -> None:
-    said = set_up(project, "-e", "GUANXI_PERSON_KEY=a key that is not the first one")
+    said = project.set_up("-e", "GUANXI_PERSON_KEY=a key that is not the first one")
     assert "GUANXI_PERSON_KEY differs from this database's first one" in said
 
 
 def test_rights_of_an_earlier_version_are_brought_up_to_date(project: Project) -> None:
     password = project.secret("setup")["GUANXI_MONGO_PASSWORD"]
     project.python(AS_AN_EARLIER_VERSION_LEFT_IT, {"password": password})
-    assert "MongoDB role guanxi_tiering updated" in set_up(project)
-    assert "everything is set up" in set_up(project)
+    assert "MongoDB role guanxi_tiering updated" in project.set_up()
+    assert "everything is set up" in project.set_up()
 
 
 @pytest.mark.parametrize(
@@ -149,13 +123,13 @@ def test_something_in_mongodb_that_somebody_changed(
     project: Project, change: dict[str, object], back: dict[str, object] | None, said: str
 ) -> None:
     mongodb(project, _privileges(change))
-    assert said in set_up(project)
+    assert said in project.set_up()
     if back is None:  # as the message says: forget what was set, and it is set anew
         what = said.removesuffix(" in MongoDB was changed by hand")
         back = {"delete": "setup", "deletes": [{"q": {"_id": what}, "limit": 1}]}
     mongodb(project, _privileges(back))
-    assert "set up" in set_up(project)
-    assert "everything is set up" in set_up(project)
+    assert "set up" in project.set_up()
+    assert "everything is set up" in project.set_up()
 
 
 def _privileges(command: dict[str, object]) -> dict[str, object]:

@@ -103,3 +103,36 @@ def test_a_reader_outside_reads_views_by_tls(encrypted: Project, authority: Path
         assert client["guanxi"]["customers"].count_documents({}) >= 0
     with pytest.raises(PyMongoError), MongoClient[dict[str, object]](address, serverSelectionTimeoutMS=3000) as client:
         client["guanxi"]["customers"].find_one()
+
+
+@pytest.mark.release("six restarts of everything; test_secrets_script knows the rounds, and who trusts whom after each")
+@pytest.mark.timeout(900)
+def test_the_authority_changes_in_three_rounds(encrypted: Project, tmp_path: Path) -> None:
+    """docs/rotate.md: what was given out after the first round is good to the end, what was before no longer."""
+    port = encrypted.door().rpartition(":")[2]
+
+    def answers(trusted: Path) -> bool:
+        context = ssl.create_default_context(cafile=str(trusted))
+        with httpx.Client(verify=context, trust_env=False) as client:
+            try:
+                return (
+                    client.post(f"https://localhost:{port}/v1/events", json={}).status_code == httpx.codes.UNAUTHORIZED
+                )
+            except httpx.ConnectError:
+                return False
+
+    given: list[Path] = []
+    seen = []
+    for number in (0, 1, 2, 3):
+        if number:
+            said = encrypted.compose("run", "--rm", "-T", "--no-deps", "secrets", "rotate", "authority")
+            assert f"authority, {number} of 3" in said
+            encrypted.compose("restart", timeout_s=300)
+            encrypted.up()
+            port = encrypted.door().rpartition(":")[2]
+        given.append(tmp_path / f"{number}.pem")
+        encrypted.compose("cp", "ingest:/run/secrets/guanxi/ca.pem", str(given[-1]))
+        seen.append([answers(one) for one in given])
+    assert seen == [[True], [True, True], [False, True, True], [False, True, True, True]]
+    found = json.loads(encrypted.compose("run", "--rm", "-T", "cli", "guanxi", "status", "--json"))
+    assert found["well"], found

@@ -109,13 +109,74 @@ def test_certificates_are_made_anew_by_the_same_authority(secrets: Secrets) -> N
         subprocess.run(words, check=True, capture_output=True)
 
 
+def test_the_key_of_imports_reaches_both_who_share_it(secrets: Secrets) -> None:
+    assert secrets.changed("import_key") == {"keys/guanxi_import_key"}
+    both = {(secrets.handed / name / "guanxi_import_key").read_bytes() for name in ("ingest", "worker")}
+    assert both == {(secrets.all / "keys/guanxi_import_key").read_bytes()}
+
+
+def test_of_root_the_passwords_before_are_kept_until_mongodb_knows_the_new_one(secrets: Secrets) -> None:
+    first = (secrets.all / "mongo/root_password").read_text()
+    assert secrets.run("rotate", "root").returncode == 0
+    second = (secrets.handed / "mongo/root_password").read_text()
+    assert (secrets.handed / "mongo/root_password.before").read_text().split() == [first]
+    secrets.run("rotate", "root")
+    assert (secrets.handed / "mongo/root_password.before").read_text().split() == [second, first]
+    for _ in range(4):
+        secrets.run("rotate", "root")
+    assert len((secrets.handed / "mongo/root_password.before").read_text().split()) == 4
+
+
+def test_set_up_and_the_broker_get_new_passwords(secrets: Secrets) -> None:
+    assert secrets.changed("setup") == {f"users/setup/guanxi_{of}_password" for of in ("kafka", "mongo")}
+    new = (secrets.all / "users/setup/guanxi_kafka_password").read_bytes()
+    assert (secrets.handed / "kafka/setup_password").read_bytes() == new
+    assert (secrets.handed / "setup/guanxi_kafka_password").read_bytes() == new
+    assert secrets.changed("broker") == {"kafka/broker_password"}
+
+
+def test_of_the_key_file_the_old_key_stays_first_for_a_round(secrets: Secrets) -> None:
+    file = secrets.handed / "mongo/keyfile"
+    old = file.read_text().replace("\n", "")
+    secrets.changed("keyfile")
+    first, second = [line.removeprefix("- ") for line in file.read_text().splitlines()]
+    assert (first, second != old, len(second)) == (old, True, len(old))
+    secrets.changed("keyfile")
+    assert file.read_text().strip() == second
+
+
+def _trusts(trusted: Path, certificate: Path) -> bool:
+    words = ["openssl", "verify", "-CAfile", str(trusted), str(certificate)]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 0
+
+
+def test_nobody_meets_a_certificate_that_it_does_not_trust_in_any_round_of_the_authority(secrets: Secrets) -> None:
+    """Between two rounds each process has what was handed out before or after, in any order."""
+    trusted, shown = secrets.handed / "tiering/ca.pem", secrets.handed / "ingest/server.pem"
+    rounds = []
+    for number in (0, 1, 2, 3):
+        if number:
+            done = secrets.run("rotate", "authority")
+            assert f"authority, {number} of 3" in done.stdout, done.stderr
+        copies = (secrets.all.parent / f"trusted{number}", secrets.all.parent / f"shown{number}")
+        for copy, file in zip(copies, (trusted, shown), strict=True):
+            shutil.copy(file, copy)
+        rounds.append(copies)
+        for one, other in ((rounds[-1], rounds[-1]), (rounds[-2:][0], rounds[-1]), (rounds[-1], rounds[-2:][0])):
+            assert _trusts(one[0], other[1]), number
+    assert not _trusts(rounds[0][0], rounds[3][1])
+    assert not _trusts(rounds[3][0], rounds[0][1])
+    kafka = (secrets.handed / "kafka/ca.pem").read_bytes()
+    assert kafka == trusted.read_bytes()
+    assert secrets.run("make").returncode == 0
+    assert trusted.read_bytes() == kafka, "the fourth start changes nothing"
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         ("person_key", "is part of what was made with it"),
         ("webhook_key", "is part of what was made with it"),
-        ("setup", "from their first start"),
-        ("root", "from their first start"),
         ("nobody", "no principal 'nobody'"),
     ],
 )
