@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -19,10 +20,10 @@ FOLDED_SECONDS = 120
 RESTORE_SECONDS = 300
 
 
-def script(project: Project, name: str, folder: Path) -> None:
+def script(project: Project, name: str, folder: Path, *words: str) -> None:
     """A script of deploy/, for this project."""
     ran = subprocess.run(
-        [REPOSITORY / "deploy" / name, folder],
+        [REPOSITORY / "deploy" / name, folder, *words],
         env={
             **os.environ,
             **project.environment,
@@ -58,6 +59,33 @@ def test_an_empty_host_goes_on_where_the_backup_was_taken(project: Project, tmp_
     by_kafka(project, after)
     until(lambda: shown(project, "after") == sums(after), "what came after is in a view", seconds=FOLDED_SECONDS)
     assert shown(project, "kept") == sums(events)
+
+
+@pytest.mark.release("two minutes more of containers; tests/operations/backup know nights and moments")
+def test_a_night_is_restored_as_of_a_moment(project: Project, tmp_path: Path) -> None:
+    """deploy/nightly, beside an earlier backup; then deploy/restore --until."""
+    before, later = purchases("until", EVENTS), purchases("later", EVENTS)
+    by_kafka(project, before)
+    until(lambda: shown(project, "until") == sums(before), "every purchase is in a view", seconds=FOLDED_SECONDS)
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    script(project, "backup", shelf / "2020-01-01T0000Z")
+    moment = datetime.now(UTC)
+    until(lambda: datetime.now(UTC) > moment + timedelta(seconds=2), "the moment has passed", seconds=10)
+    by_kafka(project, later)
+    until(lambda: shown(project, "later") == sums(later), "every purchase is in a view", seconds=FOLDED_SECONDS)
+    script(project, "nightly", shelf)
+    (night,) = shelf.iterdir()  # one of years ago goes, with which it shared a part of the log
+
+    project.down()
+    script(project, "restore", night, "--until", moment.isoformat(timespec="seconds"))
+
+    project.start_probe()
+    assert (shown(project, "until"), shown(project, "later")) == (sums(before), {})
+    by_kafka(project, before)
+    by_kafka(project, later)
+    until(lambda: shown(project, "later") == sums(later), "sent again, it is in a view", seconds=FOLDED_SECONDS)
+    assert shown(project, "until") == sums(before)
 
 
 def _answer(project: Project, token: str, one: dict[str, object]) -> str:
