@@ -13,6 +13,7 @@ from services.ingest.doors.http.vouching import vouch
 from services.ingest.erasing import Eraser
 from services.ingest.erasures import ERASURES, PEOPLE, Erasures, erasing_from
 from services.ingest.settings import key_bytes
+from services.ingest.store import check_person_key
 from shared.errors import Malformed, Stop
 from shared.events.registry import ERASED
 from shared.kafka.batches import Appender, Outgoing
@@ -76,6 +77,7 @@ async def apply_again(
     asked_by: the log ends there; whatever was asked for later is sent too.
     """
     person_key, listed = key_bytes(settings.person_key), list(listed)
+    await check_person_key(database, person_key)
     stored = Erasures(database, person_key)
     register = [one async for one in erasures(database)]
     known = {_event_of(one) for one in register if asked_by is None or one["asked_at"] <= asked_by}

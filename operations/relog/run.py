@@ -18,6 +18,8 @@ from operations.progress import Steps
 from operations.rebuild.run import now
 from operations.relog.texts import TextsMoved
 from services import SERVICES
+from services.ingest.settings import key_bytes
+from services.ingest.store import check_person_key
 from shared.errors import Stop
 from shared.fold.handover import carry_over, published_after
 from shared.fold.rebuild import Rebuild
@@ -59,6 +61,7 @@ async def relog(settings: Settings, database: Database, partitions: int, *, note
         )
     async with TopicAdmin(settings) as admin:
         await refuse_running(settings, admin)
+        await check_person_key(database, key_bytes(settings.person_key))  # ids of texts are made with it
         begun = await begin_relog(database, settings.log_generation, partitions)
         later = settings.model_copy(update={"partitions": partitions, "log_generation": begun.generation})
         note(

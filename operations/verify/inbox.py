@@ -5,7 +5,7 @@ And what admission remembers (the claims) against the log, both ways.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from services.ingest.admission import read
 from services.ingest.admit import Candidate, Duplicate, judge
 from services.ingest.refusals.read import parse
 from services.ingest.settings import key_bytes
-from services.ingest.store import CLAIMS, MongoClaims
+from services.ingest.store import CLAIMS, MongoClaims, is_person_key
 from shared.errors import Malformed
 from shared.events.codec import type_and_position
 from shared.events.event import Position
@@ -78,6 +78,7 @@ async def check_inbox(
 ) -> None:
     """Each record of the inbox below admission's position that is on neither topic must be a duplicate."""
     claims = MongoClaims(database)
+    comparable = await is_person_key(database, key_bytes(settings.person_key))
     async with Follower(settings, INBOX.full_name(settings)) as follower:
         for partition, end in admitted.positions.items():
             begin = admitted.inbox.begins.get(partition, 0)
@@ -95,14 +96,13 @@ async def check_inbox(
             async for records in follower.read(offsets[-1] + 1):
                 meter.add(len(records))
                 unknown = [record for record in records if record.offset in rest]
-                await _judge(unknown, admitted.generation, settings, claims, report)
+                judged = [_read(record, settings, comparable=comparable) for record in unknown]
+                positions = [Position(admitted.generation, one.partition, one.offset) for one in unknown]
+                await _judge(list(zip(positions, judged, strict=True)), claims, report)
 
 
-async def _judge(
-    records: Sequence[Record], generation: int, settings: Settings, claims: MongoClaims, report: Report
-) -> None:
+async def _judge(judged: Sequence[tuple[Position, Candidate | Refused]], claims: MongoClaims, report: Report) -> None:
     """Admission's present verdict on records, given all claims."""
-    judged = [(Position(generation, record.partition, record.offset), _read(record, settings)) for record in records]
     identities = {one.identity for _, one in judged if isinstance(one, Candidate) and one.claimed}
     known = await claims.find(list(identities))
     for position, one in judged:
@@ -122,14 +122,17 @@ async def _judge(
             report.found("log", "skipped", one.key, _name(position), said)
 
 
-def _read(record: Record, settings: Settings) -> Candidate | Refused:
-    """As admission reads it: an error of ours is a refusal there."""
+def _read(record: Record, settings: Settings, *, comparable: bool) -> Candidate | Refused:
+    """As admission reads it: an error of ours is a refusal there. comparable: whether the key is here by which the
+    hashes of texts and names were made; without it a repeat counts as one whatever it says.
+    """
     appended_at = EPOCH + timedelta(milliseconds=record.timestamp)
     try:
         token = settings.backfill_token.get_secret_value().encode()
-        return read(record, appended_at, settings.zone, token, key_bytes(settings.person_key))
+        found = read(record, appended_at, settings.zone, token, key_bytes(settings.person_key))
     except Exception as error:  # noqa: BLE001 - whatever a record does
         return Refused(Reason.INTERNAL_ERROR, "", f"{type(error).__name__}: {error}")
+    return replace(found, said=None) if isinstance(found, Candidate) and not comparable else found
 
 
 async def check_claims(

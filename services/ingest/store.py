@@ -98,10 +98,15 @@ async def fix_person_key(database: Database, person_key: bytes) -> None:
 
 
 async def check_person_key(database: Database, person_key: bytes) -> None:
-    """Raises Stop if ids of persons would change: each would count as a new person."""
-    known = await last_applied(database, PERSON_KEY)
-    if known is not None and known != _fingerprint(person_key):
+    """Raises Stop if ids of persons would change: each would count as a new person, and no erased name be found."""
+    if not await is_person_key(database, person_key):
         raise Stop("GUANXI_PERSON_KEY differs from this database's first one; restore that one")
+
+
+async def is_person_key(database: Database, person_key: bytes) -> bool:
+    """Whether it is the one with which this database's keyed hashes were made, or is about to be."""
+    known = await last_applied(database, PERSON_KEY)
+    return known is None or known == _fingerprint(person_key)
 
 
 def _fingerprint(person_key: bytes) -> str:

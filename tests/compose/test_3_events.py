@@ -10,6 +10,7 @@ from services import API, SERVICES
 from shared.keys import Scope
 from tests.compose.project import Project, until
 from tests.compose.purchases import by_kafka, purchases, shown, sums
+from tests.events.wire import event
 
 pytestmark = [pytest.mark.compose, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -77,6 +78,10 @@ def test_what_was_sent_is_read_verified_and_exported_over_http(
 ) -> None:
     """By the users and rights of this deployment; the worker may read all that verifying needs."""
     del token
+    visit = event("visit.logged", id="visit-with-names", subject=events[0]["subject"], time=events[0]["time"])
+    by_kafka(project, [visit, visit])
+    assert "no differences" in project.compose("run", "--rm", "-T", "cli", "guanxi", "verify", "log", timeout_s=240)
+    project.compose("run", "--rm", "-T", "cli", "guanxi", "person", "due")
     scopes = [word for scope in Scope for word in ("--scope", scope)]
     made = project.compose("run", "--rm", "-T", "cli", "guanxi", "keys", "create", "--source", "erp", *scopes)
     with httpx.Client(base_url=project.published(API), trust_env=False, timeout=60) as client:
@@ -105,6 +110,8 @@ def test_what_was_sent_is_read_verified_and_exported_over_http(
             job = client.get(path).json()["data"]
             assert job["status"] == "done", job["error"]
             assert client.get(f"{path}/result").status_code == httpx.codes.OK
+            if asked["kind"] == "verify":
+                assert job["result"]["differences"] == 0
             if asked.get("resource") == "customers":
                 assert job["result"]["rows"] >= len(customers)
 

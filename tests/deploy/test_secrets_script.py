@@ -99,6 +99,11 @@ def test_the_key_of_the_console_reaches_both_who_share_it(secrets: Secrets) -> N
     assert secrets.changed("backfill_token") == {"keys/guanxi_backfill_token"}
 
 
+def test_who_looks_for_erased_names_has_the_key_of_their_hashes(secrets: Secrets) -> None:
+    has = {file.parent.name for file in secrets.handed.glob("*/guanxi_person_key")}
+    assert has == {"ingest", "operator", "setup"}
+
+
 def test_certificates_are_made_anew_by_the_same_authority(secrets: Secrets) -> None:
     changed = secrets.changed("certificates")
     hosts = ("kafka", "mongo", "ingest", "query")

@@ -14,7 +14,7 @@ from shared.kafka.connection import partition_of
 from shared.kafka.scan import bounds, scan
 from shared.topics import LOG
 from tests.bench import load
-from tests.operations.verify.load import _outgoing
+from tests.operations.verify.load import outgoing
 from tests.operations.verify.world import PARTITIONS, World
 
 NOWHERE = LogPosition(0, 0, 0)
@@ -64,7 +64,7 @@ def purchase(customer: str, name: str) -> Outgoing:
     """For the inbox."""
     data = {"purchase_id": name, "amount": "120000.00", "currency": "CNY"}
     now = datetime.now(UTC)
-    return _outgoing(f"customer:{customer}", load._event(name, "purchase.recorded", customer, now, data), PARTITIONS)
+    return outgoing(f"customer:{customer}", load._event(name, "purchase.recorded", customer, now, data), PARTITIONS)
 
 
 def on_partition(key: str, value: bytes, headers: list[tuple[str, bytes]]) -> Outgoing:

@@ -30,7 +30,7 @@ def histories(partitions: int) -> list[Outgoing]:
             if one.event["type"] not in {REVIEWED, TIER_CHANGED}
         ]
         facts.sort(key=lambda fact: str(fact["time"]))
-        made += [_outgoing(f"customer:{fact['subject']}", fact, partitions, backfill=True) for fact in facts]
+        made += [outgoing(f"customer:{fact['subject']}", fact, partitions, backfill=True) for fact in facts]
     return made
 
 
@@ -42,13 +42,14 @@ def live(partitions: int, seed: int = 7, count: int = LIVE) -> Iterator[Outgoing
     chance = Random(seed)
     events = list(load.mixed(count, CUSTOMERS, seed, now, prefix=f"live-{seed}"))
     for one in [*events, *chance.sample(events, min(REPEATED, count))]:
-        sent = _outgoing(f"customer:{one.customer}", one.event, partitions)
+        sent = outgoing(f"customer:{one.customer}", one.event, partitions)
         if chance.random() < 0.2:
             sent = sent._replace(partition=chance.randrange(partitions), key=None)
         yield sent
 
 
-def _outgoing(key: str, event: dict[str, Any], partitions: int, *, backfill: bool = False) -> Outgoing:
+def outgoing(key: str, event: dict[str, Any], partitions: int, *, backfill: bool = False) -> Outgoing:
+    """An event as an upstream puts it on the inbox."""
     headers = [("content-type", b"application/json")]
     if backfill:
         headers.append(("backfill", b"1"))

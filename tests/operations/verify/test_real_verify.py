@@ -6,10 +6,12 @@ come last and have customers of their own.
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from anyio.from_thread import BlockingPortal
+from pydantic import SecretStr
 
 from operations.verify.findings import Report
 from operations.verify.sample import Sample
@@ -17,8 +19,9 @@ from services import SERVICES
 from shared.events.decisions import TierChanged
 from shared.events.event import Position
 from shared.events.registry import NAMES
+from tests.events.wire import event
 from tests.operations.verify.harm import LastDecisions, decision, fact, on_partition, purchase
-from tests.operations.verify.load import CUSTOMERS, live
+from tests.operations.verify.load import CUSTOMERS, live, outgoing
 from tests.operations.verify.world import PARTITIONS, World, told
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -89,6 +92,20 @@ def test_a_sample_and_parts_of_a_partition_look_at_the_same_customers(world: Wor
     for what in ("customers of tiering", "documents of engagement", "decisions of tiering"):
         assert in_parts.looked_at[what] == whole.looked_at[what]
         assert 0 < some.looked_at[what] < whole.looked_at[what]
+
+
+def test_a_repeat_with_names_and_texts_is_one_for_who_has_not_their_key(world: World, portal: BlockingPortal) -> None:
+    """Such as the worker, which verifies for the console."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    visit = outgoing("customer:C-key", event("visit.logged", id="by-key", subject="C-key", time=now), PARTITIONS)
+    without = world.settings.model_copy(update={"person_key": SecretStr("of another deployment")})
+
+    async def look() -> Report:
+        await world.send([visit, visit])
+        await world.settled()
+        return await replace(world, settings=without).verify("log")
+
+    assert portal.call(look).findings == []
 
 
 def test_a_changed_field_of_a_state_is_found(world: World, portal: BlockingPortal) -> None:

@@ -1,12 +1,15 @@
 """Erasing a person on a real Kafka and a real MongoDB, and then a search of every store for the name."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from guanxi.cli import app
 from operations.persons.export import export
 from operations.persons.register import apply_again, of_person, read_register, to_line
 from operations.persons.search import search
@@ -15,7 +18,7 @@ from services.ingest.admit.erasing import REPLACED
 from services.ingest.doors.http.vouching import vouch
 from services.ingest.erasing import DONE_AFTER, Eraser
 from services.ingest.erasures import ERASURES, PEOPLE
-from services.ingest.store import CLAIMS, SAYING, MongoStore
+from services.ingest.store import CLAIMS, SAYING, MongoStore, fix_person_key
 from shared.kafka.batches import Outgoing
 from shared.mongo.texts import TEXTS
 from shared.topics import INBOX, LOG, REJECTED
@@ -165,6 +168,21 @@ async def test_a_short_name_waits_for_a_steward_and_done_waits_for_that(desk: De
     (done,) = [one async for one in desk.database[ERASURES].find({})]
     assert done["done_at"] is not None
     assert await desk.eraser.overdue() == 0
+
+
+@pytest.mark.parametrize("key", ["", "the key of another deployment"])
+async def test_a_command_that_has_another_key_stops_before_it_takes_work_for_done(
+    desk: Desk, stack_settings: dict[str, str], key: str
+) -> None:
+    await fix_person_key(desk.database, SECRET)
+    await desk.admit(*known())
+    await desk.erase()
+    before = [one async for one in desk.database[ERASURES].find({})]
+    for words in (["due"], ["confirm", PERSON, "t-1", "--key", KEY, "--remove"]):
+        environment = stack_settings | ({"GUANXI_PERSON_KEY": key} if key else {})
+        done = await asyncio.to_thread(CliRunner().invoke, app, ["person", *words], env=environment)
+        assert (done.exit_code, "GUANXI_PERSON_KEY differs" in done.output) == (1, True), done.output
+    assert [one async for one in desk.database[ERASURES].find({})] == before
 
 
 async def test_a_restriction_hides_and_its_end_erases(desk: Desk) -> None:
