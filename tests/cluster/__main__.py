@@ -156,6 +156,7 @@ def main() -> int:
     machines = Machines({"GUANXI_VERSION": options.version})
     try:
         if not options.running:
+            machines.on(1, "--profile", "'*'", "build", "--quiet")  # of this tree, whatever an earlier run has left
             machines.shell(commands("On one host"))
         with tempfile.TemporaryDirectory(prefix="guanxi-cluster-") as folder:
             return asyncio.run(play(options.names or [*FAULTS], machines, Path(folder)))

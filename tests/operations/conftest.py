@@ -1,4 +1,4 @@
-"""One checked system for all tests of this folder; its topics go with it."""
+"""A checked system for the tests of each module, which plant what stays on its log; its topics go with it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from tests.conftest import _delete_topics
 from tests.operations.verify.world import World, a_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world(stack: Backing, portal: BlockingPortal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with _world(stack, portal, tmp_path_factory) as made:
         yield made
