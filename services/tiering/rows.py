@@ -121,10 +121,16 @@ def listed(state: State, standing: Standing, policies: Policies) -> Json:
 
 
 def listed_of(row: Mapping[str, Any]) -> Json:
-    """The same by a stored row."""
+    """The same by a stored row, or by the document that it left."""
     if not any(name in row for name in _LISTED_BY):
         return {}
     return {name: row[name] for name in LISTED if name in row}
+
+
+def listed_document(row: Mapping[str, Any]) -> Json:
+    """The document that a stored row leaves; empty where there is none."""
+    found = listed_of(row)
+    return {"customer": row["_id"], **found} if found else found
 
 
 def _factors(state: State, assessed: Assessment, known: Sequence[bool]) -> list[list[Any]]:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from services.tiering.domain import CUSTOMERS, HISTORY, LISTED, OTHERS
-from services.tiering.rows import PROPOSED_TIER
+from services.tiering.rows import PROPOSED_TIER, listed_document
 from services.tiering.views.customers import customers_pipeline
 from services.tiering.views.history import history_pipeline
 from services.tiering.views.quality import quality_pipeline
 from services.tiering.views.totals import totals_pipeline
+from shared.mongo.filling import Moved
 from shared.mongo.policies import ADOPTED_SHAPE
 from shared.mongo.policies import COLLECTION as POLICIES
 from shared.mongo.schema import Index, Schema, View, keys
@@ -50,6 +51,7 @@ SCHEMA = Schema(
         Index(CUSTOMERS, ("account_manager",)),
         *FORMER,
     ),
+    moved=(Moved(CUSTOMERS, LISTED, {"$or": [PROPOSED, OVERRIDDEN, OVERDUE]}, listed_document),),
     views=(
         View("customers", CUSTOMERS, customers_pipeline),
         View("tier_history", HISTORY, history_pipeline),
