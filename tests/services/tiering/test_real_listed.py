@@ -74,7 +74,7 @@ async def test_the_next_set_up_does_it_once_more_for_what_an_earlier_process_wen
     database: Database,
 ) -> None:
     await apply(database, SCHEMA, 1)
-    assert await _lists(database) == dict.fromkeys(WANTED, [])
+    assert await _lists(database) == {view: [] for view in WANTED}
     await _stored(database, STORED)
     await apply(database, SCHEMA, 1)
     assert await _lists(database) == WANTED
