@@ -196,7 +196,7 @@ class Refold:
     def _keep(self, known: Known) -> None:
         """Take the rows from the entity, as the service writes them after a batch."""
         entity = known.entity
-        rows = [*self._domain.rows(entity.state), *entity.history]
+        rows = [*self._domain.rows(entity.state, entity.standing), *entity.history]
         entity.history.clear()
         entity.accepted.clear()
         if self._keep_rows and known.frozen is None:

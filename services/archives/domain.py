@@ -127,7 +127,7 @@ class Archives:
         """About how many bytes a state takes."""
         return _BYTES if isinstance(state, Other) else size_of(state)
 
-    def rows(self, state: State) -> Sequence[Row]:  # noqa: ARG002 - the protocol's
+    def rows(self, state: State, standing: Decided) -> Sequence[Row]:  # noqa: ARG002 - the protocol's
         """Archives keeps one document per customer."""
         return ()
 

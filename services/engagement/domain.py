@@ -157,10 +157,11 @@ class Engagement:
         """About how many bytes a state takes in memory."""
         return size_of(state) if isinstance(state, Customer) else _REPRESENTATIVE_BYTES
 
-    def rows(self, state: State) -> Sequence[Row]:
+    def rows(self, state: State, standing: Standing) -> Sequence[Row]:
         """The rows of visits and accounts and the weeks of visits that changed since the last call; the call forgets
         them.
         """
+        del standing  # rows are made of facts and tiers
         if isinstance(state, Representative):
             return ()
         visits = state.visits

@@ -121,7 +121,7 @@ class Feed:
             return _BYTES
         return _BYTES + _ROW_BYTES * len(state.held) + _TERM_BYTES * len(state.terms or ())
 
-    def rows(self, state: State) -> Sequence[Row]:
+    def rows(self, state: State, standing: None) -> Sequence[Row]:  # noqa: ARG002 - the protocol's
         """Lines and movements that are new or changed."""
         if isinstance(state, Other):
             return ()

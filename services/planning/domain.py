@@ -138,7 +138,7 @@ class Planning:
         """About how many bytes a state takes."""
         return size_of(state) if isinstance(state, Customer) else _BYTES
 
-    def rows(self, state: State) -> Sequence[Row]:  # noqa: ARG002 - the protocol's
+    def rows(self, state: State, standing: Decided) -> Sequence[Row]:  # noqa: ARG002 - the protocol's
         """Planning keeps one document per customer."""
         return ()
 

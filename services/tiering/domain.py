@@ -8,6 +8,7 @@ latest, invoices, factors, tiers, outcome, decide.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,8 +26,10 @@ from shared.facts import goals
 from shared.facts.days import MICROSECOND, NEVER, Days, iso
 from shared.fold.domain import Address, Row
 
-CUSTOMERS, OTHERS, HISTORY = "tiering", "tiering_others", "tier_history"
-"""Collections: customers; representatives, of whom a void moves the clock and nothing more; decisions."""
+CUSTOMERS, OTHERS, HISTORY, LISTED = "tiering", "tiering_others", "tier_history", "tiering_listed"
+"""Collections: customers; representatives, of whom a void moves the clock and nothing more; decisions; of the few
+customers that a list of few has, what it asks for (rows.py).
+"""
 
 
 class Tiering:
@@ -59,7 +62,7 @@ class Tiering:
 
     def initial(self, key: str) -> tuple[State, Standing]:
         """Nothing is known."""
-        return State(_id(key), self.days), Standing()
+        return _known(key, State(_id(key), self.days)), Standing()
 
     def clock(self, state: State) -> datetime | None:
         """The instant up to which time has passed."""
@@ -132,25 +135,34 @@ class Tiering:
     def load(self, key: str, document: dict[str, Any]) -> tuple[State, Standing]:
         """What `document` gave."""
         as_of = document.get("as_of")
-        return stored.load(_id(key), self.days, document, None if as_of is None else as_of.astimezone(UTC))
+        state, standing = stored.load(_id(key), self.days, document, None if as_of is None else as_of.astimezone(UTC))
+        return _known(key, state), standing
 
     def needs(self, state: State, events: Sequence[Event]) -> Sequence[Address]:  # noqa: ARG002 - the protocol's
-        """A state is whole."""
-        return ()
+        """What stands among the few that are listed: whatever an earlier version or a repair has left is put right."""
+        return ((LISTED, state.customer),) if state.listed is None else ()
 
     def attach(self, state: State, pieces: Mapping[Address, dict[str, Any] | None]) -> None:
-        """Nothing was asked for."""
+        """Take what was asked for."""
+        for piece in pieces.values():
+            state.listed = rows.listed_of(piece or {})
 
     def size(self, state: State) -> int:
         """About how many bytes a state takes."""
         return state.size()
 
-    def rows(self, state: State) -> Sequence[Row]:  # noqa: ARG002 - the protocol's
-        """Tiering keeps one document per customer."""
-        return ()
+    def rows(self, state: State, standing: Standing) -> Sequence[Row]:
+        """What makes the customer one of the few that are listed, where that is another than what stands."""
+        if state.listed is _NEVER_LISTED:
+            return ()
+        found = rows.listed(state, standing, self.policies)
+        if found == state.listed:
+            return ()
+        state.listed = found
+        return (Row(LISTED, state.customer, {"customer": state.customer, **found} if found else None),)
 
     def keep(self, state: State) -> None:
-        """All of it is one document."""
+        """All of it is small."""
 
     def history(self, key: str, event: Event) -> Row | None:
         """Each decision leaves a document."""
@@ -160,6 +172,16 @@ class Tiering:
 
 def _id(key: str) -> str:
     return key.partition(":")[2]
+
+
+_NEVER_LISTED: Mapping[str, Any] = MappingProxyType({})
+
+
+def _known(key: str, state: State) -> State:
+    """Representatives are in no list of customers."""
+    if not key.startswith("customer:"):
+        state.listed = _NEVER_LISTED
+    return state
 
 
 def _milliseconds(instant: datetime) -> datetime:

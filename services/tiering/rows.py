@@ -1,6 +1,6 @@
 """What readers see of a customer and of each decision. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from itertools import compress
@@ -69,7 +69,7 @@ def _tier_extras(state: State, standing: Standing) -> Json:
     if standing.computed != standing.rank:
         extras["computed_tier"] = TIERS[standing.computed]
     if state.override_rank() is not None:
-        extras["overridden_until"] = iso(state.override.value("override", state.today)[1])
+        extras["overridden_until"] = _overridden_until(state)
     if is_dormant(state, standing.computed):
         extras["dormant"] = True
     if standing.changed_version:
@@ -83,8 +83,54 @@ def _tier_extras(state: State, standing: Standing) -> Json:
         declined = is_declined(state, standing.proposal)
         extras["proposal"] = {"version": standing.proposal.version, "declined": declined}
         if not declined:
-            extras["proposed_tier"] = "strategic"
+            extras["proposed_tier"] = PROPOSED_TIER
     return extras
+
+
+def _overridden_until(state: State) -> str:
+    return iso(state.override.value("override", state.today)[1])
+
+
+PROPOSED_TIER = TIERS[-1]
+"""No other is ever proposed (domain.md, Proposals)."""
+_LISTED_BY = ("proposed_tier", "overridden_until", "overdue_order")
+LISTED = (*_LISTED_BY, "account_manager")
+"""What lists of few customers ask for: why a customer is in one, and whose it is."""
+
+
+def listed(state: State, standing: Standing, policies: Policies) -> Json:
+    """What of a row makes a customer one of the few that await an approval, whose tier is set by hand, or that owe what
+    was due; empty for all others. It moves rarely, and stands in a document of its own with its indexes: in the row,
+    which moves with every event, each index makes every write dear, even where the row is not in it.
+    """
+    found: Json = {}
+    if standing.proposal is not None and not is_declined(state, standing.proposal):
+        found["proposed_tier"] = PROPOSED_TIER
+    if state.override_rank() is not None:
+        found["overridden_until"] = _overridden_until(state)
+    if state.invoice_sums:
+        policy = in_force(policies, state.today)
+        overdue = _overdue(state, policy)
+        if overdue:
+            found["overdue_order"] = net_order(policy.money(overdue))
+    if found:
+        owner = state.owners.on("account_manager", state.today)
+        if owner is not None:
+            found["account_manager"] = owner
+    return found
+
+
+def listed_of(row: Mapping[str, Any]) -> Json:
+    """The same by a stored row, or by the document that it left."""
+    if not any(name in row for name in _LISTED_BY):
+        return {}
+    return {name: row[name] for name in LISTED if name in row}
+
+
+def listed_document(row: Mapping[str, Any]) -> Json:
+    """The document that a stored row leaves; empty where there is none."""
+    found = listed_of(row)
+    return {"customer": row["_id"], **found} if found else found
 
 
 def _factors(state: State, assessed: Assessment, known: Sequence[bool]) -> list[list[Any]]:
@@ -104,7 +150,7 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
         recent += book.net[0] * scale
         before += book.net[1] * scale
         earlier += book.net[3] * scale
-    overdue = sum(sums.overdue * policy.scaled_minor.get(currency, 0) for currency, sums in state.invoice_sums.items())
+    overdue = _overdue(state, policy)
     base = earlier if earlier > 0 else before
     net = policy.money(money.net)
     public: Json = {
@@ -131,6 +177,10 @@ def _money(state: State, assessed: Assessment, policy: Policy) -> Json:
     if flags:
         public["flags"] = flags
     return public
+
+
+def _overdue(state: State, policy: Policy) -> int:
+    return sum(sums.overdue * policy.scaled_minor.get(currency, 0) for currency, sums in state.invoice_sums.items())
 
 
 _MOST = 2**63 - 1

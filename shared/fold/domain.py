@@ -129,7 +129,7 @@ class Domain(Protocol[S, T]):
         """About how many bytes a state takes in memory, cheap to say: it bounds what is kept from batch to batch."""
         ...
 
-    def rows(self, state: S) -> Sequence[Row]:
+    def rows(self, state: S, standing: T) -> Sequence[Row]:
         """Documents of further collections that changed since the last call; the call forgets them."""
         ...
 

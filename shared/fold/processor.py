@@ -432,7 +432,7 @@ class LogProcessor(Generic[S, T]):
         }
 
     def _write_rows(self, entity: Entity[S, T], writes: Writes, *, replaced: bool) -> None:
-        rows = list(self._domain.rows(entity.state))
+        rows = list(self._domain.rows(entity.state, entity.standing))
         fresh = {"projected_at": writes.projected_at, "generation": self._store.generation}
         rows += [replace(row, document={**(row.document or {}), **fresh}, new=True) for row in entity.history]
         writes.rows += [replace(row, new=False) for row in rows] if replaced else rows

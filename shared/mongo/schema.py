@@ -12,6 +12,7 @@ from shared.errors import Stop
 from shared.fold.private import PRIVATE
 from shared.mongo import Database, transient_errors
 from shared.mongo.applied import must_change, note_applied
+from shared.mongo.filling import Moved, fill
 
 Name = Callable[[str], str]
 """Returns the actual name of a collection of the current generation from its base name."""
@@ -74,9 +75,10 @@ def keys(
 @dataclass(frozen=True, slots=True)
 class Schema:
     """Everything of one service. `collections` are made beforehand, since a transaction should not have to.
-    `dropped` are indexes of earlier versions. `validators` are JSON Schemas of plain collections, for what a person may
-    put in by hand. `filled` are plain collections that set-up puts something into. `private` are fields beyond those of
-    shared/fold/private.py that no view of the service shows. `fleeting` are plain collections that no backup holds.
+    `dropped` are indexes of earlier versions, `moved` is what they had elsewhere. `validators` are JSON Schemas of
+    plain collections, for what a person may put in by hand. `filled` are plain collections that set-up puts something
+    into. `private` are fields beyond those of shared/fold/private.py that no view of the service shows. `fleeting` are
+    plain collections that no backup holds.
     """
 
     service: str
@@ -84,6 +86,7 @@ class Schema:
     plain_collections: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
     dropped: tuple[Index, ...] = ()
+    moved: tuple[Moved, ...] = ()
     views: tuple[View, ...] = ()
     validators: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     filled: tuple[str, ...] = ()
@@ -125,6 +128,9 @@ async def apply(database: Database, schema: Schema, generation: int, *, with_vie
                 await _create(database, collection)
         for index in schema.indexes:
             await _index(database[index.real_name(name)], index)
+        for moved in schema.moved:  # before readers are pointed to it, and before the sign of an earlier version goes
+            former = await _has_former(database, schema, moved.source, name)
+            await fill(database, schema.service, moved, generation, is_former=former)
         for index in schema.dropped:
             await _drop_index(database[index.real_name(name)], index)
         for collection, validator in schema.validators.items():
@@ -140,6 +146,12 @@ async def _index(collection: Any, index: Index) -> None:
         await collection.create_indexes([index.model()])
     except OperationFailure as error:
         raise Stop(f"an index of {collection.name} differs from what guanxi expects: {error}") from error
+
+
+async def _has_former(database: Database, schema: Schema, collection: str, name: Name) -> bool:
+    """Whether a collection has an index of an earlier version."""
+    former = {index.model().document["name"] for index in schema.dropped if index.collection == collection}
+    return not former.isdisjoint(await database[name(collection)].index_information())
 
 
 async def _drop_index(collection: Any, index: Index) -> None:

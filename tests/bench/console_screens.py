@@ -66,7 +66,7 @@ from services.query.console.store import SignIns
 from services.query.service import SERVICE as QUERY_SERVICE
 from services.query.settings import QuerySettings
 from services.tiering.policy import FACTORS
-from services.tiering.rows import ENTITLEMENTS
+from services.tiering.rows import ENTITLEMENTS, listed_document
 from services.tiering.store import SCHEMA as TIERING
 from shared.events.types import TIERS
 from shared.facts.days import NEVER, iso, to_micros
@@ -264,6 +264,7 @@ async def fill_rows(database: Database, made: "Made", customers: int) -> None:
     """Of all customers and representatives; the rest is there."""
     every, reps = range(customers), range(made.representatives)
     await put(database, "tiering_g1", map(made.tiering, every))
+    await put(database, "tiering_listed_g1", filter(None, map(made.listed, every)))
     await put(database, "tier_history_g1", map(made.decision, every))
     await put(database, "movements_g1", map(made.movement, every))
     await put(database, "feed_g1", map(made.found, every))
@@ -322,6 +323,11 @@ class Made:
         if number % 500 == 1:
             row |= {"proposed_tier": TIERS[-1], "proposal": {"version": 1, "declined": False}}
         return row
+
+    def listed(self, number: int) -> Json:
+        row = self.tiering(number)
+        found = listed_document(row)
+        return {"_id": row["_id"], **found} if found else found
 
     def decision(self, number: int) -> Json:
         return {

@@ -66,7 +66,7 @@ def _fold(domain: Domain[Any, Any], record: Record, entities: dict[str, Entity[A
     result.decided.setdefault(key, []).extend(one.id for one in made)
     result.accepted.setdefault(key, []).extend(one.id for one in entity.accepted)
     entity.accepted.clear()
-    for row in (*domain.rows(entity.state), *entity.history):
+    for row in (*domain.rows(entity.state, entity.standing), *entity.history):
         name = (row.collection, str(row.id))
         if row.document is None:
             result.documents.pop(name, None)

@@ -60,7 +60,7 @@ class Driven(Generic[S, T]):
         return self.domain.document(self.state, self.standing)
 
     def _keep_rows(self) -> None:
-        for row in self.domain.rows(self.state):
+        for row in self.domain.rows(self.state, self.standing):
             self.rows.pop((row.collection, row.id), None)
             if row.document is not None:
                 self.rows[row.collection, row.id] = row.document

@@ -225,7 +225,7 @@ class Toy:
     def size(self, state: State) -> int:
         return 100 * (1 + len(state.net_minor) + len(state.ratings))
 
-    def rows(self, state: State) -> list[Row]:
+    def rows(self, state: State, standing: Standing) -> list[Row]:
         changed, state.changed = state.changed, {}
         return [self._row(state, day, new=new) for day, new in changed.items()]
 

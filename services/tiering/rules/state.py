@@ -50,7 +50,8 @@ class State:
     goals: those that tiering measures. closed, opened: the invoices, as text or in full. terms, assessed, decided:
     worked out from the rest and thrown away when that changes; never stored. facts_text, shown: what is stored and
     shown of facts other than money and invoices, made again when they change, or from the day `settles_on`;
-    standing, standing_text: the one that was stored last, and as what.
+    standing, standing_text: the one that was stored last, and as what. listed: what stands of it among the few that are
+    listed (rows.py), None while that is not known.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class State:
         "due_otherwise",
         "facts_text",
         "goals",
+        "listed",
         "opened",
         "override",
         "owners",
@@ -103,6 +105,7 @@ class State:
         self.shown: dict[str, Any] | None = None
         self.standing: Standing | None = None
         self.standing_text = ""
+        self.listed: Mapping[str, Any] | None = None
         self.forget()
 
     def forget(self) -> None:

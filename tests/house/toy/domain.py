@@ -94,7 +94,7 @@ class Toy:
     def size(self, state: State) -> int:
         return 100
 
-    def rows(self, state: State) -> Sequence[Row]:
+    def rows(self, state: State, standing: Standing) -> Sequence[Row]:
         return ()
 
     def keep(self, state: State) -> None: ...

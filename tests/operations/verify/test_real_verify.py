@@ -151,7 +151,7 @@ def test_a_missing_and_an_invented_document_are_found(world: World, portal: Bloc
 
 
 def test_deleted_and_invented_rows_are_found(world: World, portal: BlockingPortal) -> None:
-    names = ["tier_history_g1", "visit_rows_g1", "account_rows_g1"]
+    names = ["tier_history_g1", "tiering_listed_g1", "visit_rows_g1", "account_rows_g1"]
 
     async def look() -> tuple[list[str], Report]:
         rows = [await world.one(name) for name in names]

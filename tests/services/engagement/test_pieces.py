@@ -48,7 +48,7 @@ class Stored:
             for _ in entity.fold(event, deciding=False):
                 raise AssertionError("nothing is decided")
         self.document = entity.document()
-        for row in self.domain.rows(entity.state):
+        for row in self.domain.rows(entity.state, entity.standing):
             self._write(row)
         self.domain.keep(entity.state)
         self.entity = entity

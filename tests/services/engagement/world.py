@@ -76,7 +76,7 @@ class World:
             list(entity.fold(decision, deciding=self.deciding))
             self.log.append((key, decision))
         self.decided += made
-        for row in self.domain.rows(entity.state):
+        for row in self.domain.rows(entity.state, entity.standing):
             self.rows.pop((row.collection, row.id), None)
             if row.document is not None:
                 self.rows[row.collection, row.id] = row.document

@@ -59,7 +59,7 @@ class Story:
         value = ANNOUNCES.tell(self.entity, event) if self.entity.took else None
         if value is not None:
             self.changes.append(from_json(value))
-        for row in self.entity.domain.rows(self.entity.state):
+        for row in self.entity.domain.rows(self.entity.state, self.entity.standing):
             assert row.document is not None, "nothing is ever taken out"
             self.rows[row.collection, row.id] = row.document
         return event

@@ -182,7 +182,7 @@ def test_representatives_are_not_told() -> None:
     event = Event(NAMES[GoalSet], "e", "crm", "r1", at, goal, at, LogPosition(1, 0, 0))
     assert not list(entity.fold(event, deciding=True))
     assert ANNOUNCES.tell(entity, event) is None
-    assert not entity.domain.rows(entity.state)
+    assert not entity.domain.rows(entity.state, entity.standing)
     document = entity.document() | {"fold_version": entity.domain.fold_version}
     assert load_entity(entity.domain, entity.key, document).state == entity.state
     assert "guanxi.representative.registered.v1" not in story.entity.domain.folds

@@ -32,6 +32,7 @@ from services.query.api.parameters import read_list
 from services.query.api.resources import FOLDED, RESOURCES, Order, Resource
 from services.query.app import api_routes
 from services.query.settings import QuerySettings
+from services.tiering.rows import listed_document
 from services.tiering.store import SCHEMA as TIERING
 from shared.events.event import Position
 from shared.events.refusal import Reason, Refused
@@ -186,7 +187,9 @@ def documents(resource: Resource, number: int, values: Json) -> list[tuple[str, 
             }
             for version in range(1, 1 + values["rows"])
         ]
-        return [("tiering", "tiering", row), *(("tiering", "tier_history", one) for one in history)]
+        few = {"_id": customer, **listed_document(row)}
+        own = [("tiering", "tiering", row), ("tiering", "tiering_listed", few)]
+        return [*own, *(("tiering", "tier_history", one) for one in history)]
     if resource.services[0] == "archives":
         grants = [
             {"source": f"s{n % 2}", "grant_id": f"g{n}", "from_on": "2026-01-01", "expires_on": "2026-02-01"}

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from services.tiering.domain import CUSTOMERS, HISTORY
+from services.tiering.domain import CUSTOMERS, HISTORY, LISTED
 from services.tiering.policy import FACTORS
-from services.tiering.rows import ENTITLEMENTS
+from services.tiering.rows import ENTITLEMENTS, listed_document
 from services.tiering.store import SCHEMA
 from services.tiering.views import in_python as views
 from shared.events.types import TIERS
@@ -39,6 +39,7 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("name", "region", "account_manager", "product_manager"), st.just("王")),
     "proposal": st.just({"version": 2, "declined": False}),
     "proposed_tier": st.just("strategic"),
+    "overdue_order": st.integers(1, 9),
     "flags": st.fixed_dictionaries({}, optional={"unconverted": CURRENCIES, "uncounted": CURRENCIES}),
     "incomplete_since": st.just({"partition": 3, "offset": 4}),
 }
@@ -107,7 +108,8 @@ async def set_up(uri: str, name: str) -> None:
 @given(documents("a"), documents("b"), decisions("a"), decisions("b"))
 def test_views(database: Database[Any], one: Document, two: Document, of_one: Any, of_two: Any) -> None:
     rows, history = [one, two], [*of_one, *of_two]
-    for collection, stored in ((CUSTOMERS, rows), (HISTORY, history)):
+    listed = [{"_id": row["_id"], **found} for row in rows if (found := listed_document(row))]
+    for collection, stored in ((CUSTOMERS, rows), (HISTORY, history), (LISTED, listed)):
         database[f"{collection}_g1"].delete_many({})
         if stored:
             database[f"{collection}_g1"].insert_many(stored)
@@ -123,7 +125,7 @@ def test_views(database: Database[Any], one: Document, two: Document, of_one: An
         "customer_keys_by_net": {row["_id"] for row in rows},
         "decision_keys": {document["_id"] for document in history},
         "override_keys": {row["_id"] for row in rows if "overridden_until" in row},
-        "overdue_keys": {row["_id"] for row in rows if "overdue" in row},
+        "overdue_keys": {row["_id"] for row in rows if "overdue_order" in row},
         "proposal_keys": {row["_id"] for row in rows if row.get("proposed_tier") == "strategic"},
     }
     assert {*expected, *keys} == {view.name for view in SCHEMA.views}
