@@ -21,6 +21,7 @@ from shared.events.facts import Fact, RecordVoided
 from shared.events.registry import FACT_OF_KIND, MODELS, NAMES
 
 Headers = list[tuple[str, bytes]]
+_TYPES = {name.encode(): name for name in MODELS}
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=utf-8")
 TYPE_HEADER = "type"
 POSITION_HEADER = "position"
@@ -159,11 +160,10 @@ def type_and_position(headers: Sequence[tuple[str, bytes]]) -> tuple[str, Positi
     try:
         for key, value in headers:
             if key == TYPE_HEADER:
-                name = value.decode("ascii")
+                name = _TYPES.get(value) or value.decode("ascii")
             elif key == POSITION_HEADER:
-                generation, partition, offset, index = value.split(b"/")
-                position = Position(int(generation), int(partition), int(offset), int(index))
-    except (ValueError, AttributeError) as error:
+                position = Position(*map(int, value.split(b"/")))
+    except (ValueError, TypeError, AttributeError) as error:
         raise Malformed(f"headers: {error}") from None
     if not name:
         raise Malformed("headers: no type")

@@ -23,6 +23,7 @@ RARE = {
     "judged-by-the-clock": 5,
     "kept-across-assignments": 81,
     "kept-for-good": 101,
+    "moved-unchecked": 184,
     "no-after": 73,
     "no-position-check": 91,
     "older-seek-wins": 144,
