@@ -10,9 +10,8 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from msgspec import Struct
-from msgspec.json import Encoder
+from msgspec.json import Decoder, Encoder
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from shared.errors import Malformed
 from shared.events.decisions import Decision
@@ -123,7 +122,7 @@ def decode(value: bytes, *, recorded_at: datetime, log: LogPosition, inbox: Posi
     headers, for who wants it.
     """
     try:
-        document = from_json(value, cache_strings="keys")
+        document = _decode_json(value)
         name = document["type"]
         model = MODELS[name]
         raw = document["data"]
@@ -212,6 +211,7 @@ def content_hash(parts: Iterable[Any]) -> bytes:
     return sha256(canonical_json(list(parts))).digest()[:16]
 
 
+_decode_json = Decoder().decode
 encode_json = Encoder().encode
 """JSON as on the log and in stores: compact, UTF-8, members in their order."""
 canonical_json = Encoder(order="sorted").encode

@@ -456,8 +456,9 @@ class LogProcessor(Generic[S, T]):
 
     def _write_rows(self, entity: Entity[S, T], writes: Writes, *, replaced: bool) -> None:
         rows = list(self._domain.rows(entity.state))
-        fresh = {"projected_at": writes.projected_at, "generation": self._store.generation}
-        rows += [replace(row, document={**(row.document or {}), **fresh}, new=True) for row in entity.history]
+        if entity.history:
+            fresh = {"projected_at": writes.projected_at, "generation": self._store.generation}
+            rows += [replace(row, document={**(row.document or {}), **fresh}, new=True) for row in entity.history]
         writes.rows += [replace(row, new=False) for row in rows] if replaced else rows
 
     def _address(self, key: str) -> Address:
