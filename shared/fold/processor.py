@@ -2,8 +2,9 @@
 
 One transaction per batch: it first moves the positions, then reads the states, folds and decides, publishes the
 decisions and waits for their acknowledgement, and writes everything. Reading states before the positions are moved
-would let two owners fold one record twice and publish a decision from it. What the last commit left is kept in memory
-and not read again (shared/fold/kept.py): that the position is where that commit put it says that it is still true.
+would let two owners fold one record twice and publish a decision from it. Where a batch changes nothing but positions,
+one write moves them, on the same condition. What the last commit left is kept in memory and not read again
+(shared/fold/kept.py): that the position is where that commit put it says that it is still true.
 """
 
 import asyncio

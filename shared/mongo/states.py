@@ -162,8 +162,8 @@ class StateStore:
             yield StateSession(self, session, min(moves, default=0))
 
     async def move(self, moves: Mapping[int, Move]) -> None:
-        """Move the positions where nothing else changes, without a transaction: half as dear. Raises Transient as
-        `moving` does; the positions of the other partitions may have moved then, which loses nothing.
+        """Move the positions where nothing else changes, without a transaction, which costs a third more. Raises
+        Transient as `moving` does; positions of other partitions may have moved then, which loses nothing.
         """
         async with transient_errors():
             await self._move(moves, None)
