@@ -4,6 +4,7 @@ from functools import partial
 from unittest import mock
 
 import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import SecretStr
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
@@ -61,7 +62,7 @@ class Commands(CommandListener):
 async def test_a_usual_batch_asks_no_more_than_it_must(mongo_uri: str, mongo_database: str) -> None:
     commands = Commands()
     settings = Settings(mongo_uri=SecretStr(mongo_uri), mongo_database=mongo_database)
-    listening = partial(shared.mongo.AsyncIOMotorClient, event_listeners=[commands])
+    listening = partial(AsyncIOMotorClient, event_listeners=[commands])
     with mock.patch.object(shared.mongo, "AsyncIOMotorClient", listening):
         database = shared.mongo.connect(settings)
     try:
