@@ -19,6 +19,7 @@ MAX_CHARS = 16 * 1024
 _FORMAT = 1
 _MAX_NUMBER = 2**63 - 1
 _CHECK_BYTES = 4
+_SMALL = [bytes((number,)) for number in range(0x80)]
 
 
 class Of(StrEnum):
@@ -50,8 +51,9 @@ def encode(mark: Mark) -> str:
     if not 0 < mark.generation <= _MAX_NUMBER or len(ends) > MAX_PARTITIONS:
         raise AssertionError(mark)
     raw = bytearray((_FORMAT, _KINDS.index(mark.of)))
-    for number in (mark.generation, len(ends), *(part for end in ends for part in end)):
-        raw += _number(number)
+    raw += _number(mark.generation) + _number(len(ends))
+    for partition, end in ends:
+        raw += _number(partition) + _number(end)
     return urlsafe_b64encode(raw + _check(raw)).rstrip(b"=").decode()
 
 
@@ -80,6 +82,8 @@ def _number(number: int) -> bytes:
     """Seven bits a byte, the least first; the eighth says that there are more."""
     if not 0 <= number <= _MAX_NUMBER:
         raise AssertionError(number)
+    if number <= 0x7F:
+        return _SMALL[number]
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

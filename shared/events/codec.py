@@ -10,9 +10,8 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from msgspec import Struct
-from msgspec.json import Encoder
+from msgspec.json import Decoder, Encoder
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
 
 from shared.errors import Malformed
 from shared.events.decisions import Decision
@@ -21,6 +20,7 @@ from shared.events.facts import Fact, RecordVoided
 from shared.events.registry import FACT_OF_KIND, MODELS, NAMES
 
 Headers = list[tuple[str, bytes]]
+_TYPES = {name.encode(): name for name in MODELS}
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=utf-8")
 TYPE_HEADER = "type"
 POSITION_HEADER = "position"
@@ -122,7 +122,7 @@ def decode(value: bytes, *, recorded_at: datetime, log: LogPosition, inbox: Posi
     headers, for who wants it.
     """
     try:
-        document = from_json(value, cache_strings="keys")
+        document = _decode_json(value)
         name = document["type"]
         model = MODELS[name]
         raw = document["data"]
@@ -159,11 +159,10 @@ def type_and_position(headers: Sequence[tuple[str, bytes]]) -> tuple[str, Positi
     try:
         for key, value in headers:
             if key == TYPE_HEADER:
-                name = value.decode("ascii")
+                name = _TYPES.get(value) or value.decode("ascii")
             elif key == POSITION_HEADER:
-                generation, partition, offset, index = value.split(b"/")
-                position = Position(int(generation), int(partition), int(offset), int(index))
-    except (ValueError, AttributeError) as error:
+                position = Position(*map(int, value.split(b"/")))
+    except (ValueError, TypeError, AttributeError) as error:
         raise Malformed(f"headers: {error}") from None
     if not name:
         raise Malformed("headers: no type")
@@ -212,6 +211,7 @@ def content_hash(parts: Iterable[Any]) -> bytes:
     return sha256(canonical_json(list(parts))).digest()[:16]
 
 
+_decode_json = Decoder().decode
 encode_json = Encoder().encode
 """JSON as on the log and in stores: compact, UTF-8, members in their order."""
 canonical_json = Encoder(order="sorted").encode

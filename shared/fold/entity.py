@@ -91,7 +91,7 @@ class Entity(Generic[S, T]):
         """
         self.took = True
         was_behind, self.behind = self.behind, history
-        if history and not self.domain.decides_history:
+        if not self.domain.decides or (history and not self.domain.decides_history):
             deciding = False
         if deciding:
             if was_behind and not self.domain.decides_history:

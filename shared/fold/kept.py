@@ -34,7 +34,11 @@ class Fingerprint:
     def __init__(self, document: dict[str, Any]) -> None:
         names = tuple(document)
         self.names = _NAMES.setdefault(names, names) if len(_NAMES) < _MAX_NAMES else names
-        self.hashes = array("q", map(_hash, document.values()))
+        values = document.values()
+        self.hashes = array(
+            "q",
+            [h if type(v) in _HASHED and (h := hash(v)) != _OF_MINUS_ONE else _hash_of_json(v) for v in values],
+        )
 
 
 _NAMES: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -46,9 +50,8 @@ _HASHED = frozenset({str, int, float, bool, type(None), datetime})
 _OF_MINUS_ONE = hash(-1)
 
 
-def _hash(value: Any) -> int:
-    if type(value) in _HASHED and (known := hash(value)) != _OF_MINUS_ONE:
-        return known
+def _hash_of_json(value: Any) -> int:
+    """Of other values, and of those that Python's own hash does not tell apart."""
     return hash(to_json(value, bytes_mode="base64")) ^ 1
 
 

@@ -2,8 +2,9 @@
 
 One transaction per batch: it first moves the positions, then reads the states, folds and decides, publishes the
 decisions and waits for their acknowledgement, and writes everything. Reading states before the positions are moved
-would let two owners fold one record twice and publish a decision from it. What the last commit left is kept in memory
-and not read again (shared/fold/kept.py): that the position is where that commit put it says that it is still true.
+would let two owners fold one record twice and publish a decision from it. Where a batch changes nothing but positions,
+one write moves them, on the same condition. What the last commit left is kept in memory and not read again
+(shared/fold/kept.py): that the position is where that commit put it says that it is still true.
 """
 
 import asyncio
@@ -116,6 +117,7 @@ class LogProcessor(Generic[S, T]):
         self.pace = pace or live()
         self._kept: Kept[S, T] = Kept()
         self._decides_by = domain.decides_by
+        self._wanted = domain.folds | domain.decides
         self._recent_freezes: deque[int] = deque()
         self._batch: tracing.Batch = tracing.NOTHING
         self._seen: Tally[tuple[str, str]] = Tally()
@@ -171,36 +173,55 @@ class LogProcessor(Generic[S, T]):
         self._seen.clear()
         moves: dict[int, Move] = {}
         todo: list[_Selected] = []
-        broken: list[Quarantined] = []
+        writes = Writes()
         for partition, records in batches.items():
-            moves[partition] = await self._select(partition, records, todo, broken)
+            moves[partition] = await self._select(partition, records, todo, writes.quarantined)
         refolded = await self._refold(batches)
-        marks = [] if self._telling is None else await self._telling.marks(moves)
+        writes.marks = [] if self._telling is None else await self._telling.marks(moves)
         watch.step("select")
+        decisions: list[tuple[Record, Event]] = []
         with metrics.transaction():
-            async with self._store.moving(moves) as session:
+            if todo or refolded or writes.quarantined or writes.marks:
+                decisions = await self._fold_and_save(watch, moves, todo, refolded, writes, whole=whole)
+            else:
+                await self._store.move(moves)
                 watch.step("move")
-                works = await self._load(session, todo)
-                watch.step("load")
-                writes = Writes(quarantined=broken, projected_at=self._now(), marks=marks)
-                decisions = await self._repair(session, refolded, works, writes)
-                decisions += await self._fold(todo, works, writes)
-                left = self._write(works, writes, whole=whole)
-                watch.step("fold")
-                if decisions:
-                    writes.decided = await self._publish(decisions)
-                    watch.step("publish")
-                await self._tell(works)
-                watch.step("announce")
-                await session.save(writes)
-                watch.step("save")
-        watch.step("commit")
-        self._kept.put(left)
         self._known |= {partition: move.after for partition, move in moves.items()}
         self.counts.batches += 1
         metrics.add(metrics.LOG_RECORDS, self._seen)
         for name, count in Tally(decision.type for _, decision in decisions).items():
             metrics.DECISIONS.labels(name).inc(count)
+
+    async def _fold_and_save(
+        self,
+        watch: metrics.Stopwatch,
+        moves: Mapping[int, Move],
+        todo: Sequence[_Selected],
+        refolded: Mapping[str, Refolded[S, T]],
+        writes: Writes,
+        *,
+        whole: bool,
+    ) -> list[tuple[Record, Event]]:
+        """All that a batch brings about, in one transaction; gives the decisions."""
+        async with self._store.moving(moves) as session:
+            watch.step("move")
+            works = await self._load(session, todo)
+            watch.step("load")
+            writes.projected_at = self._now()
+            decisions = await self._repair(session, refolded, works, writes)
+            decisions += await self._fold(todo, works, writes)
+            left = self._write(works, writes, whole=whole)
+            watch.step("fold")
+            if decisions:
+                writes.decided = await self._publish(decisions)
+                watch.step("publish")
+            await self._tell(works)
+            watch.step("announce")
+            await session.save(writes)
+            watch.step("save")
+        watch.step("commit")
+        self._kept.put(left)
+        return decisions
 
     async def _select(
         self, partition: int, records: Sequence[Record], todo: list[_Selected], broken: list[Quarantined]
@@ -208,8 +229,8 @@ class LogProcessor(Generic[S, T]):
         """Pick what is to be folded by headers alone: skip what has been folded and what this domain does not fold."""
         begin = self._known[partition]
         vector = dict(begin.vector)
-        wanted = self._domain.folds | self._domain.decides
-        counts = self.counts
+        wanted = self._wanted
+        counts, passed = self.counts, []
         for count, record in enumerate(records, start=1):
             if count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
@@ -231,12 +252,15 @@ class LogProcessor(Generic[S, T]):
                 vector[source] = reached
             if name in wanted:
                 todo.append(_Selected(record, name, self._decode(record, position)))
-            elif name in MODELS:
-                counts.passed_over += 1
-                self._seen[name, "passed over"] += 1
             else:
-                counts.unknown += 1
-                self._seen[metrics.UNREAD, "passed over"] += 1
+                passed.append(name)
+        for name, number in Tally(passed).items():
+            if name in MODELS:
+                counts.passed_over += number
+                self._seen[name, "passed over"] += number
+            else:
+                counts.unknown += number
+                self._seen[metrics.UNREAD, "passed over"] += number
         return Move(begin.offset, Progress(records[-1].offset + 1, vector))
 
     def _decode(self, record: Record, position: Position | None) -> Event | Exception:
@@ -433,8 +457,9 @@ class LogProcessor(Generic[S, T]):
 
     def _write_rows(self, entity: Entity[S, T], writes: Writes, *, replaced: bool) -> None:
         rows = list(self._domain.rows(entity.state, entity.standing))
-        fresh = {"projected_at": writes.projected_at, "generation": self._store.generation}
-        rows += [replace(row, document={**(row.document or {}), **fresh}, new=True) for row in entity.history]
+        if entity.history:
+            fresh = {"projected_at": writes.projected_at, "generation": self._store.generation}
+            rows += [replace(row, document={**(row.document or {}), **fresh}, new=True) for row in entity.history]
         writes.rows += [replace(row, new=False) for row in rows] if replaced else rows
 
     def _address(self, key: str) -> Address:

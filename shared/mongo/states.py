@@ -158,22 +158,32 @@ class StateStore:
         else has folded these records, or an earlier commit of ours went through after all.
         """
         async with transaction(self._database) as session:
-            updates = [
-                UpdateOne(
-                    {
-                        "_id": self._position_id(partition),
-                        "log_generation": self.log_generation,
-                        "offset": move.begin,
-                        "closed": self._mark,
-                    },
-                    {"$set": {"offset": move.after.offset, "vector": _vector_list(move.after.vector)}},
-                )
-                for partition, move in moves.items()
-            ]
-            result = await self._positions.bulk_write(updates, ordered=False, session=session)
-            if result.matched_count != len(moves):
-                raise Moved("a position has moved: another owner, or an earlier commit that succeeded")
+            await self._move(moves, session)
             yield StateSession(self, session, min(moves, default=0))
+
+    async def move(self, moves: Mapping[int, Move]) -> None:
+        """Move the positions where nothing else changes, without a transaction, which costs a third more. Raises
+        Transient as `moving` does; positions of other partitions may have moved then, which loses nothing.
+        """
+        async with transient_errors():
+            await self._move(moves, None)
+
+    async def _move(self, moves: Mapping[int, Move], session: Session | None) -> None:
+        updates = [
+            UpdateOne(
+                {
+                    "_id": self._position_id(partition),
+                    "log_generation": self.log_generation,
+                    "offset": move.begin,
+                    "closed": self._mark,
+                },
+                {"$set": {"offset": move.after.offset, "vector": _vector_list(move.after.vector)}},
+            )
+            for partition, move in moves.items()
+        ]
+        result = await self._positions.bulk_write(updates, ordered=False, session=session)
+        if result.matched_count != len(moves):
+            raise Moved("a position has moved: another owner, or an earlier commit that succeeded")
 
     async def _follow(self) -> None:
         if self._mark is not None:

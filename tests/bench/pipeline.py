@@ -34,7 +34,14 @@ FOLDING: tuple[str, ...] = _services.FOLDING
 
 TODAY = datetime(2026, 11, 28, 8, tzinfo=UTC)
 """When live events arrive: the same in every run, so that every tree folds the same."""
-ADMISSION, TIERING, ENGAGEMENT, FEED = STAGES = ("admission", "tiering", "engagement", "feed")
+ADMISSION, TIERING, ENGAGEMENT, FEED, *_ = STAGES = (
+    "admission",
+    "tiering",
+    "engagement",
+    "feed",
+    "archives",
+    "planning",
+)
 JSON = (("content-type", b"application/json"),)
 LOG, REJECTED = "log", "rejected"
 
@@ -114,7 +121,7 @@ class Cost:
 
 
 class Pipeline:
-    """Admission and both folds. `take` puts records on the inbox, `tell` on the log; `run` has a stage go through all
+    """Admission and the folds. `take` puts records on the inbox, `tell` on the log; `run` has a stage go through all
     that is there, and adds what that took to the cost under a label.
     """
 

@@ -27,7 +27,7 @@ TELLING = {"tiering": (ANNOUNCES, "tiers"), "feed": (FEED_ANNOUNCES, "changes")}
 async def processors(
     database: Database, settings: Settings, log: Any, *, now: Callable[[], datetime]
 ) -> dict[str, Any]:
-    """By stage: admission, tiering, engagement, feed. log: takes an appender's place."""
+    """By stage: admission and all that folds. log: takes an appender's place."""
     await begin_generations(database, ("inbox", "log", *SERVICES))
     for schema in (service.schema for service in SERVICES.values()):
         await apply(database, schema, 1)
@@ -35,7 +35,7 @@ async def processors(
     await adopt_first(database, POLICY)
     place = Place(zone=settings.zone, generation=1, partitions=settings.partitions, log="log", rejected="rejected")
     made: dict[str, Any] = {"admission": Admission(MongoStore(database, 1), log, place)}
-    for service in ("tiering", "engagement", "feed"):
+    for service in FOLDING:
         announces, topic = TELLING.get(service, (None, ""))
         telling = Telling(announces, topic, settings.partitions, log) if announces else None
         made[service] = LogProcessor(

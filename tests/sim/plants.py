@@ -137,6 +137,7 @@ PLANTS: dict[str, Plant] = {
         Parts(patched=_patched(Entity, _arbitrate=fold.arbitrating(mark=False))),
     ),
     "thawed": Plant("8: a frozen customer stays frozen", Parts(processor=fold.ThawsFrozen)),
+    "moved-unchecked": Plant("5: a position moves from where a batch begins", Parts(states=fold.MovesUnchecked)),
     "kept-uncommitted": Plant("5: what is kept is what was committed", Parts(processor=fold.KeepsUncommitted)),
     "kept-for-good": Plant(
         "5: what is kept holds while the position does", Parts(patched=_patched(Kept, clear=fold.never_cleared))

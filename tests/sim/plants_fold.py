@@ -21,7 +21,7 @@ from shared.fold.kept import Difference, Fingerprint, Kept, difference
 from shared.fold.processor import LogProcessor
 from shared.kafka.connection import Record
 from shared.kafka.reader import TopicReader
-from shared.mongo import transaction
+from shared.mongo import transaction, transient_errors
 from shared.mongo.states import Move, StateSession, StateStore, Writes
 from tests.sim.toy import Toy
 
@@ -36,6 +36,21 @@ class NoPositionCheck(StateStore):
                 where = {"_id": self._position_id(partition)}
                 await self._positions.bulk_write([UpdateOne(where, update)], ordered=False, session=session)
             yield StateSession(self, session)
+
+
+class MovesUnchecked(StateStore):
+    """Where nothing else changes, wherever the positions stand."""
+
+    async def move(self, moves: Mapping[int, Move]) -> None:
+        updates = [
+            UpdateOne(
+                {"_id": self._position_id(partition)},
+                {"$set": {"offset": move.after.offset, "vector": states_module._vector_list(move.after.vector)}},
+            )
+            for partition, move in moves.items()
+        ]
+        async with transient_errors():
+            await self._positions.bulk_write(updates, ordered=False)
 
 
 class ReadBeforeMoving(StateStore):

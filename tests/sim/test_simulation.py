@@ -20,14 +20,15 @@ SOON = 150
 LATE = 4000
 RARE = {
     "commit-believed": 1,
-    "judged-by-the-clock": 5,
-    "kept-across-assignments": 81,
+    "judged-by-the-clock": 31,
+    "kept-across-assignments": 136,
     "kept-for-good": 101,
+    "moved-unchecked": 184,
     "no-after": 73,
     "no-position-check": 91,
     "older-seek-wins": 144,
     "pending-kept": 2,
-    "pipelined-batches": 26,
+    "pipelined-batches": 211,
     "producer-kept": 8,
     "torn-read": 805,
 }

@@ -4,6 +4,7 @@ A line is for people and in no language: its kind and a few fields, which reader
 record is revised or voided, and is marked then.
 """
 
+from functools import cache
 from typing import Any
 
 from services.feed.rules.state import MOVEMENTS, TIMELINE, Customer, Json
@@ -22,6 +23,7 @@ OPEN = "9999-12-31"
 _PREFIX, _SUFFIX = "guanxi.", ".v1"
 
 
+@cache
 def kind_of(type_name: str) -> str:
     """A type without what all types have: purchase.recorded."""
     return type_name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
@@ -84,13 +86,18 @@ def shown(event: Event) -> Json:
     """The fields of a line: amounts as decimal strings, days, kinds, ids of records and representatives; no texts, no
     person of the customer, nothing confidential.
     """
-    data = event.data
-    shows = {NAMES.get(name, name): plain(getattr(data, name)) for name in TABLE[event.type].shows}
+    data, names = event.data, TABLE[event.type].shows
+    shows: Json = {}
     if isinstance(data, Fact):
         given = data.model_fields_set if data.NULL_CLEARS else ()
-        shows = {name: value for name, value in shows.items() if value is not None or name in given}
+        for name in names:
+            value = getattr(data, name)
+            if value is not None or name in given:
+                shows[name] = plain(value)
         if data.occurred_on is not None and not is_confidential(event):
             shows["occurred_on"] = data.occurred_on.isoformat()
+    else:
+        shows = {NAMES.get(name, name): plain(getattr(data, name)) for name in names}
     if isinstance(data, VisitLogged):
         shows |= _of_visit(data)
     return shows

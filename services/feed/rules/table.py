@@ -7,6 +7,7 @@ referred to by the record's id.
 
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 from shared.events.decisions import TierChanged
@@ -123,18 +124,24 @@ NAMES = {"from_tier": "from", "to_tier": "to"}
 
 def is_confidential(event: Event) -> bool:
     """Whether no more may be said than that something has changed; so of the void of such a record."""
-    of = FACT_OF_KIND[event.data.kind].name if isinstance(event.data, RecordVoided) else event.type
-    return TABLE[of].touches == _OTHER.touches
+    return TABLE[_counts_as(event)].touches == _OTHER.touches
+
+
+def _counts_as(event: Event) -> str:
+    """The type, of a void that of the record that is voided."""
+    return FACT_OF_KIND[event.data.kind].name if isinstance(event.data, RecordVoided) else event.type
 
 
 def touched(event: Event, *, turned: bool) -> tuple[str, ...]:
     """The sections that a fact or an accepted decision touches; `turned`: a new business day has come with it."""
-    if is_confidential(event):
-        touches: tuple[str, ...] = ("other",)
-    elif isinstance(event.data, RecordVoided):
-        touches = (*TABLE[FACT_OF_KIND[event.data.kind].name].touches, "timeline")
-    else:
-        touches = (*TABLE[event.type].touches, "timeline")
+    return _touched(_counts_as(event), turned=turned)
+
+
+@cache
+def _touched(type_name: str, *, turned: bool) -> tuple[str, ...]:
+    touches = TABLE[type_name].touches
+    if touches != _OTHER.touches:
+        touches = (*touches, "timeline")
     if turned:
         touches += BY_TIME
     return tuple(section for section in SECTIONS if section in touches)
@@ -153,6 +160,8 @@ def public(event: Event) -> dict[str, Any] | None:
 
 def plain(value: Any) -> Any:
     """A day as YYYY-MM-DD, a number that is not whole as a decimal string; others as they are."""
+    if isinstance(value, str) or value is None:
+        return value
     if isinstance(value, date):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal) else value

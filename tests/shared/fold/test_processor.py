@@ -99,6 +99,30 @@ async def test_unknown_types_and_those_of_others_are_counted_and_passed_over() -
     assert await world.offset() == 3
 
 
+async def test_where_only_the_position_moves_there_is_no_transaction() -> None:
+    world = World()
+    await world.fold(on_log(purchase("60.00"), 0))
+    others = LogRecord(0, 1, 0, KEY, b"{}", [("type", b"guanxi.visit.logged.v1"), ("position", b"1/0/1/0")])
+    repeat = on_log(purchase("70.00"), 2, from_inbox=1)
+    with mock.patch.object(StateStore, "moving", side_effect=AssertionError):
+        await world.processor.process({0: [others, repeat]})
+    await world.processor.process({0: [on_log(purchase("1.00", name="p2"), 3)]})
+    assert (await world.documents())["c0"]["fold"]["net"] == [["2026-03-02", 6100]]
+    assert await world.offset() == 4
+
+
+async def test_where_only_the_position_moves_a_second_owner_is_noticed() -> None:
+    world = World()
+    first, second = world.processor, world.another()
+    for owner in (first, second):
+        await owner.positions([0])
+    others = LogRecord(0, 0, 0, KEY, b"{}", [("type", b"guanxi.visit.logged.v1"), ("position", b"1/0/0/0")])
+    await first.process({0: [others]})
+    with pytest.raises(Transient, match="a position has moved"):
+        await second.process({0: [others]})
+    assert await world.offset() == 1
+
+
 @pytest.mark.parametrize(
     ("record", "reason"),
     [

@@ -78,6 +78,40 @@ async def test_a_batch_that_does_not_begin_at_the_stored_position_changes_nothin
     assert await shown(store) == 5
 
 
+async def test_positions_alone_are_moved_from_where_the_batch_begins(store: StateStore) -> None:
+    await store.progress([0, 1])
+    await store.move({**move(0, 5, p0=7), 1: Move(0, Progress(3, {}))})
+    reached = {0: Progress(5, {(1, 0): (7, 0)}), 1: Progress(3, {})}
+    assert await store.progress([0, 1]) == reached
+    for begin in (0, 4, 6):
+        with pytest.raises(Transient, match="a position has moved"):
+            await store.move(move(begin, 9))
+    assert await store.progress([0, 1]) == reached
+
+
+async def test_positions_alone_are_fenced_as_all_else_is(database: Database, store: StateStore) -> None:
+    await store.progress([0])
+    other_log = StateStore(database, "toy", generation=1, log_generation=2)
+    being_built = StateStore(database, "toy", generation=1, log_generation=1, mark="building")
+    for stranger in (other_log, being_built):
+        with pytest.raises(Transient, match="a position has moved"):
+            await stranger.move(move(0, 5))
+    assert (await store.progress([0]))[0].offset == 0
+
+
+async def test_who_moved_the_positions_alone_stops_a_batch_that_was_open(store: StateStore) -> None:
+    await store.progress([0, 1])
+
+    async def overtaken() -> None:
+        async with store.moving({1: Move(0, Progress(1, {}))}):
+            await store.move(move(0, 2))
+            await folded(store, 0, 5)
+
+    with pytest.raises(Transient, match="a position has moved"):
+        await overtaken()
+    assert await store.progress([0, 1]) == {0: Progress(2, {}), 1: Progress(0, {})}
+
+
 async def test_positions_of_another_log_are_not_ours(database: Database, store: StateStore) -> None:
     await store.progress([0])
     other = StateStore(database, "toy", generation=1, log_generation=2)
