@@ -26,6 +26,7 @@ SCHEMA = Schema(
     service="tiering",
     collections=(CUSTOMERS, OTHERS, HISTORY, freshness_collection("tiering")),
     plain_collections=("tiering_positions", "tiering_quarantine", POLICIES),
+    sharded={CUSTOMERS: "_id", HISTORY: "customer"},
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
         Index(CUSTOMERS, ("tier", "net_order", "_id")),
