@@ -1,6 +1,6 @@
 """A router of a sharded MongoDB, as far as guanxi can tell one from a replica set: it passes everything on to one real
 server, says that it is a router, shards collections as the real one does, and refuses what the real one refuses. No
-router can be had from the registries; this one shows that the right things are asked for, not that shards work.
+registry has a router; this one shows that the right things are asked for, not that shards work.
 """
 
 import asyncio
