@@ -1,6 +1,6 @@
 """MongoDB against the code: collections, indexes, validators and views; generations; the server itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from shared.mongo.applied import canonical
 from shared.mongo.generations import current_generation
 from shared.mongo.relogs import relog_under_way
 from shared.mongo.schema import Index, Schema, pinned
+from shared.mongo.shards import OLDEST_WIRE_VERSION, found_keys, hello, is_router, key_of, says_router
 from shared.settings import Settings
 
 SCHEMA, QUARANTINE, GENERATIONS = "schema", "quarantine", "generations"
@@ -22,6 +23,7 @@ async def look_at_schema(database: Database, findings: Findings) -> None:
     """Everything that set-up creates exists and matches the code."""
     async with transient_errors():
         found = {one["name"]: one async for one in await database.list_collections()}
+    shard_keys = await found_keys(database) if await is_router(database) else None
     counted = [0, 0, 0]
     for schema in (service.schema for service in SERVICES.values()):
         generation = await current_generation(database, schema.service)
@@ -34,21 +36,25 @@ async def look_at_schema(database: Database, findings: Findings) -> None:
             if collection not in found:
                 why = "the service that writes it fails, and readers see nothing"
                 findings.wrong(SCHEMA, f"the collection {collection} is missing", why, _SET_UP)
-        counted[1] += await _look_at_indexes(database, schema, name, found, findings)
+        indexes = schema.all_indexes(behind_router=shard_keys is not None)
+        counted[1] += await _look_at_indexes(database, indexes, name, found, findings)
+        if shard_keys is not None:
+            _look_at_shard_keys(schema, name, shard_keys, found, findings)
         _look_at_validators(schema, found, findings)
         for view in schema.views:
             target = schema.definition(view, name)
             for shown in (view.name, pinned(view.name, generation)):
                 counted[2] += 1
                 _look_at_view(shown, target, found.get(shown), findings)
-    findings.checked[SCHEMA] = f"{counted[0]} collections, {counted[1]} indexes, {counted[2]} views"
+    sharded = "" if shard_keys is None else f"; {len(shard_keys)} collections are sharded"
+    findings.checked[SCHEMA] = f"{counted[0]} collections, {counted[1]} indexes, {counted[2]} views{sharded}"
 
 
 async def _look_at_indexes(
-    database: Database, schema: Schema, name: Any, found: Mapping[str, Any], findings: Findings
+    database: Database, expected: Sequence[Index], name: Any, found: Mapping[str, Any], findings: Findings
 ) -> int:
     wanted: dict[str, list[Index]] = {}
-    for index in schema.indexes:
+    for index in expected:
         wanted.setdefault(index.real_name(name), []).append(index)
     count = 0
     for collection, indexes in wanted.items():
@@ -73,6 +79,23 @@ async def _look_at_indexes(
             what = f"{collection} has extra indexes: {', '.join(others)}"
             findings.warn(SCHEMA, what, why, "drop them if nothing needs them")
     return count
+
+
+def _look_at_shard_keys(
+    schema: Schema, name: Any, shard_keys: Mapping[str, Any], found: Mapping[str, Any], findings: Findings
+) -> None:
+    for index in schema.shard_keys():
+        collection, wanted = index.real_name(name), key_of(index.fields[0])
+        is_now = shard_keys.get(collection)
+        if collection not in found or is_now == wanted:
+            continue
+        if is_now is None:
+            why = "it stays on one shard, which fills and slows down while others are idle"
+            findings.wrong(SCHEMA, f"{collection} is not sharded", why, _SET_UP)
+        else:
+            why = "each batch asks all shards, or is refused"
+            do = f"reshard it by {wanted} (db.adminCommand({{reshardCollection: ...}})), then {_SET_UP}"
+            findings.wrong(SCHEMA, f"{collection} is sharded by {is_now}, not by {wanted}", why, do)
 
 
 _OPTIONS = ("key", "unique", "sparse", "expireAfterSeconds", "partialFilterExpression")
@@ -147,11 +170,17 @@ async def look_at_server(database: Database, findings: Findings) -> None:
     """Disk space, and what transactions need."""
     async with transient_errors():
         stats = await database.command("dbStats")
-        hello = await database.command("hello")
-    if stats.get("fsTotalSize"):
-        usable = int(stats["fsTotalSize"] - stats["fsUsedSize"])
-        say_room("MongoDB", "", usable, int(stats["fsTotalSize"]), findings)
-    if "setName" not in hello:
+    said = await hello(database)
+    # A router tells of each shard by itself.
+    for shard, disk in stats.get("raw", {"": stats}).items():
+        if disk.get("fsTotalSize"):
+            usable = int(disk["fsTotalSize"] - disk["fsUsedSize"])
+            say_room("MongoDB", shard.partition("/")[0], usable, int(disk["fsTotalSize"]), findings)
+    if says_router(said):
+        if said["maxWireVersion"] < OLDEST_WIRE_VERSION:
+            why = "readers' questions look up texts in a sharded collection within a transaction, which it refuses"
+            findings.wrong(SCHEMA, "MongoDB's router is older than 8.0", why, "upgrade the cluster to 8.0 or later")
+    elif "setName" not in said:
         why = "transactions need one, and exactly-once needs transactions"
         do = "start mongod with --replSet and initiate it"
         findings.wrong(SCHEMA, "MongoDB is not a replica set", why, do)
@@ -161,6 +190,6 @@ async def mongo_clock(database: Database) -> tuple[datetime, datetime, datetime]
     """MongoDB's clock, between two readings of ours."""
     before = datetime.now(UTC)
     async with transient_errors():
-        hello = await database.command("hello")
-    local: datetime = hello["localTime"]
+        said = await database.command("hello")
+    local: datetime = said["localTime"]
     return before, local if local.tzinfo else local.replace(tzinfo=UTC), datetime.now(UTC)

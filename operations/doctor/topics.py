@@ -81,7 +81,7 @@ def look_at_disks(disks: Iterable[Disk], findings: Findings) -> None:
 def say_room(whose: str, where: str, usable: int, total: int, findings: Findings) -> None:
     """Add a symptom if a disk is nearly full."""
     share = usable / total
-    findings.disks_free[whose.lower()] = share
+    findings.disks_free[whose.lower()] = min(share, findings.disks_free.get(whose.lower(), share))
     told = f"{whose}: {usable / 1e9:,.1f} GB ({100 * share:.0f} %) free{' on ' + where if where else ''}"
     findings.checked[DISK] = "; ".join(filter(None, (findings.checked.get(DISK), told)))
     if share < LITTLE_FREE:

@@ -23,6 +23,7 @@ SCHEMA = Schema(
     service="archives",
     collections=(CUSTOMERS, OTHERS, freshness_collection("archives")),
     plain_collections=("archives_positions", "archives_quarantine", TEMPLATES, TRAIL),
+    sharded={CUSTOMERS: "_id"},
     validators={TEMPLATES: ADOPTED_SHAPE},
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),

@@ -34,6 +34,7 @@ SCHEMA = Schema(
     service="feed",
     collections=(CUSTOMERS, OTHERS, TIMELINE, MOVEMENTS, freshness_collection("feed")),
     plain_collections=("feed_positions", "feed_quarantine", marks_collection("feed")),
+    sharded={CUSTOMERS: "_id", TIMELINE: "customer", MOVEMENTS: "customer"},
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
         Index(CUSTOMERS, ("terms",)),

@@ -42,6 +42,7 @@ def _rejections(_: Name) -> list[Document]:
 SCHEMA = Schema(
     "ingest",
     plain_collections=(CLAIMS, PEOPLE, TEXTS, ERASURES, POSITIONS, FATES),
+    sharded=dict.fromkeys((CLAIMS, PEOPLE, TEXTS, FATES), "_id"),
     indexes=(
         Index(CLAIMS, ("expires_at",), expire_after_seconds=0, sparse=True, generational=False),
         # For erasing, which asks daily: of most claims there is nothing to erase.

@@ -9,6 +9,7 @@ SCHEMA = Schema(
     service="planning",
     collections=(CUSTOMERS, OTHERS, GROUPS, freshness_collection("planning")),
     plain_collections=("planning_positions", "planning_quarantine"),
+    sharded={CUSTOMERS: "_id"},
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
         Index(CUSTOMERS, ("planned.owed", "_id"), partial=PLANNED),

@@ -291,7 +291,8 @@ class LogProcessor(Generic[S, T]):
             if work.entity is not None and (needs := self._domain.needs(work.entity.state, events[key]))
         }
         if needed:
-            pieces = await session.load(dict.fromkeys(address for needs in needed.values() for address in needs))
+            asked = dict.fromkeys(address for needs in needed.values() for address in needs)
+            pieces = await session.load(asked, [key.partition(":")[2] for key in needed])
             for key, needs in needed.items():
                 work = works[key]
                 work.pieces = {address: pieces.get(address) for address in needs}

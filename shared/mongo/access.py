@@ -21,6 +21,7 @@ from shared.mongo.due import BACKFILLS
 from shared.mongo.generations import COLLECTION as GENERATIONS
 from shared.mongo.policies import COLLECTION as POLICIES
 from shared.mongo.schema import pinned
+from shared.mongo.shards import ROLE as SHARDS
 from shared.mongo.trail import RIGHTS as READING_RIGHTS
 from shared.service import Privileges, Service
 from shared.settings import Settings
@@ -199,13 +200,17 @@ async def set_users(settings: Settings, database: Database, passwords: Mapping[s
 
 
 def _refuse_strangers(database: Database, found: Mapping[str, Any], ours: Mapping[str, str]) -> None:
-    """A user of ours has its role and no other; one that somebody else made may read views."""
+    """A user of ours has its role and no other, but that set-up and the operator may shard collections; one that
+    somebody else made may read views.
+    """
     readers = {(role_of(name), database.name) for name in (READER, CONFIDENTIAL)}
     for name, user in found.items():
         has = {(role["role"], role["db"]) for role in user["roles"]}
         may = {("dbOwner", database.name)} if name == SETUP else readers
         if name in ours:
             may = {(role_of(name), database.name)}
+        if name in {SETUP, OPERATOR}:
+            has -= {(SHARDS, "admin")}
         if has - may or (name in ours and has != may):
             raise Stop(
                 f"the MongoDB user {name} has the roles {_roles(has)}, guanxi expects "

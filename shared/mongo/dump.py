@@ -44,7 +44,7 @@ async def read_raw(database: Database, collection: str) -> AsyncIterator[bytes]:
     raw: Any = database.get_collection(collection, codec_options=_RAW)
     async with transient_errors():
         async for document in raw.find({}, batch_size=READ_AT_ONCE):
-            yield document.raw
+            yield bytes(document.raw)  # the driver gives a view of what it received
 
 
 async def insert_all(database: Database, collection: str, documents: Sequence[Document]) -> None:

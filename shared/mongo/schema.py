@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, HASHED, IndexModel
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from shared.errors import Stop
@@ -13,6 +13,7 @@ from shared.fold.private import PRIVATE
 from shared.mongo import Database, transient_errors
 from shared.mongo.applied import must_change, note_applied
 from shared.mongo.filling import Moved, fill
+from shared.mongo.shards import is_router, shard
 
 Name = Callable[[str], str]
 """Returns the actual name of a collection of the current generation from its base name."""
@@ -31,6 +32,7 @@ class Index:
     sparse: bool = False
     partial: dict[str, Any] | None = None
     generational: bool = True
+    hashed: bool = False
 
     def real_name(self, name: Name) -> str:
         """The collection's."""
@@ -43,7 +45,7 @@ class Index:
             options["expireAfterSeconds"] = self.expire_after_seconds
         if self.partial is not None:
             options["partialFilterExpression"] = self.partial
-        return IndexModel([(name, ASCENDING) for name in self.fields], **options)
+        return IndexModel([(name, HASHED if self.hashed else ASCENDING) for name in self.fields], **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,9 @@ class Schema:
     `dropped` are indexes of earlier versions, `moved` is what they had elsewhere. `validators` are JSON Schemas of
     plain collections, for what a person may put in by hand. `filled` are plain collections that set-up puts something
     into. `private` are fields beyond those of shared/fold/private.py that no view of the service shows. `fleeting` are
-    plain collections that no backup holds.
+    plain collections that no backup holds. `sharded` says by the hash of which field a collection is sharded, where a
+    router answers: documents that are asked for by id by `_id`, rows of customers by `customer`
+    (docs/adr/0045-sharded-by-customer.md). The others are not.
     """
 
     service: str
@@ -92,6 +96,18 @@ class Schema:
     filled: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
     fleeting: tuple[str, ...] = ()
+    sharded: Mapping[str, str] = field(default_factory=dict)
+
+    def shard_keys(self) -> list[Index]:
+        """The indexes by which collections are sharded."""
+        return [
+            Index(collection, (by,), generational=collection in self.collections, hashed=True)
+            for collection, by in self.sharded.items()
+        ]
+
+    def all_indexes(self, *, behind_router: bool) -> list[Index]:
+        """Those by which collections are sharded are there only where they are."""
+        return [*self.indexes, *(self.shard_keys() if behind_router else ())]
 
     def definition(self, view: View, name: Name) -> dict[str, Any]:
         """A view as MongoDB keeps it. What it shows of documents that were folded is never what is private of them."""
@@ -122,17 +138,20 @@ async def apply(database: Database, schema: Schema, generation: int, *, with_vie
         return f"{base}_g{generation}"
 
     async with transient_errors():
+        behind_router = await is_router(database)
         existing = set(await database.list_collection_names())
         for collection in [*map(name, schema.collections), *schema.plain_collections]:
             if collection not in existing:
                 await _create(database, collection)
-        for index in schema.indexes:
+        for index in schema.all_indexes(behind_router=behind_router):
             await _index(database[index.real_name(name)], index)
         for moved in schema.moved:  # before readers are pointed to it, and before the sign of an earlier version goes
             former = await _has_former(database, schema, moved.source, name)
             await fill(database, schema.service, moved, generation, is_former=former)
         for index in schema.dropped:
             await _drop_index(database[index.real_name(name)], index)
+        if behind_router:
+            await shard(database, {index.real_name(name): index.fields[0] for index in schema.shard_keys()})
         for collection, validator in schema.validators.items():
             await _validate(database, collection, validator)
         for view in schema.views:

@@ -27,6 +27,7 @@ WRITE_RECORDS = 2_000
 """Events per append: what an import writes at a time."""
 POLL_SECONDS = 0.02
 SETTLE_SECONDS = 300.0
+Fill = Callable[[Database, Settings], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ async def arena(
     say: Callable[[str], None],
     environment: Mapping[str, str] | None = None,
     names: Sequence[str] = STORING,
-    prepare: Callable[[Database, Settings], Awaitable[None]] | None = None,
+    prepare: Fill | None = None,
 ) -> AsyncIterator[Arena]:
     """A fresh stack with a real Kafka, the services on it (`tiering-2` is a second process of tiering), and an API
     key. All of it ends with the block. prepare: what is done between set-up and the services' start.

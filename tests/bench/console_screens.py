@@ -39,7 +39,6 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from local.stack.mongod import start_mongod
-from local.stack.paths import REPOSITORY
 from local.stack.server import Ask
 from services.archives.service import SERVICE as ARCHIVES_SERVICE
 from services.engagement.calendar import build_calendar
@@ -77,14 +76,13 @@ from shared.mongo.schema import apply
 from shared.mongo.states import StateStore, freshness_collection
 from shared.policies.calendar import CalendarChoice
 from shared.settings import Settings
-from tests.bench.incoming import Fill, beside, coming_in
+from tests.bench.arena import POLICY, Fill, arena
+from tests.bench.incoming import coming_in
 from tests.bench.processes import Usage
 from tests.services.engagement.stored_rows import visit_rows
 
 ARCHIVES, PLANNING = ARCHIVES_SERVICE.schema, PLANNING_SERVICE.schema
 INGEST, QUERY = INGEST_SERVICE.schema, QUERY_SERVICE.schema
-POLICY = REPOSITORY / "deploy" / "policies" / "default-cny.yaml"
-DATABASE = "bench"
 HOST = "http://crm.test"
 PARTITIONS = 12
 NOBODYS = PARTITIONS
@@ -166,13 +164,13 @@ async def measure(filling: Fill, times: int, events_per_second: float = 0.0) -> 
         await filling(database, settings)
         await sweep(database)
 
-    async with beside(put, print, DATABASE) as stack, AsyncExitStack() as ending:
+    async with arena(print, prepare=put) as ground, AsyncExitStack() as ending:
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory()))
-        settings = settings_on(stack.servers.mongo_uri, folder)
+        settings = settings_on(ground.servers.mongo_uri, folder)
         database = connect(settings)
         ending.callback(database.client.close)
-        async with coming_in(stack, events_per_second) as sent:
-            bad = await ask(database, settings, {"this": os.getpid(), **stack.pids()}, times)
+        async with coming_in(ground, events_per_second) as sent:
+            bad = await ask(database, settings, {"this": os.getpid(), **ground.pids()}, times)
         print(sent.line())
         return bad or int(sent.failed > 0)
 
@@ -199,7 +197,7 @@ def settings_on(mongo_uri: str, folder: Path) -> QuerySettings:
     """Of the console in this process, with a key of its own in the folder."""
     create_key(folder / "keys.yaml", ["*"], now=datetime.now(UTC))
     return QuerySettings(
-        mongo_uri=SecretStr(mongo_uri), mongo_database=DATABASE, time_zone="Asia/Shanghai",
+        mongo_uri=SecretStr(mongo_uri), time_zone="Asia/Shanghai",
         query_units_per_second=1e6, api_keys_file=folder / "keys.yaml",
     )  # fmt: skip
 

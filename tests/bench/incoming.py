@@ -1,7 +1,7 @@
-"""The real services beside what is measured, on the same MongoDB, and events that come in at a rate.
+"""Events that come in at a rate, beside what is measured.
 
-    async with beside(fill, say) as stack:
-        async with coming_in(stack, 500) as sent:
+    async with arena(say, prepare=fill) as ground:
+        async with coming_in(ground, 500) as sent:
             ...
         print(sent.line())
 
@@ -12,19 +12,14 @@ itself hold no state that a service could fold on from.
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 
-from local.stack.backing import Backing, backing
-from local.stack.services import STORING, Services
-from shared.keys.edit import create_key
-from shared.mongo import Database, connect
-from shared.settings import Settings
 from tests.bench import load
-from tests.bench.arena import POLICY, settings_of
+from tests.bench.arena import Arena
 from tests.bench.door import Door
 
 CUSTOMERS = 10_000
@@ -34,23 +29,6 @@ MOST_REQUESTS = 64
 """On their way at once: where the door is slower than the rate, that is said and not hidden by waiting."""
 WARM_UP_SECONDS = 3.0
 SEED = 1
-Fill = Callable[[Database, Settings], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """Servers and services that run. settings: where they are, with the database's name."""
-
-    servers: Backing
-    services: Services
-    settings: Settings
-    token: str
-
-    def pids(self) -> dict[str, int]:
-        """Processes by name."""
-        backed = {"Kafka (java)": self.servers.kafka.process, "MongoDB (mongod)": self.servers.mongo.process}
-        pids = {name: process.pid for name, process in backed.items() if process is not None}
-        return pids | {name: self.services.pid(name) for name in self.services.names}
 
 
 @dataclass(slots=True)
@@ -71,49 +49,22 @@ class Sent:
 
 
 @asynccontextmanager
-async def beside(fill: Fill, say: Callable[[str], None], database: str = "bench") -> AsyncIterator[Beside]:
-    """A fresh stack: set up, filled, then the services on it. Filled before they start, so that they find what is
-    there as after a restart.
-    """
-    async with backing(say, real_kafka_only=True) as servers:
-        keys_file = servers.folder / "keys.yaml"
-        _, token = create_key(keys_file, ["*"], now=datetime.now(UTC))
-        chosen = {"GUANXI_POLICY": str(POLICY), "GUANXI_API_KEYS_FILE": str(keys_file)}
-        chosen |= {"GUANXI_MONGO_DATABASE": database, "GUANXI_TIME_ZONE": "Asia/Shanghai"}
-        services = Services(servers, say, settings=chosen, names=STORING)
-        await services.set_up()
-        settings = settings_of(servers).model_copy(update={"mongo_database": database})
-        own = connect(settings)
-        try:
-            await fill(own, settings)
-        finally:
-            own.client.close()
-        try:
-            for name in services.names:
-                await services.start(name)
-            yield Beside(servers, services, settings, token)
-        finally:
-            await services.stop_all()
-
-
-@asynccontextmanager
-async def coming_in(stack: Beside, events_per_second: float) -> AsyncIterator[Sent]:
+async def coming_in(ground: Arena, events_per_second: float) -> AsyncIterator[Sent]:
     """Events come through the door for as long as the block lasts, the first ones before it begins."""
     sent = Sent()
-    async with Door(stack.services.url(), stack.token) as door:
-        for _, value in load.representatives(datetime.now(UTC)):
-            assert await door.send([json.loads(value)]), "a representative"
-        sending = asyncio.create_task(_send(door, events_per_second, sent))
-        try:
-            await asyncio.sleep(WARM_UP_SECONDS)
-            sent.events, sent.began = 0, time.perf_counter()
-            yield sent
-            if sending.done():
-                sending.result()  # raises why it ended
-        finally:
-            sent.seconds = time.perf_counter() - sent.began
-            sending.cancel()
-            await asyncio.wait([sending])
+    for _, value in load.representatives(datetime.now(UTC)):
+        assert await ground.door.send([json.loads(value)]), "a representative"
+    sending = asyncio.create_task(_send(ground.door, events_per_second, sent))
+    try:
+        await asyncio.sleep(WARM_UP_SECONDS)
+        sent.events, sent.began = 0, time.perf_counter()
+        yield sent
+        if sending.done():
+            sending.result()  # raises why it ended
+    finally:
+        sent.seconds = time.perf_counter() - sent.began
+        sending.cancel()
+        await asyncio.wait([sending])
 
 
 async def _send(door: Door, events_per_second: float, sent: Sent) -> None:

@@ -20,6 +20,7 @@ case "$*" in
   *"backups open"*) sed 's/^sealed: //' ;;
   *"secrets load"*) cat >"$LOADED" ;;
   *"cat >/var/lib/guanxi/api-keys.yaml"*) cat >"$LOADED.keys" ;;
+  *"trail --check") exit "${TRAIL_ENDS:-0}" ;;
   *"--check") exit "${CHECK_ENDS:-0}" ;;
 esac
 """
@@ -110,7 +111,13 @@ def test_each_night_a_backup_is_made_checked_and_old_ones_go(asked: Asked, tmp_p
         f"cli guanxi backup /backups/{night.name}/data",
         f"cli guanxi backup /backups/{night.name}/data --check",
         "cli guanxi backups prune /backups --keep-daily 3 --keep-weekly 5 --keep-monthly 12",
+        "cli guanxi trail --check",
     )
+
+
+def test_a_trail_that_is_not_whole_is_told_and_holds_up_no_backup(asked: Asked, tmp_path: Path) -> None:
+    assert asked.run("nightly", tmp_path / "all", TRAIL_ENDS="1").returncode == 1
+    asked.order("--check", "cli guanxi backups prune")
 
 
 def a_complete_one(folder: Path) -> None:

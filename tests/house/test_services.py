@@ -46,6 +46,24 @@ def test_a_service_is_what_its_package_is_called(name: str) -> None:
     assert (REPOSITORY / "services" / name / "__main__.py").exists()
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_is_sharded_can_be(name: str) -> None:
+    schema = SERVICES[name].schema
+    assert {*schema.sharded} <= {*schema.collections, *schema.plain_collections}
+    for index in schema.indexes:
+        by = schema.sharded.get(index.collection)
+        assert not index.unique or by in {None, index.fields[0]}, f"shards cannot keep {index} unique"
+
+
+@pytest.mark.parametrize("name", SERVICES.folding)
+def test_documents_are_sharded_by_id_and_rows_by_customer(name: str) -> None:
+    service = SERVICES.folding[name]
+    rows = {
+        index.collection for index in service.schema.indexes if index.fields[0] == "customer" and index.generational
+    }
+    assert service.schema.sharded == {service.customers: "_id"} | dict.fromkeys(rows, "customer")
+
+
 def test_every_type_of_decision_is_made_by_one_service() -> None:
     made = [name for service in SERVICES.folding.values() for name in service.decides]
     assert sorted(made) == sorted({*made})

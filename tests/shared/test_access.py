@@ -1,8 +1,10 @@
 """Rights as they are declared: each principal has what its work needs, and no more."""
 
+import contextlib
 import re
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -11,10 +13,11 @@ from operations.setup.run import SetupSettings
 from services import SERVICES
 from services.engagement.service import SERVICE as ENGAGEMENT
 from services.ingest.settings import IngestSettings
+from shared.errors import Stop
 from shared.kafka.access import wanted_acls
 from shared.kafka.connection import client_options
 from shared.kafka.requests import Acl
-from shared.mongo.access import GENERATIONS_AHEAD, Role, is_between, role_of, wanted_roles
+from shared.mongo.access import GENERATIONS_AHEAD, Role, _refuse_strangers, is_between, role_of, wanted_roles
 from shared.mongo.applied import canonical
 from shared.mongo.schema import Schema
 from shared.service import Service
@@ -208,3 +211,16 @@ def rights_of(**privileges: str) -> dict[str, dict[str, list[str]]]:
 )
 def test_a_role_half_brought_up_to_date_is_nobodys_change(found: dict[str, Any], *, under_way: bool) -> None:
     assert is_between(found, rights_of(both="f", new="f"), rights_of(both="f", old="f")) is under_way
+
+
+@pytest.mark.parametrize(
+    ("user", "may"),
+    [("operator", True), ("tiering", False), ("mallory", False)],
+    ids=["the operator", "a service", "others"],
+)
+def test_only_who_sets_up_or_operates_may_shard(user: str, *, may: bool) -> None:
+    database = cast("Any", SimpleNamespace(name="guanxi"))
+    roles = [("guanxi_shards", "admin"), *([(role_of(user), "guanxi")] if user != "mallory" else [])]
+    found = {user: {"roles": [{"role": role, "db": where} for role, where in roles]}}
+    with contextlib.nullcontext() if may else pytest.raises(Stop, match=f"{user} has the roles"):
+        _refuse_strangers(database, found, {"operator": "", "tiering": ""})

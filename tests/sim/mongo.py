@@ -1,7 +1,7 @@
 """The driver's side of the simulated MongoDB: what guanxi's stores call, each call a request over the net."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any, Self, cast
 
 from pymongo import DeleteMany, InsertOne, UpdateOne
@@ -22,6 +22,7 @@ class SimDatabase:
     def __init__(self, server: MongoServer, net: Net) -> None:
         self.server, self.net = server, net
         self.client = self
+        self.topology_description = SimpleNamespace(topology_type_name="ReplicaSetWithPrimary")
 
     def __getitem__(self, name: str) -> "SimCollection":
         return SimCollection(self, name)

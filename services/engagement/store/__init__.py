@@ -29,6 +29,7 @@ SCHEMA = Schema(
     service="engagement",
     collections=(CUSTOMERS, REPRESENTATIVES, VISIT_ROWS, ACCOUNT_ROWS, VISITS, FRESHNESS),
     plain_collections=("engagement_positions", "engagement_quarantine", WEEKS, *COLLECTIONS),
+    sharded={CUSTOMERS: "_id"} | dict.fromkeys((VISIT_ROWS, ACCOUNT_ROWS, VISITS), "customer"),
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
         # Each index costs every write; those below only where their field is there, and one serves all lists.

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +12,17 @@ import pytest
 from pyrage.x25519 import Identity
 
 from local.stack.backing import Backing
+from local.stack.services import STORING
 from operations.backup import backup as backing_up
 from operations.backup import restore as restoring
 from operations.backup.backup import back_up
 from operations.backup.files import Manifest, Source, partition_of
 from operations.backup.restore import restore
 from operations.retell import untold
+from operations.verify.findings import Report, all_checks
+from operations.verify.meter import Meter
+from operations.verify.run import Run
+from operations.verify.sample import Sample
 from services.ingest.store import fix_person_key
 from shared.errors import Stop
 from shared.kafka.follow import Follower
@@ -232,6 +238,49 @@ async def test_restored_as_of_a_moment_and_gone_on_with(stack: Backing, tmp_path
         await world.check_all()
         assert await untold(world.settings, world.database) == []
     drop(world.settings)
+
+
+async def test_restored_as_of_a_moment_between_purchases_and_what_was_decided_on_them(
+    stack: Backing, tmp_path: Path
+) -> None:
+    """Those who had bought are decided anew, by what is on the log alone."""
+    here, there = environment_of(stack, tmp_path), environment_of(stack, tmp_path)
+    folder, purchases = tmp_path / "backup", first_purchases()
+    others = [name for name in STORING if name != "tiering"]
+    async with a_world(stack, tmp_path, here, names=others) as world:
+        await world.send(purchases)
+        await world.settled(*others)
+        moment = await _last_append(world.settings)
+    async with a_world(stack, tmp_path, here) as world:
+        await world.settled()
+        tiers = await _tiers(world.database)
+        assert {version for _, version in tiers.values()} == {1}, "each is decided on once"
+        await back_up(world.settings, world.database, folder, note=print)
+    drop(world.settings)
+
+    settings, database = settings_of(there), connect(settings_of(there))
+    await restore(settings, database, folder, note=print, until=moment)
+    assert await database["customers"].count_documents({}) == len(tiers)
+    assert await database["tier_history"].count_documents({}) == 0, "the moment is before any decision"
+
+    async def decided() -> bool:
+        return await database["tier_history"].count_documents({}) == len(tiers)
+
+    async with a_world(stack, tmp_path, there) as world:
+        await until(decided)
+        world.sent[:] = purchases
+        await world.check_all()
+        assert await _tiers(database) == tiers
+        run = Run(settings, database, Sample(), datetime.now(UTC), Meter(), Report())
+        found = (await run.run(all_checks())).findings
+        # Its words (docs/backup.md): the tier is what the rules say, but a review set it off and not the purchase.
+        assert {one.subject.removeprefix("customer:") for one in found} == {*tiers}
+        assert all(re.search(r"; differs in set_off_by tiering-\S+, would be first-\d+$", one.said) for one in found), (
+            found
+        )
+        assert await untold(settings, database) == []
+    database.client.close()
+    drop(settings)
 
 
 async def _last_append(settings: Settings) -> datetime:

@@ -266,10 +266,10 @@ class KeepingWorld(World):
         self.read: list[str] = []
         load = StateSession.load
 
-        async def counted(session: StateSession, wanted: Any) -> Any:
+        async def counted(session: StateSession, wanted: Any, rows_of: Any = ()) -> Any:
             addresses = list(wanted)
             self.read += [name for collection, name in addresses if collection == "levels"]
-            return await load(session, addresses)
+            return await load(session, addresses, rows_of)
 
         self.patch = mock.patch.object(StateSession, "load", counted)
 
