@@ -34,7 +34,7 @@ SCHEMA = Schema(
     service="tiering",
     collections=(CUSTOMERS, OTHERS, HISTORY, LISTED, freshness_collection("tiering")),
     plain_collections=("tiering_positions", "tiering_quarantine", POLICIES),
-    sharded={CUSTOMERS: "_id", LISTED: "_id", HISTORY: "customer"},
+    sharded={CUSTOMERS: "_id", **dict.fromkeys((HISTORY, LISTED), "customer")},
     indexes=(
         Index(CUSTOMERS, ("partition", "review_at")),
         Index(CUSTOMERS, ("tier", "net_order", "_id")),

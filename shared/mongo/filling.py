@@ -17,7 +17,7 @@ ONCE, TWICE = "once", "twice"
 @dataclass(frozen=True, slots=True)
 class Moved:
     """What an earlier version had in documents of `source`, with indexes there, stands in documents of `target` with
-    the same ids. among: of which documents of `source`; make: what stands then, empty for nothing.
+    the customers' ids. among: of which documents of `source`; make: what stands then, empty for nothing.
     """
 
     source: str
@@ -54,10 +54,9 @@ async def fill(database: Database, service: str, moved: Moved, generation: int, 
                 place = {"_id": f"g{generation}/{partition}"}
                 await positions.update_one(place, {"$inc": {"filled": 1}}, session=session)
                 there = source.find({"_id": {"$in": chunk}}, session=session)
-                made = {one["_id"]: moved.make(one) async for one in there}
-                writes = [
-                    ReplaceOne({"_id": i}, d, upsert=True) if d else DeleteOne({"_id": i}) for i, d in made.items()
-                ]
+                # By the customer too, which says to a router where it is (shared/mongo/schema.py).
+                made = [({"_id": one["_id"], "customer": one["_id"]}, moved.make(one)) async for one in there]
+                writes = [ReplaceOne(of, d, upsert=True) if d else DeleteOne(of) for of, d in made]
                 await target.bulk_write(writes, ordered=False, session=session)
 
             await once_undisturbed(database, work)

@@ -138,26 +138,31 @@ async def apply(database: Database, schema: Schema, generation: int, *, with_vie
         return f"{base}_g{generation}"
 
     async with transient_errors():
-        behind_router = await is_router(database)
-        existing = set(await database.list_collection_names())
-        for collection in [*map(name, schema.collections), *schema.plain_collections]:
-            if collection not in existing:
-                await _create(database, collection)
-        for index in schema.all_indexes(behind_router=behind_router):
-            await _index(database[index.real_name(name)], index)
-        for moved in schema.moved:  # before readers are pointed to it, and before the sign of an earlier version goes
-            former = await _has_former(database, schema, moved.source, name)
-            await fill(database, schema.service, moved, generation, is_former=former)
-        for index in schema.dropped:
-            await _drop_index(database[index.real_name(name)], index)
-        if behind_router:
-            await shard(database, {index.real_name(name): index.fields[0] for index in schema.shard_keys()})
+        await _make_collections(database, schema, generation, name)
         for collection, validator in schema.validators.items():
             await _validate(database, collection, validator)
         for view in schema.views:
             await _point(database, pinned(view.name, generation), schema.definition(view, name))
     if with_views:
         await point(database, schema, generation)
+
+
+async def _make_collections(database: Database, schema: Schema, generation: int, name: Name) -> None:
+    """Collections with their indexes, over several shards where there are any, with what earlier versions had in them."""
+    behind_router = await is_router(database)
+    existing = set(await database.list_collection_names())
+    for collection in [*map(name, schema.collections), *schema.plain_collections]:
+        if collection not in existing:
+            await _create(database, collection)
+    for index in schema.all_indexes(behind_router=behind_router):
+        await _index(database[index.real_name(name)], index)
+    for moved in schema.moved:  # before readers are pointed to it, and before the sign of an earlier version goes
+        former = await _has_former(database, schema, moved.source, name)
+        await fill(database, schema.service, moved, generation, is_former=former)
+    for index in schema.dropped:
+        await _drop_index(database[index.real_name(name)], index)
+    if behind_router:
+        await shard(database, {index.real_name(name): index.fields[0] for index in schema.shard_keys()})
 
 
 async def _index(collection: Any, index: Index) -> None:
