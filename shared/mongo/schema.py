@@ -148,7 +148,7 @@ async def apply(database: Database, schema: Schema, generation: int, *, with_vie
 
 
 async def _make_collections(database: Database, schema: Schema, generation: int, name: Name) -> None:
-    """Collections with their indexes, over several shards where there are any, with what earlier versions had in them."""
+    """Collections with their indexes, over shards where there are some, with what earlier versions had in them."""
     behind_router = await is_router(database)
     existing = set(await database.list_collection_names())
     for collection in [*map(name, schema.collections), *schema.plain_collections]:
