@@ -120,6 +120,7 @@ def test_what_is_wrong_with_a_visit_is_said_and_mended(served: Served, phone: Br
     page.reload()
     expect(waiting(page)).to_contain_text("Not taken: day: this day has not come yet")
     page.get_by_role("link", name="Change").click()
+    expect(page.get_by_label("Day")).to_have_value("2027-01-01")  # as it waits, put in after the page has come
     page.get_by_label("Day").fill("2026-03-02")
     page.get_by_role("button", name="Save the visit").click()
     expect(waiting(page)).to_contain_text("Sent: 1")
