@@ -241,6 +241,11 @@ SLOW_3G = {"offline": False, "latency": 400.0, "downloadThroughput": 50_000.0, "
 """As Chrome's developer tools have it: 400 ms for a round trip, 400 kbit/s."""
 
 
+FIRST_CONTENT = """new Promise((tell) => new PerformanceObserver((seen) => {
+    for (const one of seen.getEntriesByName("first-contentful-paint")) tell(one.startTime);
+}).observe({type: "paint", buffered: true}))"""
+
+
 def first_page(context: BrowserContext, url: str, network: dict[str, Any] | None = None) -> First:
     """Somebody's first page, nothing of it kept yet."""
     page = context.new_page()
@@ -250,8 +255,7 @@ def first_page(context: BrowserContext, url: str, network: dict[str, Any] | None
     page.goto(url, wait_until="load")
     sizes = "performance.getEntries().filter((one) => one.decodedBodySize).map((one) => one.decodedBodySize)"
     weights = page.evaluate(sizes)
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
-    content = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    content = page.evaluate(FIRST_CONTENT)
     page.close()
     return First(len(weights), sum(weights), content)
 
