@@ -237,15 +237,12 @@ class NoBeginCheck(LogProcessor[Any, Any]):
         for partition, records in batches.items():
             if partition in known:
                 self._known[partition] = replace(known[partition], offset=records[0].offset)
-        moving = self._store.moving
+        move = self._store._move
 
-        @asynccontextmanager
-        async def lenient(moves: Mapping[int, Move]) -> AsyncIterator[StateSession]:
-            stored = {p: replace(m, begin=known[p].offset) for p, m in moves.items()}
-            async with moving(stored) as session:
-                yield session
+        async def lenient(moves: Mapping[int, Move], session: Any) -> None:
+            await move({p: replace(m, begin=known[p].offset) for p, m in moves.items()}, session)
 
-        with mock.patch.object(self._store, "moving", lenient):
+        with mock.patch.object(self._store, "_move", lenient):
             await super().process(batches)
 
 
