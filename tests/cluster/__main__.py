@@ -111,7 +111,7 @@ async def play(names: list[str], machines: Machines, folder: Path) -> int:
     who = settings.mongo_password.get_secret_value() if settings.mongo_password else ""
     uri = f"{settings.mongo_uri.get_secret_value()}&tls=true&tlsCAFile={settings.mongo_ca_file}&authSource=guanxi"
     uri = uri.replace("mongodb://", f"mongodb://operator:{who}@")
-    start = int(time.time())  # on a log that may have those of another run
+    start = time.time_ns() // 1_000  # on a log that may have those of another run, which sent fewer than one in a µs
     context = ssl.create_default_context(cafile=settings.kafka_ca_file)
     now = datetime.now(UTC)
     run = Run(
