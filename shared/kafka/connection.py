@@ -14,6 +14,10 @@ from shared.settings import Settings
 DRAIN_SECONDS = 20.0
 """How long a running batch may take to end when its partitions are revoked or the process stops."""
 REQUEST_TIMEOUT_MS = 20_000
+PRODUCE_TIMEOUT_MS = 10_000
+"""A broker whose machine is gone says nothing: so long does whoever writes to it wait, and may write to the next leader
+then. Kafka itself takes 9 s to find out.
+"""
 PRODUCER_STOP_SECONDS = 5.0
 """A producer that fails may never have its batches acknowledged: whoever stops it does not wait for that."""
 KEY_CACHE_SIZE = 65_536
@@ -91,7 +95,7 @@ def _who(settings: Settings) -> dict[str, Any]:
 def make_producer(settings: Settings, *, max_record_bytes: int, **options: Any) -> AIOKafkaProducer:
     """An idempotent producer that waits for all replicas; `max_record_bytes` bounds a batch."""
     return AIOKafkaProducer(
-        **client_options(settings),
+        **client_options(settings) | {"request_timeout_ms": PRODUCE_TIMEOUT_MS},
         acks="all",
         enable_idempotence=True,
         max_batch_size=max_record_bytes,

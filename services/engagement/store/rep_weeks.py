@@ -18,7 +18,7 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import DeleteOne, ReplaceOne
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, ExecutionTimeout
 
 from services.engagement.domain import REPRESENTATIVES
 from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
@@ -198,11 +198,16 @@ class WeekSweep:
                 continue
             if partition_of(f"representative:{name}".encode(), self._partitions) not in owned:
                 continue
-            began = asyncio.get_running_loop().time()
-            made += await self.write(name)
+            began, rest = asyncio.get_running_loop().time(), FIRST_REST if head is None else REST
+            try:
+                made += await self.write(name)
+            except Transient as error:
+                if not isinstance(error.__cause__, ExecutionTimeout):
+                    raise
+                log.warning("weeks of %s took too long, and are computed when somebody asks: %s", name, error)
+                rest = REST
             if made >= MOST_A_LOOK:
                 break
-            rest = FIRST_REST if head is None else REST
             await asyncio.sleep(rest * (asyncio.get_running_loop().time() - began))
         await self.forget()
         return made

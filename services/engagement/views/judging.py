@@ -87,31 +87,28 @@ def near(visits: Expression) -> Expression:
     return {"$reduce": {"input": live, "initialValue": none, "in": {"$setUnion": ["$$value", names]}}}
 
 
-def burst(visits: Expression, others: Expression) -> Expression:
-    """Whether 5 visits of 2 or more days were logged within 10 minutes, backfilled ones aside, one of them among
-    `visits`; `others` are those of the representative's other weeks that were logged near them.
+def is_burst(monday: Expression) -> list[Expression]:
+    """Stages over `visit_rows` of the spans above: a document where 5 visits of 2 or more days were logged within 10
+    minutes, backfilled ones aside, one of them in the week of `monday`. A window that moves over them, since all visits
+    of a representative may have been logged within minutes, as where another system is taken over.
     """
-    own = {"$map": {"input": visits, "as": "this", "in": {"$mergeObjects": ["$$this", {"own": True}]}}}
-    live = {"$filter": {"input": {"$concatArrays": [own, others]}, "as": "this", "cond": {"$not": ["$$this.backfill"]}}}
-    since = {"$subtract": ["$$this.logged_at", "$$first.logged_at"]}
-    within = {
-        "$filter": {
-            "input": "$$live",
-            "as": "this",
-            "cond": {"$and": [{"$gte": [since, 0]}, {"$lte": [since, BURST_MS]}]},
-        }
-    }
-    is_one = {
-        "$let": {
-            "vars": {"within": within},
-            "in": {
-                "$and": [
-                    {"$gte": [{"$size": "$$within"}, BURST_VISITS]},
-                    {"$gt": [{"$size": {"$setUnion": ["$$within.date", []]}}, 1]},
-                    {"$in": [True, "$$within.own"]},
-                ]
-            },
-        }
-    }
-    any_is = {"$anyElementTrue": [{"$map": {"input": "$$live", "as": "first", "in": is_one}}]}
-    return {"$let": {"vars": {"live": live}, "in": any_is}}
+    window = {"window": {"range": [0, BURST_MS], "unit": "millisecond"}}
+    return [
+        {"$unwind": "$visits"},
+        {"$match": {"visits.now": True, "visits.backfill": False}},
+        {"$project": {"at": "$visits.logged_at", "day": "$visits.date", "own": {"$eq": ["$monday", monday]}}},
+        {
+            "$setWindowFields": {
+                "sortBy": {"at": 1},
+                "output": {
+                    "visits": {"$sum": 1, **window},
+                    "first": {"$min": "$day", **window},
+                    "last": {"$max": "$day", **window},
+                    "own": {"$max": "$own", **window},
+                },
+            }
+        },
+        {"$match": {"visits": {"$gte": BURST_VISITS}, "own": True, "$expr": {"$lt": ["$first", "$last"]}}},
+        {"$limit": 1},
+        {"$project": {"_id": 1}},
+    ]

@@ -21,7 +21,7 @@ from services.engagement.views.expressions import (
 )
 from services.engagement.views.freshness import FIELDS as _FRESHNESS
 from services.engagement.views.freshness import latest
-from services.engagement.views.judging import burst, judged, near
+from services.engagement.views.judging import is_burst, judged, near
 
 KEPT_MS = (KEPT_WEEKS - 1) * 7 * 86_400_000
 _OWING = [*OWING_ROLES]
@@ -49,7 +49,7 @@ def rep_weeks(name: Callable[[str], str]) -> list[Stage]:
         {"$set": {"then": {"$cond": [_is_as_closed(), "$now", judged(_marked("closed"), "$closed")]}}},
         {"$set": {"aim": _aim("$profile", "$days", ""), "closed_aim": _aim("$closed", "$closed_days", "closed_")}},
         {"$set": {"closed_row": _closed_row(), "near": near("$now.visits")}},
-        _others(name),
+        _burst(name),
         {"$project": _row()},
     ]
 
@@ -136,22 +136,16 @@ def _visits(name: Callable[[str], str]) -> Stage:
     }
 
 
-def _others(name: Callable[[str], str]) -> Stage:
-    """The visits of the representative's other weeks that were logged near those of this one."""
+def _burst(name: Callable[[str], str]) -> Stage:
+    """Whether visits of the week, with those of the representative's other weeks, were logged in a burst."""
     return {
         "$lookup": {
             "from": name("visit_rows"),
             "localField": "near",
             "foreignField": "logged_in",
             "let": {"monday": "$monday"},
-            "pipeline": [
-                {"$match": {"$expr": {"$ne": ["$monday", "$$monday"]}}},
-                {"$unwind": "$visits"},
-                {"$replaceWith": "$visits"},
-                {"$match": {"now": True}},
-                {"$project": {"logged_at": 1, "date": 1, "backfill": 1}},
-            ],
-            "as": "others",
+            "pipeline": is_burst("$$monday"),
+            "as": "burst",
         }
     }
 
@@ -317,7 +311,7 @@ def _row() -> Stage:
             "$map": {"input": "$now.visits", "as": "this", "in": {field: f"$$this.{field}" for field in VISIT_FIELDS}}
         },
         "uncounted": count_where("$now.visits", {"$ne": ["$$this.reason", None]}),
-        "flags": {"late": count_where("$now.visits", "$$this.late"), "burst": burst("$now.visits", "$others")},
+        "flags": {"late": count_where("$now.visits", "$$this.late"), "burst": {"$ne": ["$burst", []]}},
         "coverage_90d": {
             "$cond": [
                 {"$eq": [owned_at_end, 0]},
