@@ -18,7 +18,7 @@ from typing import Any
 
 from bson import ObjectId
 from pymongo import DeleteOne, ReplaceOne
-from pymongo.errors import DuplicateKeyError, ExecutionTimeout
+from pymongo.errors import DuplicateKeyError, ExecutionTimeout, NetworkTimeout
 
 from services.engagement.domain import REPRESENTATIVES
 from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
@@ -202,9 +202,9 @@ class WeekSweep:
             try:
                 made += await self.write(name)
             except Transient as error:
-                if not isinstance(error.__cause__, ExecutionTimeout):
+                if not isinstance(error.__cause__, (ExecutionTimeout, NetworkTimeout)):
                     raise
-                log.warning("weeks of %s took too long, and are computed when somebody asks: %s", name, error)
+                log.warning("weeks of %s took too long; others first: %s", name, error)
                 rest = REST
             if made >= MOST_A_LOOK:
                 break
