@@ -38,6 +38,8 @@ API = "https://127.0.0.1:18081"
 SETTLE_SECONDS = 600.0
 POLL_SECONDS = 1.0
 SEED = 7
+CUSTOMERS = 400
+"""So many that a run of half an hour leaves each with few hundred events: what judges them at the end is slow."""
 
 
 @dataclass
@@ -117,7 +119,7 @@ async def play(names: list[str], machines: Machines, folder: Path) -> int:
     run = Run(
         settings,
         Stored(uri, settings.mongo_database),
-        Timed(DOORS, token, Load(SEED, now, start), SEED, context=context),
+        Timed(DOORS, token, Load(SEED, now, start, CUSTOMERS), SEED, context=context),
         Reader(DOORS[0], API, token, now, context=context, start=start),
     )
     cluster, rows = Cluster(machines, uri), []

@@ -33,8 +33,8 @@ class Load:
     for a second run on the same log.
     """
 
-    def __init__(self, seed: int, now: datetime, start: int = 0) -> None:
-        self._random, self._now, self._number = Random(seed), now, start
+    def __init__(self, seed: int, now: datetime, start: int = 0, customers: int = CUSTOMERS) -> None:
+        self._random, self._now, self._number, self._customers = Random(seed), now, start, customers
         self._later: list[Sent] = []
 
     def first(self) -> list[Sent]:
@@ -43,7 +43,7 @@ class Load:
         for number in range(REPRESENTATIVES):
             data = {"name": f"Rep {number}", "role": "account_manager", "active_from": "2020-01-01"}
             sent.append(self._fact("representative.registered", f"representative:r{number}", f"r{number}{run}", data))
-        for number in range(CUSTOMERS):
+        for number in range(self._customers):
             data = {"name": f"客户 {number}", "country": "GB"}
             sent.append(self._fact("customer.registered", f"customer:c{number}", f"c{number}{run}", data))
         return sent
@@ -59,7 +59,7 @@ class Load:
     def _new(self) -> Iterator[Sent]:
         self._number += 1
         name = f"n{self._number}"
-        key = f"customer:c{self._random.randrange(CUSTOMERS)}"
+        key = f"customer:c{self._random.randrange(self._customers)}"
         draw = self._random.random()
         if draw < 0.45:
             yield from self._record("purchase.recorded", "purchase", "purchase_id", key, name, self._money(margin=True))
