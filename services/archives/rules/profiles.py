@@ -132,10 +132,12 @@ def profile_as_of(
     begins = 0 if key == OWN else profile.begins
     if begins is None or begins > today:
         return None
-    template = next(one.template for one in reversed(regimes) if one.from_on <= today)
+    _, template, tier = next(one for one in reversed(regimes) if one.from_on <= today)
     found = {}
     for item in template.items:
         entries = profile.items.get(item.name, ())
+        if not entries and tier not in item.required_of:
+            continue  # whatever was before: neither required nor filled
         if erased:
             entries = items.without(entries, erased)
         reviews = profile.reviews.get(item.section, ())
