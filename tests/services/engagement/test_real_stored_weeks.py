@@ -10,11 +10,13 @@ import pytest
 from anyio.from_thread import BlockingPortal
 from hypothesis import HealthCheck, given, settings
 from pydantic import SecretStr
+from pymongo.errors import ExecutionTimeout
 
 from services.engagement.calendar import Calendar
 from services.engagement.rules.coverage import ACCOUNT_ROWS, VISIT_ROWS
-from services.engagement.store.rep_weeks import HEADS, NOTES, ROWS, StoredWeeks, WeekSweep, leave_notes
+from services.engagement.store.rep_weeks import HEADS, NOTES, ROWS, Seen, StoredWeeks, WeekSweep, leave_notes
 from services.engagement.views.freshness import FRESHNESS
+from shared.errors import Transient
 from shared.fold.domain import Row
 from shared.mongo import Database, connect, transaction
 from shared.mongo.states import StateSession, StateStore, Writes
@@ -151,10 +153,14 @@ def difference(stored: Stored, then: Stored) -> Writes:
     return writes
 
 
+OTHER = "R-9"
+
+
 async def a_world(desk: Desk) -> None:
-    """One representative with a visit, whose weeks are rows."""
+    """One representative with a visit, whose weeks are rows, and another without."""
     world = World()
     world.register("2026-01-05")
+    world.register("2026-01-05", OTHER)
     general(world, "a", "b")
     world.visit("2026-03-02", customer="a", visit_id="1")
     world.review("2026-03-18", "a")
@@ -163,6 +169,27 @@ async def a_world(desk: Desk) -> None:
         put(world, database)
     for name in (NOTES, HEADS, ROWS):
         await desk.database[name].delete_many({})
+
+
+class Slow(WeekSweep):
+    """One representative's weeks take longer than a query may."""
+
+    async def work_out(self, seen: Seen) -> tuple[dict[str, str], dict[str, Document | None]]:
+        """As MongoDB says so."""
+        if seen.representative == REP:
+            raise Transient("MongoDB: exceeded time limit") from ExecutionTimeout("exceeded time limit")
+        return await super().work_out(seen)
+
+
+def test_one_whose_weeks_take_too_long_holds_up_no_other(desk: Desk, portal: BlockingPortal) -> None:
+    async def run() -> None:
+        await a_world(desk)
+        store = StateStore(desk.database, "engagement", 1, 1)
+        assert await Slow(desk.database, store, lambda: range(12), 12, lambda: MUCH_LATER).once() == 1
+        assert [one["representative"] async for one in desk.database[HEADS].find({})] == [OTHER]
+        assert await desk.reader.read([REP, OTHER], [])
+
+    portal.call(run)
 
 
 class Turn:
