@@ -122,7 +122,7 @@ def decode(value: bytes, *, recorded_at: datetime, log: LogPosition, inbox: Posi
     headers, for who wants it.
     """
     try:
-        document = _decode_json(value)
+        document = decode_json(value)
         name = document["type"]
         model = MODELS[name]
         raw = document["data"]
@@ -211,7 +211,7 @@ def content_hash(parts: Iterable[Any]) -> bytes:
     return sha256(canonical_json(list(parts))).digest()[:16]
 
 
-_decode_json = Decoder().decode
+decode_json = Decoder().decode
 encode_json = Encoder().encode
 """JSON as on the log and in stores: compact, UTF-8, members in their order."""
 canonical_json = Encoder(order="sorted").encode

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic
 
 from shared.errors import Stop
-from shared.events.codec import decision_id, dump_decision
+from shared.events.codec import decision_id, decode_json, dump_decision, encode_json
 from shared.events.decisions import Decision
 from shared.events.event import Event, LogPosition
 from shared.events.registry import DECISIONS, FACTS, NAMES
@@ -23,19 +23,49 @@ MAX_PENDING = 1_000
 """Decisions published and not read back; the log is far behind or does not take them."""
 
 
-@dataclass(frozen=True, slots=True)
 class Pending:
-    """A decision that was published and has not been read back yet; `dumped` is its JSON-ready form, where it has been
+    """A decision that was published and has not been read back yet. `dumped` is its JSON-ready form, where it has been
     made: for the id, the log, the stored document and the history alike.
+
+    Many wait where a backlog is folded, each some ten times as large as its text: so what is kept is the text.
     """
 
-    id: str
-    decision: Decision
-    dumped: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    __slots__ = ("_decision", "_dumped", "_text", "id", "type")
+
+    def __init__(self, id: str, decision: Decision, dumped: dict[str, Any] | None = None) -> None:  # noqa: A002
+        self.id, self.type = id, NAMES[type(decision)]
+        self._decision: Decision | None = decision
+        self._dumped, self._text = dumped, b""
+
+    def __eq__(self, other: object) -> bool:
+        """An id is the hash of its decision."""
+        return isinstance(other, Pending) and self.id == other.id
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def decision(self) -> Decision:
+        """What was decided."""
+        return DECISIONS[self.type].model_validate(self.data()) if self._decision is None else self._decision
 
     def data(self) -> dict[str, Any]:
-        """The decision, JSON-ready."""
-        return dump_decision(self.decision) if self.dumped is None else self.dumped
+        """The decision, JSON-ready; not to be changed."""
+        if self._dumped is not None:
+            return self._dumped
+        if self._decision is not None:
+            return dump_decision(self._decision)
+        data: dict[str, Any] = decode_json(self._text)
+        return data
+
+    def pack(self) -> int:
+        """Keep the text alone; gives about how many bytes it takes in memory."""
+        if self._decision is not None:
+            self._text = encode_json(self.data())
+            self._decision = self._dumped = None
+        return _PACKED_BYTES + len(self._text)
+
+
+_PACKED_BYTES = 250
 
 
 @dataclass(slots=True)
@@ -152,7 +182,7 @@ class Entity(Generic[S, T]):
         self.took = True
         expected = bool(self.pending) and self.pending[0].id == event.id
         if expected:
-            event.dumped = self.pending[0].dumped
+            event.dumped = self.pending[0].data()
         row = self.domain.history(self.key, event)
         if row is not None:
             self.history.append(row)
@@ -198,7 +228,7 @@ class Entity(Generic[S, T]):
             "fold_version": self.domain.fold_version,
         }
         if self.pending:
-            kept["pending"] = [{"id": p.id, "type": NAMES[type(p.decision)], "data": p.data()} for p in self.pending]
+            kept["pending"] = [{"id": p.id, "type": p.type, "data": p.data()} for p in self.pending]
         if self.marked_due:
             kept["marked_due"] = True
         if self.behind:

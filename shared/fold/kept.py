@@ -112,7 +112,7 @@ class Kept(Generic[S, T]):
         for entity, stored in entities:
             entity.history, entity.accepted = [], []
             entity.domain.keep(entity.state)
-            size = OVERHEAD_BYTES + entity.domain.size(entity.state)
+            size = OVERHEAD_BYTES + entity.domain.size(entity.state) + sum(one.pack() for one in entity.pending)
             self.take(entity.key)
             self._all[entity.key] = One(entity, stored, size)
             self.bytes += size

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from services.tiering.rows import history
 from shared.events.codec import decision_id, decode, dump_decision, encode
 from shared.events.decisions import ContactLapsed, Decision, Grace, TierChanged
+from shared.fold.kept import OVERHEAD_BYTES, Fingerprint, Kept
 from tests.services.tiering.given import approved, best, given, overridden, pounds, registered, wholesale
 
 IDS = [
@@ -64,7 +66,7 @@ def test_one_dump_serves_the_id_the_log_what_is_stored_and_the_history() -> None
     entity = wholesale().entity
     (made,) = entity.fold(wholesale().event(pounds("500", "2026-01-10")), deciding=True)
     (pending,) = entity.pending
-    assert made.dumped is pending.dumped is entity.document()["pending"][0]["data"]
+    assert made.dumped is pending.data() is entity.document()["pending"][0]["data"]
     assert made.dumped == dump_decision(made.data)
     value, _ = encode(made)
     back = decode(value, recorded_at=made.time, log=made.log)
@@ -72,7 +74,23 @@ def test_one_dump_serves_the_id_the_log_what_is_stored_and_the_history() -> None
     assert not [*entity.fold(back, deciding=True)]
     (row,) = entity.history
     assert row.document == history("c", decode(value, recorded_at=made.time, log=made.log))
-    assert back.dumped is pending.dumped == before, "the history takes nothing out of it"
+    assert back.dumped is pending.data() == before, "the history takes nothing out of it"
+
+
+def test_what_is_kept_of_a_pending_decision_is_its_text_and_says_the_same() -> None:
+    entity, plain = wholesale().entity, wholesale().entity
+    (made,) = entity.fold(wholesale().event(pounds("500", "2026-01-10")), deciding=True)
+    (also,) = plain.fold(wholesale().event(pounds("500", "2026-01-10")), deciding=True)
+    (pending,) = entity.pending
+    decision, data, document = pending.decision, dict(pending.data()), entity.document()
+    kept: Kept[Any, Any] = Kept()
+    bare = OVERHEAD_BYTES + entity.domain.size(entity.state)
+    kept.put([(entity, Fingerprint(document))])
+    assert kept.bytes == bare + pending.pack() < bare + 4_000
+    assert (pending.decision, pending.data(), entity.document()) == (decision, data, document)
+    for one, event in ((entity, made), (plain, also)):
+        assert not [*one.fold(decode(encode(event)[0], recorded_at=event.time, log=event.log), deciding=True)]
+    assert (entity.history, entity.pending, entity.standing) == (plain.history, [], plain.standing)
 
 
 def test_a_copy_of_a_decision_with_other_content_is_dumped_anew() -> None:
