@@ -118,5 +118,5 @@ FAULTS: dict[str, tuple[str, Act]] = {
     ),
     "machine": ("a whole machine lost, and back", lose_machine),
     "replace": ("a machine replaced by an empty one", replace_machine),
-    "upgrade": ("everything made anew, one machine after the other", upgrade),
+    "upgrade": ("everything replaced, one machine after the other", upgrade),
 }
