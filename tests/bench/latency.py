@@ -22,8 +22,10 @@ async def probes(arena: Arena, loads: list[load.Load]) -> list[Probe]:
     return [Probe(one.event, engagement if one.visit else tiering) for one in loads]
 
 
-async def measure(arena: Arena, customers: int, seconds: int, seed: int) -> tuple[Latencies, float]:
-    """A short warm-up, then the measured run; gives also how many cores were busy in it, servers and load included."""
+async def measure(arena: Arena, customers: int, seconds: int, seed: int) -> tuple[Latencies, dict[str, float]]:
+    """A short warm-up, then the measured run; gives also how many cores each process kept busy in it, servers and load
+    included.
+    """
     count = int(EVENTS_PER_SECOND)
     total = min(customers, count * (seconds + WARM_UP_SECONDS))
     loads = list(load.one_each(total, customers, seed, datetime.now(UTC), "door"))
@@ -45,7 +47,7 @@ async def measure(arena: Arena, customers: int, seconds: int, seed: int) -> tupl
     await run(all_probes[:split])
     usage = Usage.start({**arena.pids(), "the load itself": os.getpid()})
     found = await run(all_probes[split:])
-    return found, sum(usage.so_far().values()) / found.seconds
+    return found, {name: seconds / found.seconds for name, seconds in usage.so_far().items()}
 
 
 def lines(found: Latencies, note: str = "") -> tuple[Line, ...]:
@@ -64,11 +66,14 @@ def lines(found: Latencies, note: str = "") -> tuple[Line, ...]:
     return tuple(shown)
 
 
-def part(found: Latencies, cores: float) -> Part:
+def part(found: Latencies, cores: dict[str, float]) -> Part:
     """The part of the table."""
     return Part(
         "Door to view",
         f"{EVENTS_PER_SECOND:.0f} events/s through HTTP, {EVENTS_PER_REQUEST} a request, the same mix; from when the "
         "request was due until a change stream tells of the document behind the view.",
-        (*lines(found, f"{len(found.milliseconds):,} events"), Line("cores busy", cores, "", "of all processes")),
+        (
+            *lines(found, f"{len(found.milliseconds):,} events"),
+            Line("cores busy", sum(cores.values()), "", "of all processes"),
+        ),
     )

@@ -47,7 +47,8 @@ async def measure_latency(seconds: int) -> list[Value]:
     shares = (0.5, 0.95, 0.99)
     values = [Value(f"door to view, p{100 * share:.0f}", found.percentile(share), "ms") for share in shares]
     missing = Value("door to view, refused or not seen", found.refused + found.missing, "events")
-    return [*values, Value("door to view, cores busy", cores, ""), missing]
+    busy = [Value(f"door to view, cores of {name}", share, "") for name, share in cores.items()]
+    return [*values, Value("door to view, cores busy", sum(cores.values()), ""), *busy, missing]
 
 
 async def measure_memory(customers: int) -> list[Value]:
