@@ -6,6 +6,7 @@ The door judges and stores each event as anybody's; what admission made of it is
 import asyncio
 import json
 import ssl
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ class ByDoor:
     now: Callable[[], datetime]
     pause: Callable[[float], Any] = asyncio.sleep
     stall_seconds: float = STALL_SECONDS
-    _recent: dict[tuple[bytes, int, bytes], None] = field(default_factory=dict)
+    _recent: OrderedDict[tuple[bytes, int, bytes], None] = field(default_factory=OrderedDict)
 
     async def send(self, events: Sequence[Prepared]) -> Underway:
         """Send them, some at a time, each when those before are stored. Raises Transient."""
@@ -86,7 +87,7 @@ class ByDoor:
             found.append(place in self._recent or _is_in(claims.get(candidate.identity), candidate))
             self._recent[place] = None
         while len(self._recent) > RECENT_EVENTS:
-            del self._recent[next(iter(self._recent))]
+            self._recent.popitem(last=False)
         return found
 
     def _as_sent(self, one: Prepared) -> bytes:

@@ -112,7 +112,9 @@ class Domain(Protocol[S, T]):
         ...
 
     def load(self, key: str, document: dict[str, Any]) -> tuple[S, T]:
-        """State and standing from a stored document; the inverse of `document`."""
+        """State and standing from a stored document; the inverse of `document`. Changes nothing in it: what differs
+        from it is written.
+        """
         ...
 
     def needs(self, state: S, events: Sequence[Event]) -> Sequence[Address]:

@@ -8,7 +8,8 @@ Of the stored document only a fingerprint by field is kept, not the values: enou
 """
 
 from array import array
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic
@@ -63,8 +64,13 @@ class Difference:
     unset: tuple[str, ...] = ()
 
 
-def difference(before: Fingerprint, after: Fingerprint, document: dict[str, Any]) -> Difference:
-    """What makes `document`, whose fingerprint is `after`, of the one whose fingerprint is `before`."""
+def difference(before: Fingerprint | Mapping[str, Any], after: Fingerprint, document: dict[str, Any]) -> Difference:
+    """What makes `document`, whose fingerprint is `after`, of the one before: its fingerprint, or the document itself
+    where it has just been read.
+    """
+    if not isinstance(before, Fingerprint):
+        changed = {name: value for name, value in document.items() if before.get(name, _ABSENT) != value}
+        return Difference(changed, tuple(name for name in before if name not in document))
     if before.names is after.names:
         pairs = zip(document.items(), before.hashes, after.hashes, strict=True)
         return Difference({name: value for (name, value), old, new in pairs if old != new})
@@ -75,6 +81,9 @@ def difference(before: Fingerprint, after: Fingerprint, document: dict[str, Any]
         if stood.pop(name, None) != new
     }
     return Difference(changed, tuple(stood))
+
+
+_ABSENT = object()
 
 
 @dataclass(slots=True)
@@ -91,7 +100,7 @@ class Kept(Generic[S, T]):
 
     def __init__(self, max_entities: int = KEPT_ENTITIES, max_bytes: int = KEPT_BYTES) -> None:
         self._max_entities, self._max_bytes = max_entities, max_bytes
-        self._all: dict[str, One[S, T]] = {}
+        self._all: OrderedDict[str, One[S, T]] = OrderedDict()  # to take the first of a dict searches all its gaps
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -117,7 +126,7 @@ class Kept(Generic[S, T]):
             self._all[entity.key] = One(entity, stored, size)
             self.bytes += size
         while self._all and (len(self._all) > self._max_entities or self.bytes > self._max_bytes):
-            self.take(next(iter(self._all)))
+            self.bytes -= self._all.popitem(last=False)[1].bytes
 
     def clear(self) -> None:
         """What is stored is the truth."""

@@ -70,14 +70,13 @@ class _Selected:
 @dataclass(slots=True)
 class _Work(Generic[S, T]):
     """One key in one batch. `stored` is its document as loaded, with the `pieces` that were attached, and `folded` the
-    events since, to undo a failing one. `stands` is what the document is in the store, None where there is none.
+    events since, to undo a failing one. `stands` is the fingerprint of a kept one's document in the store.
     """
 
     stored: dict[str, Any] | None
     entity: Entity[S, T] | None
     stands: Fingerprint | None = None
     frozen: str | None = None
-    kept: bool = False
     pieces: dict[Address, dict[str, Any] | None] = field(default_factory=dict)
     told: list[Outgoing] = field(default_factory=list)
     folded: list[Event] = field(default_factory=list)
@@ -303,12 +302,12 @@ class LogProcessor(Generic[S, T]):
     def _open(self, key: str, stored: dict[str, Any] | None) -> _Work[S, T]:
         one = self._kept.take(key)
         if one is not None:
-            return _Work(None, one.entity, stands=one.stored, kept=True)
+            return _Work(None, one.entity, stands=one.stored)
         if stored is None:
             return _Work(None, new_entity(self._domain, key))
         if stored.get("incomplete_since") is not None:
             return _Work(stored, None, frozen="")
-        return _Work(stored, load_entity(self._domain, key, stored), stands=Fingerprint(stored))
+        return _Work(stored, load_entity(self._domain, key, stored))
 
     async def _fold(
         self, todo: Sequence[_Selected], works: dict[str, _Work[S, T]], writes: Writes
@@ -331,7 +330,7 @@ class LogProcessor(Generic[S, T]):
             except Stop:
                 raise
             except Exception as error:
-                if work.kept:
+                if work.stands is not None:
                     raise _FromStoreError(f"{_key(record)} could not be folded") from error
                 self._freeze(work, record, error, writes)
                 self._seen[name, "frozen"] += 1
@@ -419,14 +418,14 @@ class LogProcessor(Generic[S, T]):
                 document = self._document(entity, writes)
                 if work.frozen:
                     document["incomplete_since"] = work.frozen
-                stored = Fingerprint(document)
+                stored, before = Fingerprint(document), work.stands or work.stored
                 replaced = whole or key in writes.repaired
                 if replaced:
                     writes.documents[address] = document
-                elif work.stands is None:
+                elif before is None:
                     writes.new[address] = document
                 else:
-                    writes.changed[address] = difference(work.stands, stored, document)
+                    writes.changed[address] = difference(before, stored, document)
                 self._write_rows(entity, writes, replaced=replaced)
                 if not work.frozen:
                     left.append((entity, stored))

@@ -8,7 +8,7 @@ fails parks its customer: a lane holds what waits of that customer, in order, an
 customers go on. A lane out of attempts is dead: it stays, and what comes after it waits.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -233,7 +233,7 @@ class Course:
         self.flying: dict[str, Item] = {}
         self._telling = False
         self._queues: dict[str, deque[Item]] = {}
-        self._startable: dict[str, None] = {}
+        self._startable: OrderedDict[str, None] = OrderedDict()
         self._lanes_flying: set[str] = set()
         self._full = {customer for customer, lane in self.lanes.items() if len(lane.pending) >= MAX_PENDING}
         self._due: list[tuple[datetime, str]] = []
@@ -475,8 +475,7 @@ class Course:
                 heappush(self._due, entry)
                 break
         while self._startable and len(self.flying) < MAX_IN_FLIGHT:
-            customer = next(iter(self._startable))
-            del self._startable[customer]
+            customer, _ = self._startable.popitem(last=False)
             sends.append(self._fly(self._queues[customer][0]))
         return sends
 

@@ -29,17 +29,21 @@ def differs(before: dict[str, Any], after: dict[str, Any]) -> Difference:
     return difference(Fingerprint(before), Fingerprint(after), after)
 
 
-@given(DOCUMENTS, DOCUMENTS)
-def test_a_difference_makes_the_one_of_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
-    change = differs(before, after)
+BASES = st.sampled_from((Fingerprint, dict))
+"""What is known of the document before: its fingerprint, or all of it, as it was read."""
+
+
+@given(DOCUMENTS, DOCUMENTS, BASES)
+def test_a_difference_makes_the_one_of_the_other(before: dict[str, Any], after: dict[str, Any], base: Any) -> None:
+    change = difference(base(before), Fingerprint(after), after)
     made = {name: value for name, value in (before | change.set).items() if name not in change.unset}
     assert made == after
 
 
-@given(DOCUMENTS)
-def test_of_the_same_nothing_differs(document: dict[str, Any]) -> None:
+@given(DOCUMENTS, BASES)
+def test_of_the_same_nothing_differs(document: dict[str, Any], base: Any) -> None:
     again = {name: list(value) if isinstance(value, list) else value for name, value in document.items()}
-    assert differs(document, again) == Difference({})
+    assert difference(base(document), Fingerprint(again), again) == Difference({})
 
 
 @pytest.mark.parametrize(
