@@ -96,14 +96,17 @@ async def measure_customers(on: Pipeline, many: int) -> list[Value]:
         while there < customers:
             there += await _through(on, "fill", islice(first, min(FILL, customers - there)))
             say(f"  {there:,} of {many:,} customers")
-        costs = []
+        costs, of_mongod = [], []
         for number in range(MANY_ROUNDS):
             label = f"{customers}/{number}"
             loads = load.mixed(events, customers, SEED + number, TODAY, f"mix-{label}")
-            costs.append(_microseconds(on, label, await _through(on, label, loads)))
-            say(f"  {costs[-1]:,.0f} µs/event")
+            count = await _through(on, label, loads)
+            costs.append(_microseconds(on, label, count))
+            of_mongod.append(1e6 * sum(on.costs[label, stage].mongod for stage in on.stages) / count)
+            say(f"  {costs[-1]:,.0f} µs/event, {of_mongod[-1]:,.0f} of them mongod's")
         values.append(Value(f"mixed load over {customers:,} customers", median(costs), "µs/event"))
-    return [*values, Value(f"{many:,} customers / {few:,}", values[1].value / values[0].value, "times")]
+        values.append(Value(f"mongod's of {customers:,}", median(of_mongod), "µs/event"))
+    return [*values, Value(f"{many:,} customers / {few:,}", values[2].value / values[0].value, "times")]
 
 
 async def measure_feed_history(on: Pipeline, customers: int) -> list[Value]:
